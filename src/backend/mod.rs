@@ -1,0 +1,88 @@
+//! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
+//! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
+
+pub mod settings;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+use crate::model::{RegionStatus, TraceQuery};
+use crate::redaction::Raw;
+use crate::task::Deadline;
+
+/// A region, whatever kind it is. Dropping a returned future cancels its work.
+pub trait Backend: Send + Sync + std::fmt::Debug {
+    /// Every span the region holds of one trace.
+    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>>;
+
+    /// Asks the region who it is. Runs off the request path: it also keeps connections warm and is what
+    /// an open circuit waits for.
+    fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>>;
+}
+
+/// One question to one region.
+#[derive(Debug, Clone)]
+pub struct TraceCall {
+    pub query: TraceQuery,
+    pub deadline: Deadline,
+}
+
+/// What a region holds of one trace.
+#[derive(Debug)]
+pub struct RegionTrace {
+    /// Protobuf `Trace` (repeated `ResourceSpans`); empty when the region holds none.
+    pub trace: Raw<Bytes>,
+    /// The region said itself that this is not the whole.
+    pub is_partial: bool,
+    /// Bytes the region says it read to answer.
+    pub inspected_bytes: u64,
+    /// Bytes of the body, decompressed.
+    pub bytes: u64,
+    pub first_byte: Option<Duration>,
+    pub http_status: Option<u16>,
+    pub attempts: u32,
+}
+
+/// What a region says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RegionInfo {
+    /// Tempo's version, where it names one.
+    pub version: Option<String>,
+}
+
+/// Why a region gave no answer. The text is our own and safe to show; what the region sent goes to the
+/// log only.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Fault {
+    pub status: RegionStatus,
+    pub detail: String,
+    pub http_status: Option<u16>,
+    pub attempts: u32,
+    /// Whether the same question, asked again at once, may be answered: true only where the region did
+    /// no work for it (the connection broke before an answer began).
+    pub is_retryable: bool,
+}
+
+impl Fault {
+    pub fn new(status: RegionStatus, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), http_status: None, attempts: 1, is_retryable: false }
+    }
+}
+
+impl RegionTrace {
+    /// The region answered and holds nothing of the trace.
+    pub fn none() -> Self {
+        Self {
+            trace: Raw::seal(Bytes::new()),
+            is_partial: false,
+            inspected_bytes: 0,
+            bytes: 0,
+            first_byte: None,
+            http_status: None,
+            attempts: 1,
+        }
+    }
+}

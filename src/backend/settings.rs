@@ -1,0 +1,133 @@
+//! What a region is told by the configuration, already checked. `config` makes these; nothing here
+//! reads a file or the environment.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+use secrecy::SecretString;
+
+use crate::model::{Jurisdiction, RegionName};
+
+/// One declared region.
+#[derive(Debug, Clone)]
+pub struct RegionSettings {
+    pub name: RegionName,
+    pub jurisdiction: Jurisdiction,
+    pub kind: KindSettings,
+    pub layers: LayerSettings,
+}
+
+#[derive(Debug, Clone)]
+pub enum KindSettings {
+    Tempo(TempoSettings),
+    Memory(MemorySettings),
+}
+
+/// A Grafana Tempo, or what speaks its API, over HTTP.
+#[derive(Debug, Clone)]
+pub struct TempoSettings {
+    /// Scheme, authority and an optional path prefix (`http_api_prefix`).
+    pub url: Uri,
+    /// Sent as `X-Scope-OrgID`; nothing is sent when unset.
+    pub tenant: Option<String>,
+    pub auth: Auth,
+    pub headers: Vec<(HeaderName, SecretString)>,
+    pub tls: TlsSettings,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
+    /// Idle connections that are kept open.
+    pub idle_connections_max: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+pub enum Auth {
+    #[default]
+    None,
+    Bearer(SecretString),
+    Basic {
+        user: String,
+        password: SecretString,
+    },
+}
+
+/// PEM, as read from the files that the configuration names.
+#[derive(Debug, Clone, Default)]
+pub struct TlsSettings {
+    /// Trusted besides the system's own certificates.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Certificate chain and key the gateway presents.
+    pub client_pem: Option<SecretString>,
+}
+
+/// An embedded region.
+#[derive(Debug, Clone)]
+pub struct MemorySettings {
+    /// Where it takes OTLP/HTTP; none when it is only fed from inside.
+    pub otlp: Option<SocketAddr>,
+    pub bytes_max: u64,
+    pub age_max: Duration,
+}
+
+/// The layers around every region, built once for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerSettings {
+    /// Of this region; never more than what is left of the request's.
+    pub deadline: Duration,
+    /// Questions to this region at one time; more wait, within their deadline.
+    pub concurrent_max: usize,
+    /// Largest body of one answer, decompressed.
+    pub body_bytes_max: u64,
+    pub breaker: BreakerSettings,
+    pub retry: RetrySettings,
+    /// How often the region is asked who it is, off the request path.
+    pub probe_interval: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// Failures in a row that open the circuit.
+    pub failures_max: u32,
+    /// First pause before a probe may close it; doubles up to `pause_max` while probes fail.
+    pub pause: Duration,
+    pub pause_max: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrySettings {
+    /// Retries as a share of requests, in percent; 0 turns them off.
+    pub budget_percent: u32,
+    /// A failure later than this is not asked again: it would cost the caller too much.
+    pub quick: Duration,
+}
+
+impl Default for LayerSettings {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(20),
+            concurrent_max: 64,
+            body_bytes_max: 256 << 20,
+            breaker: BreakerSettings::default(),
+            retry: RetrySettings::default(),
+            probe_interval: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self { failures_max: 5, pause: Duration::from_secs(1), pause_max: Duration::from_secs(30) }
+    }
+}
+
+impl Default for RetrySettings {
+    fn default() -> Self {
+        Self { budget_percent: 20, quick: Duration::from_millis(500) }
+    }
+}
+
+impl Default for MemorySettings {
+    fn default() -> Self {
+        Self { otlp: None, bytes_max: 256 << 20, age_max: Duration::from_secs(3600) }
+    }
+}

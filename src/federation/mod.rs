@@ -1,0 +1,3 @@
+//! Plan, ask, redact, assemble, decide, answer.
+
+pub mod settings;

@@ -1,0 +1,234 @@
+//! What an answer covers: one entry per *declared* region, whatever happened to it.
+//!
+//! What was allowed (`Mode`) and what happened (`Outcome`) are separate facts. The outcome is computed
+//! from the entries, so that no one can state it differently from what they say.
+
+use std::time::Duration;
+
+use super::{Jurisdiction, RegionName};
+
+/// What the caller allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// Whole, or an error that names what is missing.
+    Strict,
+    /// What can be had by the deadline, and what is missing by name.
+    #[default]
+    BestEffort,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Complete,
+    Partial,
+    Refused,
+}
+
+/// How one region fared. A region that answered and holds nothing of the trace is `Ok` with no spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RegionStatus {
+    Ok,
+    /// It answered, and said itself that its answer is not whole.
+    Partial,
+    /// Slow and dead have the same outcome at the same moment.
+    Timeout,
+    /// No connection could be made, or it broke before an answer began.
+    Unreachable,
+    /// Not asked: its circuit is open.
+    CircuitOpen,
+    /// It answered 429, or our own limit for it was reached.
+    Overloaded,
+    /// It answered a server error.
+    Error,
+    /// It answered that the data asked for is too fresh for it to be sure.
+    TooFresh,
+    /// It refused the request itself (4xx): asking again does not help.
+    Rejected,
+    /// It answered 200 with bytes that are not a trace, or not this trace.
+    Malformed,
+    /// The answer ended before it was whole.
+    CutOff,
+    /// The answer is larger than the limit for one region.
+    TooLarge,
+    /// It answered, but the merged trace had already reached its size limit.
+    Truncated,
+}
+
+/// One declared region's part in an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionReport {
+    pub region: RegionName,
+    pub jurisdiction: Jurisdiction,
+    pub status: RegionStatus,
+    /// One plain line in our own words; never text a region sent.
+    pub detail: Option<String>,
+    pub http_status: Option<u16>,
+    pub took: Duration,
+    pub first_byte: Option<Duration>,
+    pub bytes: u64,
+    pub spans: u64,
+    pub attempts: u32,
+    /// Attribute values treated by the policy.
+    pub treated: u64,
+}
+
+/// Whether the answer is what one Tempo would have given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exactness {
+    Exact,
+    RegionMissing,
+    RegionPartial,
+    SizeLimit,
+}
+
+/// Spans that the trace itself says are owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    pub what: OwedKind,
+    /// Hex id of the absent parent, or of the client span without a server.
+    pub span_id: String,
+    /// The region that probably holds it, where the trace or the coverage tells.
+    pub suspected: Option<RegionName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OwedKind {
+    MissingParent,
+    ClientWithoutServer,
+}
+
+/// The completeness report of one answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    pub mode: Mode,
+    /// In the order of the configuration; as many as are declared.
+    pub regions: Vec<RegionReport>,
+    pub owed: Owing,
+    pub plan_digest: String,
+}
+
+/// The completeness witness, bounded: counts are of all, `first` lists a few.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Owing {
+    pub missing_parents: u64,
+    pub clients_without_server: u64,
+    pub first: Vec<Owed>,
+}
+
+impl RegionStatus {
+    pub const ALL: [Self; 13] = [
+        Self::Ok,
+        Self::Partial,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::CircuitOpen,
+        Self::Overloaded,
+        Self::Error,
+        Self::TooFresh,
+        Self::Rejected,
+        Self::Malformed,
+        Self::CutOff,
+        Self::TooLarge,
+        Self::Truncated,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Partial => "partial",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::CircuitOpen => "circuit_open",
+            Self::Overloaded => "overloaded",
+            Self::Error => "error",
+            Self::TooFresh => "too_fresh",
+            Self::Rejected => "rejected",
+            Self::Malformed => "malformed",
+            Self::CutOff => "cut_off",
+            Self::TooLarge => "too_large",
+            Self::Truncated => "truncated",
+        }
+    }
+
+    /// Whether everything the region holds of the trace is in the answer.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Ok)
+    }
+
+    /// Whether the region answered with something that can be used, if not everything.
+    pub fn has_answered(self) -> bool {
+        matches!(self, Self::Ok | Self::Partial)
+    }
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::BestEffort => "best_effort",
+        }
+    }
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Exactness {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::RegionMissing => "region_missing",
+            Self::RegionPartial => "region_partial",
+            Self::SizeLimit => "size_limit",
+        }
+    }
+}
+
+impl OwedKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingParent => "missing_parent",
+            Self::ClientWithoutServer => "client_without_server",
+        }
+    }
+}
+
+impl Coverage {
+    pub fn outcome(&self) -> Outcome {
+        let whole = self.regions.iter().filter(|r| r.status.is_whole()).count();
+        let answered = self.regions.iter().filter(|r| r.status.has_answered()).count();
+        match (whole == self.regions.len() && whole > 0, answered, self.mode) {
+            (true, ..) => Outcome::Complete,
+            (false, 0, _) | (false, _, Mode::Strict) => Outcome::Refused,
+            (false, ..) => Outcome::Partial,
+        }
+    }
+
+    pub fn exactness(&self) -> Exactness {
+        let any = |wanted: fn(RegionStatus) -> bool| self.regions.iter().any(|r| wanted(r.status));
+        if self.regions.is_empty()
+            || any(|s| !s.has_answered() && s != RegionStatus::Truncated && s != RegionStatus::TooLarge)
+        {
+            Exactness::RegionMissing
+        } else if any(|s| matches!(s, RegionStatus::Truncated | RegionStatus::TooLarge)) {
+            Exactness::SizeLimit
+        } else if any(|s| s == RegionStatus::Partial) {
+            Exactness::RegionPartial
+        } else {
+            Exactness::Exact
+        }
+    }
+
+    /// Regions of which something is missing, in the order of the configuration.
+    pub fn missing(&self) -> impl Iterator<Item = &RegionReport> {
+        self.regions.iter().filter(|r| !r.status.is_whole())
+    }
+}

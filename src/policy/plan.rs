@@ -1,0 +1,137 @@
+//! The plan: for each region, what happens to an attribute by its key. Immutable, with a digest that
+//! stands for it in caches and reports.
+//!
+//! This is the plan of listed keys; decisions by caller, purpose and class build on the same type.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::RegionName;
+
+/// What happens to an attribute with a listed key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Treatment {
+    /// Key and value are taken away.
+    Drop,
+    /// The key stays, the value becomes `<redacted>`.
+    Mask,
+}
+
+/// Listed keys of one region; a key that is not listed is kept as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyRules {
+    rules: HashMap<Box<[u8]>, Treatment>,
+    longest: usize,
+}
+
+/// What one region's spans go through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegionPlan {
+    AllowAll,
+    Keys(KeyRules),
+}
+
+/// The plan of one caller over all regions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    regions: BTreeMap<RegionName, RegionPlan>,
+    digest: String,
+}
+
+impl Treatment {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Mask => "mask",
+        }
+    }
+}
+
+impl KeyRules {
+    /// Where a key is listed twice, the stricter treatment (drop) holds.
+    pub fn new(rules: impl IntoIterator<Item = (String, Treatment)>) -> Self {
+        let mut merged: HashMap<Box<[u8]>, Treatment> = HashMap::new();
+        for (key, treatment) in rules {
+            let slot = merged.entry(key.into_bytes().into_boxed_slice()).or_insert(treatment);
+            if treatment == Treatment::Drop {
+                *slot = treatment;
+            }
+        }
+        let longest = merged.keys().map(|key| key.len()).max().unwrap_or(0);
+        Self { rules: merged, longest }
+    }
+
+    #[inline]
+    pub fn treatment(&self, key: &[u8]) -> Option<Treatment> {
+        if key.len() > self.longest { None } else { self.rules.get(key).copied() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+}
+
+impl Plan {
+    /// Everything is shown as it is stored.
+    pub fn allow_all() -> Self {
+        Self::new(BTreeMap::new())
+    }
+
+    /// Regions that are not named keep everything.
+    pub fn new(regions: BTreeMap<RegionName, RegionPlan>) -> Self {
+        let digest = digest(&regions);
+        Self { regions, digest }
+    }
+
+    pub fn region(&self, region: &RegionName) -> &RegionPlan {
+        self.regions.get(region).unwrap_or(&RegionPlan::AllowAll)
+    }
+
+    /// 16 hex digits that change whenever the plan does.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+fn digest(regions: &BTreeMap<RegionName, RegionPlan>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, plan) in regions {
+        let RegionPlan::Keys(keys) = plan else { continue };
+        hasher.update(name.as_str().as_bytes()).update(b"\n");
+        let sorted: BTreeMap<&[u8], Treatment> =
+            keys.rules.iter().map(|(key, treatment)| (&**key, *treatment)).collect();
+        for (key, treatment) in sorted {
+            hasher.update(&(key.len() as u64).to_le_bytes());
+            hasher.update(key).update(treatment.as_str().as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().chars().take(16).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masking(region: &str, key: &str) -> Plan {
+        let rules = KeyRules::new([(key.to_owned(), Treatment::Mask)]);
+        Plan::new([(RegionName::parse(region).unwrap(), RegionPlan::Keys(rules))].into())
+    }
+
+    #[test]
+    fn a_digest_changes_with_the_region_the_key_and_the_treatment() {
+        let base = masking("eu", "user.email");
+        assert_eq!(base.digest(), masking("eu", "user.email").digest());
+        assert_ne!(base.digest(), masking("us", "user.email").digest());
+        assert_ne!(base.digest(), masking("eu", "user.id").digest());
+        assert_ne!(base.digest(), Plan::allow_all().digest());
+        assert_eq!(base.digest().len(), 16);
+    }
+
+    #[test]
+    fn of_two_rules_for_a_key_the_stricter_holds() {
+        let both = [Treatment::Drop, Treatment::Mask];
+        for order in [both, [both[1], both[0]]] {
+            let rules = KeyRules::new(order.map(|t| ("k".to_owned(), t)));
+            assert_eq!(rules.treatment(b"k"), Some(Treatment::Drop));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The valve: raw bytes of a region go in, a caller's view comes out.
+//!
+//! `Raw` can be moved and not read; only this room opens it, and only this room makes `Redacted`.
+//! Redaction happens per region and before the merge, because a rule depends on where a span came from.
+
+mod seal;
+
+pub use seal::{Raw, Redacted};

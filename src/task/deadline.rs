@@ -1,0 +1,40 @@
+//! One deadline travels down with a request. It only shrinks: a callee can take less time than it
+//! was given, never more.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The beginning of a request: the only place where time is added.
+    pub fn starting_now(allowed: Duration) -> Self {
+        Self(Instant::now() + allowed)
+    }
+
+    /// The earlier of this deadline and `allowed` from now.
+    #[must_use]
+    pub fn at_most(self, allowed: Duration) -> Self {
+        Self(self.0.min(Instant::now() + allowed))
+    }
+
+    /// This deadline less what the caller keeps for itself.
+    #[must_use]
+    pub fn less(self, reserve: Duration) -> Self {
+        Self(self.0.checked_sub(reserve).unwrap_or(self.0))
+    }
+
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    pub fn has_passed(self) -> bool {
+        self.remaining().is_zero()
+    }
+
+    pub fn instant(self) -> Instant {
+        self.0
+    }
+}

@@ -1,0 +1,5 @@
+//! Bytes of the formats: protobuf, OTLP, Tempo's messages, Tempo's JSON. No I/O, never awaits.
+
+pub mod otlp;
+pub mod protobuf;
+pub mod tempo;

@@ -1,0 +1,238 @@
+//! Reads and writes the protobuf wire format without decoding into objects.
+//!
+//! The format: <https://protobuf.dev/programming-guides/encoding/>. A reader is a cursor over a slice
+//! that yields fields with their place, so that an index can keep ranges instead of values.
+
+/// What is wrong with bytes that claim to be protobuf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    #[error("a varint is longer than ten bytes")]
+    VarintTooLong,
+    #[error("the bytes end inside a field")]
+    CutOff,
+    #[error("field number 0 or wire type {0} does not exist")]
+    BadTag(u8),
+    #[error("a known field has the wrong wire type")]
+    WrongType,
+    #[error("a message is nested deeper than {0} levels")]
+    TooDeep(usize),
+    #[error("a message is larger than this program can index")]
+    TooLarge,
+}
+
+/// A field's value as it lies on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Fixed32(u32),
+    Bytes(&'a [u8]),
+}
+
+/// One field: its number, its value, and where both lie in the message that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    pub number: u32,
+    pub value: Value<'a>,
+    /// Offset of the tag.
+    pub start: usize,
+    /// Offset of the value's first byte (after the length prefix, where there is one).
+    pub value_start: usize,
+    /// Offset after the field.
+    pub end: usize,
+}
+
+/// A cursor over one message.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next field, or `None` at the end.
+    #[inline]
+    #[expect(clippy::should_implement_trait, reason = "an iterator of results would hide the first error")]
+    pub fn next(&mut self) -> Result<Option<Field<'a>>, WireError> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let start = self.at;
+        let tag = self.varint()?;
+        let number = u32::try_from(tag >> 3).map_err(|_| WireError::BadTag(0))?;
+        if number == 0 {
+            return Err(WireError::BadTag(0));
+        }
+        let mut value_start = self.at;
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => Value::Fixed64(u64::from_le_bytes(self.array::<8>()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).map_err(|_| WireError::CutOff)?;
+                value_start = self.at;
+                let end = self.at.checked_add(length).ok_or(WireError::CutOff)?;
+                let bytes = self.bytes.get(self.at..end).ok_or(WireError::CutOff)?;
+                self.at = end;
+                Value::Bytes(bytes)
+            }
+            5 => Value::Fixed32(u32::from_le_bytes(self.array::<4>()?)),
+            // Groups (3, 4) are not used by OTLP or Tempo, and skipping them would mean recursion.
+            other => return Err(WireError::BadTag(other as u8)),
+        };
+        Ok(Some(Field { number, value, start, value_start, end: self.at }))
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
+        let end = self.at + N;
+        let bytes = self.bytes.get(self.at..end).ok_or(WireError::CutOff)?;
+        self.at = end;
+        bytes.try_into().map_err(|_| WireError::CutOff)
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Result<u64, WireError> {
+        let rest = self.bytes.get(self.at..).ok_or(WireError::CutOff)?;
+        match rest.first() {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                return Ok(u64::from(*byte));
+            }
+            None => return Err(WireError::CutOff),
+            Some(_) => {}
+        }
+        let mut value = 0u64;
+        for (count, byte) in rest.iter().take(10).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * count);
+            if *byte < 0x80 {
+                self.at += count + 1;
+                return Ok(value);
+            }
+        }
+        Err(if rest.len() < 10 { WireError::CutOff } else { WireError::VarintTooLong })
+    }
+}
+
+impl<'a> Field<'a> {
+    pub fn bytes(&self) -> Result<&'a [u8], WireError> {
+        match self.value {
+            Value::Bytes(bytes) => Ok(bytes),
+            _ => Err(WireError::WrongType),
+        }
+    }
+
+    pub fn varint(&self) -> Result<u64, WireError> {
+        match self.value {
+            Value::Varint(value) => Ok(value),
+            _ => Err(WireError::WrongType),
+        }
+    }
+
+    pub fn fixed64(&self) -> Result<u64, WireError> {
+        match self.value {
+            Value::Fixed64(value) => Ok(value),
+            _ => Err(WireError::WrongType),
+        }
+    }
+}
+
+/// Bytes a varint takes.
+#[inline]
+pub fn varint_len(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+/// Bytes a length-delimited field takes with its tag, for field numbers below 16.
+#[inline]
+pub fn message_len(body: usize) -> usize {
+    1 + varint_len(body as u64) + body
+}
+
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value as u8) | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+pub fn put_tag(out: &mut Vec<u8>, number: u32, wire_type: u8) {
+    put_varint(out, (u64::from(number) << 3) | u64::from(wire_type));
+}
+
+pub fn put_varint_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    put_tag(out, number, 0);
+    put_varint(out, value);
+}
+
+pub fn put_fixed64_field(out: &mut Vec<u8>, number: u32, value: u64) {
+    put_tag(out, number, 1);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+pub fn put_bytes_field(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    put_tag(out, number, 2);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Writes a nested message whose body `fill` writes.
+pub fn put_message(out: &mut Vec<u8>, number: u32, fill: impl FnOnce(&mut Vec<u8>)) {
+    let mut body = Vec::new();
+    fill(&mut body);
+    put_bytes_field(out, number, &body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut out = Vec::new();
+        put_varint_field(&mut out, 1, u64::MAX);
+        put_fixed64_field(&mut out, 2, 7);
+        put_bytes_field(&mut out, 300, b"abc");
+        let mut reader = Reader::new(&out);
+        assert_eq!(reader.next().unwrap().unwrap().varint(), Ok(u64::MAX));
+        assert_eq!(reader.next().unwrap().unwrap().fixed64(), Ok(7));
+        let last = reader.next().unwrap().unwrap();
+        assert_eq!((last.number, last.bytes()), (300, Ok(&b"abc"[..])));
+        assert_eq!(&out[last.value_start..last.end], b"abc");
+        assert_eq!(reader.next(), Ok(None));
+    }
+
+    #[test]
+    fn a_varint_takes_as_many_bytes_as_said() {
+        for shift in 0..64 {
+            for value in [1u64 << shift, (1u64 << shift) - 1, u64::MAX >> shift] {
+                let mut out = Vec::new();
+                put_varint(&mut out, value);
+                assert_eq!(out.len(), varint_len(value), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn cut_and_absurd_bytes_are_errors() {
+        let error = |bytes: &[u8]| Reader::new(bytes).next().unwrap_err();
+        assert_eq!(error(&[0x0a, 0x05, 1]), WireError::CutOff);
+        assert_eq!(error(&[0x80; 11]), WireError::VarintTooLong);
+        assert_eq!(error(&[0x80]), WireError::CutOff);
+        assert_eq!(error(&[0x00]), WireError::BadTag(0));
+        assert_eq!(error(&[0x0b]), WireError::BadTag(3));
+        assert_eq!(
+            error(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+            WireError::CutOff
+        );
+    }
+}
