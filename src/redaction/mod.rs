@@ -3,6 +3,8 @@
 //! `Raw` can be moved and not read; only this room opens it, and only this room makes `Redacted`.
 //! Redaction happens per region and before the merge, because a rule depends on where a span came from.
 
+pub mod rewrite;
 mod seal;
 
+pub use rewrite::{RegionRules, View};
 pub use seal::{Raw, Redacted};

@@ -1,1 +1,20 @@
-//! To come.
+//! The indexed trace: the bytes that arrived, and where in them each span lies.
+//!
+//! Nothing here decodes a trace into objects, and nothing awaits. What a region sent is scanned once
+//! (`index`), joined with the others (`join`), looked at as a tree (`tree`), annotated (`crossing`,
+//! `stand_in`, `witness`), put in order (`arrange`) and written out in slices (`emit`).
+
+pub mod arrange;
+pub mod crossing;
+pub mod emit;
+pub mod index;
+pub mod join;
+pub mod span;
+pub mod stand_in;
+pub mod tree;
+pub mod witness;
+mod zipkin;
+
+pub use arrange::Assembled;
+pub use index::{Chunk, ScanError, scan};
+pub use join::Joined;

@@ -1,5 +1,7 @@
 //! Bytes of the formats: protobuf, OTLP, Tempo's messages, Tempo's JSON. No I/O, never awaits.
 
+pub mod check;
+pub mod limits;
 pub mod otlp;
 pub mod protobuf;
 pub mod tempo;

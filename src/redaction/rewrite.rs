@@ -1,0 +1,298 @@
+//! Trace bytes through the policy of their region: what is listed is taken away or masked, the rest
+//! keeps its bytes. Every span of a region passes here before it meets another region's.
+
+use bytes::Bytes;
+
+use super::seal::{Raw, Redacted};
+use crate::model::{RegionName, TraceId};
+use crate::policy::{KeyRules, RegionPlan, Treatment};
+use crate::trace::index::{Batch, Chunk, ScanError, scan};
+use crate::trace::span::has_attribute;
+use crate::wire::limits::VALUE_DEPTH_MAX;
+use crate::wire::otlp::{
+    Value as Added, any_value, event, key_value, link, put_attribute, resource, scope, span,
+};
+use crate::wire::protobuf::{Reader, Value, WireError, put_bytes_field, put_message};
+
+/// What a masked value reads as.
+pub const MASK: &str = "<redacted>";
+
+/// Says on a span or resource that something of it was treated.
+pub const REDACTED_KEY: &str = "tutti.redacted";
+
+/// Names the region on each resource.
+pub const REGION_KEY: &str = "tutti.region";
+
+/// Where a part comes from and what applies to it.
+#[derive(Debug, Clone, Copy)]
+pub struct RegionRules<'a> {
+    pub region: &'a RegionName,
+    pub plan: &'a RegionPlan,
+    /// Whether each resource is marked with its region.
+    pub is_marked: bool,
+}
+
+/// A region's part of a trace as the caller may see it.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    pub chunk: Chunk,
+    /// Values that were masked or taken away.
+    pub treated: u64,
+}
+
+/// Opens what a region sent, checks it, applies the region's plan and marks its origin.
+pub fn trace(raw: Raw<Bytes>, id: &TraceId, rules: RegionRules<'_>) -> Result<Redacted<View>, ScanError> {
+    let mut chunk = scan(raw.open(), Some(id))?;
+    let treated = match rules.plan {
+        RegionPlan::AllowAll => 0,
+        RegionPlan::Keys(keys) if keys.is_empty() => 0,
+        RegionPlan::Keys(keys) => treat(&mut chunk, keys)?,
+    };
+    mark(&mut chunk, rules)?;
+    Ok(Redacted::pass(View { chunk, treated }))
+}
+
+/// Puts the region's name behind each resource, and takes away a name that came with it: a region
+/// cannot say that it is another.
+fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
+    let mut name = Vec::new();
+    put_attribute(&mut name, resource::ATTRIBUTES, REGION_KEY, Added::String(rules.region.as_str()));
+    let mark = chunk.buffer.add(&name)?;
+    let finder = memchr::memmem::Finder::new(REGION_KEY);
+    for batch in &mut chunk.batches {
+        let body = chunk.buffer.get(batch.resource);
+        let claims = finder.find(body).is_some();
+        if claims {
+            let honest = without_key(body, resource::ATTRIBUTES, REGION_KEY);
+            batch.resource = chunk.buffer.add(&honest)?;
+        }
+        // A resource with no attribute at all makes Grafana drop its spans.
+        let is_bare = !has_attribute(chunk.buffer.get(batch.resource), resource::ATTRIBUTES, |_| true);
+        if rules.is_marked || is_bare {
+            batch.extra = mark;
+        }
+    }
+    Ok(())
+}
+
+fn without_key(message: &[u8], attributes: u32, key: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len());
+    let mut reader = Reader::new(message);
+    while let Ok(Some(field)) = reader.next() {
+        let is_it =
+            field.number == attributes && field.bytes().is_ok_and(|pair| key_of(pair) == key.as_bytes());
+        if !is_it {
+            out.extend_from_slice(message.get(field.start..field.end).unwrap_or_default());
+        }
+    }
+    out
+}
+
+/// The key of an attribute; of several, the last, as a decoder takes it.
+fn key_of(pair: &[u8]) -> &[u8] {
+    crate::trace::span::bytes_field(pair, key_value::KEY)
+}
+
+/// Applies key rules to every place of a chunk that has attributes.
+fn treat(chunk: &mut Chunk, keys: &KeyRules) -> Result<u64, WireError> {
+    let mut treated = 0;
+    let mut treatment = Treat { keys, path: Vec::new(), count: 0 };
+    for batch in &mut chunk.batches {
+        treated += treat_resource(&mut treatment, &mut chunk.buffer, batch)?;
+    }
+    for scope in &mut chunk.scopes {
+        let rewritten = treatment.message(chunk.buffer.get(scope.scope), &[scope::ATTRIBUTES], &[]);
+        if let Some((body, count)) = rewritten {
+            scope.scope = chunk.buffer.add(&body)?;
+            treated += count;
+        }
+    }
+    for span in &mut chunk.spans {
+        let nested = [(span::EVENTS, event::ATTRIBUTES), (span::LINKS, link::ATTRIBUTES)];
+        let rewritten = treatment.message(chunk.buffer.get(span.body), &[span::ATTRIBUTES], &nested);
+        if let Some((mut body, count)) = rewritten {
+            put_attribute(&mut body, span::ATTRIBUTES, REDACTED_KEY, Added::Bool(true));
+            span.body = chunk.buffer.add(&body)?;
+            treated += count;
+        }
+    }
+    Ok(treated)
+}
+
+fn treat_resource(
+    treatment: &mut Treat<'_>,
+    buffer: &mut crate::trace::index::Buffer,
+    batch: &mut Batch,
+) -> Result<u64, WireError> {
+    let rewritten = treatment.message(buffer.get(batch.resource), &[resource::ATTRIBUTES], &[]);
+    let Some((mut body, count)) = rewritten else { return Ok(0) };
+    put_attribute(&mut body, resource::ATTRIBUTES, REDACTED_KEY, Added::Bool(true));
+    batch.resource = buffer.add(&body)?;
+    Ok(count)
+}
+
+struct Treat<'a> {
+    keys: &'a KeyRules,
+    /// Dotted path of the key-value list that is being read: `user` holding `email` is `user.email`.
+    path: Vec<u8>,
+    count: u64,
+}
+
+/// What becomes of one attribute.
+enum Fate {
+    Keep,
+    Drop,
+    Becomes(Vec<u8>),
+}
+
+impl Treat<'_> {
+    /// A message with its attributes treated, and how many were; `None` where nothing is listed.
+    /// `nested` names fields that hold messages with attributes of their own.
+    fn message(&mut self, body: &[u8], attributes: &[u32], nested: &[(u32, u32)]) -> Option<(Vec<u8>, u64)> {
+        self.count = 0;
+        let mut out: Option<Vec<u8>> = None;
+        let mut reader = Reader::new(body);
+        while let Ok(Some(field)) = reader.next() {
+            let fate = match field.value {
+                Value::Bytes(pair) if attributes.contains(&field.number) => self.pair(pair, VALUE_DEPTH_MAX),
+                Value::Bytes(inner) => match nested.iter().find(|(number, _)| *number == field.number) {
+                    Some((_, attributes)) => self.inner(inner, *attributes),
+                    None => Fate::Keep,
+                },
+                _ => Fate::Keep,
+            };
+            let before = || body.get(..field.start).unwrap_or_default().to_vec();
+            match fate {
+                Fate::Keep => {
+                    if let Some(out) = &mut out {
+                        out.extend_from_slice(body.get(field.start..field.end).unwrap_or_default());
+                    }
+                }
+                Fate::Drop => {
+                    out.get_or_insert_with(before);
+                }
+                Fate::Becomes(bytes) => {
+                    put_bytes_field(out.get_or_insert_with(before), field.number, &bytes);
+                }
+            }
+        }
+        out.map(|body| (body, self.count))
+    }
+
+    fn inner(&mut self, body: &[u8], attributes: u32) -> Fate {
+        let outer = self.count;
+        let rewritten = self.message(body, &[attributes], &[]);
+        self.count += outer;
+        rewritten.map_or(Fate::Keep, |(body, _)| Fate::Becomes(body))
+    }
+
+    fn pair(&mut self, pair: &[u8], depth: usize) -> Fate {
+        let key = key_of(pair);
+        let before = self.path.len();
+        if before > 0 {
+            self.path.push(b'.');
+        }
+        self.path.extend_from_slice(key);
+        let treatment = self.keys.treatment(key).or_else(|| self.keys.treatment(&self.path));
+        let fate = match treatment {
+            Some(Treatment::Drop) => {
+                self.count += 1;
+                Fate::Drop
+            }
+            Some(Treatment::Mask) => {
+                self.count += 1;
+                Fate::Becomes(masked(key))
+            }
+            None if has_several_values(pair) => {
+                // Decoders disagree on what such a pair says, so it cannot be decided: withhold it.
+                self.count += 1;
+                Fate::Becomes(masked(key))
+            }
+            None => self.value_of(pair, key, depth),
+        };
+        self.path.truncate(before);
+        fate
+    }
+
+    /// An attribute that is not listed itself may hold key-value lists whose keys are.
+    fn value_of(&mut self, pair: &[u8], key: &[u8], depth: usize) -> Fate {
+        let any = crate::trace::span::bytes_field(pair, key_value::VALUE);
+        match self.any(any, depth) {
+            None => Fate::Keep,
+            Some(any) => {
+                let mut out = Vec::with_capacity(pair.len());
+                put_bytes_field(&mut out, key_value::KEY, key);
+                put_bytes_field(&mut out, key_value::VALUE, &any);
+                Fate::Becomes(out)
+            }
+        }
+    }
+
+    fn any(&mut self, any: &[u8], depth: usize) -> Option<Vec<u8>> {
+        let depth = depth.checked_sub(1)?;
+        let mut out: Option<Vec<u8>> = None;
+        let mut reader = Reader::new(any);
+        while let Ok(Some(field)) = reader.next() {
+            let changed = match (field.number, field.value) {
+                (any_value::ARRAY | any_value::KVLIST, Value::Bytes(list)) => {
+                    self.list(list, depth, field.number == any_value::KVLIST)
+                }
+                _ => None,
+            };
+            match (changed, &mut out) {
+                (Some(list), out) => {
+                    let before = || any.get(..field.start).unwrap_or_default().to_vec();
+                    put_bytes_field(out.get_or_insert_with(before), field.number, &list);
+                }
+                (None, Some(out)) => {
+                    out.extend_from_slice(any.get(field.start..field.end).unwrap_or_default());
+                }
+                (None, None) => {}
+            }
+        }
+        out
+    }
+
+    fn list(&mut self, list: &[u8], depth: usize, is_pairs: bool) -> Option<Vec<u8>> {
+        let mut out: Option<Vec<u8>> = None;
+        let mut reader = Reader::new(list);
+        while let Ok(Some(field)) = reader.next() {
+            let fate = match field.value {
+                Value::Bytes(item) if field.number == 1 && is_pairs => self.pair(item, depth),
+                Value::Bytes(item) if field.number == 1 => {
+                    self.any(item, depth).map_or(Fate::Keep, Fate::Becomes)
+                }
+                _ => Fate::Keep,
+            };
+            let before = || list.get(..field.start).unwrap_or_default().to_vec();
+            match fate {
+                Fate::Keep => {
+                    if let Some(out) = &mut out {
+                        out.extend_from_slice(list.get(field.start..field.end).unwrap_or_default());
+                    }
+                }
+                Fate::Drop => {
+                    out.get_or_insert_with(before);
+                }
+                Fate::Becomes(bytes) => put_bytes_field(out.get_or_insert_with(before), 1, &bytes),
+            }
+        }
+        out
+    }
+}
+
+fn has_several_values(pair: &[u8]) -> bool {
+    let mut values = 0;
+    let mut reader = Reader::new(pair);
+    while let Ok(Some(field)) = reader.next() {
+        values += usize::from(field.number == key_value::VALUE);
+    }
+    values > 1
+}
+
+fn masked(key: &[u8]) -> Vec<u8> {
+    let mut pair = Vec::with_capacity(key.len() + MASK.len() + 8);
+    put_bytes_field(&mut pair, key_value::KEY, key);
+    put_message(&mut pair, key_value::VALUE, |any| put_bytes_field(any, any_value::STRING, MASK.as_bytes()));
+    pair
+}

@@ -1,0 +1,449 @@
+//! One region's part of a trace: its bytes, and an index of where everything lies.
+//!
+//! The scan walks every field once, in whatever order it comes, and checks what it walks over: bytes
+//! that pass are safe to slice, to join with another region's and to write out. Two passes: the first
+//! counts, so that the second allocates three times whatever the size.
+
+use bytes::Bytes;
+
+use crate::model::TraceId;
+use crate::wire::check;
+use crate::wire::otlp::{event, link, resource, resource_spans, scope, scope_spans, span, status, trace};
+use crate::wire::protobuf::{Field, Reader, WireError};
+
+/// A place in a chunk's bytes: in the body, or behind it in the arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+/// What a region sent, and beside it the arena: messages that were rewritten or added. Both share one
+/// address space, the arena's addresses following the body's.
+#[derive(Debug, Clone, Default)]
+pub struct Buffer {
+    body: Bytes,
+    arena: Vec<u8>,
+}
+
+/// One `ResourceSpans`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Batch {
+    pub resource: Extent,
+    /// Fields of the resource that follow it: what the gateway adds.
+    pub extra: Extent,
+    /// The fields that are neither resource nor scopes (the schema URL).
+    pub tail: Extent,
+    pub chunk: u16,
+}
+
+/// One `ScopeSpans`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope {
+    pub scope: Extent,
+    pub tail: Extent,
+    pub batch: u32,
+}
+
+/// One span: what merging, ordering and the tree need to know, and where the rest lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub body: Extent,
+    pub scope: u32,
+    /// Fields that follow the body, as an index into the extras of the join; 0 is none.
+    pub extra: u32,
+    pub chunk: u16,
+    /// `SpanKind`; numbers beyond a byte are all 255.
+    pub kind: u8,
+    pub flags: Flags,
+    /// Big-endian number of the id's eight bytes, or a hash of an id of another length.
+    pub id: u64,
+    pub parent: u64,
+    pub start: u64,
+    pub end: u64,
+}
+
+/// Facts about a span in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// The id is not eight non-zero bytes: only equal bytes make such spans the same.
+    pub const ODD_ID: Self = Self(1);
+    pub const HAS_PARENT: Self = Self(2);
+    pub const HAS_STATUS: Self = Self(4);
+    pub const IS_ERROR: Self = Self(8);
+    /// Events or links are not in canonical order.
+    pub const UNSORTED: Self = Self(16);
+
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn set(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub fn clear(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+}
+
+/// A scanned part of a trace.
+#[derive(Debug, Clone, Default)]
+pub struct Chunk {
+    pub buffer: Buffer,
+    pub batches: Vec<Batch>,
+    pub scopes: Vec<Scope>,
+    pub spans: Vec<Span>,
+}
+
+/// Why bytes are no part of this trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    #[error("the bytes are no trace: {0}")]
+    Wire(#[from] WireError),
+    #[error("a span belongs to another trace")]
+    OtherTrace,
+}
+
+impl Extent {
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    pub fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
+impl Buffer {
+    fn of(body: Bytes) -> Result<Self, WireError> {
+        // Half the address space is left for the arena.
+        if body.len() > (u32::MAX / 2) as usize {
+            return Err(WireError::TooLarge);
+        }
+        Ok(Self { body, arena: Vec::new() })
+    }
+
+    pub fn get(&self, extent: Extent) -> &[u8] {
+        let (start, len) = (extent.start as usize, extent.len as usize);
+        let found = match start.checked_sub(self.body.len()) {
+            None => self.body.get(start..start + len),
+            Some(start) => self.arena.get(start..start + len),
+        };
+        debug_assert!(found.is_some(), "an extent lies outside its buffer");
+        found.unwrap_or_default()
+    }
+
+    /// The same bytes without a copy, where they lie in the body.
+    pub fn share(&self, extent: Extent) -> Option<Bytes> {
+        let (start, len) = (extent.start as usize, extent.len as usize);
+        let end = start.checked_add(len)?;
+        (end <= self.body.len()).then(|| self.body.slice(start..end))
+    }
+
+    /// Puts new bytes into the arena.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<Extent, WireError> {
+        let start = u32::try_from(self.body.len() + self.arena.len()).map_err(|_| WireError::TooLarge)?;
+        let len = u32::try_from(bytes.len()).map_err(|_| WireError::TooLarge)?;
+        start.checked_add(len).ok_or(WireError::TooLarge)?;
+        self.arena.extend_from_slice(bytes);
+        Ok(Extent { start, len })
+    }
+
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Bytes of the arena: what rewriting costs in memory.
+    pub fn arena_len(&self) -> usize {
+        self.arena.len()
+    }
+}
+
+/// Scans a protobuf `Trace`. With an `id`, a span of another trace makes the bytes a lie.
+pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
+    let counts = count(&body)?;
+    let mut scan = Scan {
+        id,
+        chunk: Chunk {
+            buffer: Buffer::of(body.clone())?,
+            batches: Vec::with_capacity(counts.batches),
+            scopes: Vec::with_capacity(counts.scopes),
+            spans: Vec::with_capacity(counts.spans),
+        },
+    };
+    let mut reader = Reader::new(&body);
+    while let Some(field) = reader.next()? {
+        if field.number == trace::RESOURCE_SPANS {
+            scan.batch(field.bytes()?, field.value_start)?;
+        }
+    }
+    Ok(scan.chunk)
+}
+
+#[derive(Default)]
+struct Counts {
+    batches: usize,
+    scopes: usize,
+    spans: usize,
+}
+
+/// Counts by hopping over lengths; touches one byte in hundreds.
+fn count(body: &[u8]) -> Result<Counts, WireError> {
+    let mut counts = Counts::default();
+    let mut traces = Reader::new(body);
+    while let Some(field) = traces.next()? {
+        if field.number != trace::RESOURCE_SPANS {
+            continue;
+        }
+        counts.batches += 1;
+        let mut batch = Reader::new(field.bytes()?);
+        while let Some(field) = batch.next()? {
+            if field.number != resource_spans::SCOPE_SPANS {
+                continue;
+            }
+            counts.scopes += 1;
+            let mut scope = Reader::new(field.bytes()?);
+            while let Some(field) = scope.next()? {
+                counts.spans += usize::from(field.number == scope_spans::SPANS);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+struct Scan<'id> {
+    id: Option<&'id TraceId>,
+    chunk: Chunk,
+}
+
+impl Scan<'_> {
+    fn batch(&mut self, body: &[u8], base: usize) -> Result<(), ScanError> {
+        let index = u32::try_from(self.chunk.batches.len()).map_err(|_| WireError::TooLarge)?;
+        let mut resource = Pieces::default();
+        let mut tail = Pieces::default();
+        let mut reader = Reader::new(body);
+        while let Some(field) = reader.next()? {
+            match field.number {
+                resource_spans::RESOURCE => {
+                    check::attributes_of(field.bytes()?, resource::ATTRIBUTES)?;
+                    resource.push_value(&field, base);
+                }
+                resource_spans::SCOPE_SPANS => self.scope(field.bytes()?, base + field.value_start, index)?,
+                _ => tail.push_field(&field, base),
+            }
+        }
+        let resource = resource.extent(&mut self.chunk.buffer)?;
+        let tail = tail.extent(&mut self.chunk.buffer)?;
+        self.chunk.batches.push(Batch { resource, extra: Extent::default(), tail, chunk: 0 });
+        Ok(())
+    }
+
+    fn scope(&mut self, body: &[u8], base: usize, batch: u32) -> Result<(), ScanError> {
+        let index = u32::try_from(self.chunk.scopes.len()).map_err(|_| WireError::TooLarge)?;
+        let mut own = Pieces::default();
+        let mut tail = Pieces::default();
+        let mut reader = Reader::new(body);
+        while let Some(field) = reader.next()? {
+            match field.number {
+                scope_spans::SCOPE => {
+                    check::attributes_of(field.bytes()?, scope::ATTRIBUTES)?;
+                    own.push_value(&field, base);
+                }
+                scope_spans::SPANS => {
+                    let span = span_of(field.bytes()?, base + field.value_start, index, self.id)?;
+                    self.chunk.spans.push(span);
+                }
+                _ => tail.push_field(&field, base),
+            }
+        }
+        let scope = own.extent(&mut self.chunk.buffer)?;
+        let tail = tail.extent(&mut self.chunk.buffer)?;
+        self.chunk.scopes.push(Scope { scope, tail, batch });
+        Ok(())
+    }
+}
+
+/// Parts of one message that may lie apart on the wire. Nearly always there is one part, which then
+/// needs no copy.
+#[derive(Default)]
+struct Pieces {
+    first: Extent,
+    rest: Vec<Extent>,
+}
+
+impl Pieces {
+    fn push_value(&mut self, field: &Field<'_>, base: usize) {
+        self.push(base + field.value_start, base + field.end);
+    }
+
+    fn push_field(&mut self, field: &Field<'_>, base: usize) {
+        self.push(base + field.start, base + field.end);
+    }
+
+    fn push(&mut self, start: usize, end: usize) {
+        let extent = Extent { start: start as u32, len: (end - start) as u32 };
+        if self.first.is_empty() {
+            self.first = extent;
+        } else if self.rest.is_empty() && self.first.start + self.first.len == extent.start {
+            self.first.len += extent.len;
+        } else if !extent.is_empty() {
+            self.rest.push(extent);
+        }
+    }
+
+    fn extent(self, buffer: &mut Buffer) -> Result<Extent, WireError> {
+        if self.rest.is_empty() {
+            return Ok(self.first);
+        }
+        let mut joined = buffer.get(self.first).to_vec();
+        for piece in self.rest {
+            joined.extend_from_slice(buffer.get(piece));
+        }
+        buffer.add(&joined)
+    }
+}
+
+/// Reads the one span whose body lies at `base` of its buffer.
+pub(super) fn span_of(body: &[u8], base: usize, scope: u32, id: Option<&TraceId>) -> Result<Span, ScanError> {
+    let mut found = Span {
+        body: Extent { start: base as u32, len: body.len() as u32 },
+        scope,
+        extra: 0,
+        chunk: 0,
+        kind: 0,
+        flags: Flags::ODD_ID,
+        id: 0,
+        parent: 0,
+        start: 0,
+        end: 0,
+    };
+    let mut events = Order::default();
+    let mut links = Order::default();
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next()? {
+        match field.number {
+            span::TRACE_ID => {
+                let wire = field.bytes()?;
+                if wire.len() == 16 && id.is_some_and(|id| id.as_bytes() != wire) {
+                    return Err(ScanError::OtherTrace);
+                }
+            }
+            span::SPAN_ID => {
+                let (id, is_odd) = id_number(field.bytes()?);
+                found.id = id;
+                if is_odd { found.flags.set(Flags::ODD_ID) } else { found.flags.clear(Flags::ODD_ID) }
+            }
+            span::PARENT_SPAN_ID => {
+                let wire = field.bytes()?;
+                found.parent = id_number(wire).0;
+                // All zeros is how some exporters write "none".
+                if wire.iter().any(|byte| *byte != 0) {
+                    found.flags.set(Flags::HAS_PARENT);
+                } else {
+                    found.flags.clear(Flags::HAS_PARENT);
+                }
+            }
+            span::NAME | span::TRACE_STATE => {
+                field.bytes()?;
+            }
+            span::KIND => found.kind = u8::try_from(field.varint()?).unwrap_or(u8::MAX),
+            span::START_TIME => found.start = field.fixed64()?,
+            span::END_TIME => found.end = field.fixed64()?,
+            span::ATTRIBUTES => check::key_value(field.bytes()?)?,
+            span::EVENTS => events.next(event_key(field.bytes()?)?),
+            span::LINKS => links.next(link_key(field.bytes()?)?),
+            span::STATUS => {
+                found.flags.set(Flags::HAS_STATUS);
+                if is_error(field.bytes()?)? {
+                    found.flags.set(Flags::IS_ERROR);
+                }
+            }
+            _ => {}
+        }
+    }
+    if events.is_broken || links.is_broken {
+        found.flags.set(Flags::UNSORTED);
+    }
+    Ok(found)
+}
+
+/// The eight bytes of an id as a number; ids of another length by a hash that says nothing of order.
+pub fn id_number(wire: &[u8]) -> (u64, bool) {
+    match <[u8; 8]>::try_from(wire) {
+        Ok(bytes) => {
+            let number = u64::from_be_bytes(bytes);
+            (number, number == 0)
+        }
+        Err(_) if wire.is_empty() => (0, true),
+        Err(_) => {
+            let hash = blake3::hash(wire);
+            let mut number = 0u64;
+            for byte in hash.as_bytes().iter().take(8) {
+                number = (number << 8) | u64::from(*byte);
+            }
+            (number, true)
+        }
+    }
+}
+
+/// Whether a sequence of keys never steps back.
+#[derive(Default)]
+struct Order<'a> {
+    last: Option<(&'a [u8], u64, &'a [u8])>,
+    is_broken: bool,
+}
+
+impl<'a> Order<'a> {
+    fn next(&mut self, key: (&'a [u8], u64, &'a [u8])) {
+        self.is_broken |= self.last.is_some_and(|last| last > key);
+        self.last = Some(key);
+    }
+}
+
+/// Canonical order of events: time, then name. The first part is used by links only.
+pub(super) fn event_key(body: &[u8]) -> Result<(&[u8], u64, &[u8]), WireError> {
+    let mut key: (&[u8], u64, &[u8]) = (&[], 0, &[]);
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next()? {
+        match field.number {
+            event::TIME => key.1 = field.fixed64()?,
+            event::NAME => key.2 = field.bytes()?,
+            event::ATTRIBUTES => check::key_value(field.bytes()?)?,
+            _ => {}
+        }
+    }
+    Ok(key)
+}
+
+/// Canonical order of links: trace id, then span id.
+pub(super) fn link_key(body: &[u8]) -> Result<(&[u8], u64, &[u8]), WireError> {
+    let mut key: (&[u8], u64, &[u8]) = (&[], 0, &[]);
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next()? {
+        match field.number {
+            link::TRACE_ID => key.0 = field.bytes()?,
+            link::SPAN_ID => key.2 = field.bytes()?,
+            link::ATTRIBUTES => check::key_value(field.bytes()?)?,
+            _ => {}
+        }
+    }
+    Ok(key)
+}
+
+fn is_error(body: &[u8]) -> Result<bool, WireError> {
+    let mut code = 0;
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next()? {
+        match field.number {
+            status::CODE => code = field.varint()?,
+            status::MESSAGE => {
+                field.bytes()?;
+            }
+            _ => {}
+        }
+    }
+    Ok(code == status::CODE_ERROR)
+}

@@ -1,0 +1,223 @@
+//! Parts of a trace joined: every span once, wherever it came from.
+//!
+//! Identity is (span id, kind), as in Tempo; of two copies the one from the region declared first
+//! stays. The result does not depend on the order in which the regions answered.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use super::index::{Batch, Buffer, Chunk, Extent, Flags, Scope, Span};
+use super::zipkin;
+use crate::wire::protobuf::WireError;
+
+/// No span.
+pub const NONE: u32 = u32::MAX;
+
+/// All parts of one trace under one index. Spans that are duplicates stay in the list and are marked,
+/// so that a span's number never changes.
+#[derive(Debug, Clone, Default)]
+pub struct Joined {
+    pub(super) buffers: Vec<Buffer>,
+    /// The region of each buffer, as its place in the configuration.
+    pub(super) ranks: Vec<u16>,
+    pub(super) batches: Vec<Batch>,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) spans: Vec<Span>,
+    /// Which spans count; the others are copies.
+    pub(super) kept: Vec<bool>,
+    pub(super) ids: Ids,
+    /// What is appended to spans, in the buffer of their chunk; number 0 stays unused.
+    pub(super) extras: Vec<Extent>,
+    /// Whether spans of different kinds share an id.
+    pub(super) has_shared_ids: bool,
+}
+
+/// Finds spans by id.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ids {
+    table: HashTable<u32>,
+    hasher: FixedState,
+}
+
+/// Bytes of chunks and index that a trace may hold before it cannot be addressed.
+pub type JoinError = WireError;
+
+impl Ids {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { table: HashTable::with_capacity(capacity), hasher: FixedState::default() }
+    }
+
+    /// Spans with this id number, in no order.
+    pub fn find<'a>(&'a self, id: u64, spans: &'a [Span]) -> impl Iterator<Item = u32> + 'a {
+        let same = move |found: &u32| spans.get(*found as usize).is_some_and(|span| span.id == id);
+        self.table.iter_hash(self.hasher.hash_one(id)).copied().filter(move |found| same(found))
+    }
+
+    pub fn insert(&mut self, id: u64, span: u32, spans: &[Span]) {
+        let hasher = self.hasher.clone();
+        self.table.insert_unique(self.hasher.hash_one(id), span, |other| {
+            hasher.hash_one(spans.get(*other as usize).map_or(0, |span| span.id))
+        });
+    }
+}
+
+impl Joined {
+    /// Joins parts; each comes with its region's rank (its place in the configuration).
+    pub fn of(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
+        parts.sort_by_key(|(rank, _)| *rank);
+        for (_, chunk) in &mut parts {
+            zipkin::restore_shared_ids(chunk)?;
+        }
+        let mut joined = Self::with_room_for(&parts);
+        for (rank, chunk) in parts {
+            joined.append(rank, chunk)?;
+        }
+        zipkin::split_shared_ids(&mut joined)?;
+        Ok(joined)
+    }
+
+    fn with_room_for(parts: &[(u16, Chunk)]) -> Self {
+        let total = |count: fn(&Chunk) -> usize| parts.iter().map(|(_, chunk)| count(chunk)).sum::<usize>();
+        let spans = total(|chunk| chunk.spans.len());
+        Self {
+            buffers: Vec::with_capacity(parts.len() + 1),
+            ranks: Vec::with_capacity(parts.len() + 1),
+            batches: Vec::with_capacity(total(|chunk| chunk.batches.len())),
+            scopes: Vec::with_capacity(total(|chunk| chunk.scopes.len())),
+            spans: Vec::with_capacity(spans),
+            kept: Vec::with_capacity(spans),
+            ids: Ids::with_capacity(spans),
+            extras: vec![Extent::default()],
+            has_shared_ids: false,
+        }
+    }
+
+    /// Adds a part; of a span that is already there, this copy is not kept.
+    pub(super) fn append(&mut self, rank: u16, chunk: Chunk) -> Result<(), JoinError> {
+        let number = u16::try_from(self.buffers.len()).map_err(|_| WireError::TooLarge)?;
+        let first_batch = u32::try_from(self.batches.len()).map_err(|_| WireError::TooLarge)?;
+        let first_scope = u32::try_from(self.scopes.len()).map_err(|_| WireError::TooLarge)?;
+        let first_span = u32::try_from(self.spans.len()).map_err(|_| WireError::TooLarge)?;
+        self.buffers.push(chunk.buffer);
+        self.ranks.push(rank);
+        self.batches.extend(chunk.batches.into_iter().map(|batch| Batch { chunk: number, ..batch }));
+        self.scopes.extend(
+            chunk.scopes.into_iter().map(|scope| Scope { batch: scope.batch + first_batch, ..scope }),
+        );
+        self.spans.extend(chunk.spans.into_iter().map(|span| Span {
+            chunk: number,
+            scope: span.scope + first_scope,
+            ..span
+        }));
+        let last = u32::try_from(self.spans.len()).map_err(|_| WireError::TooLarge)?;
+        for index in first_span..last {
+            self.keep_unless_known(index);
+        }
+        Ok(())
+    }
+
+    fn keep_unless_known(&mut self, index: u32) {
+        let Some(span) = self.spans.get(index as usize).copied() else { return };
+        let mut is_shared = false;
+        let mut is_known = false;
+        for other in self.ids.find(span.id, &self.spans) {
+            is_shared = true;
+            is_known |= self.is_same(&span, other);
+        }
+        if !is_known {
+            self.has_shared_ids |= is_shared;
+            self.ids.insert(span.id, index, &self.spans);
+        }
+        self.kept.push(!is_known);
+    }
+
+    /// Two spans are one if id and kind are; where an id is no id, only equal bytes are.
+    fn is_same(&self, span: &Span, other: u32) -> bool {
+        let Some(other) = self.spans.get(other as usize) else { return false };
+        if span.kind != other.kind || span.flags.has(Flags::ODD_ID) != other.flags.has(Flags::ODD_ID) {
+            return false;
+        }
+        !span.flags.has(Flags::ODD_ID) || self.body(span) == self.body(other)
+    }
+
+    pub fn body(&self, span: &Span) -> &[u8] {
+        self.buffers.get(usize::from(span.chunk)).map_or(&[], |buffer| buffer.get(span.body))
+    }
+
+    /// What is appended to a span's body.
+    pub fn extra(&self, span: &Span) -> &[u8] {
+        let extent = self.extras.get(span.extra as usize).copied().unwrap_or_default();
+        self.buffers.get(usize::from(span.chunk)).map_or(&[], |buffer| buffer.get(extent))
+    }
+
+    /// Appends fields to a span, after what was appended before.
+    pub fn append_to_span(&mut self, index: u32, fields: &[u8]) -> Result<(), JoinError> {
+        let Some(span) = self.spans.get(index as usize) else { return Ok(()) };
+        let before = self.extra(span).to_vec();
+        let Some(buffer) = self.buffers.get_mut(usize::from(span.chunk)) else { return Ok(()) };
+        let extent =
+            if before.is_empty() { buffer.add(fields)? } else { buffer.add(&[&before, fields].concat())? };
+        let number = u32::try_from(self.extras.len()).map_err(|_| WireError::TooLarge)?;
+        self.extras.push(extent);
+        if let Some(span) = self.spans.get_mut(index as usize) {
+            span.extra = number;
+        }
+        Ok(())
+    }
+
+    /// Puts another body in a span's place.
+    pub(super) fn replace_body(&mut self, index: u32, body: &[u8]) -> Result<(), JoinError> {
+        let Some(span) = self.spans.get_mut(index as usize) else { return Ok(()) };
+        let Some(buffer) = self.buffers.get_mut(usize::from(span.chunk)) else { return Ok(()) };
+        span.body = buffer.add(body)?;
+        Ok(())
+    }
+
+    /// The spans that count, with their numbers.
+    pub fn spans(&self) -> impl Iterator<Item = (u32, &Span)> {
+        self.kept
+            .iter()
+            .zip(0u32..)
+            .zip(&self.spans)
+            .filter(|((kept, _), _)| **kept)
+            .map(|((_, index), span)| (index, span))
+    }
+
+    pub fn span(&self, index: u32) -> Option<&Span> {
+        self.spans.get(index as usize)
+    }
+
+    pub fn span_count(&self) -> usize {
+        self.kept.iter().filter(|kept| **kept).count()
+    }
+
+    /// The region rank of a span.
+    pub fn rank(&self, span: &Span) -> u16 {
+        self.ranks.get(usize::from(span.chunk)).copied().unwrap_or(u16::MAX)
+    }
+
+    /// The batch a span lies in.
+    pub fn batch_of(&self, span: &Span) -> Option<u32> {
+        self.scopes.get(span.scope as usize).map(|scope| scope.batch)
+    }
+
+    /// Body and addition of a batch's resource.
+    pub fn resource(&self, batch: u32) -> (&[u8], &[u8]) {
+        let Some(batch) = self.batches.get(batch as usize) else { return (&[], &[]) };
+        let Some(buffer) = self.buffers.get(usize::from(batch.chunk)) else { return (&[], &[]) };
+        (buffer.get(batch.resource), buffer.get(batch.extra))
+    }
+
+    /// Body of a scope.
+    pub fn scope(&self, scope: u32) -> &[u8] {
+        let Some(scope) = self.scopes.get(scope as usize) else { return &[] };
+        let Some(batch) = self.batches.get(scope.batch as usize) else { return &[] };
+        self.buffers.get(usize::from(batch.chunk)).map_or(&[], |buffer| buffer.get(scope.scope))
+    }
+
+    /// Bytes the joined trace holds in memory besides its index.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.body_len() + buffer.arena_len()).sum()
+    }
+}

@@ -1,0 +1,141 @@
+//! Ids that a client and its server span share, as Zipkin instrumentation writes them.
+//!
+//! Tempo gives the server span of such a pair a new small id, counting from 1, when it answers. Two
+//! regions that do so on their own would both hand out 1, and the join would take two spans for one.
+//! So each region's renumbering is undone before the join, and done once after it.
+//! Source: `/api/traces` behaviour of Tempo's query frontend.
+
+use std::collections::{HashMap, HashSet};
+
+use super::index::{Chunk, Flags, Span, id_number};
+use super::join::Joined;
+use super::span::{bytes_field, with_ids};
+use crate::wire::otlp::{kind, span};
+use crate::wire::protobuf::WireError;
+
+const SERVER: u8 = kind::SERVER as u8;
+const CLIENT: u8 = kind::CLIENT as u8;
+
+/// Gives renumbered server spans of one region the id they were stored with.
+///
+/// A server span is taken for renumbered if its id is a number no larger than the count of spans and its
+/// parent is a client span. A real span of that kind is renumbered again after the join, to the same
+/// free number, so the trace looks the same either way.
+pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
+    let count = chunk.spans.len() as u64;
+    let is_suspect =
+        |span: &Span| span.kind == SERVER && (1..=count).contains(&span.id) && !span.flags.has(Flags::ODD_ID);
+    if !chunk.spans.iter().any(is_suspect) {
+        return Ok(());
+    }
+    let clients: HashMap<u64, (u64, Vec<u8>)> = chunk
+        .spans
+        .iter()
+        .filter(|span| span.kind == CLIENT && !span.flags.has(Flags::ODD_ID))
+        .map(|span| {
+            (span.id, (span.parent, bytes_field(chunk.buffer.get(span.body), span::PARENT_SPAN_ID).to_vec()))
+        })
+        .collect();
+    // From the small id to the id it was stored with.
+    let mut stored = HashMap::new();
+    for span in &mut chunk.spans {
+        if !is_suspect(span) {
+            continue;
+        }
+        let Some((_, parent)) = clients.get(&span.parent) else { continue };
+        stored.insert(span.id, span.parent);
+        let body = with_ids(chunk.buffer.get(span.body), span.parent, parent);
+        span.body = chunk.buffer.add(&body)?;
+        span.id = span.parent;
+        set_parent(span, parent);
+    }
+    for span in &mut chunk.spans {
+        let Some(id) = stored.get(&span.parent) else { continue };
+        if span.id == *id && span.kind == SERVER {
+            continue;
+        }
+        let body = with_ids(chunk.buffer.get(span.body), span.id, &id.to_be_bytes());
+        span.body = chunk.buffer.add(&body)?;
+        span.parent = *id;
+    }
+    Ok(())
+}
+
+fn set_parent(span: &mut Span, wire: &[u8]) {
+    span.parent = id_number(wire).0;
+    if wire.iter().any(|byte| *byte != 0) {
+        span.flags.set(Flags::HAS_PARENT);
+    } else {
+        span.flags.clear(Flags::HAS_PARENT);
+    }
+}
+
+/// Gives each server span that shares its client's id an id of its own: the smallest that is free. The
+/// client becomes its parent, and the children of the shared id become the server's.
+pub(super) fn split_shared_ids(joined: &mut Joined) -> Result<(), WireError> {
+    if !joined.has_shared_ids {
+        return Ok(());
+    }
+    let shared = shared_servers(joined);
+    let renumbered: HashSet<u32> = shared.iter().copied().collect();
+    let mut taken: HashSet<u64> = joined.spans().map(|(_, span)| span.id).collect();
+    let mut next = 1u64;
+    let mut server_of: HashMap<u64, u64> = HashMap::new();
+    for index in &shared {
+        while !taken.insert(next) {
+            next += 1;
+        }
+        let Some(old) = joined.span(*index).map(|span| span.id) else { continue };
+        server_of.insert(old, next);
+        renumber(joined, *index, next, old)?;
+    }
+    let orphans: Vec<(u32, u64, u64)> = joined
+        .spans()
+        .filter_map(|(index, span)| {
+            let server = *server_of.get(&span.parent)?;
+            (span.id != server && span.flags.has(Flags::HAS_PARENT)).then_some((index, span.id, server))
+        })
+        .filter(|(index, ..)| !renumbered.contains(index))
+        .collect();
+    for (index, id, server) in orphans {
+        renumber(joined, index, id, server)?;
+    }
+    Ok(())
+}
+
+/// Server spans whose id a client span has too, in the order of their start.
+fn shared_servers(joined: &Joined) -> Vec<u32> {
+    let mut shared: Vec<(u64, u64, u32)> = joined
+        .spans()
+        .filter(|(_, span)| span.kind == SERVER && !span.flags.has(Flags::ODD_ID))
+        .filter(|(_, span)| {
+            joined
+                .ids
+                .find(span.id, &joined.spans)
+                .filter_map(|other| joined.span(other))
+                .any(|other| other.kind == CLIENT)
+        })
+        .map(|(index, span)| (span.start, span.id, index))
+        .collect();
+    shared.sort_unstable();
+    shared.into_iter().map(|(_, _, index)| index).collect()
+}
+
+fn renumber(joined: &mut Joined, index: u32, id: u64, parent: u64) -> Result<(), WireError> {
+    let Some(body) = joined.span(index).map(|span| with_ids(joined.body(span), id, &parent.to_be_bytes()))
+    else {
+        return Ok(());
+    };
+    joined.replace_body(index, &body)?;
+    if let Some(span) = joined.spans.get_mut(index as usize) {
+        // The table still holds the span under its old id; a lookup compares ids, so it is found no more.
+        let is_new = span.id != id;
+        span.id = id;
+        span.parent = parent;
+        span.flags.set(Flags::HAS_PARENT);
+        if is_new {
+            joined.ids.insert(id, index, &joined.spans);
+        }
+    }
+    Ok(())
+}
