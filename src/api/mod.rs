@@ -1,1 +1,16 @@
-//! To come.
+//! The edge: Tempo's query API over HTTP. Only this room knows status codes and headers.
+
+pub mod encode;
+pub mod error;
+mod layers;
+pub mod params;
+pub mod report;
+pub mod router;
+pub mod serve;
+pub mod state;
+pub mod status;
+pub mod stream;
+pub mod traces;
+
+pub use router::router;
+pub use state::{ApiSettings, ApiState};

@@ -105,6 +105,8 @@ pub struct Coverage {
     /// In the order of the configuration; as many as are declared.
     pub regions: Vec<RegionReport>,
     pub owed: Owing,
+    /// The merged trace is larger than the limit, which also means that regions may be `Truncated`.
+    pub is_size_limited: bool,
     pub plan_digest: String,
 }
 
@@ -160,6 +162,25 @@ impl RegionStatus {
     pub fn has_answered(self) -> bool {
         matches!(self, Self::Ok | Self::Partial)
     }
+
+    /// What happened, to complete a sentence that begins with the region's name.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Ok => "answered in full",
+            Self::Partial => "answered in part",
+            Self::Timeout => "did not answer in time",
+            Self::Unreachable => "could not be reached",
+            Self::CircuitOpen => "was not asked, since it has been failing",
+            Self::Overloaded => "is overloaded",
+            Self::Error => "answered with an error",
+            Self::TooFresh => "cannot vouch for data this fresh yet",
+            Self::Rejected => "rejected the request",
+            Self::Malformed => "answered with something that is no such trace",
+            Self::CutOff => "broke off in mid-answer",
+            Self::TooLarge => "holds more of the trace than may be fetched",
+            Self::Truncated => "was left out, since the trace has reached its size limit",
+        }
+    }
 }
 
 impl Mode {
@@ -205,7 +226,8 @@ impl Coverage {
     pub fn outcome(&self) -> Outcome {
         let whole = self.regions.iter().filter(|r| r.status.is_whole()).count();
         let answered = self.regions.iter().filter(|r| r.status.has_answered()).count();
-        match (whole == self.regions.len() && whole > 0, answered, self.mode) {
+        let is_whole = whole == self.regions.len() && whole > 0 && !self.is_size_limited;
+        match (is_whole, answered, self.mode) {
             (true, ..) => Outcome::Complete,
             (false, 0, _) | (false, _, Mode::Strict) => Outcome::Refused,
             (false, ..) => Outcome::Partial,
@@ -218,7 +240,9 @@ impl Coverage {
             || any(|s| !s.has_answered() && s != RegionStatus::Truncated && s != RegionStatus::TooLarge)
         {
             Exactness::RegionMissing
-        } else if any(|s| matches!(s, RegionStatus::Truncated | RegionStatus::TooLarge)) {
+        } else if self.is_size_limited
+            || any(|s| matches!(s, RegionStatus::Truncated | RegionStatus::TooLarge))
+        {
             Exactness::SizeLimit
         } else if any(|s| s == RegionStatus::Partial) {
             Exactness::RegionPartial
@@ -230,5 +254,65 @@ impl Coverage {
     /// Regions of which something is missing, in the order of the configuration.
     pub fn missing(&self) -> impl Iterator<Item = &RegionReport> {
         self.regions.iter().filter(|r| !r.status.is_whole())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn covering(mode: Mode, statuses: &[RegionStatus]) -> Coverage {
+        let regions = statuses.iter().enumerate().map(|(rank, status)| RegionReport {
+            region: RegionName::parse(&format!("region-{rank}")).unwrap(),
+            jurisdiction: Jurisdiction::parse("EU").unwrap(),
+            status: *status,
+            detail: None,
+            http_status: None,
+            took: Duration::ZERO,
+            first_byte: None,
+            bytes: 0,
+            spans: 0,
+            attempts: 1,
+            treated: 0,
+        });
+        Coverage {
+            mode,
+            regions: regions.collect(),
+            owed: Owing::default(),
+            is_size_limited: false,
+            plan_digest: String::new(),
+        }
+    }
+
+    #[test]
+    fn no_region_at_all_is_never_complete() {
+        let coverage = covering(Mode::BestEffort, &[]);
+        assert_eq!(coverage.outcome(), Outcome::Refused);
+        assert_ne!(coverage.exactness(), Exactness::Exact);
+    }
+
+    #[test]
+    fn one_region_that_did_not_answer_in_full_is_never_complete() {
+        for status in RegionStatus::ALL.into_iter().filter(|status| *status != RegionStatus::Ok) {
+            let coverage = covering(Mode::BestEffort, &[RegionStatus::Ok, status]);
+            assert_eq!(coverage.outcome(), Outcome::Partial, "{status:?}");
+            assert_ne!(coverage.exactness(), Exactness::Exact, "{status:?}");
+            let strict = covering(Mode::Strict, &[RegionStatus::Ok, status]);
+            assert_eq!(strict.outcome(), Outcome::Refused, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn when_every_region_fails_the_answer_is_refused() {
+        let coverage = covering(Mode::BestEffort, &[RegionStatus::Timeout, RegionStatus::Unreachable]);
+        assert_eq!(coverage.outcome(), Outcome::Refused);
+    }
+
+    #[test]
+    fn a_trace_over_its_size_limit_is_partial_though_every_region_answered() {
+        let mut coverage = covering(Mode::BestEffort, &[RegionStatus::Ok]);
+        assert_eq!((coverage.outcome(), coverage.exactness()), (Outcome::Complete, Exactness::Exact));
+        coverage.is_size_limited = true;
+        assert_eq!((coverage.outcome(), coverage.exactness()), (Outcome::Partial, Exactness::SizeLimit));
     }
 }

@@ -66,6 +66,13 @@ impl<T> Redacted<T> {
     }
 }
 
+impl<T: Default> Redacted<T> {
+    /// Nothing hides nothing.
+    pub fn nothing() -> Self {
+        Self(T::default())
+    }
+}
+
 impl<T> Deref for Redacted<T> {
     type Target = T;
 

@@ -1,1 +1,5 @@
-//! To come.
+//! What the gateway tells of itself. The only room that names metrics; every family is in one struct.
+
+pub mod metrics;
+
+pub use metrics::Metrics;

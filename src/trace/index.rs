@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::model::TraceId;
 use crate::wire::check;
-use crate::wire::otlp::{event, link, resource, resource_spans, scope, scope_spans, span, status, trace};
+use crate::wire::otlp::{event, link, resource_spans, scope_spans, span, status, trace};
 use crate::wire::protobuf::{Field, Reader, WireError};
 
 /// A place in a chunk's bytes: in the body, or behind it in the arena.
@@ -228,10 +228,14 @@ impl Scan<'_> {
         while let Some(field) = reader.next()? {
             match field.number {
                 resource_spans::RESOURCE => {
-                    check::attributes_of(field.bytes()?, resource::ATTRIBUTES)?;
+                    check::resource(field.bytes()?)?;
                     resource.push_value(&field, base);
                 }
                 resource_spans::SCOPE_SPANS => self.scope(field.bytes()?, base + field.value_start, index)?,
+                resource_spans::SCHEMA_URL => {
+                    field.bytes()?;
+                    tail.push_field(&field, base);
+                }
                 _ => tail.push_field(&field, base),
             }
         }
@@ -249,12 +253,16 @@ impl Scan<'_> {
         while let Some(field) = reader.next()? {
             match field.number {
                 scope_spans::SCOPE => {
-                    check::attributes_of(field.bytes()?, scope::ATTRIBUTES)?;
+                    check::scope(field.bytes()?)?;
                     own.push_value(&field, base);
                 }
                 scope_spans::SPANS => {
                     let span = span_of(field.bytes()?, base + field.value_start, index, self.id)?;
                     self.chunk.spans.push(span);
+                }
+                scope_spans::SCHEMA_URL => {
+                    field.bytes()?;
+                    tail.push_field(&field, base);
                 }
                 _ => tail.push_field(&field, base),
             }
@@ -355,6 +363,12 @@ pub(super) fn span_of(body: &[u8], base: usize, scope: u32, id: Option<&TraceId>
             span::ATTRIBUTES => check::key_value(field.bytes()?)?,
             span::EVENTS => events.next(event_key(field.bytes()?)?),
             span::LINKS => links.next(link_key(field.bytes()?)?),
+            span::DROPPED_ATTRIBUTES_COUNT | span::DROPPED_EVENTS_COUNT | span::DROPPED_LINKS_COUNT => {
+                field.varint()?;
+            }
+            span::FLAGS => {
+                field.fixed32()?;
+            }
             span::STATUS => {
                 found.flags.set(Flags::HAS_STATUS);
                 if is_error(field.bytes()?)? {
@@ -412,6 +426,9 @@ pub(super) fn event_key(body: &[u8]) -> Result<(&[u8], u64, &[u8]), WireError> {
             event::TIME => key.1 = field.fixed64()?,
             event::NAME => key.2 = field.bytes()?,
             event::ATTRIBUTES => check::key_value(field.bytes()?)?,
+            event::DROPPED_ATTRIBUTES_COUNT => {
+                field.varint()?;
+            }
             _ => {}
         }
     }
@@ -427,6 +444,15 @@ pub(super) fn link_key(body: &[u8]) -> Result<(&[u8], u64, &[u8]), WireError> {
             link::TRACE_ID => key.0 = field.bytes()?,
             link::SPAN_ID => key.2 = field.bytes()?,
             link::ATTRIBUTES => check::key_value(field.bytes()?)?,
+            link::TRACE_STATE => {
+                field.bytes()?;
+            }
+            link::DROPPED_ATTRIBUTES_COUNT => {
+                field.varint()?;
+            }
+            link::FLAGS => {
+                field.fixed32()?;
+            }
             _ => {}
         }
     }

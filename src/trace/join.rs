@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 
 use super::index::{Batch, Buffer, Chunk, Extent, Flags, Scope, Span};
 use super::zipkin;
-use crate::wire::protobuf::WireError;
+use crate::wire::protobuf::{WireError, message_len};
 
 /// No span.
 pub const NONE: u32 = u32::MAX;
@@ -214,6 +214,15 @@ impl Joined {
         let Some(scope) = self.scopes.get(scope as usize) else { return &[] };
         let Some(batch) = self.batches.get(scope.batch as usize) else { return &[] };
         self.buffers.get(usize::from(batch.chunk)).map_or(&[], |buffer| buffer.get(scope.scope))
+    }
+
+    /// Protobuf bytes of the spans that count, as they were sent: what a size limit is about.
+    pub fn wire_bytes(&self) -> usize {
+        let spans: usize = self.spans().map(|(_, span)| message_len(span.body.len())).sum();
+        let scopes: usize = self.scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
+        let batches: usize =
+            self.batches.iter().map(|batch| message_len(batch.resource.len()) + batch.tail.len()).sum();
+        spans + scopes + batches
     }
 
     /// Bytes the joined trace holds in memory besides its index.

@@ -6,7 +6,9 @@
 
 pub mod arrange;
 pub mod crossing;
+pub mod cycle;
 pub mod emit;
+pub mod emit_json;
 pub mod index;
 pub mod join;
 pub mod span;

@@ -4,7 +4,7 @@
 //! the others': a client that cannot decode one attribute loses the whole answer.
 
 use super::limits::VALUE_DEPTH_MAX;
-use super::otlp::{any_value, key_value};
+use super::otlp::{any_value, key_value, resource, scope};
 use super::protobuf::{Reader, Value, WireError};
 
 /// Checks one `KeyValue` message.
@@ -80,12 +80,46 @@ fn list(body: &[u8], mut item: impl FnMut(&[u8]) -> Result<(), WireError>) -> Re
     Ok(())
 }
 
-/// Checks a message whose only nested part is a list of attributes in field `attributes`.
-pub fn attributes_of(body: &[u8], attributes: u32) -> Result<(), WireError> {
+/// Checks a `Resource`.
+pub fn resource(body: &[u8]) -> Result<(), WireError> {
     let mut reader = Reader::new(body);
     while let Some(field) = reader.next()? {
-        if field.number == attributes {
-            key_value(field.bytes()?)?;
+        match field.number {
+            resource::ATTRIBUTES => key_value(field.bytes()?)?,
+            resource::DROPPED_ATTRIBUTES_COUNT => {
+                field.varint()?;
+            }
+            resource::ENTITY_REFS => entity_ref(field.bytes()?)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// All four fields of an `EntityRef` are strings.
+fn entity_ref(body: &[u8]) -> Result<(), WireError> {
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next()? {
+        if (1..=4).contains(&field.number) {
+            field.bytes()?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks an `InstrumentationScope`.
+pub fn scope(body: &[u8]) -> Result<(), WireError> {
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next()? {
+        match field.number {
+            scope::NAME | scope::VERSION => {
+                field.bytes()?;
+            }
+            scope::ATTRIBUTES => key_value(field.bytes()?)?,
+            scope::DROPPED_ATTRIBUTES_COUNT => {
+                field.varint()?;
+            }
+            _ => {}
         }
     }
     Ok(())

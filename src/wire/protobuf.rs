@@ -136,6 +136,13 @@ impl<'a> Field<'a> {
         }
     }
 
+    pub fn fixed32(&self) -> Result<u32, WireError> {
+        match self.value {
+            Value::Fixed32(value) => Ok(value),
+            _ => Err(WireError::WrongType),
+        }
+    }
+
     pub fn fixed64(&self) -> Result<u64, WireError> {
         match self.value {
             Value::Fixed64(value) => Ok(value),

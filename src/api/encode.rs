@@ -1,0 +1,114 @@
+//! Trace answers as bytes: v1 and v2, protobuf and JSON and the document for language models. Large
+//! answers leave a frame at a time, as fast as the client reads.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+use http::{HeaderValue, header};
+
+use super::params::Format;
+use crate::redaction::Redacted;
+use crate::trace::Assembled;
+use crate::trace::emit::ProtobufFrames;
+use crate::trace::emit_json::{self, JsonFrames};
+use crate::wire::json::put_string;
+use crate::wire::protobuf::{put_bytes_field, put_message, put_tag, put_varint, put_varint_field};
+use crate::wire::tempo::{trace_by_id, trace_by_id_metrics};
+
+/// What Tempo says beside a trace on v2.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    pub inspected_bytes: u64,
+    /// Present on a partial answer.
+    pub message: Option<String>,
+}
+
+/// Tempo's content types, to the letter.
+const PROTOBUF: &str = "application/protobuf";
+const JSON: &str = "application/json";
+const LLM_V1: &str = "application/vnd.grafana.llm";
+const LLM_V2: &str = "application/vnd.grafana.llm+json";
+
+/// A v1 answer: the bare trace.
+pub fn v1(trace: Redacted<Assembled>, format: Format) -> Response {
+    let trace = Arc::new(trace);
+    match format {
+        Format::Protobuf => protobuf(Vec::new(), trace, Vec::new()),
+        Format::Json => json(Vec::new(), JsonFrames::batches(trace), Vec::new(), JSON),
+        // Tempo's v1 has no such document and sends its JSON under that name.
+        Format::Llm => json(Vec::new(), JsonFrames::batches(trace), Vec::new(), LLM_V1),
+    }
+}
+
+/// A v2 answer: the trace and what is said beside it.
+pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Response {
+    match format {
+        Format::Protobuf => {
+            let mut before = Vec::new();
+            // Written even when empty: Grafana reads these messages by pointer.
+            put_tag(&mut before, trace_by_id::TRACE, 2);
+            put_varint(&mut before, trace.protobuf_len() as u64);
+            protobuf(before, Arc::new(trace), protobuf_beside(beside))
+        }
+        Format::Json => {
+            let after = json_beside(beside);
+            json(b"{\"trace\":".to_vec(), JsonFrames::resource_spans(Arc::new(trace)), after, JSON)
+        }
+        Format::Llm => {
+            let body = emit_json::llm_document(&trace, beside.inspected_bytes, beside.message.as_deref());
+            with_type(Body::from(body), LLM_V2)
+        }
+    }
+}
+
+fn protobuf_beside(beside: &Beside) -> Vec<u8> {
+    let mut after = Vec::new();
+    put_message(&mut after, trace_by_id::METRICS, |metrics| {
+        if beside.inspected_bytes > 0 {
+            put_varint_field(metrics, trace_by_id_metrics::INSPECTED_BYTES, beside.inspected_bytes);
+        }
+    });
+    if let Some(message) = &beside.message {
+        put_varint_field(&mut after, trace_by_id::STATUS, trace_by_id::STATUS_PARTIAL);
+        put_bytes_field(&mut after, trace_by_id::MESSAGE, message.as_bytes());
+    }
+    after
+}
+
+fn json_beside(beside: &Beside) -> Vec<u8> {
+    let mut after = b",\"metrics\":{".to_vec();
+    if beside.inspected_bytes > 0 {
+        after.extend_from_slice(format!("\"inspectedBytes\":\"{}\"", beside.inspected_bytes).as_bytes());
+    }
+    after.push(b'}');
+    if let Some(message) = &beside.message {
+        after.extend_from_slice(b",\"status\":\"PARTIAL\",\"message\":");
+        put_string(&mut after, message.as_bytes());
+    }
+    after.push(b'}');
+    after
+}
+
+/// The length is known, so the client can tell a whole answer from a broken one.
+fn protobuf(before: Vec<u8>, trace: Arc<Redacted<Assembled>>, after: Vec<u8>) -> Response {
+    let length = before.len() + trace.protobuf_len() + after.len();
+    let ends = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Bytes::from(bytes));
+    let frames = ends(before).into_iter().chain(ProtobufFrames::new(trace)).chain(ends(after));
+    let body = Body::from_stream(stream::iter(frames.map(Ok::<_, std::convert::Infallible>)));
+    let mut response = with_type(body, PROTOBUF);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+fn json(before: Vec<u8>, frames: JsonFrames<Redacted<Assembled>>, after: Vec<u8>, kind: &'static str) -> Response {
+    let ends = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Ok(Bytes::from(bytes)));
+    let frames = ends(before).into_iter().chain(frames).chain(ends(after));
+    with_type(Body::from_stream(stream::iter(frames)), kind)
+}
+
+fn with_type(body: Body, kind: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
+}

@@ -1,0 +1,91 @@
+//! The one table from what went wrong to a status code and one plain line.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use super::report;
+use crate::federation::{Refusal, Why};
+
+/// An error as the client sees it: Tempo's plain text, one line, no envelope.
+#[derive(Debug, Clone)]
+pub enum ApiError {
+    /// The request itself is wrong; the line says where and what would be right.
+    BadRequest(String),
+    /// Too many requests are in flight.
+    Busy,
+    /// The federation has nothing honest to answer with.
+    Refused(Box<Refusal>),
+    /// Tempo's answer to a v1 trace over the size limit.
+    TraceTooLarge { bytes_max: u64 },
+    /// Tempo's answer to a v1 miss: no body at all.
+    NoSuchTrace,
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoSuchTrace => StatusCode::NOT_FOUND,
+            Self::Refused(refusal) => refusal_status(refusal.why),
+        }
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Self::BadRequest(line) => line.clone(),
+            Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
+            // Tempo writes this one with a line feed.
+            Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
+            Self::NoSuchTrace => String::new(),
+            Self::Refused(refusal) => refusal.line.clone(),
+        }
+    }
+}
+
+pub fn refusal_status(why: Why) -> StatusCode {
+    match why {
+        Why::Late => StatusCode::GATEWAY_TIMEOUT,
+        Why::Failed => StatusCode::BAD_GATEWAY,
+        Why::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+        Why::TooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = match &self {
+            // No content type either: axum adds one to a text, so the body is made empty.
+            Self::NoSuchTrace => axum::body::Body::empty().into_response(),
+            _ => plain(self.line()),
+        };
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        match &self {
+            Self::Refused(refusal) => report::put_refusal(headers, refusal),
+            Self::NoSuchTrace | Self::TraceTooLarge { .. } => {}
+            Self::BadRequest(_) | Self::Busy => report::put_refused(headers),
+        }
+        response
+    }
+}
+
+/// Plain text as Tempo sends it.
+pub fn plain(text: impl Into<axum::body::Body>) -> Response {
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    ([content_type], text.into()).into_response()
+}
+
+/// Go's answer to a path that does not exist.
+pub fn page_not_found() -> Response {
+    let mut response = plain("404 page not found\n");
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,119 @@
+//! The completeness report on its channels: headers, Tempo's status and message, JSON.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::federation::Refusal;
+use crate::federation::refusal::in_words;
+use crate::model::coverage::Owing;
+use crate::model::{Coverage, Outcome, RegionReport, TraceId};
+
+const OUTCOME: HeaderName = HeaderName::from_static("tutti-outcome");
+const EXACTNESS: HeaderName = HeaderName::from_static("tutti-exactness");
+const REGIONS: HeaderName = HeaderName::from_static("tutti-regions");
+const CACHE: HeaderName = HeaderName::from_static("tutti-cache");
+
+/// Puts the report's headers on an answer.
+pub fn put_headers(headers: &mut HeaderMap, coverage: &Coverage, from_cache: bool) {
+    put(headers, OUTCOME, coverage.outcome().as_str());
+    put(headers, EXACTNESS, coverage.exactness().as_str());
+    put(headers, CACHE, if from_cache { "hit" } else { "miss" });
+    put_regions(headers, coverage);
+}
+
+/// Puts the headers of a refusal on an error.
+pub fn put_refusal(headers: &mut HeaderMap, refusal: &Refusal) {
+    put_refused(headers);
+    if let Some(coverage) = &refusal.coverage {
+        put(headers, EXACTNESS, coverage.exactness().as_str());
+        put_regions(headers, coverage);
+    }
+}
+
+/// A request that was refused before any region was asked.
+pub fn put_refused(headers: &mut HeaderMap) {
+    put(headers, OUTCOME, Outcome::Refused.as_str());
+}
+
+fn put_regions(headers: &mut HeaderMap, coverage: &Coverage) {
+    let regions: Vec<String> = coverage.regions.iter().map(region_header).collect();
+    put(headers, REGIONS, &regions.join(", "));
+}
+
+fn region_header(report: &RegionReport) -> String {
+    let (status, ms) = (report.status.as_str(), report.took.as_millis());
+    format!("{};status={status};ms={ms};spans={};bytes={}", report.region, report.spans, report.bytes)
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Why a trace is partial, as v2's `message`: Tempo's own reasons first, in its order and words.
+pub fn message(coverage: &Coverage, exceeds: Option<u64>, was_filtered: bool) -> Option<String> {
+    let mut reasons = Vec::new();
+    if let Some(bytes_max) = exceeds {
+        reasons.push(format!("Trace exceeds maximum size of {bytes_max} bytes, a partial trace is returned"));
+    }
+    if was_filtered {
+        reasons.push("Trace filtered, only a subset of spans matching the filter is returned".to_owned());
+    }
+    reasons.extend(coverage.missing().map(in_words));
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// The report as JSON, for the terminal and for tools.
+pub fn to_json(id: &TraceId, coverage: &Coverage, took_ms: f64) -> Value {
+    json!({
+        "traceId": id.to_string(),
+        "mode": coverage.mode.as_str(),
+        "outcome": coverage.outcome().as_str(),
+        "exactness": coverage.exactness().as_str(),
+        "planDigest": coverage.plan_digest,
+        "tookMs": took_ms,
+        "regions": coverage.regions.iter().map(region_to_json).collect::<Vec<_>>(),
+        "owed": owed_to_json(&coverage.owed),
+    })
+}
+
+pub fn region_to_json(report: &RegionReport) -> Value {
+    json!({
+        "name": report.region.as_str(),
+        "jurisdiction": report.jurisdiction.as_str(),
+        "status": report.status.as_str(),
+        "detail": report.detail,
+        "httpStatus": report.http_status,
+        "tookMs": in_ms(report.took),
+        "firstByteMs": report.first_byte.map(in_ms),
+        "bytes": report.bytes,
+        "spans": report.spans,
+        "attempts": report.attempts,
+        "treated": report.treated,
+    })
+}
+
+fn owed_to_json(owed: &Owing) -> Value {
+    let first: Vec<Value> = owed
+        .first
+        .iter()
+        .map(|owed| {
+            json!({
+                "what": owed.what.as_str(),
+                "spanId": owed.span_id,
+                "suspected": owed.suspected.as_ref().map(|region| region.as_str()),
+            })
+        })
+        .collect();
+    json!({
+        "missingParents": owed.missing_parents,
+        "clientsWithoutServer": owed.clients_without_server,
+        "first": first,
+    })
+}
+
+/// Milliseconds to the microsecond.
+pub fn in_ms(took: std::time::Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,100 @@
+//! What is asked of the gateway itself rather than of the regions.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use super::error::plain;
+use super::state::ApiState;
+
+/// Grafana's "Save & test".
+pub async fn echo() -> Response {
+    let mut response = plain("echo\n");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The lowest Tempo version among the regions: Grafana turns features on by it, and a feature needs every
+/// region. All six keys of Tempo's answer are there; strict readers know no others.
+pub async fn buildinfo(State(state): State<ApiState>) -> Response {
+    let versions = state.federation().regions().iter().filter_map(|region| region.info().version).collect();
+    let body = json!({
+        "version": lowest(versions).unwrap_or_default(),
+        "revision": "",
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    });
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    ([content_type], format!("{body}\n")).into_response()
+}
+
+/// The lowest of those that can be read as versions; else any, else none.
+fn lowest(versions: Vec<String>) -> Option<String> {
+    let parsed = versions.iter().filter_map(|text| {
+        let version = semver::Version::parse(text.trim_start_matches('v')).ok()?;
+        Some((version, text))
+    });
+    parsed.min_by(|a, b| a.0.cmp(&b.0)).map(|(_, text)| text.clone()).or_else(|| versions.into_iter().next())
+}
+
+pub async fn ready(State(state): State<ApiState>) -> Response {
+    if state.is_stopping() {
+        return (StatusCode::SERVICE_UNAVAILABLE, plain("Application is stopping\n")).into_response();
+    }
+    plain("ready\n")
+}
+
+/// For a person at a terminal: who this is and how the regions are.
+pub async fn status(State(state): State<ApiState>) -> Response {
+    let federation = state.federation();
+    let mut text = format!(
+        "GET /status/version\ntutti, version {}\n\nGET /status/regions\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    let width = federation.regions().iter().map(|region| region.name().as_str().len()).max().unwrap_or(0);
+    for region in federation.regions() {
+        text.push_str(&format!(
+            "{:width$}  jurisdiction={}  circuit={}  tempo={}\n",
+            region.name().as_str(),
+            region.jurisdiction(),
+            region.circuit().as_str(),
+            region.info().version.as_deref().unwrap_or("unknown"),
+        ));
+    }
+    text.push_str(&format!(
+        "\nGET /status/limits\ndeadline={}  trace_bytes_max={}  policy={}\n",
+        humantime::format_duration(federation.settings().deadline),
+        federation.settings().trace_bytes_max,
+        federation.plan().digest(),
+    ));
+    plain(text)
+}
+
+pub async fn version() -> Response {
+    plain(format!("GET /status/version\ntutti, version {}\n", env!("CARGO_PKG_VERSION")))
+}
+
+pub async fn metrics(State(state): State<ApiState>) -> Response {
+    for region in state.federation().regions() {
+        state.metrics.circuit(region.name(), region.circuit().as_number());
+    }
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], state.metrics.render()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lowest;
+
+    #[test]
+    fn the_lowest_version_is_by_number_and_not_by_text() {
+        let of = |versions: &[&str]| lowest(versions.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(of(&["2.10.0", "2.9.1", "v3.0.2"]), Some("2.9.1".to_owned()));
+        assert_eq!(of(&["main-abc", "2.8.0"]), Some("2.8.0".to_owned()));
+        assert_eq!(of(&["main-abc"]), Some("main-abc".to_owned()));
+        assert_eq!(of(&[]), None);
+    }
+}

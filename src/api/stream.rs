@@ -1,0 +1,122 @@
+//! The gateway's own view of a trace: the document with its report, at once or as it grows.
+//!
+//! `GET /api/tutti/v1/traces/{id}` answers the document; `.../stream` sends each region's report as the
+//! region lands and the document last, as server-sent events. The lookup is the body: a reader that
+//! leaves drops it, and with it every question still open.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt};
+use http::{HeaderValue, header};
+use serde_json::json;
+
+use super::error::{ApiError, refusal_status};
+use super::report;
+use super::state::ApiState;
+use super::traces::{Admitted, admit};
+use crate::federation::{InProgress, Lookup, Progress, Refusal};
+use crate::telemetry::metrics::Endpoint;
+use crate::trace::emit_json::to_json;
+
+pub async fn document(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut admitted = admit(&state, Endpoint::TraceReport, &id, request)?;
+    let found = state.federation().trace(admitted.ask.clone()).await;
+    admitted.settle(&state, found.as_ref());
+    let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
+    let body = document_of(&admitted, &lookup)?;
+    let mut response = Body::from(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    report::put_headers(headers, &lookup.answer.coverage, lookup.from_recent_miss);
+    Ok(response)
+}
+
+fn document_of(admitted: &Admitted, lookup: &Lookup) -> Result<Vec<u8>, ApiError> {
+    let took_ms = report::in_ms(admitted.in_flight.elapsed());
+    let report = report::to_json(&admitted.ask.query.id, &lookup.answer.coverage, took_ms);
+    let mut body = format!("{{\"report\":{report},\"trace\":").into_bytes();
+    let trace = to_json(&lookup.answer.value.trace).map_err(|_| {
+        ApiError::Refused(Box::new(Refusal::lost()))
+    })?;
+    body.extend_from_slice(&trace);
+    body.push(b'}');
+    Ok(body)
+}
+
+/// A stream of events and what they are made from.
+struct Telling {
+    state: ApiState,
+    admitted: Admitted,
+    lookup: InProgress,
+}
+
+pub async fn events(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let admitted = admit(&state, Endpoint::TraceStream, &id, request)?;
+    let federation = state.federation();
+    let regions: Vec<_> = federation
+        .regions()
+        .iter()
+        .map(|region| json!({"name": region.name().as_str(), "jurisdiction": region.jurisdiction().as_str()}))
+        .collect();
+    let begin = event("begin", &json!({"traceId": admitted.ask.query.id.to_string(), "regions": regions}));
+    let lookup = federation.lookup(admitted.ask.clone());
+    let telling = Telling { state, admitted, lookup };
+    let rest = stream::unfold(telling, |mut telling| async {
+        let step = telling.lookup.next().await?;
+        Some((telling.tell(step), telling))
+    });
+    let body = stream::once(std::future::ready(begin)).chain(rest).map(Ok::<_, Infallible>);
+    let mut response = Body::from_stream(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+impl Telling {
+    fn tell(&mut self, step: Progress) -> Bytes {
+        match step {
+            Progress::Landed(region) => event("region", &report::region_to_json(&region)),
+            Progress::Done(result) => {
+                self.admitted.settle(&self.state, result.as_ref().as_ref());
+                match *result {
+                    Ok(lookup) => self.answer(&lookup),
+                    Err(refusal) => self.refuse(&refusal),
+                }
+            }
+        }
+    }
+
+    fn answer(&self, lookup: &Lookup) -> Bytes {
+        let Ok(document) = document_of(&self.admitted, lookup) else { return self.refuse(&Refusal::lost()) };
+        let mut event = b"event: answer\ndata: ".to_vec();
+        event.extend_from_slice(&document);
+        event.extend_from_slice(b"\n\n");
+        event.into()
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Bytes {
+        let took_ms = report::in_ms(self.admitted.in_flight.elapsed());
+        let id = &self.admitted.ask.query.id;
+        let report = refusal.coverage.as_ref().map(|coverage| report::to_json(id, coverage, took_ms));
+        let status = refusal_status(refusal.why).as_u16();
+        event("refused", &json!({"status": status, "error": refusal.line, "report": report}))
+    }
+}
+
+/// JSON never holds a line feed, so one data line carries it.
+fn event(name: &str, data: &serde_json::Value) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
+}

@@ -1,0 +1,153 @@
+//! Trace by id, as Tempo answers it: `/api/traces/{id}` and `/api/v2/traces/{id}`.
+
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+
+use super::encode::{self, Beside};
+use super::error::ApiError;
+use super::params::{self, Params};
+use super::report;
+use super::router::Strict;
+use super::state::ApiState;
+use crate::evaluate::filter::TraceFilter;
+use crate::federation::{Ask, Found, Lookup};
+use crate::model::{Answer, Mode, Outcome};
+use crate::redaction::Redacted;
+use crate::task::Deadline;
+use crate::telemetry::metrics::{Endpoint, InFlight};
+use crate::trace::Assembled;
+use crate::trace::filter::keep_matching;
+
+/// A by-id request, read and allowed in.
+pub(super) struct Admitted {
+    pub ask: Ask,
+    pub in_flight: InFlight,
+    pub parts: Parts,
+    pub params: Params,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// Reads what every by-id endpoint reads, and takes the request in if there is room.
+pub(super) fn admit(
+    state: &ApiState,
+    endpoint: Endpoint,
+    id: &str,
+    request: Request,
+) -> Result<Admitted, ApiError> {
+    let (parts, _) = request.into_parts();
+    let params = Params::of(&parts.uri);
+    let mode = params::mode(&parts.headers, parts.extensions.get::<Strict>().is_some())?;
+    let query = params::trace_query(id, &params)?;
+    let adjusts_skew = params::adjusts_skew(&params)?;
+    let Ok(permit) = state.permits.clone().try_acquire_owned() else {
+        state.metrics.shed();
+        return Err(ApiError::Busy);
+    };
+    let ask = Ask {
+        query,
+        mode,
+        deadline: Deadline::starting_now(state.federation().settings().deadline),
+        adjusts_skew,
+        may_use_recent_miss: endpoint == Endpoint::TraceV1,
+    };
+    let in_flight = state.metrics.begin(endpoint, mode);
+    Ok(Admitted { ask, in_flight, parts, params, _permit: permit })
+}
+
+impl Admitted {
+    /// Counts and logs the end of a request: once, here.
+    pub fn settle(&mut self, state: &ApiState, ended: Result<&Lookup, &crate::federation::Refusal>) {
+        let (outcome, coverage) = match ended {
+            Ok(lookup) => (lookup.answer.coverage.outcome(), Some(&lookup.answer.coverage)),
+            Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
+        };
+        self.in_flight.settle(outcome);
+        let mut regions = String::new();
+        for region in coverage.iter().flat_map(|coverage| &coverage.regions) {
+            if !ended.is_ok_and(|lookup| lookup.from_recent_miss) {
+                state.metrics.region(region);
+            }
+            let separator = if regions.is_empty() { "" } else { " " };
+            regions.push_str(&format!("{separator}{}={}", region.region, region.status.as_str()));
+        }
+        tracing::info!(
+            mode = self.ask.mode.as_str(),
+            outcome = outcome.as_str(),
+            took_ms = report::in_ms(self.in_flight.elapsed()),
+            regions,
+            "trace by id"
+        );
+    }
+
+    async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
+        let found = state.federation().trace(self.ask.clone()).await;
+        self.settle(state, found.as_ref());
+        found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))
+    }
+}
+
+pub async fn v1(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut admitted = admit(&state, Endpoint::TraceV1, &id, request)?;
+    let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
+    let Answer { value: Found { trace, exceeds, .. }, coverage } = answer;
+    let mut response = if let Some(bytes_max) = exceeds {
+        // v1 has no way to say that a trace is partial, so Tempo sends none.
+        ApiError::TraceTooLarge { bytes_max }.into_response()
+    } else if trace.is_empty() {
+        ApiError::NoSuchTrace.into_response()
+    } else {
+        encode::v1(trace, params::format(&admitted.parts.headers))
+    };
+    report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
+    Ok(response)
+}
+
+pub async fn v2(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let mut admitted = admit(&state, Endpoint::TraceV2, &id, request)?;
+    let filter = compile_filter(&admitted.params)?;
+    let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
+    let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
+    let (trace, was_filtered) = filtered(trace, filter.as_ref())?;
+    let message = report::message(&coverage, exceeds, was_filtered);
+    let beside = Beside { inspected_bytes, message };
+    let mut response = encode::v2(trace, &beside, params::format(&admitted.parts.headers));
+    report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
+    Ok(response)
+}
+
+fn compile_filter(params: &Params) -> Result<Option<TraceFilter>, ApiError> {
+    let Some(wanted) = params::filter(params)? else { return Ok(None) };
+    let filter = TraceFilter::compile(
+        &wanted.query,
+        wanted.keep_hierarchy,
+        wanted.match_depth,
+        wanted.ancestor_depth,
+    );
+    filter.map(Some).map_err(|error| ApiError::BadRequest(error.to_string()))
+}
+
+/// The trace with only what the filter keeps, and whether it dropped anything.
+fn filtered(
+    trace: Redacted<Assembled>,
+    filter: Option<&TraceFilter>,
+) -> Result<(Redacted<Assembled>, bool), ApiError> {
+    let Some(filter) = filter else { return Ok((trace, false)) };
+    let before = trace.span_count();
+    let trace = trace.map(|trace| keep_matching(trace, filter));
+    let was_filtered = trace.span_count() < before;
+    Ok((trace, was_filtered))
+}
+
+/// Whether a strict request may be answered with this mode; named so that the rule has one place.
+pub(super) fn is_strict(mode: Mode) -> bool {
+    mode == Mode::Strict
+}

@@ -1,0 +1,136 @@
+//! Asks every declared region at once and takes each answer as it comes. A region that fails is an
+//! outcome beside the others' answers, never an error of the whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, Stream};
+use tokio::time::Instant;
+
+use crate::backend::{Fault, Region, RegionTrace, TraceCall};
+use crate::model::coverage::{RegionReport, RegionStatus};
+use crate::model::{RegionName, TraceId};
+use crate::policy::Plan;
+use crate::redaction::{self, Redacted, RegionRules, View};
+use crate::task;
+
+/// A part of a trace at least this large is scanned and redacted off the threads that serve requests:
+/// it takes longer than a request should wait for another's.
+pub(super) const LONG_WORK_BYTES: u64 = 1 << 20;
+
+/// One region's outcome: what may be seen of its part, where it answered, and its entry in the report.
+#[derive(Debug)]
+pub struct Landed {
+    pub rank: u16,
+    pub view: Option<Redacted<View>>,
+    pub report: RegionReport,
+    pub inspected_bytes: u64,
+}
+
+/// How the parts of one lookup are treated as they land.
+#[derive(Debug, Clone)]
+pub struct Treatment {
+    pub id: TraceId,
+    pub plan: Arc<Plan>,
+    pub marks_region: bool,
+}
+
+/// Asks all regions; dropping the stream drops every question that is still open.
+pub fn ask_all(
+    regions: &[Arc<Region>],
+    call: &TraceCall,
+    treatment: &Treatment,
+) -> impl Stream<Item = Landed> + Send + use<> {
+    regions
+        .iter()
+        .zip(0u16..)
+        .map(|(region, rank)| ask(region.clone(), rank, call.clone(), treatment.clone()))
+        .collect::<FuturesUnordered<_>>()
+}
+
+async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
+    let begun = Instant::now();
+    let answered = region.trace_by_id(call).await;
+    let took = begun.elapsed();
+    match answered {
+        Ok(part) => receive(&region, rank, part, took, &treatment).await,
+        Err(fault) => Landed {
+            rank,
+            view: None,
+            report: RegionReport { attempts: fault.attempts, ..failed(&region, &fault, took) },
+            inspected_bytes: 0,
+        },
+    }
+}
+
+fn failed(region: &Region, fault: &Fault, took: Duration) -> RegionReport {
+    RegionReport {
+        region: region.name().clone(),
+        jurisdiction: region.jurisdiction().clone(),
+        status: fault.status,
+        detail: Some(fault.detail.clone()),
+        http_status: fault.http_status,
+        took,
+        first_byte: None,
+        bytes: 0,
+        spans: 0,
+        attempts: fault.attempts,
+        treated: 0,
+    }
+}
+
+async fn receive(
+    region: &Region,
+    rank: u16,
+    part: RegionTrace,
+    took: Duration,
+    treatment: &Treatment,
+) -> Landed {
+    let mut report = RegionReport {
+        region: region.name().clone(),
+        jurisdiction: region.jurisdiction().clone(),
+        status: if part.is_partial { RegionStatus::Partial } else { RegionStatus::Ok },
+        detail: part.is_partial.then(|| "it says that its own answer is partial".to_owned()),
+        http_status: part.http_status,
+        took,
+        first_byte: part.first_byte,
+        bytes: part.bytes,
+        spans: 0,
+        attempts: part.attempts,
+        treated: 0,
+    };
+    let inspected_bytes = part.inspected_bytes;
+    let view = match redact(region.name(), part, treatment).await {
+        Ok(view) => {
+            report.spans = view.chunk.spans.len() as u64;
+            report.treated = view.treated;
+            Some(view)
+        }
+        Err(line) => {
+            region.distrust();
+            report.status = RegionStatus::Malformed;
+            report.detail = Some(line);
+            None
+        }
+    };
+    Landed { rank, view, report, inspected_bytes }
+}
+
+async fn redact(name: &RegionName, part: RegionTrace, treatment: &Treatment) -> Result<Redacted<View>, String> {
+    let (name, treatment) = (name.clone(), treatment.clone());
+    let is_long = part.bytes >= LONG_WORK_BYTES;
+    let work = move || {
+        let rules = RegionRules {
+            region: &name,
+            plan: treatment.plan.region(&name),
+            is_marked: treatment.marks_region,
+        };
+        redaction::rewrite::trace(part.trace, &treatment.id, rules)
+    };
+    let scanned = if is_long {
+        task::blocking(work).await.map_err(|lost| lost.to_string())?
+    } else {
+        work()
+    };
+    scanned.map_err(|error| format!("its answer cannot be used: {error}"))
+}

@@ -1,0 +1,109 @@
+//! When there is nothing honest to answer with: one plain line that names every region that failed.
+//!
+//! The line never says that a trace was "not found": Grafana takes these words for a miss, and a region
+//! that did not answer may hold it.
+
+use super::by_id::{Ask, Found};
+use super::fanout::Landed;
+use crate::model::coverage::{Owing, RegionReport, RegionStatus};
+use crate::model::{Answer, Coverage, Mode, Outcome};
+
+/// A lookup without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub why: Why,
+    pub line: String,
+    pub coverage: Option<Coverage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Every region that failed failed by time.
+    Late,
+    /// Regions failed.
+    Failed,
+    /// Every region that failed says it is overloaded.
+    Overloaded,
+    /// The trace is over its size limit and the caller takes only a whole one.
+    TooLarge,
+    /// The gateway itself lost the work.
+    Internal,
+}
+
+impl Refusal {
+    /// The work ended without a result: the process is going down, or a computation was lost.
+    pub fn lost() -> Self {
+        let line = "the gateway lost this request while it worked on it: ask again".to_owned();
+        Self { why: Why::Internal, line, coverage: None }
+    }
+
+    /// Refuses where no region answered, or where a strict caller misses one.
+    pub(super) fn before_assembly(ask: &Ask, landed: &[Landed], plan_digest: &str) -> Option<Self> {
+        let coverage = Coverage {
+            mode: ask.mode,
+            regions: landed.iter().map(|landed| landed.report.clone()).collect(),
+            owed: Owing::default(),
+            is_size_limited: false,
+            plan_digest: plan_digest.to_owned(),
+        };
+        (coverage.outcome() == Outcome::Refused).then(|| Self::of(coverage))
+    }
+
+    /// Refuses where nothing was found and not every region was heard, since the trace may well exist; and
+    /// where a strict caller's trace is over the limit.
+    pub(super) fn after_assembly(ask: &Ask, answer: &Answer<Found>) -> Option<Self> {
+        let coverage = &answer.coverage;
+        match coverage.outcome() {
+            Outcome::Complete => None,
+            Outcome::Partial if !answer.value.trace.is_empty() => None,
+            Outcome::Partial | Outcome::Refused => {
+                let mut refusal = Self::of(coverage.clone());
+                if let (Some(limit), Mode::Strict) = (answer.value.exceeds, ask.mode) {
+                    refusal.why = Why::TooLarge;
+                    refusal.line = format!("trace exceeds max size (max bytes: {limit})");
+                }
+                Some(refusal)
+            }
+        }
+    }
+
+    fn of(coverage: Coverage) -> Self {
+        if coverage.regions.is_empty() {
+            let line = "no region is configured: declare at least one [[region]]".to_owned();
+            return Self { why: Why::Failed, line, coverage: Some(coverage) };
+        }
+        let is_all = |wanted: RegionStatus| coverage.missing().all(|report| report.status == wanted);
+        let why = if is_all(RegionStatus::Timeout) {
+            Why::Late
+        } else if is_all(RegionStatus::Overloaded) {
+            Why::Overloaded
+        } else {
+            Why::Failed
+        };
+        let missing: Vec<String> = coverage.missing().map(in_words).collect();
+        let heard: Vec<&str> = coverage
+            .regions
+            .iter()
+            .filter(|report| report.status.is_whole())
+            .map(|report| report.region.as_str())
+            .collect();
+        let missing = missing.join("; ");
+        let line = match (heard.is_empty(), coverage.mode) {
+            (true, _) => format!("no region answered: {missing}"),
+            (false, Mode::Strict) => format!("strict mode refuses a partial answer: {missing}"),
+            (false, Mode::BestEffort) => {
+                format!("no span of this trace in {}, but {missing}: it may exist there", heard.join(", "))
+            }
+        };
+        Self { why, line, coverage: Some(coverage) }
+    }
+}
+
+/// A region and what became of it, as part of a sentence.
+pub fn in_words(report: &RegionReport) -> String {
+    let sentence = report.status.sentence();
+    match report.http_status.filter(|status| *status != 200) {
+        Some(status) => format!("{} {sentence} (HTTP {status})", report.region),
+        None => format!("{} {sentence} (after {} ms)", report.region, report.took.as_millis()),
+    }
+}
