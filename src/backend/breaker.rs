@@ -22,8 +22,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-use super::Fault;
 use super::settings::BreakerSettings;
+use super::{Fault, fault};
 use crate::model::RegionStatus;
 
 /// No settings make an open circuit be probed faster than this.
@@ -56,7 +56,7 @@ enum Verdict {
     /// It answered, if only to say no.
     Alive,
     Failed(RegionStatus),
-    /// It says nothing: the region was not asked, was busy, or the caller left.
+    /// It says nothing: the region was not asked, had no fair time, was busy, or the caller left.
     Neutral,
 }
 
@@ -64,7 +64,7 @@ fn verdict<T>(outcome: &Result<T, Fault>) -> Verdict {
     use RegionStatus as S;
     match outcome {
         Ok(_) => Verdict::Alive,
-        Err(fault) if fault.attempts == 0 => Verdict::Neutral,
+        Err(fault) if fault.is_blameless => Verdict::Neutral,
         Err(fault) => match fault.status {
             S::Timeout | S::Unreachable | S::Error | S::CutOff | S::Malformed => {
                 Verdict::Failed(fault.status)
@@ -213,7 +213,7 @@ fn refusal(outage: &Outage, now: Instant) -> Fault {
     let seconds = now.saturating_duration_since(outage.since).as_secs();
     let last = outage.last.as_str();
     let detail = format!("not asked: its circuit opened {seconds} s ago, the last failure was {last}");
-    Fault { attempts: 0, ..Fault::new(RegionStatus::CircuitOpen, detail) }
+    fault::not_asked(RegionStatus::CircuitOpen, detail)
 }
 
 /// The circuit of a region, shared by everyone who asks it and by its probes.

@@ -13,7 +13,12 @@ use tokio::time::timeout_at;
 use tower::{Layer, Service, ServiceExt};
 
 use super::{Fault, RegionTrace, TraceCall, fault};
+use crate::model::RegionStatus;
 use crate::task::Deadline;
+
+/// A region that was given less time than this is not blamed for being late: a caller in a hurry, or a
+/// long line, must not close off a region that answers. Half its own deadline where that is shorter.
+const FAIR_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// The outcome of `work`, or `Timeout` at the deadline; work that is late is dropped.
 pub(super) async fn within<T>(
@@ -62,14 +67,23 @@ where
     fn call(&mut self, call: TraceCall) -> Self::Future {
         let deadline = call.deadline.at_most(self.settings.allowed);
         let concurrent_max = self.settings.concurrent_max;
+        let fair = FAIR_TIME_MIN.min(self.settings.allowed / 2);
         let mut inner = self.inner.clone();
         async move {
-            match timeout_at(deadline.instant(), inner.ready()).await {
-                Err(_) => return Err(fault::timeout_in_line(concurrent_max)),
+            let in_line = timeout_at(deadline.instant(), inner.ready()).await;
+            let time_left = deadline.remaining();
+            match in_line {
                 Ok(Err(fault)) => return Err(fault),
-                Ok(Ok(_)) => {}
+                // Its turn may come in the very moment in which the time is over.
+                Ok(Ok(_)) if !time_left.is_zero() => {}
+                _ => return Err(fault::timeout_in_line(concurrent_max)),
             }
-            within(deadline, inner.call(TraceCall { deadline, ..call })).await
+            let outcome = within(deadline, inner.call(TraceCall { deadline, ..call })).await;
+            outcome.map_err(|fault| Fault {
+                is_blameless: fault.is_blameless
+                    || (fault.status == RegionStatus::Timeout && time_left < fair),
+                ..fault
+            })
         }
         .boxed()
     }

@@ -20,11 +20,15 @@ pub(super) fn timeout() -> Fault {
     Fault::new(RegionStatus::Timeout, "no answer by the deadline")
 }
 
-/// The deadline passed while the question waited for its turn. No attempt was made, so it says nothing
-/// about the region.
+/// The deadline passed while the question waited for its turn.
 pub(super) fn timeout_in_line(concurrent_max: usize) -> Fault {
     let detail = format!("not asked by the deadline: {concurrent_max} questions to it were under way");
-    Fault { attempts: 0, ..Fault::new(RegionStatus::Timeout, detail) }
+    not_asked(RegionStatus::Timeout, detail)
+}
+
+/// No attempt was made, so it says nothing about the region.
+pub(super) fn not_asked(status: RegionStatus, detail: impl Into<String>) -> Fault {
+    Fault { attempts: 0, is_blameless: true, ..Fault::new(status, detail) }
 }
 
 pub(super) fn refused() -> Fault {

@@ -5,6 +5,8 @@ mod body;
 mod breaker;
 mod client;
 mod deadline;
+#[cfg(test)]
+mod fake;
 mod fault;
 mod retry;
 pub mod settings;
@@ -77,6 +79,9 @@ pub struct Fault {
     /// Whether the same question, asked again at once, may be answered: true only where the region did
     /// no work for it (the connection broke before an answer began).
     pub is_retryable: bool,
+    /// Whether it says nothing about the region: it was not asked, or had no fair time to answer. A
+    /// circuit does not count such a fault.
+    pub is_blameless: bool,
 }
 
 /// Why a region can't be built from its settings. The texts are for the operator who wrote them; none
@@ -107,7 +112,14 @@ pub enum BuildError {
 
 impl Fault {
     pub fn new(status: RegionStatus, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), http_status: None, attempts: 1, is_retryable: false }
+        Self {
+            status,
+            detail: detail.into(),
+            http_status: None,
+            attempts: 1,
+            is_retryable: false,
+            is_blameless: false,
+        }
     }
 }
 
