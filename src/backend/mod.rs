@@ -1,7 +1,17 @@
 //! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
 //! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
 
+mod body;
+mod breaker;
+mod client;
+mod deadline;
+#[cfg(test)]
+mod fake;
+mod fault;
+mod retry;
 pub mod settings;
+mod simulated;
+mod tempo;
 
 use std::time::Duration;
 
@@ -11,6 +21,11 @@ use futures::future::BoxFuture;
 use crate::model::{RegionStatus, TraceQuery};
 use crate::redaction::Raw;
 use crate::task::Deadline;
+
+pub use breaker::CircuitState;
+pub use client::Region;
+pub use simulated::{Behaviour, Distance, Simulated};
+pub use tempo::TempoBackend;
 
 /// A region, whatever kind it is. Dropping a returned future cancels its work.
 pub trait Backend: Send + Sync + std::fmt::Debug {
@@ -64,11 +79,47 @@ pub struct Fault {
     /// Whether the same question, asked again at once, may be answered: true only where the region did
     /// no work for it (the connection broke before an answer began).
     pub is_retryable: bool,
+    /// Whether it says nothing about the region: it was not asked, or had no fair time to answer. A
+    /// circuit does not count such a fault.
+    pub is_blameless: bool,
+}
+
+/// Why a region can't be built from its settings. The texts are for the operator who wrote them; none
+/// repeats a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    #[error("an embedded region is made from its store, not from a url")]
+    Embedded,
+    #[error("the url of a region is `http` or `https` with a host and an optional path, not `{0}`")]
+    Url(String),
+    #[error("the url of a region holds no user, password, query or fragment; use its auth settings")]
+    UrlHoldsMore,
+    #[error("the tenant `{0}` can't be sent as a header")]
+    Tenant(String),
+    #[error("the value of the header `{0}` can't be sent")]
+    Header(String),
+    #[error("the credentials can't be sent as a header")]
+    Credentials,
+    #[error("the file of trusted certificates can't be used: {0}")]
+    TrustedCertificates(String),
+    #[error("the client certificate can't be used: {0}")]
+    ClientCertificate(String),
+    #[error("no certificate is trusted: the system has none and the region names none")]
+    NothingTrusted,
+    #[error("no http client can be made: {0}")]
+    Client(String),
 }
 
 impl Fault {
     pub fn new(status: RegionStatus, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), http_status: None, attempts: 1, is_retryable: false }
+        Self {
+            status,
+            detail: detail.into(),
+            http_status: None,
+            attempts: 1,
+            is_retryable: false,
+            is_blameless: false,
+        }
     }
 }
 

@@ -1,0 +1,169 @@
+//! One declared region as the federation asks it: a backend and the layers around it, built once.
+//!
+//! The order of the layers is the whole of this page; each layer knows only its own concern.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::retry::RetryLayer;
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+use super::breaker::{Breaker, BreakerLayer, CircuitState, PAUSE_MIN};
+use super::deadline::{DeadlineLayer, within};
+use super::retry::RetryOnce;
+use super::settings::{KindSettings, LayerSettings, RegionSettings};
+use super::tempo::TempoBackend;
+use super::{Backend, BuildError, Fault, RegionInfo, RegionTrace, TraceCall};
+use crate::model::{Jurisdiction, RegionName};
+use crate::task::Deadline;
+
+/// What a probe waits for an answer. No one waits for the probe, but the circuit learns from it: a region
+/// that needs longer to say its version is not well.
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The wait between probes varies by this share of it, so that gateways that started together do not
+/// probe together.
+const PROBE_JITTER: f64 = 0.1;
+
+type Stack = BoxCloneSyncService<TraceCall, RegionTrace, Fault>;
+
+/// One declared region. Shared in an `Arc` by everyone who asks it.
+#[derive(Debug)]
+pub struct Region {
+    name: RegionName,
+    jurisdiction: Jurisdiction,
+    backend: Arc<dyn Backend>,
+    stack: Stack,
+    breaker: Arc<Breaker>,
+    layers: LayerSettings,
+    /// What the last probe that was answered told.
+    info: Mutex<RegionInfo>,
+}
+
+impl Region {
+    pub fn new(
+        name: RegionName,
+        jurisdiction: Jurisdiction,
+        backend: Arc<dyn Backend>,
+        layers: LayerSettings,
+    ) -> Self {
+        let breaker = Breaker::new(layers.breaker.clone());
+        let stack = stack(backend.clone(), breaker.clone(), &layers);
+        Self { name, jurisdiction, backend, stack, breaker, layers, info: Mutex::default() }
+    }
+
+    /// A region over the network.
+    pub fn build(settings: &RegionSettings) -> Result<Self, BuildError> {
+        let KindSettings::Tempo(tempo) = &settings.kind else { return Err(BuildError::Embedded) };
+        let backend = TempoBackend::new(tempo, settings.layers.body_bytes_max)?;
+        Ok(Self::new(
+            settings.name.clone(),
+            settings.jurisdiction.clone(),
+            Arc::new(backend),
+            settings.layers.clone(),
+        ))
+    }
+
+    pub fn name(&self) -> &RegionName {
+        &self.name
+    }
+
+    pub fn jurisdiction(&self) -> &Jurisdiction {
+        &self.jurisdiction
+    }
+
+    /// Every span the region holds of one trace, by the earlier of its own and the call's deadline.
+    pub async fn trace_by_id(&self, call: TraceCall) -> Result<RegionTrace, Fault> {
+        self.stack.clone().oneshot(call).await
+    }
+
+    /// What the last probe that was answered told.
+    pub fn info(&self) -> RegionInfo {
+        self.info.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn circuit(&self) -> CircuitState {
+        self.breaker.state()
+    }
+
+    /// Probes the region, now and again and again, until dropped. This makes the connections that
+    /// questions then find open, and it is what an open circuit waits for: a region whose `watch` does
+    /// not run stays closed off once its circuit has opened.
+    pub async fn watch(&self) {
+        loop {
+            let answered = self.probe().await;
+            self.rest(answered).await;
+        }
+    }
+
+    async fn probe(&self) -> bool {
+        let deadline = Deadline::starting_now(PROBE_DEADLINE.min(self.layers.deadline));
+        let outcome = within(deadline, self.backend.probe(deadline)).await;
+        let before = self.breaker.state();
+        self.breaker.settle_probe(&outcome);
+        let after = self.breaker.state();
+        if before.as_str() != after.as_str() {
+            tracing::info!(region = %self.name, from = before.as_str(), to = after.as_str(), "circuit");
+        }
+        match outcome {
+            Ok(info) => {
+                *self.info.lock().unwrap_or_else(PoisonError::into_inner) = info;
+                true
+            }
+            Err(fault) => {
+                tracing::debug!(region = %self.name, status = fault.status.as_str(), %fault, "probe failed");
+                false
+            }
+        }
+    }
+
+    /// Waits for the time of the next probe: soon after a failure, and when the circuit is open exactly
+    /// when its pause is over, also if it opens during the wait.
+    async fn rest(&self, answered: bool) {
+        let usual = if answered { self.layers.probe_interval } else { self.layers.breaker.pause };
+        let usual = Instant::now() + with_jitter(usual.max(PAUSE_MIN));
+        loop {
+            let due = match self.breaker.state() {
+                CircuitState::Open { until, .. } => until,
+                CircuitState::Closed | CircuitState::HalfOpen { .. } => usual,
+            };
+            tokio::select! {
+                () = sleep_until(due) => return,
+                () = self.breaker.has_opened() => {}
+            }
+        }
+    }
+}
+
+fn with_jitter(wait: Duration) -> Duration {
+    wait.mul_f64(rand::random_range(1.0 - PROBE_JITTER..1.0 + PROBE_JITTER))
+}
+
+/// The layers of one region, outermost first.
+fn stack(backend: Arc<dyn Backend>, breaker: Arc<Breaker>, layers: &LayerSettings) -> Stack {
+    let concurrent_max = layers.concurrent_max.clamp(1, Semaphore::MAX_PERMITS);
+    let stack = ServiceBuilder::new()
+        // Outermost, so that a closed-off region costs nothing: no timer, no place in line. It judges the
+        // outcome a caller sees, after retries, and a timeout among them.
+        .layer(BreakerLayer(breaker))
+        // Above the limit, so that waiting in line counts; above the retries, so that they share one
+        // deadline and never add time.
+        .layer(DeadlineLayer { allowed: layers.deadline, concurrent_max })
+        // Above the retries, so that a question keeps its place for the second attempt and the region
+        // never has more than its number at once. A caller who leaves gives the place back.
+        .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::new(Semaphore::new(concurrent_max))))
+        // Innermost, so that it sees single attempts, each with the time it took.
+        .layer(RetryLayer::new(RetryOnce::new(&layers.retry)))
+        .service(service_fn(move |call: TraceCall| {
+            let backend = backend.clone();
+            async move { backend.trace_by_id(call).await }
+        }));
+    BoxCloneSyncService::new(stack)
+}
+
+#[cfg(test)]
+mod tests;

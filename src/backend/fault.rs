@@ -1,0 +1,143 @@
+//! The faults that every kind of region shares, each in our own words.
+//!
+//! A detail is shown to callers, so nothing here takes a text from a region: what a region sent is only
+//! looked at, to tell one fault from another. Both the network and its simulation make their faults here,
+//! so that a simulated failure reads exactly as the real one.
+
+use http::StatusCode;
+
+use super::Fault;
+use crate::model::RegionStatus;
+
+/// Tempo's words for a trace above its size limit, whatever status a version gives them.
+const SAYS_TOO_LARGE: &[u8] = b"trace exceeds max size";
+
+/// Tempo's words when its newest data lags behind.
+const SAYS_TOO_FRESH: &[u8] = b"cannot guarantee complete results";
+
+/// Slow and dead read the same: this text holds nothing of how far an answer got.
+pub(super) fn timeout() -> Fault {
+    Fault::new(RegionStatus::Timeout, "no answer by the deadline")
+}
+
+/// The deadline passed while the question waited for its turn.
+pub(super) fn timeout_in_line(concurrent_max: usize) -> Fault {
+    let detail = format!("not asked by the deadline: {concurrent_max} questions to it were under way");
+    not_asked(RegionStatus::Timeout, detail)
+}
+
+/// No attempt was made, so it says nothing about the region.
+pub(super) fn not_asked(status: RegionStatus, detail: impl Into<String>) -> Fault {
+    Fault { attempts: 0, is_blameless: true, ..Fault::new(status, detail) }
+}
+
+pub(super) fn refused() -> Fault {
+    retryable("it refused the connection")
+}
+
+pub(super) fn broke_before_answer() -> Fault {
+    retryable("the connection broke before an answer began")
+}
+
+pub(super) fn unreachable(detail: &str) -> Fault {
+    Fault::new(RegionStatus::Unreachable, detail)
+}
+
+pub(super) fn cut_off() -> Fault {
+    answered(RegionStatus::CutOff, StatusCode::OK, "its answer ended before it was whole")
+}
+
+pub(super) fn no_protobuf() -> Fault {
+    answered(RegionStatus::Malformed, StatusCode::OK, "it answered with something that is no protobuf")
+}
+
+pub(super) fn no_envelope() -> Fault {
+    answered(RegionStatus::Malformed, StatusCode::OK, "it answered with bytes that do not read as a trace")
+}
+
+pub(super) fn bad_encoding() -> Fault {
+    answered(RegionStatus::Malformed, StatusCode::OK, "its answer could not be decompressed")
+}
+
+pub(super) fn over_cap(bytes_max: u64) -> Fault {
+    let detail = format!("its answer is larger than the limit of {bytes_max} bytes for one region");
+    answered(RegionStatus::TooLarge, StatusCode::OK, detail)
+}
+
+/// Neither of Tempo's two ways to ask for a trace is known there.
+pub(super) fn no_such_route() -> Fault {
+    let detail = "it knows no trace lookup under the configured url (404)";
+    answered(RegionStatus::Rejected, StatusCode::NOT_FOUND, detail)
+}
+
+/// The fault that a status other than 200 stands for. `text` is the beginning of the body.
+pub(super) fn of_status(status: StatusCode, text: &[u8]) -> Fault {
+    let says = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    let code = status.as_u16();
+    let (kind, detail) = match code {
+        _ if code == 422 || says(SAYS_TOO_LARGE) => {
+            (RegionStatus::TooLarge, format!("the trace is larger than its own limit ({code})"))
+        }
+        429 => (RegionStatus::Overloaded, "it is asked more than it allows (429)".to_owned()),
+        500.. if says(SAYS_TOO_FRESH) => {
+            (RegionStatus::TooFresh, "its newest spans are not all there yet".to_owned())
+        }
+        500.. => (RegionStatus::Error, format!("it answered with a server error ({code})")),
+        401 | 403 => (RegionStatus::Rejected, format!("it does not accept who is asking ({code})")),
+        400.. => (RegionStatus::Rejected, format!("it rejected the question ({code})")),
+        300.. => {
+            (RegionStatus::Rejected, format!("it answered with a redirect ({code}), which is not followed"))
+        }
+        _ => (RegionStatus::Malformed, format!("it answered {code} where a trace was due")),
+    };
+    answered(kind, status, detail)
+}
+
+fn retryable(detail: &str) -> Fault {
+    Fault { is_retryable: true, ..Fault::new(RegionStatus::Unreachable, detail) }
+}
+
+fn answered(status: RegionStatus, http: StatusCode, detail: impl Into<String>) -> Fault {
+    Fault { http_status: Some(http.as_u16()), ..Fault::new(status, detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: u16, text: &str, expected: RegionStatus) {
+        let fault = of_status(StatusCode::from_u16(code).unwrap(), text.as_bytes());
+        assert_eq!(fault.status, expected, "{code} {text}");
+        assert_eq!(fault.http_status, Some(code));
+        assert!(!fault.is_retryable, "an answer is never asked for again: {code}");
+    }
+
+    #[test]
+    fn a_status_stands_for_the_fault_it_names() {
+        check(400, "invalid start", RegionStatus::Rejected);
+        check(401, "no org id", RegionStatus::Rejected);
+        check(302, "", RegionStatus::Rejected);
+        check(429, "slow down", RegionStatus::Overloaded);
+        check(500, "boom", RegionStatus::Error);
+        check(503, "", RegionStatus::Error);
+        check(204, "", RegionStatus::Malformed);
+    }
+
+    #[test]
+    fn what_tempo_says_in_words_counts_more_than_its_status() {
+        check(422, "anything", RegionStatus::TooLarge);
+        check(500, "rpc error: trace exceeds max size (max bytes: 300)", RegionStatus::TooLarge);
+        check(400, "trace exceeds max size", RegionStatus::TooLarge);
+        check(500, "find trace: cannot guarantee complete results\n", RegionStatus::TooFresh);
+        check(400, "cannot guarantee complete results", RegionStatus::Rejected);
+    }
+
+    #[test]
+    fn a_detail_never_repeats_what_a_region_sent() {
+        for code in [204, 302, 400, 403, 422, 429, 500] {
+            let fault = of_status(StatusCode::from_u16(code).unwrap(), b"jane@example.com");
+            assert!(!fault.detail.contains("jane"), "{}", fault.detail);
+        }
+    }
+}

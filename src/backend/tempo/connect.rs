@@ -1,0 +1,137 @@
+//! The connections to one region, and what every request over them carries.
+//!
+//! HTTP/1.1 on purpose: over a distance of 100 ms the default window of an HTTP/2 stream makes a large
+//! answer four times slower, while a pool of plain connections reaches the limit of the line.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderName, HeaderValue, header, uri};
+use reqwest::{Client, redirect};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::backend::BuildError;
+use crate::backend::settings::{Auth, TempoSettings, TlsSettings};
+
+const USER_AGENT: &str = concat!("tutti/", env!("CARGO_PKG_VERSION"));
+const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
+
+/// An idle connection is closed after this; probes come far more often, so one always stays.
+const IDLE_MAX: Duration = Duration::from_secs(90);
+
+pub(super) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
+    let is_secure = settings.url.scheme() == Some(&uri::Scheme::HTTPS);
+    let trusted = if is_secure { trusted(&settings.tls)? } else { RootCertStore::empty() };
+    Client::builder()
+        .tls_backend_preconfigured(tls(trusted, &settings.tls)?)
+        .http1_only()
+        .default_headers(headers(settings)?)
+        .connect_timeout(settings.connect_timeout)
+        .pool_max_idle_per_host(settings.idle_connections_max)
+        .pool_idle_timeout(IDLE_MAX)
+        .tcp_nodelay(true)
+        .gzip(true)
+        // A redirect would take the credentials to a place nobody configured.
+        .redirect(redirect::Policy::none())
+        // Where the gateway connects is said in its configuration, not in its environment.
+        .no_proxy()
+        // Asking again is for the layers around, which know the budget.
+        .retry(reqwest::retry::never())
+        .build()
+        .map_err(|error| BuildError::Client(error.to_string()))
+}
+
+/// The provider is passed by hand, so that the process needs no global one.
+fn tls(trusted: RootCertStore, settings: &TlsSettings) -> Result<ClientConfig, BuildError> {
+    let provider = rustls::crypto::ring::default_provider();
+    let config = ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| BuildError::Client(error.to_string()))?
+        .with_root_certificates(trusted);
+    let mut config = match &settings.client_pem {
+        None => config.with_no_client_auth(),
+        Some(pem) => {
+            let (chain, key) = identity(pem)?;
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| BuildError::ClientCertificate(error.to_string()))?
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The system's certificates and those the settings name. Some of the system's may be unreadable; that
+/// matters only when nothing is left.
+fn trusted(settings: &TlsSettings) -> Result<RootCertStore, BuildError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(pem) = &settings.ca_pem {
+        let unusable = |why: String| BuildError::TrustedCertificates(why);
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(unusable("it holds no certificate".to_owned()));
+        }
+    }
+    if roots.is_empty() { Err(BuildError::NothingTrusted) } else { Ok(roots) }
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn identity(pem: &SecretString) -> Result<Identity, BuildError> {
+    let pem = pem.expose_secret().as_bytes();
+    let unusable = |why: &str| BuildError::ClientCertificate(why.to_owned());
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let chain = chain.map_err(|_| unusable("a certificate in it is damaged"))?;
+    if chain.is_empty() {
+        return Err(unusable("it holds no certificate"));
+    }
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| unusable("it holds no private key"))?;
+    Ok((chain, key))
+}
+
+/// The headers of every request: the gateway's name, the region's tenant and credentials, and what the
+/// settings fix. A fixed header replaces one of ours.
+fn headers(settings: &TempoSettings) -> Result<HeaderMap, BuildError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    if let Some(tenant) = &settings.tenant {
+        let value = HeaderValue::from_str(tenant).map_err(|_| BuildError::Tenant(tenant.clone()))?;
+        headers.insert(TENANT, value);
+    }
+    if let Some(value) = authorization(&settings.auth)? {
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    for (name, value) in &settings.headers {
+        let value = sensitive(value.expose_secret()).ok_or_else(|| BuildError::Header(name.to_string()))?;
+        headers.insert(name.clone(), value);
+    }
+    Ok(headers)
+}
+
+fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, BuildError> {
+    let text = match auth {
+        Auth::None => return Ok(None),
+        Auth::Bearer(token) => format!("Bearer {}", token.expose_secret()),
+        Auth::Basic { user, password } => {
+            format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose_secret())))
+        }
+    };
+    sensitive(&text).map(Some).ok_or(BuildError::Credentials)
+}
+
+/// Marked, so that no layer prints it.
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
