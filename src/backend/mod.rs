@@ -1,6 +1,7 @@
 //! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
 //! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
 
+pub mod memory;
 pub mod settings;
 
 use std::time::Duration;
