@@ -2,6 +2,7 @@
 
 pub mod encode;
 pub mod error;
+pub mod ingest;
 mod layers;
 pub mod params;
 pub mod report;

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod limits;
+pub mod export;
 pub mod otlp;
 pub mod protobuf;
 pub mod tempo;

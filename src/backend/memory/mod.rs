@@ -1,0 +1,193 @@
+//! An embedded region: OTLP in, traces by id out, for the demo and for tests.
+//!
+//! It keeps the bytes that arrived, taken apart by trace, within a limit of bytes and age. It knows
+//! nothing of HTTP: the edge that takes OTLP is in `api`, and distance is simulated by a wrapper.
+
+mod store;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, FutureExt};
+
+pub use self::store::Held;
+use self::store::{Kept, Limits, Store};
+use super::settings::MemorySettings;
+use super::{Backend, Fault, RegionInfo, RegionTrace, TraceCall};
+use crate::model::{LookupScope, TraceId, TraceQuery};
+use crate::redaction::Raw;
+use crate::task::Deadline;
+use crate::task::clock::Clock;
+use crate::wire::export::{self, split_by_trace};
+
+/// The version of Tempo's API that an embedded region follows.
+pub const TEMPO_VERSION: &str = "3.0.2";
+
+/// One trace may take this share of a region, and so may what one request leaves in it: neither a
+/// runaway trace nor one absurd batch empties the region of everything else.
+const SHARE: u64 = 4;
+
+/// A region in this process.
+#[derive(Debug)]
+pub struct MemoryBackend {
+    /// Held for one fragment or one lookup at a time, and never across an await.
+    store: Mutex<Store>,
+    clock: Clock,
+    request_bytes_max: u64,
+}
+
+/// What became of a request's spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ingested {
+    /// Spans taken; those that were already there count too.
+    pub spans: u64,
+    pub rejected: Rejected,
+}
+
+/// Spans that were not taken, by reason. Sending them again would not help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// Their trace id is not 16 bytes, or all zeros.
+    pub without_trace_id: u64,
+    /// Their trace already takes as much as one trace may.
+    pub trace_full: u64,
+}
+
+/// Why a request was refused whole. The text is our own and safe to show to the sender.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    #[error("not a valid OTLP trace export: {0}")]
+    Malformed(#[from] export::Fault),
+    /// Resources and scopes count once for each trace, so this may be more than the request's own size.
+    #[error(
+        "taken apart by trace, the request takes {bytes} bytes, and this region takes at most {bytes_max} at once"
+    )]
+    TooLarge { bytes: u64, bytes_max: u64 },
+}
+
+impl MemoryBackend {
+    pub fn new(settings: MemorySettings) -> Self {
+        let share = settings.bytes_max / SHARE;
+        let limits =
+            Limits { bytes_max: settings.bytes_max, trace_bytes_max: share, age_max: settings.age_max };
+        Self { store: Mutex::new(Store::new(limits)), clock: Clock::start(), request_bytes_max: share }
+    }
+
+    /// Takes a protobuf `ExportTraceServiceRequest`. A request with a fault is refused before anything
+    /// of it is kept.
+    pub fn ingest(&self, export: Bytes) -> Result<Ingested, IngestError> {
+        let split = split_by_trace(&export)?;
+        let lengths = split.fragments().map(|fragment| fragment.len() as u64);
+        let bytes = lengths.fold(0u64, u64::saturating_add);
+        if bytes > self.request_bytes_max {
+            return Err(IngestError::TooLarge { bytes, bytes_max: self.request_bytes_max });
+        }
+        let mut ingested = Ingested::default();
+        ingested.rejected.without_trace_id = split.without_trace_id();
+        for fragment in split.fragments() {
+            // Written before the lock is taken, and let go after each: a lookup never waits for more
+            // than one fragment's bookkeeping.
+            let written = Bytes::from(fragment.to_bytes());
+            let now = self.clock.now();
+            match self.store().insert(fragment.trace_id(), written, fragment.spans(), now) {
+                Kept::New | Kept::Again => ingested.spans += fragment.spans(),
+                Kept::TraceFull => ingested.rejected.trace_full += fragment.spans(),
+            }
+        }
+        Ok(ingested)
+    }
+
+    /// Up to `count` trace ids, the one that something arrived for last first.
+    pub fn newest(&self, count: usize) -> Vec<TraceId> {
+        let now = self.clock.now();
+        self.store().newest(count, now)
+    }
+
+    /// What is held now.
+    pub fn held(&self) -> Held {
+        let now = self.clock.now();
+        let mut store = self.store();
+        store.expire(now);
+        store.held()
+    }
+
+    /// Traces that are held now.
+    pub fn len(&self) -> usize {
+        self.held().traces
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lookup(&self, query: &TraceQuery) -> RegionTrace {
+        // Time and block bounds prune blocks and never spans, and one store stands for ingesters and
+        // blocks alike; external stores there are none.
+        if query.scope == LookupScope::External {
+            return RegionTrace::none();
+        }
+        let trace = self.trace(&query.id);
+        let bytes = trace.len() as u64;
+        RegionTrace { trace: Raw::seal(trace), inspected_bytes: bytes, bytes, ..RegionTrace::none() }
+    }
+
+    fn trace(&self, id: &TraceId) -> Bytes {
+        let now = self.clock.now();
+        // Only references are taken under the lock; the bytes are joined after it.
+        let fragments = self.store().fragments(id, now);
+        join(fragments)
+    }
+
+    /// For tests, which may look at what production code can only seal.
+    #[cfg(test)]
+    pub(crate) fn peek(&self, id: &TraceId) -> Bytes {
+        self.trace(id)
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic while the lock was held left at worst a wrong count; the region goes on.
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
+        async move { Ok(self.lookup(&call.query)) }.boxed()
+    }
+
+    fn probe(&self, _deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
+        async { Ok(RegionInfo { version: Some(TEMPO_VERSION.to_owned()) }) }.boxed()
+    }
+}
+
+impl Rejected {
+    pub fn total(&self) -> u64 {
+        self.without_trace_id + self.trace_full
+    }
+
+    /// One line for the sender; nothing when every span was taken.
+    pub fn reason(&self) -> Option<String> {
+        let mut reasons = Vec::new();
+        if self.without_trace_id > 0 {
+            reasons.push(format!(
+                "{} without a trace id of 16 bytes that are not all zero",
+                self.without_trace_id
+            ));
+        }
+        if self.trace_full > 0 {
+            reasons.push(format!("{} of a trace that is already as large as one may be", self.trace_full));
+        }
+        if reasons.is_empty() { None } else { Some(format!("spans rejected: {}", reasons.join(", "))) }
+    }
+}
+
+/// A trace in pieces is a trace: repeated fields of concatenated messages add up.
+fn join(fragments: Vec<Bytes>) -> Bytes {
+    match <[Bytes; 1]>::try_from(fragments) {
+        Ok([one]) => one,
+        Err(several) => Bytes::from(several.concat()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
