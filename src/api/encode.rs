@@ -15,7 +15,7 @@ use crate::trace::Assembled;
 use crate::trace::emit::ProtobufFrames;
 use crate::trace::emit_json::{self, JsonFrames};
 use crate::wire::json::put_string;
-use crate::wire::protobuf::{put_bytes_field, put_message, put_tag, put_varint, put_varint_field};
+use crate::wire::protobuf::{WireError, put_bytes_field, put_message, put_tag, put_varint, put_varint_field};
 use crate::wire::tempo::{trace_by_id, trace_by_id_metrics};
 
 /// What Tempo says beside a trace on v2.
@@ -44,8 +44,8 @@ pub fn v1(trace: Redacted<Assembled>, format: Format) -> Response {
 }
 
 /// A v2 answer: the trace and what is said beside it.
-pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Response {
-    match format {
+pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Result<Response, WireError> {
+    Ok(match format {
         Format::Protobuf => {
             let mut before = Vec::new();
             // Written even when empty: Grafana reads these messages by pointer.
@@ -58,10 +58,10 @@ pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Respon
             json(b"{\"trace\":".to_vec(), JsonFrames::resource_spans(Arc::new(trace)), after, JSON)
         }
         Format::Llm => {
-            let body = emit_json::llm_document(&trace, beside.inspected_bytes, beside.message.as_deref());
+            let body = emit_json::llm_document(&trace, beside.inspected_bytes, beside.message.as_deref())?;
             with_type(Body::from(body), LLM_V2)
         }
-    }
+    })
 }
 
 fn protobuf_beside(beside: &Beside) -> Vec<u8> {

@@ -16,7 +16,7 @@ use tower_http::request_id::MakeRequestUuid;
 use super::error::plain;
 
 /// Below this a body is sent as it is: the same number as Tempo's.
-const COMPRESSED_BYTES_MIN: u16 = 1024;
+const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

