@@ -1,6 +1,14 @@
 //! One region over a real connection: what is sent to it, and what becomes of every way in which it can
 //! fail. The fakes are on loopback and say exactly what a test scripts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail by panicking, and so may what it is made of"
+)]
+
 #[path = "support/fake_region.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod fake_region;

@@ -1,6 +1,6 @@
 //! Every way in which one region fails, and the one status it has.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::fake_region::*;
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use tokio::time::Instant;
 
 use tutti::backend::settings::{BreakerSettings, KindSettings, LayerSettings, RegionSettings};
 use tutti::backend::{BuildError, CircuitState, Region};
