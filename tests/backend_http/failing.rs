@@ -61,13 +61,20 @@ async fn a_region_whose_name_does_not_resolve_is_unreachable() {
 #[tokio::test]
 async fn a_connection_that_breaks_before_headers_is_unreachable_and_may_be_tried_again() {
     check(&fault_of(hang_up()).await, RegionStatus::Unreachable, None);
+    check(&fault_of(vec![Step::Reset]).await, RegionStatus::Unreachable, None);
     check(&fault_of(say(b"HTTP/1.1 200 OK\r\nContent-Ty")).await, RegionStatus::Unreachable, None);
 }
 
 #[tokio::test]
 async fn an_answer_that_ends_in_mid_body_is_cut_off_and_never_an_answer() {
     let body = envelope(100_000);
-    for reply in [cut_short(&body), cut_mid_chunk(&body), gzip_cut_short(&body)] {
+    for reply in [
+        cut_short(&body),
+        cut_mid_chunk(&body),
+        gzip_cut_short(&body),
+        gzip_hung_up(&body),
+        reset_within(&body),
+    ] {
         check(&fault_of(reply).await, RegionStatus::CutOff, Some(200));
     }
 }
@@ -78,6 +85,8 @@ async fn a_login_page_is_no_trace() {
     let fault = fault_of(answer(200, "text/html; charset=utf-8", page)).await;
     check(&fault, RegionStatus::Malformed, Some(200));
     assert!(!fault.detail.contains("jane"));
+    // Read as protobuf, a page without content would be a trace without spans.
+    check(&fault_of(answer(200, "text/html", b"")).await, RegionStatus::Malformed, Some(200));
 }
 
 #[tokio::test]
@@ -139,6 +148,14 @@ async fn each_status_has_its_own_cause() {
     check(&fresh, RegionStatus::TooFresh, Some(500));
     let large = fault_of(text(500, "trace exceeds max size (max bytes: 5000000)\n")).await;
     check(&large, RegionStatus::TooLarge, Some(500));
+}
+
+#[tokio::test]
+async fn a_status_holds_though_its_text_never_ends() {
+    let fault = fault_of(announcing_as(500, "text/plain", 100)).await;
+    check(&fault, RegionStatus::Error, Some(500));
+    let fault = fault_of(announcing_as(200, "text/html", 100)).await;
+    check(&fault, RegionStatus::Malformed, Some(200));
 }
 
 #[tokio::test]

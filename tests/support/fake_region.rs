@@ -35,6 +35,15 @@ pub enum Step {
     /// Keeps the connection open and says nothing more.
     Hang,
     Close,
+    /// Ends the connection without a farewell, as a machine that lost its memory of it.
+    Reset,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closed,
+    Reset,
 }
 
 pub type Reply = Vec<Step>;
@@ -102,40 +111,50 @@ impl FakeRegion {
 }
 
 async fn connection(
-    stream: TcpStream,
+    mut stream: TcpStream,
     tls: Option<TlsAcceptor>,
     script: Script,
     log: Arc<Mutex<Vec<Asked>>>,
 ) {
     match tls {
-        None => talk(stream, script, log).await,
+        None => {
+            if talk(&mut stream, script, log).await == End::Reset {
+                stream.set_zero_linger().unwrap();
+            }
+        }
         Some(tls) => {
-            if let Ok(stream) = tls.accept(stream).await {
-                talk(stream, script, log).await;
+            if let Ok(mut stream) = tls.accept(stream).await {
+                talk(&mut stream, script, log).await;
             }
         }
     }
 }
 
-async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, log: Arc<Mutex<Vec<Asked>>>) {
-    while let Some(asked) = read_request(&mut stream).await {
+async fn talk(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    script: Script,
+    log: Arc<Mutex<Vec<Asked>>>,
+) -> End {
+    while let Some(asked) = read_request(stream).await {
         log.lock().unwrap().push(asked.clone());
         for step in script(&asked) {
             match step {
                 Step::Send(bytes) => {
                     if stream.write_all(&bytes).await.is_err() || stream.flush().await.is_err() {
-                        return;
+                        return End::Closed;
                     }
                 }
                 Step::Wait(time) => tokio::time::sleep(time).await,
                 Step::Hang => std::future::pending().await,
                 Step::Close => {
                     let _ = stream.shutdown().await;
-                    return;
+                    return End::Closed;
                 }
+                Step::Reset => return End::Reset,
             }
         }
     }
+    End::Closed
 }
 
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
@@ -202,6 +221,15 @@ pub fn cut_short(body: &[u8]) -> Reply {
     vec![Step::Send(announced), send(&body[..body.len() / 2]), Step::Close]
 }
 
+/// Announces the whole body and breaks off within it.
+pub fn reset_within(body: &[u8]) -> Reply {
+    let mut reply = cut_short(body);
+    reply.pop();
+    // Time for the first half to arrive: a reset overtakes what was sent before it.
+    reply.extend([Step::Wait(Duration::from_millis(50)), Step::Reset]);
+    reply
+}
+
 /// Ends in the middle of a chunk.
 pub fn cut_mid_chunk(body: &[u8]) -> Reply {
     let mut reply = chunked(body, &[]);
@@ -233,6 +261,14 @@ pub fn gzip_cut_short(body: &[u8]) -> Reply {
     chunked(&packed[..packed.len() / 2], &["Content-Encoding: gzip".to_owned()])
 }
 
+/// A compressed body whose connection ends within it.
+pub fn gzip_hung_up(body: &[u8]) -> Reply {
+    let mut reply = gzip_cut_short(body);
+    reply.pop();
+    reply.push(Step::Close);
+    reply
+}
+
 /// Says it is compressed, and is not.
 pub fn gzip_in_name_only(body: &[u8]) -> Reply {
     chunked(body, &["Content-Encoding: gzip".to_owned()])
@@ -240,7 +276,11 @@ pub fn gzip_in_name_only(body: &[u8]) -> Reply {
 
 /// Headers that announce `length` bytes, none of which come.
 pub fn announcing(bytes: usize) -> Reply {
-    vec![Step::Send(head(200, &[content_type_header(PROTOBUF), length(bytes)])), Step::Hang]
+    announcing_as(200, PROTOBUF, bytes)
+}
+
+pub fn announcing_as(status: u16, content_type: &str, bytes: usize) -> Reply {
+    vec![Step::Send(head(status, &[content_type_header(content_type), length(bytes)])), Step::Hang]
 }
 
 /// Closes as soon as it was asked.
