@@ -163,5 +163,10 @@ async fn a_404_that_is_not_tempos_is_not_taken_for_a_missing_trace() {
     let page = fault_of(answer(404, "text/html", b"<html>nothing here</html>")).await;
     check(&page, RegionStatus::Rejected, Some(404));
     // The url leads to a server that has neither version of the API.
-    check(&fault_of(text(404, NO_ROUTE)).await, RegionStatus::Rejected, Some(404));
+    let region = FakeRegion::start(|_| text(404, NO_ROUTE)).await;
+    let backend = backend(&region);
+    for _ in 0..2 {
+        check(&ask(&backend).await.unwrap_err(), RegionStatus::Rejected, Some(404));
+    }
+    assert_eq!(region.paths(), [V2, V1, V2, V1]);
 }

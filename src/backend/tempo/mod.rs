@@ -62,8 +62,9 @@ impl TempoBackend {
             return Ok(trace);
         }
         let outcome = self.ask_v1(query, began).await;
-        // Remembered only once v1 has answered: a wrong url knows neither.
-        self.dialect.remember_v1_only(outcome.is_ok());
+        // A wrong url knows neither version; that is no reason to stop asking for v2.
+        let knows_neither = outcome.as_ref().is_err_and(|it| it.http_status == Some(404));
+        self.dialect.remember_v1_only(!knows_neither);
         outcome
     }
 
