@@ -3,8 +3,11 @@
 //! The limit is on decompressed bytes, so a small body that unpacks into a large one ends at the limit
 //! too. Knows nothing of what the bytes mean.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
+use tokio::time::{Instant, timeout_at};
 
 /// Room made at first for a body of unknown length; it grows by doubling.
 const ROOM_BYTES: usize = 64 << 10;
@@ -40,11 +43,13 @@ pub(super) async fn collect(mut response: Response, bytes_max: u64) -> Result<By
     Ok(body.freeze())
 }
 
-/// The beginning of a body, for a look at what it says. A body that breaks off is good up to there.
-pub(super) async fn beginning(mut response: Response, bytes_max: usize) -> Vec<u8> {
+/// The beginning of a body, for a look at what it says. A body that breaks off, or takes its time, is good
+/// up to there: the status has already told the outcome.
+pub(super) async fn beginning(mut response: Response, bytes_max: usize, patience: Duration) -> Vec<u8> {
     let mut text = Vec::new();
+    let until = Instant::now() + patience;
     while text.len() < bytes_max {
-        let Ok(Some(chunk)) = response.chunk().await else { break };
+        let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await else { break };
         text.extend(chunk.iter().take(bytes_max - text.len()));
     }
     text

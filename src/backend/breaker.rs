@@ -1,20 +1,13 @@
 //! The circuit of one region: whether it is asked at all.
 //!
-//! ```text
-//! Closed --- too many failures in a row ---> Open --- the pause is over and a probe was answered ---> HalfOpen
-//!   ^                                         ^  ^-- a probe failed: twice the pause                   |   |
-//!   |                                         +------------- the trial failed: twice the pause --------+   |
-//!   +------------------------------------------------------- the trial was answered -----------------------+
-//! ```
-//!
 //! While it is open nobody waits for the region: a question is refused at once with the reason. Only a
 //! probe, which no one waits for, finds out whether the region is back; then one real question goes
-//! through as a trial. `Circuit` is the pure state machine and takes the time as a value; `Breaker` shares
-//! it, and `Guard` is the layer.
+//! through as a trial. `circuit` holds the states; here they are shared, and made into a layer.
+
+mod circuit;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -22,7 +15,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
+pub use self::circuit::CircuitState;
+pub(super) use self::circuit::PAUSE_MIN;
+use self::circuit::{Circuit, Verdict, verdict};
+use super::Fault;
 use super::settings::BreakerSettings;
+<<<<<<< HEAD
 use super::{Fault, fault};
 use crate::model::RegionStatus;
 
@@ -224,6 +222,8 @@ fn refusal(outage: &Outage, now: Instant) -> Fault {
     let detail = format!("not asked: its circuit opened {seconds} s ago, the last failure was {last}");
     fault::not_asked(RegionStatus::CircuitOpen, detail)
 }
+=======
+>>>>>>> backend
 
 /// The circuit of a region, shared by everyone who asks it and by its probes.
 #[derive(Debug)]
@@ -258,7 +258,7 @@ impl Breaker {
     fn settle(&self, generation: u64, verdict: Verdict) {
         let mut circuit = self.circuit();
         circuit.settle(generation, verdict, Instant::now());
-        if matches!(circuit.state, State::Open { .. }) && generation != circuit.generation {
+        if circuit.has_opened_since(generation) {
             self.opened.notify_one();
         }
     }
@@ -328,6 +328,3 @@ where
         .boxed()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -133,7 +133,11 @@ impl Region {
             };
             tokio::select! {
                 () = sleep_until(due) => return,
-                () = self.breaker.has_opened() => {}
+                () = self.breaker.has_opened() => {
+                    if let CircuitState::Open { last, .. } = self.breaker.state() {
+                        tracing::warn!(region = %self.name, last = last.as_str(), "circuit opened");
+                    }
+                }
             }
         }
     }

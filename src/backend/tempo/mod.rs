@@ -10,6 +10,7 @@ mod route;
 mod transport;
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -30,6 +31,9 @@ use crate::task::Deadline;
 
 /// What is read of the body of an answer that is no trace: enough to find Tempo's words in it.
 const TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// How long that text is waited for: it mostly comes with the headers.
+const TEXT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The answer to `/api/status/buildinfo` has about 300 bytes.
 const BUILD_INFO_BYTES_MAX: u64 = 64 << 10;
@@ -58,8 +62,9 @@ impl TempoBackend {
             return Ok(trace);
         }
         let outcome = self.ask_v1(query, began).await;
-        // Remembered only once v1 has answered: a wrong url knows neither.
-        self.dialect.remember_v1_only(outcome.is_ok());
+        // A wrong url knows neither version; that is no reason to stop asking for v2.
+        let knows_neither = outcome.as_ref().is_err_and(|it| it.http_status == Some(404));
+        self.dialect.remember_v1_only(!knows_neither);
         outcome
     }
 
@@ -166,7 +171,7 @@ async fn beginning(response: Response) -> Vec<u8> {
     /// Of these, what is logged.
     const LOGGED_BYTES_MAX: usize = 300;
     let status = response.status().as_u16();
-    let text = body::beginning(response, TEXT_BYTES_MAX).await;
+    let text = body::beginning(response, TEXT_BYTES_MAX, TEXT_PATIENCE).await;
     let logged = text.get(..LOGGED_BYTES_MAX.min(text.len())).unwrap_or_default();
     tracing::debug!(status, text = %logged.escape_ascii(), "a region answered with no trace");
     text
