@@ -265,8 +265,8 @@ fn cards_pass_the_checksum_and_accounts_theirs() {
             })
             .sum();
         assert_eq!(sum % 10, 0, "{}", person.card);
-        let moved = format!("{}{}", &person.iban[4..], &person.iban[..4]);
-        let rest = moved.chars().fold(0u64, |rest, c| {
+        let (check, account) = person.iban.split_at(4);
+        let rest = account.chars().chain(check.chars()).fold(0u64, |rest, c| {
             let value = u64::from(c.to_digit(36).unwrap());
             (rest * if value > 9 { 100 } else { 10 } + value) % 97
         });

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+
 use crate::demo::calls::{Http, Statement};
 use crate::demo::journey::{Draft, Journey, SpanRef};
 use crate::demo::shop::{INVENTORY, NOTIFICATIONS, ORDERS, SHIPPING, WAREHOUSE};
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 pub(super) fn fulfil(journey: &mut Journey, placed: &[SpanRef]) {
     let order = journey.number(100_000..999_999);
