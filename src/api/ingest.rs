@@ -62,13 +62,10 @@ pub fn router(region: Arc<MemoryBackend>) -> Router {
 
 async fn export(State(edge): State<Edge>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let encoding = match encoding(&parts.headers) {
-        Ok(encoding) => encoding,
-        Err(refusal) => return refusal,
-    };
-    let compression = match compression(&parts.headers) {
-        Ok(compression) => compression,
-        Err(refusal) => return refusal,
+    let forms = encoding(&parts.headers).and_then(|encoding| Ok((encoding, compression(&parts.headers)?)));
+    let (encoding, compression) = match forms {
+        Ok(forms) => forms,
+        Err(line) => return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, line),
     };
     // Refused rather than queued: an exporter has a queue of its own, with a limit.
     let Ok(permit) = edge.permits.clone().try_acquire_owned() else {
@@ -112,28 +109,22 @@ fn take(
     region.ingest(export).map_err(Refusal::Region)
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Response> {
+fn encoding(headers: &HeaderMap) -> Result<Encoding, &'static str> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match media_type.as_str() {
         "application/x-protobuf" => Ok(Encoding::Protobuf),
         "application/json" => Ok(Encoding::Json),
-        _ => Err(plain(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send OTLP as `content-type: application/x-protobuf` or `application/json`",
-        )),
+        _ => Err("send OTLP as `content-type: application/x-protobuf` or `application/json`"),
     }
 }
 
-fn compression(headers: &HeaderMap) -> Result<Compression, Response> {
+fn compression(headers: &HeaderMap) -> Result<Compression, &'static str> {
     let given = headers.get(CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?")).unwrap_or_default();
     match given.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(Compression::None),
         "gzip" => Ok(Compression::Gzip),
-        _ => Err(plain(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "send the body as it is, or with `content-encoding: gzip`",
-        )),
+        _ => Err("send the body as it is, or with `content-encoding: gzip`"),
     }
 }
 
