@@ -66,7 +66,11 @@ fn counted(count: usize, what: &str) -> String {
 fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
     let gateway = &settings.gateway;
     let duration = humantime::format_duration;
-    writeln!(out, "gateway    {} ({}), on {}{}", gateway.region, gateway.jurisdiction, gateway.listen, gateway.http_api_prefix)?;
+    writeln!(
+        out,
+        "gateway    {} ({}), on {}{}",
+        gateway.region, gateway.jurisdiction, gateway.listen, gateway.http_api_prefix
+    )?;
     writeln!(
         out,
         "deadlines  complete {}, of it {} for merging",
@@ -78,7 +82,8 @@ fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
         None => writeln!(out, "policies   none: everything is shown")?,
     }
     writeln!(out)?;
-    let head = ["REGION", "LAW", "KIND", "WHERE", "DEADLINE", "AUTH", "RAW SPANS"].map(str::to_owned);
+    let head =
+        ["REGION", "JURISDICTION", "KIND", "WHERE", "DEADLINE", "AUTH", "RAW SPANS"].map(str::to_owned);
     let rows: Vec<[String; 7]> = settings.regions.iter().map(|region| row(region, settings)).collect();
     write_table(out, &head, &rows)?;
     writeln!(out)

@@ -23,8 +23,8 @@ impl Changes {
         let mut changes = Self::default();
         changes.gateway(&old.gateway, &new.gateway);
         changes.note(old.deadlines != new.deadlines, "deadlines");
-        let limits = old.limits != new.limits
-            || old.federation.trace_bytes_max != new.federation.trace_bytes_max;
+        let limits =
+            old.limits != new.limits || old.federation.trace_bytes_max != new.federation.trace_bytes_max;
         changes.note(limits, "limits");
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.plan.digest() != new.plan.digest(), "policies");

@@ -69,7 +69,8 @@ fn excerpt(finding: &Finding, all: &[Finding]) -> (String, String) {
     let marked = finding.place.span.len();
     let span_end = finding.place.span.start.saturating_add(marked).min(line_start + line.len());
     let width = source.text.get(finding.place.span.start..span_end).map_or(0, |text| text.chars().count());
-    let skipped = if line.chars().count() > EXCERPT_CHARS_MAX { column.saturating_sub(LEAD_CHARS) } else { 0 };
+    let skipped =
+        if line.chars().count() > EXCERPT_CHARS_MAX { column.saturating_sub(LEAD_CHARS) } else { 0 };
     let shown = line
         .char_indices()
         .map(|(at, c)| (hidden.iter().any(|range| range.contains(&(line_start + at))), c))

@@ -181,17 +181,15 @@ impl Findings {
 
     /// Faults first, then what is unwise, then notes; within each by file and place.
     pub(super) fn sorted(mut self) -> Vec<Finding> {
-        self.0.sort_by_key(|finding| (finding.level, finding.place.span.start));
-        // A stable sort, so that the file that was read first stays first.
-        let mut names: Vec<String> = Vec::new();
+        let mut files: Vec<String> = Vec::new();
         for finding in &self.0 {
-            if !names.contains(&finding.place.source.name) {
-                names.push(finding.place.source.name.clone());
+            if !files.contains(&finding.place.source.name) {
+                files.push(finding.place.source.name.clone());
             }
         }
-        self.0.sort_by_key(|finding| {
-            (finding.level, names.iter().position(|name| *name == finding.place.source.name))
-        });
+        // The file that was read first stays first.
+        let file = |finding: &Finding| files.iter().position(|name| *name == finding.place.source.name);
+        self.0.sort_by_key(|finding| (finding.level, file(finding), finding.place.span.start));
         self.0
     }
 

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fault::{Finding, Findings, Level, Place, Source, quoted};
+use super::given::{At, Given};
 use super::quantity::Wrong;
-use super::resolve::remedy_of_names;
-use super::table::{self, At, Given, Table};
+use super::resolve::Declared;
+use super::table::{self, Table};
 use super::world::{CONFIG_BYTES_MAX, FOLDER_ENTRIES_MAX, World};
 use crate::model::RegionName;
 use crate::policy::{KeyRules, Plan, RegionPlan, Treatment};
@@ -22,7 +23,8 @@ const KEY_BYTES_MAX: usize = 256;
 /// Reads the text of a `keys.toml` for the declared regions.
 pub fn parse_keys(text: &str, declared: &[RegionName]) -> Result<Plan, Vec<Finding>> {
     let mut out = Findings::default();
-    let plan = read(&Source::new(KEYS_FILE, text), declared, &mut out);
+    let declared = Declared { names: declared.to_vec(), meant: Vec::new() };
+    let plan = read(&Source::new(KEYS_FILE, text), &declared, &mut out);
     match plan {
         Some(plan) if !out.has_faults() => Ok(plan),
         _ => Err(out.sorted().into_iter().filter(|finding| finding.level == Level::Fault).collect()),
@@ -33,7 +35,7 @@ pub fn parse_keys(text: &str, declared: &[RegionName]) -> Result<Plan, Vec<Findi
 pub(super) fn load(
     folder: &Path,
     at: &At<String>,
-    declared: &[RegionName],
+    declared: &Declared,
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> Option<Plan> {
@@ -57,7 +59,11 @@ pub(super) fn load(
     match text {
         Ok(text) => self::read(&Source::new(path.display().to_string(), text), declared, out),
         Err(why) => {
-            out.fault(&at.place, format!("file `{KEYS_FILE}` {why}"), "make it readable for the gateway's user");
+            out.fault(
+                &at.place,
+                format!("file `{KEYS_FILE}` {why}"),
+                "make it readable for the gateway's user",
+            );
             None
         }
     }
@@ -72,7 +78,8 @@ fn refuse_others(names: &[String], place: &Place, out: &mut Findings) {
     for name in names {
         let is_aside = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
         if name != KEYS_FILE && !is_aside {
-            let what = format!("this version cannot read policy {}, and what it hides would be shown", quoted(name));
+            let what =
+                format!("this version cannot read policy {}, and what it hides would be shown", quoted(name));
             out.fault(place, what, format!("move it out of the folder; only `{KEYS_FILE}` is read"));
         }
     }
@@ -85,7 +92,7 @@ struct Rule {
     treatment: Treatment,
 }
 
-fn read(source: &Arc<Source>, declared: &[RegionName], out: &mut Findings) -> Option<Plan> {
+fn read(source: &Arc<Source>, declared: &Declared, out: &mut Findings) -> Option<Plan> {
     let (document, is_whole) = table::parse(source, out);
     let mut root = Table::root(source, document.get_ref());
     let given = root.tables("rule", out);
@@ -113,7 +120,7 @@ fn plan(rules: &[Rule]) -> Plan {
 }
 
 /// A rule, or nothing when any part of it is at fault: half a rule would hide less than it says.
-fn rule(mut table: Table<'_>, declared: &[RegionName], out: &mut Findings) -> Option<Rule> {
+fn rule(mut table: Table<'_>, declared: &Declared, out: &mut Findings) -> Option<Rule> {
     let place = table.place.clone();
     let regions = regions(&mut table, declared, out);
     let keys = keys(&mut table, out);
@@ -131,10 +138,10 @@ fn rule(mut table: Table<'_>, declared: &[RegionName], out: &mut Findings) -> Op
     Some(Rule { regions: regions.into_value()?, keys: keys.into_value()?, treatment: treatment.value()? })
 }
 
-fn regions(table: &mut Table<'_>, declared: &[RegionName], out: &mut Findings) -> Given<Vec<RegionName>> {
+fn regions(table: &mut Table<'_>, declared: &Declared, out: &mut Findings) -> Given<Vec<RegionName>> {
     if let Some(all) = table.peek_text("regions") {
         if all.value == "*" {
-            return Given::Is(At { value: declared.to_vec(), place: all.place });
+            return Given::Is(At { value: declared.names.clone(), place: all.place });
         }
         let what = format!("{} is neither a list of regions nor \"*\"", quoted(&all.value));
         out.fault(&all.place, what, "write `regions = [\"eu-central\"]` or `regions = \"*\"`");
@@ -142,21 +149,19 @@ fn regions(table: &mut Table<'_>, declared: &[RegionName], out: &mut Findings) -
     }
     table.texts("regions", out).map_at(|names, place| {
         refuse_empty(&names, &place, "names no region", "write `[\"eu-central\"]` or \"*\"", out);
-        let known = names.into_iter().filter_map(|name| {
-            let found = declared.iter().find(|known| known.as_str() == name.value);
-            if found.is_none() {
-                let what = format!("region {} is not declared", quoted(&name.value));
-                out.fault(&name.place, what, remedy_of_names(&name.value, declared));
-            }
-            found.cloned()
-        });
-        known.collect()
+        names.iter().filter_map(|name| declared.find(name, out)).collect()
     })
 }
 
 fn keys(table: &mut Table<'_>, out: &mut Findings) -> Given<Vec<String>> {
     table.texts("keys", out).map_at(|keys, place| {
-        refuse_empty(&keys, &place, "lists no key, so the rule hides nothing", "write `[\"user.email\"]`", out);
+        refuse_empty(
+            &keys,
+            &place,
+            "lists no key, so the rule hides nothing",
+            "write `[\"user.email\"]`",
+            out,
+        );
         for key in &keys {
             check_key(key, out);
         }

@@ -6,15 +6,18 @@
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
 mod changes;
+mod credentials;
 mod excerpt;
 mod fault;
 mod file;
+mod given;
 mod keys;
 mod quantity;
 mod regions;
 mod reload;
 mod resolve;
 mod table;
+mod tls;
 mod warnings;
 mod words;
 mod world;
@@ -115,11 +118,7 @@ pub enum ListenError {
 impl Default for DeadlineSettings {
     fn default() -> Self {
         let federation = FederationSettings::default();
-        Self {
-            complete: federation.deadline,
-            fast: Duration::from_millis(300),
-            reserve: federation.reserve,
-        }
+        Self { complete: federation.deadline, fast: Duration::from_millis(300), reserve: federation.reserve }
     }
 }
 

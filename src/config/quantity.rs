@@ -65,7 +65,7 @@ pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     if word.chars().count() > WORD_CHARS_MAX {
         return None;
     }
-    let slips_max = (word.chars().count() / 3).max(1);
+    let slips_max = word.chars().count().div_ceil(3).max(1);
     known
         .into_iter()
         .map(|candidate| (slips(&word.to_ascii_lowercase(), candidate), candidate))
@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(closest("Region", known), Some("region"));
         assert_eq!(closest("policy", known), None);
         assert_eq!(closest("polices", known), Some("policies"));
+        assert_eq!(closest("tmepo", ["tempo", "memory"]), Some("tempo"));
         assert_eq!(closest("zebra", known), None);
         assert_eq!(slips("kitten", "sitting"), 3);
     }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use http::{HeaderName, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::credentials::{GivenAuth, GivenSecret};
 use super::fault::{Findings, Place, quoted};
-use super::file::{
-    GivenAuth, GivenBreaker, GivenLayers, GivenMemory, GivenRegion, GivenSecret, GivenTempo, GivenTls, KindWord,
-};
-use super::table::{At, Given};
+use super::file::{GivenBreaker, GivenLayers, GivenMemory, GivenRegion, GivenTempo, KindWord};
+use super::given::{At, Given};
+use super::tls;
 use super::world::World;
 use crate::backend::settings::{
     Auth, BreakerSettings, KindSettings, LayerSettings, MemorySettings, RegionSettings, RetrySettings,
-    TempoSettings, TlsSettings,
+    TempoSettings,
 };
 
 /// A handshake over TCP and TLS is three round trips, a second between far continents; twice that.
@@ -36,7 +36,7 @@ pub(super) fn resolve(
     let Some(kind) = given.kind.value() else {
         // What stands there is wrong whatever kind was meant.
         let _ = (auth(&given.tempo.auth, world, out), headers(&given.tempo, world, out));
-        tls(&given.tempo.tls, given.tempo.url.is(), world, out);
+        tls::resolve(&given.tempo.tls, given.tempo.url.is(), world, out);
         return None;
     };
     let kind = match kind {
@@ -49,7 +49,12 @@ pub(super) fn resolve(
             KindSettings::Memory(memory(&given.memory))
         }
     };
-    Some(RegionSettings { name: given.name.value()?, jurisdiction: given.jurisdiction.value()?, kind, layers })
+    Some(RegionSettings {
+        name: given.name.value()?,
+        jurisdiction: given.jurisdiction.value()?,
+        kind,
+        layers,
+    })
 }
 
 /// Reports a key that is absent. One that is faulty has been reported.
@@ -70,7 +75,11 @@ fn layers(given: &GivenLayers, complete: Duration, out: &mut Findings) -> LayerS
             humantime::format_duration(deadline.value),
             humantime::format_duration(complete)
         );
-        out.warn(&deadline.place, what, "it is cut off with the answer: shorten it, or raise `deadlines.complete`");
+        out.warn(
+            &deadline.place,
+            what,
+            "it is cut off with the answer: shorten it, or raise `deadlines.complete`",
+        );
     }
     LayerSettings {
         deadline: given.deadline.or(default.deadline).min(complete),
@@ -105,7 +114,7 @@ fn tempo(given: &GivenTempo, of: &Place, world: &mut World<'_>, out: &mut Findin
     require(&given.url, of, "url", "url = \"http://127.0.0.1:3200\"", out);
     let auth = auth(&given.auth, world, out);
     let headers = headers(given, world, out);
-    let tls = tls(&given.tls, given.url.is(), world, out);
+    let tls = tls::resolve(&given.tls, given.url.is(), world, out);
     let url = given.url.is()?;
     warn_of_plain_credentials(url, given, out);
     Some(TempoSettings {
@@ -147,7 +156,10 @@ fn headers(given: &GivenTempo, world: &mut World<'_>, out: &mut Findings) -> Vec
         if let GivenSecret::Inline(text) = &source.value
             && super::excerpt::smells_of_a_secret(name.value.as_str())
         {
-            let what = format!("header {} is probably a secret, and stands in the file", quoted(name.value.as_str()));
+            let what = format!(
+                "header {} is probably a secret, and stands in the file",
+                quoted(name.value.as_str())
+            );
             out.secret_warning(&text.place, what, "write `{ env = \"NAME\" }` or `{ file = \"path\" }`");
         }
         if let Some(value) = world.secret(&source.value, out) {
@@ -155,28 +167,6 @@ fn headers(given: &GivenTempo, world: &mut World<'_>, out: &mut Findings) -> Vec
         }
     }
     headers
-}
-
-fn tls(given: &Given<GivenTls>, url: Option<&At<Uri>>, world: &mut World<'_>, out: &mut Findings) -> TlsSettings {
-    let Some(At { value: given, place }) = given.is() else { return TlsSettings::default() };
-    if url.is_some_and(|url| url.value.scheme_str() == Some("http")) {
-        out.fault(place, "`tls` does nothing for an http URL", "write https in `url`, or take `tls` away");
-    }
-    if given.cert_file.is_absent() != given.key_file.is_absent() {
-        out.fault(place, "`cert_file` and `key_file` only work together", "write both, or none");
-    }
-    let ca_pem = given.ca_file.is().and_then(|at| world.certificates(at, out));
-    let cert = given.cert_file.is().and_then(|at| world.certificates(at, out));
-    let key = given.key_file.is().and_then(|at| world.private_key(at, out));
-    let client_pem = cert.zip(key).map(|(cert, key)| [cert, b"\n".to_vec(), key].concat());
-    let client_pem = client_pem.and_then(|pem| match String::from_utf8(pem) {
-        Ok(pem) => Some(SecretString::from(pem)),
-        Err(_) => {
-            out.fault(place, "`cert_file` or `key_file` is no text", "remove what is not ASCII from the PEM");
-            None
-        }
-    });
-    TlsSettings { ca_pem, client_pem }
 }
 
 /// Credentials that anyone on the way could read.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenGateway, GivenRegion, IdentityWord};
+use super::given::{At, Given};
+use super::quantity::closest;
 use super::regions::{self, require};
-use super::table::{At, Given};
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
     DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
@@ -24,10 +25,7 @@ const LISTEN: std::net::SocketAddr =
 /// Every answer asks every region; more is a slip or needs another design.
 const REGIONS_MAX: usize = 100;
 
-pub(super) fn load(
-    path: &Path,
-    environment: Environment<'_>,
-) -> Result<(Settings, Vec<Finding>), LoadError> {
+pub(super) fn load(path: &Path, environment: Environment<'_>) -> Result<(Settings, Vec<Finding>), LoadError> {
     let mut world = World::around(path, environment);
     let unreadable = |why: String| LoadError::Unreadable { path: path.to_owned(), why };
     let bytes = world.read(path, CONFIG_BYTES_MAX).map_err(unreadable)?;
@@ -88,7 +86,10 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
         if let Some(at) = given.is()
             && at.value >= complete
         {
-            let what = format!("`{key}` leaves nothing of `complete`, which is {}", humantime::format_duration(complete));
+            let what = format!(
+                "`{key}` leaves nothing of `complete`, which is {}",
+                humantime::format_duration(complete)
+            );
             out.fault(&at.place, what, "write less than `complete`");
         }
         // A default gives way to what a person wrote.
@@ -120,15 +121,47 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings) -> FederationSett
 
 fn limits(given: &GivenFile) -> LimitSettings {
     let default = LimitSettings::default();
-    let count = |given: &Given<u64>, default| given.value().and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
+    let count =
+        |given: &Given<u64>, default| given.value().and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
     LimitSettings {
-        requests_concurrent_max: count(&given.limits.requests_concurrent_max, default.requests_concurrent_max),
+        requests_concurrent_max: count(
+            &given.limits.requests_concurrent_max,
+            default.requests_concurrent_max,
+        ),
         connections_max: count(&given.limits.connections_max, default.connections_max),
     }
 }
 
-/// The names of all regions that have one, each once.
-fn declared(given: &GivenFile, out: &mut Findings) -> Vec<RegionName> {
+/// The regions a name can mean.
+pub(super) struct Declared {
+    /// In the order of the file, each once.
+    pub names: Vec<RegionName>,
+    /// Of regions whose name is at fault: what it was probably meant to be.
+    pub meant: Vec<String>,
+}
+
+impl Declared {
+    pub(super) fn find(&self, written: &At<impl AsRef<str>>, out: &mut Findings) -> Option<RegionName> {
+        let text = written.value.as_ref();
+        let found = self.names.iter().find(|name| name.as_str() == text).cloned();
+        if found.is_none() && !self.meant.iter().any(|meant| meant == text) {
+            let what = format!("region {} is not declared", quoted(text));
+            out.fault(&written.place, what, self.remedy(text));
+        }
+        found
+    }
+
+    fn remedy(&self, written: &str) -> String {
+        let names: Vec<&str> = self.names.iter().map(RegionName::as_str).collect();
+        match closest(written, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("write one that is declared ({}), or declare it", names.join(", ")),
+        }
+    }
+}
+
+/// The names of all regions that have one.
+fn declared(given: &GivenFile, out: &mut Findings) -> Declared {
     let mut declared: Vec<RegionName> = Vec::new();
     if !given.has_regions {
         let place = Place { key: "region".to_owned(), ..given.place.clone() };
@@ -147,32 +180,25 @@ fn declared(given: &GivenFile, out: &mut Findings) -> Vec<RegionName> {
             declared.push(name.value.clone());
         }
     }
-    declared
+    let faulty = given.regions.iter().filter(|region| region.name.is().is_none());
+    let meant = faulty.filter_map(|region| region.written_name.as_deref()).map(as_a_name).collect();
+    Declared { names: declared, meant }
 }
 
-fn check_gateway_region(given: &GivenFile, declared: &[RegionName], out: &mut Findings) {
-    let example = declared.first().map_or("us-east", RegionName::as_str);
-    require(&given.gateway.region, &given.gateway.place, "region", &format!("region = \"{example}\""), out);
-    let Some(region) = given.gateway.region.is() else { return };
-    if !declared.contains(&region.value) && has_every_name(given) {
-        let what = format!("region {} is not declared in this file", quoted(region.value.as_str()));
-        out.fault(&region.place, what, remedy_of_names(region.value.as_str(), declared));
-    }
+/// `US West` as `us-west`, so that only one of the two places is called a fault.
+fn as_a_name(written: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    written.trim().chars().map(fit).collect()
 }
 
-/// Whether every region's name could be read, so that a name that is not among them is a fault.
-pub(super) fn has_every_name(given: &GivenFile) -> bool {
-    given.has_regions && given.regions.iter().all(|region| region.name.is().is_some())
-}
-
-/// What to write in place of a name that is not declared.
-pub(super) fn remedy_of_names(written: &str, declared: &[RegionName]) -> String {
-    match super::quantity::closest(written, declared.iter().map(RegionName::as_str)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => {
-            let names: Vec<&str> = declared.iter().map(RegionName::as_str).collect();
-            format!("write one that is declared ({}), or declare it", names.join(", "))
-        }
+fn check_gateway_region(given: &GivenFile, declared: &Declared, out: &mut Findings) {
+    let example = declared.names.first().map_or("us-east", RegionName::as_str);
+    let example = format!("region = \"{example}\"");
+    require(&given.gateway.region, &given.gateway.place, "region", &example, out);
+    if let Some(At { value, place }) = given.gateway.region.is()
+        && given.has_regions
+    {
+        declared.find(&At { value: value.as_str(), place: place.clone() }, out);
     }
 }
 
@@ -187,7 +213,12 @@ fn resolve_regions(
     resolved.collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
-fn check_addresses(given: &GivenFile, regions: &[RegionSettings], identity: IdentityMode, out: &mut Findings) {
+fn check_addresses(
+    given: &GivenFile,
+    regions: &[RegionSettings],
+    identity: IdentityMode,
+    out: &mut Findings,
+) {
     let listen = given.gateway.listen.or(LISTEN);
     let place = given.gateway.listen.is().map_or(&given.gateway.place, |at| &at.place);
     match check_listen(listen, identity, &[]) {
@@ -201,7 +232,10 @@ fn check_addresses(given: &GivenFile, regions: &[RegionSettings], identity: Iden
     for otlp in given.regions.iter().filter_map(|region| region.memory.otlp.is()) {
         let IdentityMode::Open = identity;
         if !is_loopback(otlp.value) {
-            let what = format!("{} can be reached from other machines, and identity is open: anyone could send spans", quoted(&otlp.value.to_string()));
+            let what = format!(
+                "{} can be reached from other machines, and identity is open: anyone could send spans",
+                quoted(&otlp.value.to_string())
+            );
             out.fault(&otlp.place, what, "write \"127.0.0.1:4318\" or another port of loopback");
         }
         if collide(otlp.value, listen) {
@@ -217,7 +251,7 @@ fn check_addresses(given: &GivenFile, regions: &[RegionSettings], identity: Iden
 
 fn policies(
     given: &GivenGateway,
-    declared: &[RegionName],
+    declared: &Declared,
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> (Option<PathBuf>, Plan) {

@@ -9,77 +9,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Findings, Place, Source, quoted};
+use super::given::{At, Given};
 use super::quantity::{self, Wrong};
 
-/// A value and where it stands.
-#[derive(Debug, Clone)]
-pub(super) struct At<T> {
-    pub value: T,
-    pub place: Place,
-}
-
-/// What was found at a key. `Faulty` has been reported already: no one else complains about it.
-#[derive(Debug, Clone)]
-pub(super) enum Given<T> {
-    Absent,
-    Faulty,
-    Is(At<T>),
-}
-
-impl<T> Given<T> {
-    pub(super) fn is(&self) -> Option<&At<T>> {
-        match self {
-            Self::Is(at) => Some(at),
-            Self::Absent | Self::Faulty => None,
-        }
-    }
-
-    pub(super) fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
-    }
-
-    pub(super) fn into_value(self) -> Option<T> {
-        match self {
-            Self::Is(at) => Some(at.value),
-            Self::Absent | Self::Faulty => None,
-        }
-    }
-
-    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> Given<U> {
-        match self {
-            Self::Is(At { value, place }) => Given::Is(At { value: f(value), place }),
-            Self::Absent => Given::Absent,
-            Self::Faulty => Given::Faulty,
-        }
-    }
-
-    /// The value made into another with its place at hand, for findings.
-    pub(super) fn map_at<U>(self, f: impl FnOnce(T, Place) -> U) -> Given<U> {
-        match self {
-            Self::Is(At { value, place }) => Given::Is(At { value: f(value, place.clone()), place }),
-            Self::Absent => Given::Absent,
-            Self::Faulty => Given::Faulty,
-        }
-    }
-
-    pub(super) fn and_then<U>(self, f: impl FnOnce(T) -> Given<U>) -> Given<U> {
-        match self {
-            Self::Is(at) => f(at.value),
-            Self::Absent => Given::Absent,
-            Self::Faulty => Given::Faulty,
-        }
-    }
-}
-
-impl<T: Clone> Given<T> {
-    pub(super) fn value(&self) -> Option<T> {
-        self.is().map(|at| at.value.clone())
-    }
-
-    pub(super) fn or(&self, default: T) -> T {
-        self.value().unwrap_or(default)
-    }
-}
+/// Characters of a key that a path repeats.
+const KEY_CHARS_MAX: usize = 60;
 
 /// A table and the keys that were asked of it: the known ones.
 #[derive(Debug)]
@@ -88,6 +22,8 @@ pub(super) struct Table<'d> {
     entries: Option<&'d DeTable<'d>>,
     pub place: Place,
     known: Vec<&'static str>,
+    /// Keys that have been looked for only to refuse them.
+    refused: Vec<&'static str>,
 }
 
 /// Reads a whole file. Faults of syntax are findings; what could be read besides them is returned.
@@ -99,10 +35,7 @@ pub(super) fn parse<'d>(
     for error in &errors {
         let end = source.text.len();
         let span = error.span().unwrap_or(0..0);
-        let place = Place {
-            span: span.start.min(end)..span.end.min(end),
-            ..Place::whole(source)
-        };
+        let place = Place { span: span.start.min(end)..span.end.min(end), ..Place::whole(source) };
         let remedy = "write it as TOML has it (https://toml.io); texts stand in double quotes";
         out.fault(&place, format!("this is no TOML: {}", error.message()), remedy);
     }
@@ -111,12 +44,17 @@ pub(super) fn parse<'d>(
 
 impl<'d> Table<'d> {
     pub(super) fn root(source: &Arc<Source>, entries: &'d DeTable<'d>) -> Self {
-        Self { entries: Some(entries), place: Place::whole(source), known: Vec::new() }
+        Self { entries: Some(entries), place: Place::whole(source), known: Vec::new(), refused: Vec::new() }
     }
 
     /// Stands for the table at a key that is absent: nothing is in it, and its place is this one's.
     pub(super) fn empty(&self, key: &'static str) -> Self {
-        Self { entries: None, place: self.sub_place(key, self.place.span.clone()), known: Vec::new() }
+        Self {
+            entries: None,
+            place: self.sub_place(key, self.place.span.clone()),
+            known: Vec::new(),
+            refused: Vec::new(),
+        }
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -131,7 +69,11 @@ impl<'d> Table<'d> {
     }
 
     pub(super) fn duration(&mut self, key: &'static str, out: &mut Findings) -> Given<Duration> {
-        self.parsed(key, out, quantity::duration)
+        let Some((value, place)) = self.entry(key) else { return Given::Absent };
+        match value {
+            DeValue::String(text) => settle(quantity::duration(text), place, out),
+            other => wrong_type(other, "a number with a unit, in quotes: \"300ms\", \"5s\"", &place, out),
+        }
     }
 
     /// A text that must parse as something.
@@ -225,6 +167,10 @@ impl<'d> Table<'d> {
                 other => drop(wrong_type::<()>(other, "a text in quotes", &place, out)),
             }
         }
+        // A list of nothing but wrong values is not an empty list.
+        if texts.is_empty() && !items.is_empty() {
+            return Given::Faulty;
+        }
         Given::Is(At { value: texts, place })
     }
 
@@ -254,8 +200,9 @@ impl<'d> Table<'d> {
     /// A key of the schema that this version does not have. Refused, because what it asks for would
     /// silently not happen.
     pub(super) fn refuse(&mut self, key: &'static str, what: &str, remedy: &str, out: &mut Findings) {
-        if let Some((_, place)) = self.entry(key) {
-            out.fault(&place, what, remedy);
+        self.refused.push(key);
+        if let Some(value) = self.entries.and_then(|entries| entries.get(key)) {
+            out.fault(&self.sub_place(key, value.span()), what, remedy);
         }
     }
 
@@ -263,7 +210,7 @@ impl<'d> Table<'d> {
     pub(super) fn close(self, out: &mut Findings) {
         for (key, _) in self.entries.into_iter().flatten() {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) {
+            if self.known.contains(&name) || self.refused.contains(&name) {
                 continue;
             }
             let place = self.sub_place(name, key.span());
@@ -297,9 +244,15 @@ impl<'d> Table<'d> {
 /// A value that should be a table.
 pub(super) fn table_of<'d>(value: &'d DeValue<'d>, place: Place, out: &mut Findings) -> Given<Table<'d>> {
     match value {
-        DeValue::Table(entries) => {
-            Given::Is(At { value: Table { entries: Some(entries), place: place.clone(), known: Vec::new() }, place })
-        }
+        DeValue::Table(entries) => Given::Is(At {
+            value: Table {
+                entries: Some(entries),
+                place: place.clone(),
+                known: Vec::new(),
+                refused: Vec::new(),
+            },
+            place,
+        }),
         other => wrong_type(other, "a table", &place, out),
     }
 }
@@ -333,7 +286,9 @@ fn number(value: &DeValue<'_>, range: &RangeInclusive<u64>) -> Result<u64, Wrong
     let parsed = value.as_integer().and_then(|n| u64::from_str_radix(n.as_str(), n.radix()).ok());
     match parsed {
         Some(number) if range.contains(&number) => Ok(number),
-        _ if max == u64::MAX => Err(Wrong::new("this number does not fit", format!("write a whole number from {min}"))),
+        _ if max == u64::MAX => {
+            Err(Wrong::new("this number does not fit", format!("write a whole number from {min}")))
+        }
         _ => Err(Wrong::new("this number does not fit", format!("write a whole number from {min} to {max}"))),
     }
 }
@@ -342,7 +297,14 @@ fn within<T>(place: &Place, key: String, value: &Spanned<T>) -> Place {
     Place { source: place.source.clone(), span: value.span(), key }
 }
 
+/// A key as a path names it: short, and safe to print.
 fn bare_or_quoted(key: &str) -> String {
-    let is_bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if is_bare { key.to_owned() } else { format!("{key:?}") }
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let is_bare = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(is_plain);
+    if is_bare {
+        return key.to_owned();
+    }
+    let cut = if key.chars().nth(KEY_CHARS_MAX).is_some() { "..." } else { "" };
+    let short: String = key.chars().take(KEY_CHARS_MAX).collect();
+    format!("{:?}", short + cut)
 }

@@ -29,7 +29,11 @@ fn deadlines(given: &GivenFile, out: &mut Findings) {
         && complete.value >= GRAFANA_TIMEOUT
     {
         let what = "Grafana gives up after 30s by default, so it may never see what arrives later";
-        out.warn(&complete.place, what, "write less than 30s, or raise `timeout` of the data source in Grafana too");
+        out.warn(
+            &complete.place,
+            what,
+            "write less than 30s, or raise `timeout` of the data source in Grafana too",
+        );
     }
     if let Some(fast) = given.deadlines.fast.is() {
         let what = "this version has no fast path, so `fast` does nothing yet";
@@ -66,13 +70,19 @@ fn border(region: &GivenRegion, egress: &[RawEgress], out: &mut Findings) {
     match (crossing, allowed) {
         (Some(RawEgress { from, to, .. }), None) => {
             let place = region.jurisdiction.is().map_or(&region.place, |at| &at.place);
-            let what = format!("raw spans of {from} cross into {to} before any rule is applied; a coming version refuses this");
+            let what = format!(
+                "raw spans of {from} cross into {to} before any rule is applied; a coming version refuses this"
+            );
             let remedy = "run a gateway in that region, or write `allow_raw_egress = true` here if someone answers for it";
             out.warn(place, what, remedy);
         }
         (Some(RawEgress { from, to, .. }), Some(allowed)) => {
             let what = format!("raw spans of {from} cross into {to}, as allowed here");
-            out.note(&allowed.place, what, "nothing to do while someone answers for it; a gateway in that region would end it");
+            out.note(
+                &allowed.place,
+                what,
+                "nothing to do while someone answers for it; a gateway in that region would end it",
+            );
         }
         (None, Some(allowed)) if region.kind.is().is_some() && region.jurisdiction.is().is_some() => {
             let what = "nothing leaves its jurisdiction here, so `allow_raw_egress` does nothing";
@@ -94,11 +104,14 @@ fn alike(given: &GivenFile, out: &mut Findings) {
         }
         if let Some(here) = region.jurisdiction.is()
             && let Some(other) = earlier.iter().filter_map(|other| other.jurisdiction.is()).find(|other| {
-                other.value != here.value
-                    && other.value.as_str().eq_ignore_ascii_case(here.value.as_str())
+                other.value != here.value && other.value.as_str().eq_ignore_ascii_case(here.value.as_str())
             })
         {
-            let what = format!("{} and {} are two jurisdictions", quoted(here.value.as_str()), quoted(other.value.as_str()));
+            let what = format!(
+                "{} and {} are two jurisdictions",
+                quoted(here.value.as_str()),
+                quoted(other.value.as_str())
+            );
             out.warn(&here.place, what, "write both alike if they are one");
         }
     }

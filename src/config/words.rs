@@ -50,8 +50,9 @@ const HEADERS_TAKEN: [(&str, &str); 8] = [
 
 pub(super) fn region_name(text: &str) -> Result<RegionName, Wrong> {
     let remedy = "write it as in \"eu-central\"";
-    RegionName::parse(text)
-        .map_err(|_| Wrong::new(format!("a region name is 1 to 63 of a-z, 0-9 and -, not {}", quoted(text)), remedy))
+    RegionName::parse(text).map_err(|_| {
+        Wrong::new(format!("a region name is 1 to 63 of a-z, 0-9 and -, not {}", quoted(text)), remedy)
+    })
 }
 
 pub(super) fn jurisdiction(text: &str) -> Result<Jurisdiction, Wrong> {
@@ -69,7 +70,9 @@ pub(super) fn kind(text: &str) -> Result<KindWord, Wrong> {
         )),
         other => {
             let meant = closest(other, ["tempo", "memory"]);
-            let remedy = meant.map_or("write \"tempo\" or \"memory\"".to_owned(), |word| format!("did you mean \"{word}\"?"));
+            let remedy = meant.map_or("write \"tempo\" or \"memory\"".to_owned(), |word| {
+                format!("did you mean \"{word}\"?")
+            });
             Err(Wrong::new(format!("{} is no kind of region", quoted(other)), remedy))
         }
     }
@@ -131,7 +134,10 @@ pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
 
 pub(super) fn header_name(text: &str) -> Result<HeaderName, Wrong> {
     let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
-        return Err(Wrong::new(format!("{} is no name of a header", quoted(text)), "write it as in \"X-Team\""));
+        return Err(Wrong::new(
+            format!("{} is no name of a header", quoted(text)),
+            "write it as in \"X-Team\"",
+        ));
     };
     match HEADERS_TAKEN.iter().find(|(taken, _)| *taken == name.as_str()) {
         Some((_, remedy)) => Err(Wrong::new(format!("{} cannot be set here", quoted(text)), *remedy)),

@@ -6,13 +6,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
 
+use super::credentials::GivenSecret;
 use super::fault::{Findings, quoted};
-use super::file::GivenSecret;
-use super::table::At;
+use super::given::At;
 use super::words;
 
 /// A configuration of a hundred regions has some 50 kB; a larger file is another file.
@@ -20,7 +18,7 @@ pub(super) const CONFIG_BYTES_MAX: u64 = 1 << 20;
 /// Tokens and passwords are sent in a header, and headers end at 8 or 16 kB nearly everywhere.
 const SECRET_BYTES_MAX: u64 = 16 << 10;
 /// The certificates of a whole operating system are some 250 kB.
-const PEM_BYTES_MAX: u64 = 1 << 20;
+pub(super) const PEM_BYTES_MAX: u64 = 1 << 20;
 /// A folder of policies with more entries is another folder.
 pub(super) const FOLDER_ENTRIES_MAX: usize = 1000;
 
@@ -49,7 +47,9 @@ struct Look {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LookAt {
     /// A file larger than this counts as unreadable, at every look alike.
-    File { bytes_max: u64 },
+    File {
+        bytes_max: u64,
+    },
     Folder,
 }
 
@@ -123,8 +123,8 @@ impl<'e> World<'e> {
     /// A secret from where it lies. `Inline` is for the caller to allow.
     pub(super) fn secret(&mut self, given: &GivenSecret, out: &mut Findings) -> Option<SecretString> {
         let (text, at) = match given {
-            GivenSecret::Environment(name) => (self.from_environment(name, out)?, name),
-            GivenSecret::File(path) => (self.from_file(path, out)?, path),
+            GivenSecret::Environment(name) => (self.secret_of_environment(name, out)?, name),
+            GivenSecret::File(path) => (self.secret_of_file(path, out)?, path),
             GivenSecret::Inline(text) => (text.value.clone(), text),
         };
         if text.is_empty() {
@@ -139,7 +139,7 @@ impl<'e> World<'e> {
         Some(SecretString::from(text))
     }
 
-    fn from_environment(&self, name: &At<String>, out: &mut Findings) -> Option<String> {
+    fn secret_of_environment(&self, name: &At<String>, out: &mut Findings) -> Option<String> {
         let value = (self.environment)(&name.value);
         if value.is_none() {
             let what = format!("environment variable {} is not set", quoted(&name.value));
@@ -149,18 +149,23 @@ impl<'e> World<'e> {
     }
 
     /// Without the line break that editors and `echo` leave at the end.
-    fn from_file(&mut self, at: &At<String>, out: &mut Findings) -> Option<String> {
+    fn secret_of_file(&mut self, at: &At<String>, out: &mut Findings) -> Option<String> {
         let bytes = self.file(at, SECRET_BYTES_MAX, out)?;
         match String::from_utf8(bytes) {
             Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
             Err(_) => {
-                out.fault(&at.place, format!("file {} is no text", quoted(&at.value)), "put the secret there as text");
+                out.fault(
+                    &at.place,
+                    format!("file {} is no text", quoted(&at.value)),
+                    "put the secret there as text",
+                );
                 None
             }
         }
     }
 
-    fn file(&mut self, at: &At<String>, bytes_max: u64, out: &mut Findings) -> Option<Vec<u8>> {
+    /// The bytes of a file that is named at `at`.
+    pub(super) fn file(&mut self, at: &At<String>, bytes_max: u64, out: &mut Findings) -> Option<Vec<u8>> {
         let path = self.path(&at.value);
         match self.read(&path, bytes_max) {
             Ok(bytes) => Some(bytes),
@@ -170,29 +175,6 @@ impl<'e> World<'e> {
                 None
             }
         }
-    }
-
-    /// A file of PEM certificates.
-    pub(super) fn certificates(&mut self, at: &At<String>, out: &mut Findings) -> Option<Vec<u8>> {
-        let pem = self.file(at, PEM_BYTES_MAX, out)?;
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-        if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
-            return Some(pem);
-        }
-        let what = format!("file {} holds no certificate in PEM", quoted(&at.value));
-        out.fault(&at.place, what, "it begins with `-----BEGIN CERTIFICATE-----`; convert it if it is DER");
-        None
-    }
-
-    /// A file with one private key in PEM.
-    pub(super) fn private_key(&mut self, at: &At<String>, out: &mut Findings) -> Option<Vec<u8>> {
-        let pem = self.file(at, PEM_BYTES_MAX, out)?;
-        if PrivateKeyDer::from_pem_slice(&pem).is_ok() {
-            return Some(pem);
-        }
-        let what = format!("file {} holds no private key in PEM", quoted(&at.value));
-        out.fault(&at.place, what, "it begins with `-----BEGIN PRIVATE KEY-----` and has no passphrase");
-        None
     }
 }
 
