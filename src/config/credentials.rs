@@ -30,21 +30,26 @@ pub(super) struct GivenTls {
     pub key_file: Given<String>,
 }
 
-/// A URL with a user in it is a secret, and must not be repeated.
+/// A user and a query may be secrets, and must not be repeated.
 pub(super) fn url(table: &mut Table<'_>, out: &mut Findings) -> Given<Uri> {
-    if let Some(text) = table.peek_text("url")
-        && text.value.contains('@')
-    {
-        let remedy = "write the URL without it, and `auth = { basic = { user = \"..\", password = { env = \"..\" } } }`";
-        out.secret_fault(&text.place, "user and password do not belong in a URL", remedy);
-        return Given::Faulty;
-    }
-    table.parsed("url", out, words::url)
+    let Some(text) = table.peek_text("url") else { return table.parsed("url", out, words::url) };
+    let (what, remedy) = if text.value.contains('@') {
+        (
+            "user and password do not belong in a URL",
+            "write the URL without it, and `auth = { basic = { user = \"..\", password = { env = \"..\" } } }`",
+        )
+    } else if text.value.contains(['?', '#']) {
+        ("a query or a fragment cannot be sent with a request", "write scheme, host, port and path only")
+    } else {
+        return table.parsed("url", out, words::url);
+    };
+    out.secret_fault(&text.place, what, remedy);
+    Given::Faulty
 }
 
 pub(super) fn auth(table: &mut Table<'_>, out: &mut Findings) -> Given<GivenAuth> {
-    if let Some(text) = table.peek_text("auth") {
-        out.secret_fault(&text.place, INLINE_SECRET, "write `{ bearer = { env = \"NAME\" } }`");
+    if let Some(place) = table.peek_no_table("auth") {
+        out.secret_fault(&place, INLINE_SECRET, "write `{ bearer = { env = \"NAME\" } }`");
         return Given::Faulty;
     }
     let Given::Is(At { value: mut auth, place }) = table.table("auth", out) else {
@@ -92,13 +97,13 @@ pub(super) fn headers(table: &Table<'_>, out: &mut Findings) -> Vec<(At<HeaderNa
                 "keep one of them",
             );
         }
-        let given = match value.as_str() {
-            Some(_) => {
+        let given = match value.is_table() {
+            false => {
                 let remedy = "write `{ value = \"..\" }` if anyone may see it, else `{ env = \"NAME\" }` or `{ file = \"path\" }`";
-                out.secret_fault(&place, "a text stands here", remedy);
+                out.secret_fault(&place, "it is not said whether this is a secret", remedy);
                 Given::Faulty
             }
-            None => table::table_of(value, place, out).and_then(|table| source_of(table, true, out)),
+            true => table::table_of(value, place, out).and_then(|table| source_of(table, true, out)),
         };
         headers.push((At { value: name, place: key.place }, given));
     }
@@ -124,8 +129,8 @@ fn secret(
     may_inline: bool,
     out: &mut Findings,
 ) -> Given<GivenSecret> {
-    if let Some(text) = table.peek_text(key) {
-        out.secret_fault(&text.place, INLINE_SECRET, SECRET_REMEDY);
+    if let Some(place) = table.peek_no_table(key) {
+        out.secret_fault(&place, INLINE_SECRET, SECRET_REMEDY);
         return Given::Faulty;
     }
     table.table(key, out).and_then(|table| source_of(table, may_inline, out))

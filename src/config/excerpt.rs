@@ -12,9 +12,11 @@ use super::fault::{Finding, Level, Source};
 const EXCERPT_CHARS_MAX: usize = 120;
 /// Characters kept before the mark when a line is cut.
 const LEAD_CHARS: usize = 40;
-/// A line that holds one of these words and cannot be parsed is not shown behind its `=`.
+/// What is named like this is probably a secret.
 const SECRET_WORDS: [&str; 8] =
     ["password", "passwd", "secret", "token", "bearer", "api-key", "apikey", "credential"];
+/// What stands in a line of these may be a secret too, as long as the file cannot be parsed.
+const SECRET_TABLES: [&str; 3] = ["auth", "header", "basic"];
 
 /// Writes findings with ANSI styles; the writer is one that takes them away where they do not belong
 /// (`anstream`).
@@ -100,14 +102,15 @@ fn line_at(source: &Source, number: usize) -> (usize, &str) {
 fn hidden_ranges(source: &Source, line_start: usize, line: &str, all: &[Finding]) -> Vec<Range<usize>> {
     let mut hidden: Vec<Range<usize>> = all
         .iter()
-        .filter(|finding| finding.is_secret && *finding.place.source == *source)
-        .map(|finding| finding.place.span.clone())
+        .filter(|finding| *finding.place.source == *source)
+        .filter_map(|finding| finding.hidden.clone())
         .collect();
     let is_broken = all.iter().any(|finding| {
         finding.level == Level::Fault && finding.place.key.is_empty() && *finding.place.source == *source
     });
+    let may_be_secret = smells_of_a_secret(line) || SECRET_TABLES.iter().any(|word| line.contains(word));
     if is_broken
-        && smells_of_a_secret(line)
+        && may_be_secret
         && let Some(equals) = line.find('=')
     {
         hidden.push(line_start + equals + 1..line_start + line.len());

@@ -43,8 +43,8 @@ pub struct Finding {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
-    /// The place holds a secret: an excerpt must not show it.
-    pub is_secret: bool,
+    /// Bytes of the source that may hold a secret: no excerpt shows them, whatever it is of.
+    pub hidden: Option<Range<usize>>,
 }
 
 /// Every fault of a configuration at once, and what was unwise in it besides.
@@ -154,7 +154,7 @@ impl Findings {
     /// A fault at a place whose text must not be shown.
     pub(super) fn secret_fault(&mut self, place: &Place, what: impl Into<String>, remedy: impl Into<String>) {
         self.fault(place, what, remedy);
-        self.hide_last();
+        self.hide(place.span.clone());
     }
 
     pub(super) fn warn(&mut self, place: &Place, what: impl Into<String>, remedy: impl Into<String>) {
@@ -168,7 +168,7 @@ impl Findings {
         remedy: impl Into<String>,
     ) {
         self.warn(place, what, remedy);
-        self.hide_last();
+        self.hide(place.span.clone());
     }
 
     pub(super) fn note(&mut self, place: &Place, what: impl Into<String>, remedy: impl Into<String>) {
@@ -194,12 +194,13 @@ impl Findings {
     }
 
     fn push(&mut self, level: Level, place: &Place, what: String, remedy: String) {
-        self.0.push(Finding { level, place: place.clone(), what, remedy, is_secret: false });
+        self.0.push(Finding { level, place: place.clone(), what, remedy, hidden: None });
     }
 
-    fn hide_last(&mut self) {
+    /// Hides a part of the source that the last finding is about.
+    pub(super) fn hide(&mut self, span: Range<usize>) {
         if let Some(finding) = self.0.last_mut() {
-            finding.is_secret = true;
+            finding.hidden = Some(span);
         }
     }
 }

@@ -136,7 +136,11 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         limits: limits(&mut root, out),
         additions: additions(&mut root, out),
         identity: identity(&mut root, out),
-        has_regions: !regions.is_absent(),
+        has_regions: match &regions {
+            Given::Is(at) => !at.value.is_empty(),
+            Given::Faulty => true,
+            Given::Absent => false,
+        },
         regions: regions.into_value().unwrap_or_default().into_iter().map(|t| region(t, out)).collect(),
         is_whole,
     };
@@ -224,7 +228,9 @@ fn region(mut table: Table<'_>, out: &mut Findings) -> GivenRegion {
         },
     };
     for (key, what, remedy) in words::REGION_KEYS_MISPLACED {
-        table.refuse(key, what, remedy, out);
+        if let Some(place) = table.refuse(key, what, remedy, out) {
+            out.hide(place.span);
+        }
     }
     table.close(out);
     region

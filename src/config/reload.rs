@@ -118,6 +118,8 @@ impl Follower {
         let Ok(now) = blocking(move || seen.looked_at_again()).await else { return };
         if now != self.seen {
             self.seen = now;
+            // A folder that was replaced has lost its watch.
+            self.watch_folders();
             // Full means that a change waits already, and it will be loaded as it is then.
             let _ = self.tick.try_send(());
         }
@@ -130,7 +132,7 @@ impl Follower {
         for gone in self.folders.difference(&wanted) {
             let _ = watcher.unwatch(gone);
         }
-        for folder in wanted.difference(&self.folders) {
+        for folder in &wanted {
             if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), %error, "no notices of this folder; looking every 10s");
             }

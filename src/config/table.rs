@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Findings, Place, Source, quoted};
 use super::given::{At, Given};
 use super::quantity::{self, Wrong};
+use super::words;
 
 /// Characters of a key that a path repeats.
 const KEY_CHARS_MAX: usize = 60;
@@ -180,6 +181,12 @@ impl<'d> Table<'d> {
         value.as_str().map(|text| At { value: text.to_owned(), place })
     }
 
+    /// Where a value stands that should be a table and is none: for keys whose value may be a secret.
+    pub(super) fn peek_no_table(&mut self, key: &'static str) -> Option<Place> {
+        let (value, place) = self.entry(key)?;
+        (!value.is_table()).then_some(place)
+    }
+
     /// Every entry, whatever its key: for tables whose keys a person chooses.
     pub(super) fn entries(&self) -> Vec<(At<String>, &'d DeValue<'d>, Place)> {
         let mut entries: Vec<_> = self
@@ -198,27 +205,39 @@ impl<'d> Table<'d> {
     }
 
     /// A key of the schema that this version does not have. Refused, because what it asks for would
-    /// silently not happen.
-    pub(super) fn refuse(&mut self, key: &'static str, what: &str, remedy: &str, out: &mut Findings) {
+    /// silently not happen. Tells where it stands, if it does.
+    pub(super) fn refuse(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        remedy: &str,
+        out: &mut Findings,
+    ) -> Option<Place> {
         self.refused.push(key);
-        if let Some(value) = self.entries.and_then(|entries| entries.get(key)) {
-            out.fault(&self.sub_place(key, value.span()), what, remedy);
-        }
+        let value = self.entries?.get(key)?;
+        let place = self.sub_place(key, value.span());
+        out.fault(&place, what, remedy);
+        Some(place)
     }
 
     /// Reports the keys that no one asked for.
     pub(super) fn close(self, out: &mut Findings) {
-        for (key, _) in self.entries.into_iter().flatten() {
+        for (key, value) in self.entries.into_iter().flatten() {
             let name: &str = key.get_ref();
             if self.known.contains(&name) || self.refused.contains(&name) {
                 continue;
             }
-            let place = self.sub_place(name, key.span());
-            let remedy = match quantity::closest(name, self.known.iter().copied()) {
+            let meant = quantity::closest(name, self.known.iter().copied());
+            let remedy = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("known here: {}", self.known.join(", ")),
             };
-            out.fault(&place, format!("{} is no key of {}", quoted(name), self.title()), remedy);
+            let what = format!("{} is no key of {}", quoted(name), self.title());
+            out.fault(&self.sub_place(name, key.span()), what, remedy);
+            // A slip in the name of a secret must not show it.
+            if meant.is_none_or(|meant| words::CREDENTIAL_KEYS.contains(&meant)) {
+                out.hide(value.span());
+            }
         }
     }
 

@@ -36,6 +36,10 @@ pub(super) const REGION_KEYS_MISPLACED: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Keys behind which a secret may stand, if someone has put it there or has mistyped the key.
+pub(super) const CREDENTIAL_KEYS: [&str; 9] =
+    ["auth", "bearer", "basic", "user", "password", "value", "env", "file", "headers"];
+
 /// Headers the gateway writes itself: those of a connection, of a body, and those with keys of their own.
 const HEADERS_TAKEN: [(&str, &str); 8] = [
     ("x-scope-orgid", "use `tenant`"),
@@ -110,14 +114,15 @@ pub(super) fn path_prefix(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(format!("{} is no path prefix", quoted(text)), remedy))
 }
 
-/// Scheme, host and an optional path; nothing that would be lost or sent along with every request.
+/// Scheme, host and an optional path. `credentials` has refused what may be secret in it.
 pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
     let remedy = "write scheme, host and port, as in \"https://tempo.eu.example:3200\"";
     let wrong = |what: &str| Err(Wrong::new(format!("{} {what}", quoted(text)), remedy));
-    // `Uri` drops a fragment without a word.
-    if text.contains(['?', '#']) {
-        return wrong("has a query or a fragment, and none can be sent with a request");
-    }
+    // So that a path can be put behind it.
+    let text = match text.trim_end_matches('/') {
+        "http:" | "https:" => text,
+        trimmed => trimmed,
+    };
     let Ok(uri) = text.parse::<Uri>() else { return wrong("is no URL") };
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return wrong("is no URL that begins with http:// or https://");

@@ -54,6 +54,32 @@ fn broken_toml_is_shown_with_its_place_and_without_the_secret_in_it() {
 }
 
 #[test]
+fn no_slip_of_a_key_shows_the_secret_behind_it() {
+    let head = "[[region]]\nname = \"a\"\nkind = \"tempo\"\n";
+    for slip in [
+        "pasword = \"hunter2\"",
+        "bearer = \"hunter2\"",
+        "basic = { user = \"a\", password = \"hunter2\" }",
+        "auht = { bearer = \"hunter2\" }",
+        "auth = { barer = \"hunter2\" }",
+        "auth = { bearer = { evn = \"hunter2\" } }",
+        "auth = { basic = { pasword = \"hunter2\", user = 1 } }",
+        "auth = [\"hunter2\"]",
+        "headers = { X-Any = { vlaue = \"hunter2\", env = 1 } }",
+        "headers = { X-Any = [\"hunter2\"] }",
+        "headers = { X-Any = { value = \"hunter2\", env = \"A\" } }",
+        "url = \"http://host?token=hunter2\"",
+        "url = \"http://:hunter2@host\"",
+        "auth = { bearer = { env = \"A\" }, bearer = \"hunter2\" }",
+        "auth = { pass = hunter2 }",
+    ] {
+        let checked = check(&[("regions.toml", &format!("{head}{slip}\n"))]);
+        assert_eq!(checked.verdict, Verdict::Faulty);
+        assert!(!checked.text.contains("hunter2"), "{}", checked.text);
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_neither_good_nor_faulty() {
     let checked = check(&[]);
     assert_eq!(checked.text, "`[folder]/regions.toml` cannot be read: does not exist\n");
