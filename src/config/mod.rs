@@ -1,1 +1,176 @@
-//! To come.
+//! The configuration: from `regions.toml`, the policies, the environment and the files they name to the
+//! settings of the rooms below.
+//!
+//! Two stages: as given (`file`, every value by itself, with its place) and as resolved (`resolve`, what
+//! the values mean together and with the world outside). Nothing past `resolve` sees raw input, and every
+//! fault is reported at once. This room does not know who uses the settings or when they are swapped.
+
+mod changes;
+mod credentials;
+mod excerpt;
+mod fault;
+mod file;
+mod given;
+mod keys;
+mod quantity;
+mod regions;
+mod reload;
+mod resolve;
+mod table;
+mod tls;
+mod warnings;
+mod words;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use changes::Changes;
+pub use excerpt::write_findings;
+pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
+pub use keys::parse_keys;
+pub use reload::Watch;
+pub use world::{Environment, Sources, process_environment};
+
+use crate::backend::settings::{KindSettings, RegionSettings};
+use crate::federation::settings::FederationSettings;
+use crate::model::{Jurisdiction, RegionName};
+use crate::policy::Plan;
+
+/// Everything a gateway is told, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub gateway: GatewaySettings,
+    pub deadlines: DeadlineSettings,
+    pub federation: FederationSettings,
+    pub limits: LimitSettings,
+    pub identity: IdentityMode,
+    /// In the order of the file; at least one.
+    pub regions: Vec<RegionSettings>,
+    pub plan: Plan,
+    /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
+    pub raw_egress: Vec<RawEgress>,
+    /// What all this was made of, for `Watch`.
+    pub sources: Sources,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewaySettings {
+    /// The region this instance runs in.
+    pub region: RegionName,
+    /// Where answers are assembled, in law: that region's.
+    pub jurisdiction: Jurisdiction,
+    pub listen: SocketAddr,
+    /// Before `/api`, as Tempo's own; empty for none.
+    pub http_api_prefix: String,
+    /// The folder of policies; none shows everything as it is stored.
+    pub policies: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadlineSettings {
+    /// One whole answer; also `federation.deadline`.
+    pub complete: Duration,
+    /// What the fast path waits for.
+    pub fast: Duration,
+    /// Kept for merging; also `federation.reserve`.
+    pub reserve: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// Requests that are worked on at one time; more are answered as overload at once.
+    pub requests_concurrent_max: usize,
+    /// Connections that are open at one time; more wait to be accepted.
+    pub connections_max: usize,
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityMode {
+    /// Everyone is the anonymous caller; only on loopback.
+    Open,
+}
+
+/// Raw spans of a region cross into the gateway's jurisdiction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawEgress {
+    pub region: RegionName,
+    pub from: Jurisdiction,
+    pub to: Jurisdiction,
+    /// Someone wrote `allow_raw_egress = true` there and answers for it.
+    pub is_allowed: bool,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ListenError {
+    #[error("`{0}` can be reached from other machines, and identity is open: anyone could read every trace")]
+    OpenToOthers(SocketAddr),
+    #[error("`{0}` is where region `{1}` takes spans")]
+    TakenByRegion(SocketAddr, RegionName),
+}
+
+impl Default for DeadlineSettings {
+    fn default() -> Self {
+        let federation = FederationSettings::default();
+        Self { complete: federation.deadline, fast: Duration::from_millis(300), reserve: federation.reserve }
+    }
+}
+
+impl Default for LimitSettings {
+    /// 512 requests of a few hundred kB each are well under a gigabyte; eight connections for each
+    /// request is what browsers and Grafana's pools keep idle.
+    fn default() -> Self {
+        Self { requests_concurrent_max: 512, connections_max: 4096 }
+    }
+}
+
+impl Settings {
+    /// Loads a configuration whole, or says everything that is wrong with it. Reads files: call it
+    /// through `task::blocking` where requests are served.
+    pub fn load(path: &Path, environment: Environment<'_>) -> Result<(Self, Vec<Finding>), LoadError> {
+        resolve::load(path, environment)
+    }
+
+    /// The same settings on another address (`--listen`), if that is allowed.
+    pub fn listening_on(mut self, listen: SocketAddr) -> Result<Self, ListenError> {
+        check_listen(listen, self.identity, &self.regions)?;
+        self.gateway.listen = listen;
+        Ok(self)
+    }
+}
+
+/// The rules of the gateway's own address, which may also come from the command line.
+fn check_listen(
+    listen: SocketAddr,
+    identity: IdentityMode,
+    regions: &[RegionSettings],
+) -> Result<(), ListenError> {
+    let IdentityMode::Open = identity;
+    if !is_loopback(listen) {
+        return Err(ListenError::OpenToOthers(listen));
+    }
+    let taken = regions.iter().find(|region| match &region.kind {
+        KindSettings::Memory(memory) => memory.otlp.is_some_and(|otlp| collide(otlp, listen)),
+        KindSettings::Tempo(_) => false,
+    });
+    match taken {
+        Some(region) => Err(ListenError::TakenByRegion(listen, region.name.clone())),
+        None => Ok(()),
+    }
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// Two listeners that could not both be bound. Port 0 asks for any free port.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let is_same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && is_same_host
+}

@@ -1,0 +1,147 @@
+//! `tutti check`: everything that is wrong or unwise in a configuration, and what a good one means.
+//! Starts nothing and asks no region.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anstyle::Style;
+
+use crate::backend::settings::{Auth, KindSettings, RegionSettings, TempoSettings};
+use crate::config::{Environment, Finding, Level, LoadError, Settings, write_findings};
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It can be served, be it with warnings.
+    Good,
+    Faulty,
+    /// There is nothing to check.
+    Unreadable,
+}
+
+impl Verdict {
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Faulty => 1,
+            Self::Unreadable => 2,
+        }
+    }
+}
+
+/// Checks the file at `path`. Writes ANSI styles: `out` takes them away where they do not belong
+/// (`anstream::stdout`).
+pub fn run(path: &Path, environment: Environment<'_>, out: &mut dyn Write) -> io::Result<Verdict> {
+    match Settings::load(path, environment) {
+        Ok((settings, findings)) => {
+            write_findings(out, &findings)?;
+            write_summary(out, &settings)?;
+            writeln!(out, "{} is good{}", path.display(), besides(&findings))?;
+            Ok(Verdict::Good)
+        }
+        Err(LoadError::Faulty(faults)) => {
+            write_findings(out, &faults.findings)?;
+            let count = counted(faults.faults().count(), "fault");
+            writeln!(out, "{} has {count}{}", path.display(), besides(&faults.findings))?;
+            Ok(Verdict::Faulty)
+        }
+        Err(error @ LoadError::Unreadable { .. }) => {
+            writeln!(out, "{error}")?;
+            Ok(Verdict::Unreadable)
+        }
+    }
+}
+
+fn besides(findings: &[Finding]) -> String {
+    match findings.iter().filter(|finding| finding.level == Level::Warning).count() {
+        0 => String::new(),
+        warnings => format!(", with {}", counted(warnings, "warning")),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
+    let gateway = &settings.gateway;
+    let duration = humantime::format_duration;
+    writeln!(
+        out,
+        "gateway    {} ({}), on {}{}",
+        gateway.region, gateway.jurisdiction, gateway.listen, gateway.http_api_prefix
+    )?;
+    writeln!(
+        out,
+        "deadlines  complete {}, of it {} for merging",
+        duration(settings.deadlines.complete),
+        duration(settings.deadlines.reserve)
+    )?;
+    match &gateway.policies {
+        Some(_) => writeln!(out, "policies   plan {}", settings.plan.digest())?,
+        None => writeln!(out, "policies   none: everything is shown")?,
+    }
+    writeln!(out)?;
+    let head =
+        ["REGION", "JURISDICTION", "KIND", "WHERE", "DEADLINE", "AUTH", "RAW SPANS"].map(str::to_owned);
+    let rows: Vec<[String; 7]> = settings.regions.iter().map(|region| row(region, settings)).collect();
+    write_table(out, &head, &rows)?;
+    writeln!(out)
+}
+
+fn row(region: &RegionSettings, settings: &Settings) -> [String; 7] {
+    let (kind, place, auth) = match &region.kind {
+        KindSettings::Tempo(tempo) => ("tempo", tempo.url.to_string(), auth(tempo)),
+        KindSettings::Memory(memory) => {
+            let place = memory.otlp.map_or("fed from inside".to_owned(), |otlp| format!("OTLP on {otlp}"));
+            ("memory", place, "-".to_owned())
+        }
+    };
+    let egress = settings.raw_egress.iter().find(|egress| egress.region == region.name);
+    let raw = match egress {
+        Some(egress) if egress.is_allowed => format!("cross into {}, allowed", egress.to),
+        Some(egress) => format!("cross into {}, NOT allowed", egress.to),
+        None => format!("stay in {}", region.jurisdiction),
+    };
+    [
+        region.name.to_string(),
+        region.jurisdiction.to_string(),
+        kind.to_owned(),
+        place,
+        humantime::format_duration(region.layers.deadline).to_string(),
+        auth,
+        raw,
+    ]
+}
+
+/// How the gateway authenticates, never with what.
+fn auth(tempo: &TempoSettings) -> String {
+    let basic = match &tempo.auth {
+        Auth::None => None,
+        Auth::Bearer(_) => Some("bearer"),
+        Auth::Basic { .. } => Some("basic"),
+    };
+    let mtls = tempo.tls.client_pem.as_ref().map(|_| "mTLS");
+    let headers = (!tempo.headers.is_empty()).then_some("headers");
+    let ways: Vec<&str> = [basic, mtls, headers].into_iter().flatten().collect();
+    if ways.is_empty() { "none".to_owned() } else { ways.join(" + ") }
+}
+
+fn write_table(out: &mut dyn Write, head: &[String; 7], rows: &[[String; 7]]) -> io::Result<()> {
+    let mut widths = head.clone().map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |row: &[String; 7]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let bold = Style::new().bold();
+    writeln!(out, "{bold}{}{bold:#}", line(head))?;
+    rows.iter().try_for_each(|row| writeln!(out, "{}", line(row)))
+}
+
+#[cfg(test)]
+mod tests;

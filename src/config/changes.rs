@@ -1,0 +1,165 @@
+//! What differs between two configurations, by key, for the log line of a reload. Says that a secret
+//! changed, never what it is.
+
+use std::fmt;
+
+use secrecy::SecretString;
+
+use super::regions::same_secret;
+use super::{GatewaySettings, Settings};
+use crate::backend::settings::{Auth, KindSettings, MemorySettings, RegionSettings, TempoSettings};
+
+/// Keys that changed, as `regions.toml` names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Holds from the swap on.
+    pub taken: Vec<String>,
+    /// Holds only after a restart: a listener is bound once.
+    pub needs_restart: Vec<String>,
+}
+
+impl Changes {
+    pub fn between(old: &Settings, new: &Settings) -> Self {
+        let mut changes = Self::default();
+        changes.gateway(&old.gateway, &new.gateway);
+        changes.note(old.deadlines != new.deadlines, "deadlines");
+        let limits =
+            old.limits != new.limits || old.federation.trace_bytes_max != new.federation.trace_bytes_max;
+        changes.note(limits, "limits");
+        changes.note(old.federation.additions != new.federation.additions, "additions");
+        changes.note(old.plan.digest() != new.plan.digest(), "policies");
+        changes.regions(old, new);
+        changes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.taken.is_empty() && self.needs_restart.is_empty()
+    }
+
+    fn gateway(&mut self, old: &GatewaySettings, new: &GatewaySettings) {
+        self.note(old.region != new.region, "gateway.region");
+        self.note(old.http_api_prefix != new.http_api_prefix, "gateway.http_api_prefix");
+        self.note(old.policies != new.policies, "gateway.policies");
+        if old.listen != new.listen {
+            self.needs_restart.push("gateway.listen".to_owned());
+        }
+    }
+
+    fn regions(&mut self, old: &Settings, new: &Settings) {
+        let find = |of: &Settings, region: &RegionSettings| {
+            of.regions.iter().find(|other| other.name == region.name).cloned()
+        };
+        for gone in old.regions.iter().filter(|region| find(new, region).is_none()) {
+            self.taken.push(format!("region.{} removed", gone.name));
+            self.otlp(&gone.name.to_string(), otlp(gone), None);
+        }
+        for region in &new.regions {
+            match find(old, region) {
+                Some(before) => self.region(&before, region),
+                None => {
+                    self.taken.push(format!("region.{} added", region.name));
+                    self.otlp(&region.name.to_string(), None, otlp(region));
+                }
+            }
+        }
+        let names = |of: &Settings| of.regions.iter().map(|r| r.name.clone()).collect::<Vec<_>>();
+        let (mut before, mut after) = (names(old), names(new));
+        let is_reordered = before != after;
+        before.sort();
+        after.sort();
+        self.note(is_reordered && before == after, "order of regions");
+        let allowed = |of: &Settings, name| of.raw_egress.iter().any(|e| e.region == name && e.is_allowed);
+        for region in after {
+            let is_changed = allowed(old, region.clone()) != allowed(new, region.clone());
+            self.note(is_changed && before.contains(&region), &format!("region.{region}.allow_raw_egress"));
+        }
+    }
+
+    fn region(&mut self, old: &RegionSettings, new: &RegionSettings) {
+        let name = new.name.to_string();
+        let mut note = |is_changed: bool, key: &str| self.note(is_changed, &format!("region.{name}.{key}"));
+        note(old.jurisdiction != new.jurisdiction, "jurisdiction");
+        note(old.layers.deadline != new.layers.deadline, "deadline");
+        note(old.layers.concurrent_max != new.layers.concurrent_max, "concurrent_max");
+        note(old.layers.body_bytes_max != new.layers.body_bytes_max, "body_bytes_max");
+        note(old.layers.retry != new.layers.retry, "retry_budget_percent");
+        note(old.layers.breaker != new.layers.breaker, "breaker");
+        note(old.layers.probe_interval != new.layers.probe_interval, "probe_interval");
+        match (&old.kind, &new.kind) {
+            (KindSettings::Tempo(old), KindSettings::Tempo(new)) => tempo(old, new, note),
+            (KindSettings::Memory(old), KindSettings::Memory(new)) => memory(old, new, note),
+            _ => note(true, "kind"),
+        }
+        self.otlp(&name, otlp(old), otlp(new));
+    }
+
+    fn otlp(&mut self, name: &str, old: Option<std::net::SocketAddr>, new: Option<std::net::SocketAddr>) {
+        if old != new {
+            self.needs_restart.push(format!("region.{name}.otlp"));
+        }
+    }
+
+    fn note(&mut self, is_changed: bool, key: &str) {
+        if is_changed {
+            self.taken.push(key.to_owned());
+        }
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing changed");
+        }
+        f.write_str(&self.taken.join(", "))?;
+        if self.needs_restart.is_empty() {
+            return Ok(());
+        }
+        let separator = if self.taken.is_empty() { "" } else { "; " };
+        write!(f, "{separator}only after a restart: {}", self.needs_restart.join(", "))
+    }
+}
+
+fn tempo(old: &TempoSettings, new: &TempoSettings, mut note: impl FnMut(bool, &str)) {
+    note(old.url != new.url, "url");
+    note(old.tenant != new.tenant, "tenant");
+    note(!same_auth(&old.auth, &new.auth), "auth");
+    let same_headers = old.headers.len() == new.headers.len()
+        && old.headers.iter().zip(&new.headers).all(|(a, b)| a.0 == b.0 && same_secret(&a.1, &b.1));
+    note(!same_headers, "headers");
+    let same_tls = old.tls.ca_pem == new.tls.ca_pem
+        && same_option(old.tls.client_pem.as_ref(), new.tls.client_pem.as_ref());
+    note(!same_tls, "tls");
+    note(old.connect_timeout != new.connect_timeout, "connect_timeout");
+    note(old.idle_connections_max != new.idle_connections_max, "idle_connections_max");
+}
+
+fn memory(old: &MemorySettings, new: &MemorySettings, mut note: impl FnMut(bool, &str)) {
+    note(old.bytes_max != new.bytes_max, "bytes_max");
+    note(old.age_max != new.age_max, "age_max");
+}
+
+fn otlp(region: &RegionSettings) -> Option<std::net::SocketAddr> {
+    match &region.kind {
+        KindSettings::Memory(memory) => memory.otlp,
+        KindSettings::Tempo(_) => None,
+    }
+}
+
+fn same_auth(old: &Auth, new: &Auth) -> bool {
+    match (old, new) {
+        (Auth::None, Auth::None) => true,
+        (Auth::Bearer(a), Auth::Bearer(b)) => same_secret(a, b),
+        (Auth::Basic { user: a, password: x }, Auth::Basic { user: b, password: y }) => {
+            a == b && same_secret(x, y)
+        }
+        _ => false,
+    }
+}
+
+fn same_option(old: Option<&SecretString>, new: Option<&SecretString>) -> bool {
+    match (old, new) {
+        (Some(a), Some(b)) => same_secret(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}

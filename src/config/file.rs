@@ -1,0 +1,277 @@
+//! The configuration as given: every key of `regions.toml`, each value by itself and with its place.
+//! Does not know how values depend on each other, on the environment or on other files; `resolve` does.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+
+use super::credentials::{self, GivenAuth, GivenSecret, GivenTls};
+use super::fault::{Findings, Place, Source};
+use super::given::{At, Given};
+use super::table::{self, Table};
+use super::words;
+use crate::model::{Jurisdiction, RegionName};
+
+/// A whole file.
+#[derive(Debug)]
+pub(super) struct GivenFile {
+    pub place: Place,
+    pub gateway: GivenGateway,
+    pub deadlines: GivenDeadlines,
+    pub limits: GivenLimits,
+    pub additions: GivenAdditions,
+    pub identity: Given<IdentityWord>,
+    pub regions: Vec<GivenRegion>,
+    /// A `[[region]]` stands in the file, even if it cannot be read.
+    pub has_regions: bool,
+    /// The file is TOML. What is absent from a broken file may only have been lost with the rest.
+    pub is_whole: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenGateway {
+    pub place: Place,
+    pub region: Given<RegionName>,
+    pub listen: Given<SocketAddr>,
+    pub policies: Given<String>,
+    pub http_api_prefix: Given<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenDeadlines {
+    pub complete: Given<Duration>,
+    pub fast: Given<Duration>,
+    pub reserve: Given<Duration>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenLimits {
+    pub trace_bytes_max: Given<u64>,
+    pub requests_concurrent_max: Given<u64>,
+    pub connections_max: Given<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenAdditions {
+    pub region: Given<bool>,
+    pub crossings: Given<bool>,
+    pub missing_region_spans: Given<bool>,
+    pub placeholder_parents: Given<bool>,
+    pub cycles: Given<bool>,
+}
+
+/// The one mode of identity this version has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdentityWord {
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KindWord {
+    Tempo,
+    Memory,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenRegion {
+    pub place: Place,
+    pub name: Given<RegionName>,
+    /// The name as written, be it one or not.
+    pub written_name: Option<String>,
+    pub jurisdiction: Given<Jurisdiction>,
+    pub kind: Given<KindWord>,
+    pub allow_raw_egress: Given<bool>,
+    pub layers: GivenLayers,
+    pub tempo: GivenTempo,
+    pub memory: GivenMemory,
+}
+
+/// What every kind of region may have.
+#[derive(Debug)]
+pub(super) struct GivenLayers {
+    pub deadline: Given<Duration>,
+    pub concurrent_max: Given<u64>,
+    pub body_bytes_max: Given<u64>,
+    pub retry_budget_percent: Given<u64>,
+    pub probe_interval: Given<Duration>,
+    pub breaker: Given<GivenBreaker>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct GivenBreaker {
+    pub failures_max: Given<u64>,
+    pub pause: Given<Duration>,
+    pub pause_max: Given<Duration>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenTempo {
+    pub url: Given<Uri>,
+    pub tenant: Given<String>,
+    pub auth: Given<GivenAuth>,
+    pub tls: Given<GivenTls>,
+    pub headers: Given<Vec<(At<HeaderName>, Given<GivenSecret>)>>,
+    pub connect_timeout: Given<Duration>,
+    pub idle_connections_max: Given<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenMemory {
+    pub otlp: Given<SocketAddr>,
+    pub bytes_max: Given<u64>,
+    pub age_max: Given<Duration>,
+}
+
+/// Reads a file as far as it can be read; everything that cannot is a finding.
+pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
+    let (document, is_whole) = table::parse(source, out);
+    let mut root = Table::root(source, document.get_ref());
+    let regions = root.tables("region", out);
+    let file = GivenFile {
+        place: Place::whole(source),
+        gateway: gateway(&mut root, out),
+        deadlines: deadlines(&mut root, out),
+        limits: limits(&mut root, out),
+        additions: additions(&mut root, out),
+        identity: identity(&mut root, out),
+        has_regions: match &regions {
+            Given::Is(at) => !at.value.is_empty(),
+            Given::Faulty => true,
+            Given::Absent => false,
+        },
+        regions: regions.into_value().unwrap_or_default().into_iter().map(|t| region(t, out)).collect(),
+        is_whole,
+    };
+    for (key, what, remedy) in words::TABLES_TO_COME {
+        root.refuse(key, what, remedy, out);
+    }
+    root.close(out);
+    file
+}
+
+fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
+    let mut table = optional(root, "gateway", out);
+    let given = GivenGateway {
+        place: table.place.clone(),
+        region: table.parsed("region", out, words::region_name),
+        listen: table.parsed("listen", out, words::address),
+        policies: table.text("policies", out),
+        http_api_prefix: table.parsed("http_api_prefix", out, words::path_prefix),
+    };
+    table.close(out);
+    given
+}
+
+fn deadlines(root: &mut Table<'_>, out: &mut Findings) -> GivenDeadlines {
+    let mut table = optional(root, "deadlines", out);
+    let given = GivenDeadlines {
+        complete: table.duration("complete", out),
+        fast: table.duration("fast", out),
+        reserve: table.duration("reserve", out),
+    };
+    table.close(out);
+    given
+}
+
+/// More connections or requests than any machine serves; larger is a slip.
+const CONCURRENT_MAX: u64 = 1_000_000;
+
+fn limits(root: &mut Table<'_>, out: &mut Findings) -> GivenLimits {
+    let mut table = optional(root, "limits", out);
+    let given = GivenLimits {
+        trace_bytes_max: table.size("trace_bytes_max", 0, out),
+        requests_concurrent_max: table.whole("requests_concurrent_max", 1..=CONCURRENT_MAX, out),
+        connections_max: table.whole("connections_max", 1..=CONCURRENT_MAX, out),
+    };
+    table.close(out);
+    given
+}
+
+fn additions(root: &mut Table<'_>, out: &mut Findings) -> GivenAdditions {
+    let mut table = optional(root, "additions", out);
+    let given = GivenAdditions {
+        region: table.flag("region", out),
+        crossings: table.flag("crossings", out),
+        missing_region_spans: table.flag("missing_region_spans", out),
+        placeholder_parents: table.flag("placeholder_parents", out),
+        cycles: table.flag("cycles", out),
+    };
+    table.close(out);
+    given
+}
+
+fn identity(root: &mut Table<'_>, out: &mut Findings) -> Given<IdentityWord> {
+    let mut table = optional(root, "identity", out);
+    let mode = table.parsed("mode", out, words::identity_mode);
+    let remedy = "take `[[identity.issuer]]` away; until a later version checks who asks, listen on loopback";
+    table.refuse("issuer", "this version does not check tokens", remedy, out);
+    table.close(out);
+    mode
+}
+
+fn region(mut table: Table<'_>, out: &mut Findings) -> GivenRegion {
+    let region = GivenRegion {
+        place: table.place.clone(),
+        written_name: table.peek_text("name").map(|at| at.value),
+        name: table.parsed("name", out, words::region_name),
+        jurisdiction: table.parsed("jurisdiction", out, words::jurisdiction),
+        kind: table.parsed("kind", out, words::kind),
+        allow_raw_egress: table.flag("allow_raw_egress", out),
+        layers: layers(&mut table, out),
+        tempo: tempo(&mut table, out),
+        memory: GivenMemory {
+            otlp: table.parsed("otlp", out, words::address),
+            bytes_max: table.size("bytes_max", 1, out),
+            age_max: table.duration("age_max", out),
+        },
+    };
+    for (key, what, remedy) in words::REGION_KEYS_MISPLACED {
+        if let Some(place) = table.refuse(key, what, remedy, out) {
+            out.hide(place.span);
+        }
+    }
+    table.close(out);
+    region
+}
+
+fn layers(table: &mut Table<'_>, out: &mut Findings) -> GivenLayers {
+    GivenLayers {
+        deadline: table.duration("deadline", out),
+        concurrent_max: table.whole("concurrent_max", 1..=CONCURRENT_MAX, out),
+        // An answer is always capped: 0 would let one region fill the memory.
+        body_bytes_max: table.size("body_bytes_max", 1, out),
+        retry_budget_percent: table.whole("retry_budget_percent", 0..=100, out),
+        probe_interval: table.duration("probe_interval", out),
+        breaker: table.table("breaker", out).map(|mut breaker| {
+            let given = GivenBreaker {
+                failures_max: breaker.whole("failures_max", 1..=1000, out),
+                pause: breaker.duration("pause", out),
+                pause_max: breaker.duration("pause_max", out),
+            };
+            breaker.close(out);
+            given
+        }),
+    }
+}
+
+fn tempo(table: &mut Table<'_>, out: &mut Findings) -> GivenTempo {
+    GivenTempo {
+        url: credentials::url(table, out),
+        tenant: table.parsed("tenant", out, words::header_text),
+        auth: credentials::auth(table, out),
+        tls: table.table("tls", out).map(|tls| credentials::tls(tls, out)),
+        headers: table.table("headers", out).map(|headers| credentials::headers(&headers, out)),
+        connect_timeout: table.duration("connect_timeout", out),
+        idle_connections_max: table.whole("idle_connections_max", 0..=10_000, out),
+    }
+}
+
+/// A table that may be absent: then it is read as an empty one.
+fn optional<'d>(root: &mut Table<'d>, key: &'static str, out: &mut Findings) -> Table<'d> {
+    match root.table(key, out) {
+        Given::Is(table) => table.value,
+        Given::Absent | Given::Faulty => root.empty(key),
+    }
+}

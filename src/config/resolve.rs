@@ -1,0 +1,287 @@
+//! The configuration as resolved: what the given values mean together and with the world outside. Every
+//! fault is found before anything is refused.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
+use super::file::{self, GivenDeadlines, GivenFile, GivenGateway, GivenRegion, IdentityWord};
+use super::given::{At, Given};
+use super::quantity::closest;
+use super::regions::{self, require};
+use super::world::{CONFIG_BYTES_MAX, Environment, World};
+use super::{
+    DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
+    check_listen, collide, is_loopback, keys, warnings,
+};
+use crate::backend::settings::RegionSettings;
+use crate::federation::settings::{Additions, FederationSettings};
+use crate::model::RegionName;
+use crate::policy::Plan;
+
+/// Where a gateway listens when nothing is said: Tempo's own port, on loopback.
+const LISTEN: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3200);
+/// Every answer asks every region; more is a slip or needs another design.
+const REGIONS_MAX: usize = 100;
+
+pub(super) fn load(path: &Path, environment: Environment<'_>) -> Result<(Settings, Vec<Finding>), LoadError> {
+    let mut world = World::around(path, environment);
+    let unreadable = |why: String| LoadError::Unreadable { path: path.to_owned(), why };
+    let bytes = world.read(path, CONFIG_BYTES_MAX).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("is no text in UTF-8".to_owned()))?;
+    let source = Source::new(path.display().to_string(), text);
+    let mut out = Findings::default();
+    let given = file::read(&source, &mut out);
+    // Of a broken file no one can say what is missing, only what is wrong with the values that stand.
+    let settings = if given.is_whole { resolve(&given, &mut world, &mut out) } else { None };
+    let faulty = out.has_faults();
+    let findings = out.sorted();
+    match settings {
+        Some(mut settings) if !faulty => {
+            settings.sources = world.sources;
+            Ok((settings, findings))
+        }
+        _ => Err(LoadError::Faulty(Faults { findings, sources: world.sources })),
+    }
+}
+
+fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Option<Settings> {
+    let deadlines = deadlines(&given.deadlines, out);
+    let declared = declared(given, out);
+    check_gateway_region(given, &declared, out);
+    let regions = resolve_regions(given, deadlines.complete, world, out);
+    let identity = match given.identity.or(IdentityWord::Open) {
+        IdentityWord::Open => IdentityMode::Open,
+    };
+    let listen = given.gateway.listen.or(LISTEN);
+    check_addresses(given, &regions, identity, out);
+    let (policies, plan) = policies(&given.gateway, &declared, world, out);
+    let egress = raw_egress(given);
+    warnings::find(given, &regions, &egress, out);
+    let gateway = GatewaySettings {
+        region: given.gateway.region.value()?,
+        jurisdiction: jurisdiction_of_gateway(given)?,
+        listen,
+        http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
+        policies,
+    };
+    Some(Settings {
+        gateway,
+        federation: federation(given, &deadlines),
+        deadlines,
+        limits: limits(given),
+        identity,
+        regions,
+        plan,
+        raw_egress: egress,
+        sources: super::Sources::default(),
+    })
+}
+
+fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
+    let default = DeadlineSettings::default();
+    let complete = given.complete.or(default.complete);
+    let earlier = |given: &Given<Duration>, default: Duration, key: &str, out: &mut Findings| {
+        if let Some(at) = given.is()
+            && at.value >= complete
+        {
+            let what = format!(
+                "`{key}` leaves nothing of `complete`, which is {}",
+                humantime::format_duration(complete)
+            );
+            out.fault(&at.place, what, "write less than `complete`");
+        }
+        // A default gives way to what a person wrote.
+        given.or(default.min(complete / 2))
+    };
+    DeadlineSettings {
+        complete,
+        fast: earlier(&given.fast, default.fast, "fast", out),
+        reserve: earlier(&given.reserve, default.reserve, "reserve", out),
+    }
+}
+
+fn federation(given: &GivenFile, deadlines: &DeadlineSettings) -> FederationSettings {
+    let default = FederationSettings::default();
+    let added = &given.additions;
+    FederationSettings {
+        deadline: deadlines.complete,
+        reserve: deadlines.reserve,
+        trace_bytes_max: given.limits.trace_bytes_max.or(default.trace_bytes_max),
+        additions: Additions {
+            region: added.region.or(default.additions.region),
+            crossings: added.crossings.or(default.additions.crossings),
+            missing_region_spans: added.missing_region_spans.or(default.additions.missing_region_spans),
+            placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
+            cycles: added.cycles.or(default.additions.cycles),
+        },
+    }
+}
+
+fn limits(given: &GivenFile) -> LimitSettings {
+    let default = LimitSettings::default();
+    let count =
+        |given: &Given<u64>, default| given.value().and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
+    LimitSettings {
+        requests_concurrent_max: count(
+            &given.limits.requests_concurrent_max,
+            default.requests_concurrent_max,
+        ),
+        connections_max: count(&given.limits.connections_max, default.connections_max),
+    }
+}
+
+/// The regions a name can mean.
+pub(super) struct Declared {
+    /// In the order of the file, each once.
+    pub names: Vec<RegionName>,
+    /// Of regions whose name is at fault: what it was probably meant to be.
+    pub meant: Vec<String>,
+}
+
+impl Declared {
+    pub(super) fn find(&self, written: &At<impl AsRef<str>>, out: &mut Findings) -> Option<RegionName> {
+        let text = written.value.as_ref();
+        let found = self.names.iter().find(|name| name.as_str() == text).cloned();
+        if found.is_none() && !self.meant.iter().any(|meant| meant == text) {
+            let what = format!("region {} is not declared", quoted(text));
+            out.fault(&written.place, what, self.remedy(text));
+        }
+        found
+    }
+
+    fn remedy(&self, written: &str) -> String {
+        let names: Vec<&str> = self.names.iter().map(RegionName::as_str).collect();
+        match closest(written, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("write one that is declared ({}), or declare it", names.join(", ")),
+        }
+    }
+}
+
+/// The names of all regions that have one.
+fn declared(given: &GivenFile, out: &mut Findings) -> Declared {
+    let mut declared: Vec<RegionName> = Vec::new();
+    if !given.has_regions {
+        let place = Place { key: "region".to_owned(), ..given.place.clone() };
+        let remedy = "write `[[region]]` with name, jurisdiction, kind and url, once for each region";
+        out.fault(&place, "no region is declared, so there is nothing to ask", remedy);
+    }
+    if let Some(first_too_many) = given.regions.get(REGIONS_MAX) {
+        let what = format!("more than {REGIONS_MAX} regions: every answer would ask all of them");
+        out.fault(&first_too_many.place, what, "put a gateway in between, or merge regions");
+    }
+    for name in given.regions.iter().filter_map(|region| region.name.is()) {
+        if declared.contains(&name.value) {
+            let what = format!("a second region is named {}", quoted(name.value.as_str()));
+            out.fault(&name.place, what, "give each region a name of its own");
+        } else {
+            declared.push(name.value.clone());
+        }
+    }
+    let faulty = given.regions.iter().filter(|region| region.name.is().is_none());
+    let meant = faulty.filter_map(|region| region.written_name.as_deref()).map(as_a_name).collect();
+    Declared { names: declared, meant }
+}
+
+/// `US West` as `us-west`, so that only one of the two places is called a fault.
+fn as_a_name(written: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    written.trim().chars().map(fit).collect()
+}
+
+fn check_gateway_region(given: &GivenFile, declared: &Declared, out: &mut Findings) {
+    let example = declared.names.first().map_or("us-east", RegionName::as_str);
+    let example = format!("region = \"{example}\"");
+    require(&given.gateway.region, &given.gateway.place, "region", &example, out);
+    if let Some(At { value, place }) = given.gateway.region.is()
+        && given.has_regions
+    {
+        declared.find(&At { value: value.as_str(), place: place.clone() }, out);
+    }
+}
+
+fn resolve_regions(
+    given: &GivenFile,
+    complete: Duration,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> Vec<RegionSettings> {
+    let resolved = given.regions.iter().map(|region| regions::resolve(region, complete, world, out));
+    // All of them, so that every fault is found; one without settings has been reported.
+    resolved.collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+fn check_addresses(
+    given: &GivenFile,
+    regions: &[RegionSettings],
+    identity: IdentityMode,
+    out: &mut Findings,
+) {
+    let listen = given.gateway.listen.or(LISTEN);
+    let place = given.gateway.listen.is().map_or(&given.gateway.place, |at| &at.place);
+    match check_listen(listen, identity, &[]) {
+        Err(error @ ListenError::OpenToOthers(_)) => {
+            let remedy = "listen on 127.0.0.1 and let a proxy that authenticates stand before it";
+            out.fault(place, error.to_string(), remedy);
+        }
+        Err(ListenError::TakenByRegion(..)) | Ok(()) => {}
+    }
+    let mut earlier: Vec<&At<std::net::SocketAddr>> = Vec::new();
+    for otlp in given.regions.iter().filter_map(|region| region.memory.otlp.is()) {
+        let IdentityMode::Open = identity;
+        if !is_loopback(otlp.value) {
+            let what = format!(
+                "{} can be reached from other machines, and identity is open: anyone could send spans",
+                quoted(&otlp.value.to_string())
+            );
+            out.fault(&otlp.place, what, "write \"127.0.0.1:4318\" or another port of loopback");
+        }
+        if collide(otlp.value, listen) {
+            out.fault(&otlp.place, "the gateway listens on this address itself", "write another port");
+        }
+        if earlier.iter().any(|other| collide(other.value, otlp.value)) {
+            out.fault(&otlp.place, "another region takes spans on this address", "write another port");
+        }
+        earlier.push(otlp);
+    }
+    debug_assert!(out.has_faults() || check_listen(listen, identity, regions).is_ok());
+}
+
+fn policies(
+    given: &GivenGateway,
+    declared: &Declared,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> (Option<PathBuf>, Plan) {
+    let Some(at) = given.policies.is() else { return (None, Plan::allow_all()) };
+    let folder = world.path(&at.value);
+    let plan = keys::load(&folder, at, declared, world, out);
+    (Some(folder), plan.unwrap_or_else(Plan::allow_all))
+}
+
+fn gateways_own(given: &GivenFile) -> Option<&GivenRegion> {
+    let name = given.gateway.region.is()?;
+    given.regions.iter().find(|region| region.name.is().is_some_and(|at| at.value == name.value))
+}
+
+fn jurisdiction_of_gateway(given: &GivenFile) -> Option<crate::model::Jurisdiction> {
+    gateways_own(given)?.jurisdiction.value()
+}
+
+/// Regions read raw over a border. An embedded region has no raw bytes elsewhere.
+fn raw_egress(given: &GivenFile) -> Vec<RawEgress> {
+    let Some(to) = jurisdiction_of_gateway(given) else { return Vec::new() };
+    let crossing = |region: &GivenRegion| {
+        let from = region.jurisdiction.value()?;
+        let is_tempo = region.kind.value()? == file::KindWord::Tempo;
+        (is_tempo && from != to).then_some(RawEgress {
+            region: region.name.value()?,
+            from,
+            to: to.clone(),
+            is_allowed: region.allow_raw_egress.or(false),
+        })
+    };
+    given.regions.iter().filter_map(crossing).collect()
+}

@@ -1,0 +1,211 @@
+//! Files that are good, and what they mean.
+
+use std::time::Duration;
+
+use http::HeaderName;
+use secrecy::ExposeSecret;
+
+use super::*;
+use crate::backend::settings::{Auth, KindSettings, LayerSettings, TempoSettings};
+use crate::config::{Changes, DeadlineSettings, IdentityMode, ListenError, RawEgress};
+use crate::federation::settings::Additions;
+use crate::model::{Jurisdiction, RegionName};
+use crate::policy::{RegionPlan, Treatment};
+
+fn region(name: &str) -> RegionName {
+    RegionName::parse(name).unwrap()
+}
+
+fn tempo(settings: &Settings, nth: usize) -> &TempoSettings {
+    match &settings.regions[nth].kind {
+        KindSettings::Tempo(tempo) => tempo,
+        KindSettings::Memory(_) => panic!("not a tempo"),
+    }
+}
+
+#[test]
+fn the_example_of_the_repository_loads_as_it_stands_and_means_what_it_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (settings, findings) = load(&root.join("regions.toml"), &[]).unwrap();
+    assert_eq!(
+        findings
+            .iter()
+            .map(line_of)
+            .map(|line| line.split_once(' ').unwrap().0.to_owned())
+            .collect::<Vec<_>>(),
+        ["note"],
+        "{findings:?}"
+    );
+    assert_eq!(settings.gateway.region, region("us-east"));
+    assert_eq!(settings.gateway.jurisdiction, Jurisdiction::parse("US").unwrap());
+    assert_eq!(settings.gateway.listen, "127.0.0.1:3200".parse().unwrap());
+    assert_eq!(settings.federation.deadline, Duration::from_secs(25));
+    assert_eq!(settings.federation.trace_bytes_max, 50_000_000);
+    assert_eq!(settings.federation.additions, Additions::default());
+    assert_eq!(settings.identity, IdentityMode::Open);
+    let names: Vec<&str> = settings.regions.iter().map(|region| region.name.as_str()).collect();
+    assert_eq!(names, ["us-east", "us-west", "eu-central"]);
+    assert_eq!(tempo(&settings, 2).url, "http://127.0.0.1:41203");
+    assert_eq!(settings.regions[2].layers.deadline, Duration::from_secs(8));
+    let RegionPlan::Keys(keys) = settings.plan.region(&region("eu-central")) else { panic!("shows all") };
+    assert_eq!(keys.treatment(b"user.email"), Some(Treatment::Mask));
+    assert_eq!(keys.treatment(b"payment.card_number"), Some(Treatment::Drop));
+    assert_eq!(keys.treatment(b"http.request.method"), None);
+    assert_eq!(*settings.plan.region(&region("us-east")), RegionPlan::AllowAll);
+    let to = Jurisdiction::parse("US").unwrap();
+    let from = Jurisdiction::parse("EU").unwrap();
+    assert_eq!(settings.raw_egress, [RawEgress { region: region("eu-central"), from, to, is_allowed: true }]);
+}
+
+#[test]
+fn what_the_example_shows_commented_out_is_good_too_once_its_files_and_variables_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("regions.toml")).unwrap();
+    let is_key = |line: &&str| {
+        line.strip_prefix("# ").is_some_and(|rest| rest.starts_with("[[") || rest.contains(" = "))
+    };
+    let shown: Vec<&str> = text.lines().filter(is_key).collect();
+    assert!(shown.len() > 15, "{shown:?}");
+    // `basic` stands there as the other way, and TLS needs https and real certificates.
+    let without = |line: &&str| !line.contains("basic = ") && !line.contains("tls = ");
+    let uncommented: String = text
+        .lines()
+        .filter(without)
+        .map(|line| if is_key(&line) { line.trim_start_matches("# ") } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let rules = std::fs::read_to_string(root.join("policies/keys.toml")).unwrap();
+    let estate = Estate::of(&uncommented)
+        .with_file("policies/keys.toml", &rules)
+        .with_variable("US_WEST_TOKEN", "t")
+        .with_variable("US_WEST_KEY", "k");
+    let settings = estate.settings();
+    assert_eq!(settings.regions.len(), 4);
+    // What is shown as a default is the default.
+    let default = LayerSettings { deadline: Duration::from_secs(8), ..LayerSettings::default() };
+    assert_eq!(settings.regions[2].layers, default);
+    let unwritten = Estate::of(QUIET).settings();
+    assert_eq!(tempo(&settings, 2).connect_timeout, tempo(&unwritten, 0).connect_timeout);
+    assert_eq!(tempo(&settings, 2).idle_connections_max, tempo(&unwritten, 0).idle_connections_max);
+}
+
+#[test]
+fn a_quiet_file_has_the_defaults_and_no_warning() {
+    let estate = Estate::of(QUIET);
+    let (settings, findings) = estate.load().unwrap();
+    assert_eq!(findings, []);
+    assert_eq!(settings.gateway.listen, "127.0.0.1:3200".parse().unwrap());
+    assert_eq!(settings.deadlines, DeadlineSettings::default());
+    assert_eq!(settings.regions[0].layers, LayerSettings::default());
+    assert!(matches!(tempo(&settings, 0).auth, Auth::None));
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_from_files_and_are_never_printed() {
+    let lines = r#"
+        auth = { bearer = { env = "TOKEN" } }
+        headers = { X-Key = { file = "secrets/key" }, X-Team = { value = "tracing" } }
+    "#;
+    let estate = Estate::of(&format!("{QUIET}{lines}"))
+        .with_file("secrets/key", "from-a-file\r\n")
+        .with_variable("TOKEN", "from-the-environment");
+    let settings = estate.settings();
+    let tempo = tempo(&settings, 1);
+    let Auth::Bearer(token) = &tempo.auth else { panic!("{:?}", tempo.auth) };
+    assert_eq!(token.expose_secret(), "from-the-environment");
+    let mut headers: Vec<(HeaderName, &str)> =
+        tempo.headers.iter().map(|(name, value)| (name.clone(), value.expose_secret())).collect();
+    headers.sort_by_key(|(name, _)| name.to_string());
+    let expected = [("x-key", "from-a-file"), ("x-team", "tracing")];
+    assert_eq!(headers, expected.map(|(name, value)| (HeaderName::from_static(name), value)));
+    let printed = format!("{settings:?}");
+    assert!(!printed.contains("from-a-file") && !printed.contains("from-the-environment"), "{printed}");
+}
+
+#[test]
+fn certificates_are_read_for_a_region_that_asks_for_them() {
+    let url = "url = \"http://127.0.0.1:3201\"";
+    let tls = "tls = { ca_file = \"cert.pem\", cert_file = \"cert.pem\", key_file = \"key.pem\" }";
+    let estate = Estate::of(&quiet_with(url, &format!("url = \"https://host\"\n{tls}")))
+        .with_file("cert.pem", CERTIFICATE)
+        .with_file("key.pem", KEY);
+    assert_eq!(estate.findings(), [""; 0]);
+    let settings = estate.settings();
+    let tls = &tempo(&settings, 0).tls;
+    assert_eq!(tls.ca_pem.as_deref(), Some(CERTIFICATE.as_bytes()));
+    let client = tls.client_pem.as_ref().map(|pem| pem.expose_secret());
+    assert_eq!(client, Some(format!("{CERTIFICATE}\n{KEY}").as_str()));
+}
+
+#[test]
+fn basic_authentication_takes_a_user_and_a_password() {
+    let lines = r#"auth = { basic = { user = "tutti", password = { env = "PASSWORD" } } }"#;
+    let estate = Estate::of(&format!("{QUIET}{lines}\n")).with_variable("PASSWORD", "p:w");
+    let settings = estate.settings();
+    let Auth::Basic { user, password } = &tempo(&settings, 1).auth else { panic!("no basic") };
+    assert_eq!((user.as_str(), password.expose_secret()), ("tutti", "p:w"));
+}
+
+#[test]
+fn a_region_gets_no_more_time_than_the_whole_answer() {
+    let estate = Estate::of(&format!("{QUIET}deadline = \"1m\"\n[deadlines]\ncomplete = \"10s\"\n"));
+    assert_eq!(
+        estate.findings(),
+        ["warning 17 region[1].deadline: this region may take 1m, but the whole answer only 10s"]
+    );
+    let settings = estate.settings();
+    assert_eq!(settings.regions[1].layers.deadline, Duration::from_secs(10));
+    assert_eq!(settings.regions[0].layers.deadline, Duration::from_secs(10));
+    assert_eq!(settings.federation.deadline, Duration::from_secs(10));
+}
+
+#[test]
+fn a_short_answer_keeps_a_shorter_reserve() {
+    let settings = Estate::of(&format!("{QUIET}[deadlines]\ncomplete = \"400ms\"\n")).settings();
+    assert_eq!(settings.deadlines.reserve, Duration::from_millis(200));
+    assert_eq!(settings.federation.reserve, Duration::from_millis(200));
+}
+
+#[test]
+fn memory_regions_take_spans_on_ports_of_their_own() {
+    let config = QUIET.replace(
+        "kind = \"tempo\"\nurl = \"http://127.0.0.1:3202\"",
+        "kind = \"memory\"\notlp = \"127.0.0.1:4318\"\nbytes_max = \"1MiB\"\nage_max = \"10m\"",
+    );
+    let estate = Estate::of(&config);
+    assert_eq!(estate.findings(), [""; 0]);
+    let settings = estate.settings();
+    let KindSettings::Memory(memory) = &settings.regions[1].kind else { panic!("not in memory") };
+    assert_eq!(memory.otlp, Some("127.0.0.1:4318".parse().unwrap()));
+    assert_eq!((memory.bytes_max, memory.age_max), (1 << 20, Duration::from_secs(600)));
+    assert_eq!(
+        settings.clone().listening_on("127.0.0.1:4318".parse().unwrap()).unwrap_err(),
+        ListenError::TakenByRegion("127.0.0.1:4318".parse().unwrap(), region("us-west"))
+    );
+    let elsewhere = settings.listening_on("[::1]:4000".parse().unwrap()).unwrap();
+    assert_eq!(elsewhere.gateway.listen, "[::1]:4000".parse().unwrap());
+    let open: std::net::SocketAddr = "0.0.0.0:4000".parse().unwrap();
+    assert_eq!(elsewhere.listening_on(open).unwrap_err(), ListenError::OpenToOthers(open));
+}
+
+#[test]
+fn a_change_is_named_by_its_key_and_a_secret_only_by_that_it_changed() {
+    let auth = "auth = { bearer = { env = \"TOKEN\" } }";
+    let old = Estate::of(&format!("{QUIET}{auth}\n")).with_variable("TOKEN", "one").settings();
+    assert!(Changes::between(&old, &old).is_empty());
+    let config = quiet_with("region = \"us-east\"", "region = \"us-east\"\nlisten = \"127.0.0.1:9999\"");
+    let added =
+        "[[region]]\nname = \"lab\"\njurisdiction = \"US\"\nkind = \"memory\"\notlp = \"127.0.0.1:4318\"";
+    let new =
+        Estate::of(&format!("{config}{auth}\ndeadline = \"1s\"\n{added}\n[limits]\nconnections_max = 7\n"))
+            .with_variable("TOKEN", "two")
+            .with_file("policies/keys.toml", &RULES.replace("mask", "drop"))
+            .settings();
+    let changes = Changes::between(&old, &new).to_string();
+    // The folder of the policies differs too, because each estate has its own.
+    assert_eq!(
+        changes.replace("gateway.policies, ", ""),
+        "limits, policies, region.us-west.deadline, region.us-west.auth, region.lab added; \
+         only after a restart: gateway.listen, region.lab.otlp"
+    );
+}

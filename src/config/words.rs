@@ -1,0 +1,191 @@
+//! The words and texts of the schema, each parsed into its type: names, addresses, URLs, headers. Pure,
+//! and without places: `table` knows those.
+
+use std::net::SocketAddr;
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use super::fault::quoted;
+use super::file::{IdentityWord, KindWord};
+use super::quantity::{Wrong, closest};
+use crate::model::{Jurisdiction, RegionName};
+
+/// Tables of the schema that this version does not have: key, what is wrong, remedy.
+pub(super) const TABLES_TO_COME: [(&str, &str, &str); 3] = [
+    (
+        "audit",
+        "this version keeps no audit, and one that is asked for must not silently be missing",
+        "take `[audit]` away, or wait for the version that has it",
+    ),
+    ("cache", "the cache cannot be configured in this version", "take `[cache]` away"),
+    ("telemetry", "telemetry cannot be configured in this version", "take `[telemetry]` away"),
+];
+
+/// Keys that are often written one level too high.
+pub(super) const REGION_KEYS_MISPLACED: [(&str, &str, &str); 3] = [
+    ("bearer", "`bearer` belongs into `auth`", "write `auth = { bearer = { env = \"NAME\" } }`"),
+    (
+        "basic",
+        "`basic` belongs into `auth`",
+        "write `auth = { basic = { user = \"..\", password = { env = \"NAME\" } } }`",
+    ),
+    (
+        "replicas",
+        "this version does not know replicas of a region",
+        "take `replicas` away, and let `url` point to a load balancer before them",
+    ),
+];
+
+/// Keys behind which a secret may stand, if someone has put it there or has mistyped the key.
+pub(super) const CREDENTIAL_KEYS: [&str; 9] =
+    ["auth", "bearer", "basic", "user", "password", "value", "env", "file", "headers"];
+
+/// Headers the gateway writes itself: those of a connection, of a body, and those with keys of their own.
+const HEADERS_TAKEN: [(&str, &str); 8] = [
+    ("x-scope-orgid", "use `tenant`"),
+    ("host", "it follows from `url`"),
+    ("accept", "the gateway writes it"),
+    ("accept-encoding", "the gateway writes it"),
+    ("connection", "it belongs to the connection"),
+    ("content-length", "the gateway writes it"),
+    ("content-type", "the gateway writes it"),
+    ("transfer-encoding", "the gateway writes it"),
+];
+
+pub(super) fn region_name(text: &str) -> Result<RegionName, Wrong> {
+    let remedy = "write it as in \"eu-central\"";
+    RegionName::parse(text).map_err(|_| {
+        Wrong::new(format!("a region name is 1 to 63 of a-z, 0-9 and -, not {}", quoted(text)), remedy)
+    })
+}
+
+pub(super) fn jurisdiction(text: &str) -> Result<Jurisdiction, Wrong> {
+    let what = || format!("a jurisdiction is 1 to 32 of A-Z, a-z, 0-9 and -, not {}", quoted(text));
+    Jurisdiction::parse(text).map_err(|_| Wrong::new(what(), "write it as in \"EU\""))
+}
+
+pub(super) fn kind(text: &str) -> Result<KindWord, Wrong> {
+    match text {
+        "tempo" => Ok(KindWord::Tempo),
+        "memory" => Ok(KindWord::Memory),
+        "tutti" => Err(Wrong::new(
+            "a peer gateway (`tutti`) cannot be asked in this version",
+            "write kind = \"tempo\" with the URL of the region's Tempo, or take the region away",
+        )),
+        other => {
+            let meant = closest(other, ["tempo", "memory"]);
+            let remedy = meant.map_or("write \"tempo\" or \"memory\"".to_owned(), |word| {
+                format!("did you mean \"{word}\"?")
+            });
+            Err(Wrong::new(format!("{} is no kind of region", quoted(other)), remedy))
+        }
+    }
+}
+
+pub(super) fn identity_mode(text: &str) -> Result<IdentityWord, Wrong> {
+    match text {
+        "open" => Ok(IdentityWord::Open),
+        "required" => Err(Wrong::new(
+            "this version does not check who asks, so it cannot require it",
+            "write mode = \"open\", listen on loopback, and let a proxy before the gateway authenticate",
+        )),
+        other => Err(Wrong::new(format!("{} is no mode of identity", quoted(other)), "write \"open\"")),
+    }
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| {
+        let remedy = match text.strip_prefix("localhost:") {
+            Some(port) if port.parse::<u16>().is_ok() => format!("write \"127.0.0.1:{port}\""),
+            _ => "write an IP address and a port, as in \"127.0.0.1:3200\" or \"[::1]:3200\"".to_owned(),
+        };
+        Wrong::new(format!("{} is no address to listen on", quoted(text)), remedy)
+    })
+}
+
+/// Tempo's own `http_api_prefix`: a path that begins with a slash and does not end with one.
+pub(super) fn path_prefix(text: &str) -> Result<String, Wrong> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~".contains(&b);
+    let has_steps = text.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."));
+    if text.starts_with('/') && text.bytes().all(is_plain) && !has_steps {
+        return Ok(text.to_owned());
+    }
+    let remedy = "write a path as in \"/tempo\", or take the line away for none";
+    Err(Wrong::new(format!("{} is no path prefix", quoted(text)), remedy))
+}
+
+/// Scheme, host and an optional path. `credentials` has refused what may be secret in it.
+pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
+    let remedy = "write scheme, host and port, as in \"https://tempo.eu.example:3200\"";
+    let wrong = |what: &str| Err(Wrong::new(format!("{} {what}", quoted(text)), remedy));
+    // So that a path can be put behind it.
+    let text = match text.trim_end_matches('/') {
+        "http:" | "https:" => text,
+        trimmed => trimmed,
+    };
+    let Ok(uri) = text.parse::<Uri>() else { return wrong("is no URL") };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return wrong("is no URL that begins with http:// or https://");
+    }
+    match uri.authority() {
+        Some(authority) if authority.host().is_empty() => wrong("names no host"),
+        Some(authority) if authority.as_str().ends_with(':') => wrong("names no port behind the colon"),
+        Some(authority) if authority.port_u16() == Some(0) => wrong("names port 0"),
+        Some(authority) if has_bad_port(authority) => wrong("names a port that is none"),
+        Some(_) => Ok(uri),
+        None => wrong("names no host"),
+    }
+}
+
+pub(super) fn header_name(text: &str) -> Result<HeaderName, Wrong> {
+    let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+        return Err(Wrong::new(
+            format!("{} is no name of a header", quoted(text)),
+            "write it as in \"X-Team\"",
+        ));
+    };
+    match HEADERS_TAKEN.iter().find(|(taken, _)| *taken == name.as_str()) {
+        Some((_, remedy)) => Err(Wrong::new(format!("{} cannot be set here", quoted(text)), *remedy)),
+        None => Ok(name),
+    }
+}
+
+/// What can be sent as the value of a header.
+pub(super) fn header_text(text: &str) -> Result<String, Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new("an empty text says nothing", "write a value, or take the line away"));
+    }
+    match is_header_value(text) {
+        true => Ok(text.to_owned()),
+        false => Err(Wrong::new("this cannot be sent in a header", "use printable ASCII characters only")),
+    }
+}
+
+/// The user of basic authentication; a colon would end it.
+pub(super) fn basic_user(text: &str) -> Result<String, Wrong> {
+    if text.contains(':') || text.contains(char::is_control) {
+        return Err(Wrong::new("a user has no colon and no control character", "write the user alone"));
+    }
+    header_text(text)
+}
+
+pub(super) fn environment_name(text: &str) -> Result<String, Wrong> {
+    let is_name = !text.is_empty() && !text.starts_with('$') && !text.contains(['=', '\0']);
+    match is_name {
+        true => Ok(text.to_owned()),
+        false => {
+            let what = format!("{} is no name of an environment variable", quoted(text));
+            Err(Wrong::new(what, "write the name alone, as in \"TEMPO_TOKEN\""))
+        }
+    }
+}
+
+pub(super) fn is_header_value(text: &str) -> bool {
+    text.is_ascii() && HeaderValue::from_str(text).is_ok()
+}
+
+/// A port that does not fit 16 bits is none to `Uri`, which would then take the scheme's own.
+fn has_bad_port(authority: &http::uri::Authority) -> bool {
+    let behind_host = authority.as_str().rsplit(']').next().unwrap_or_default();
+    behind_host.contains(':') && authority.port_u16().is_none()
+}
