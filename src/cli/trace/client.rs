@@ -89,7 +89,9 @@ impl Client {
     pub fn new(server: &str) -> Result<Self, ClientError> {
         let url = Url::parse(server).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.filter(|url| url.host_str().is_some() && url.query().is_none());
-        let Some(url) = url else { return Err(ClientError::BadServer(clean(server))) };
+        // What stands before an `@` may be a password.
+        let without_user = server.rsplit('@').next().unwrap_or_default();
+        let Some(url) = url else { return Err(ClientError::BadServer(clean(without_user))) };
         // The provider of another part of this process is as good as ours.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()

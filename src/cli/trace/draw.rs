@@ -155,11 +155,7 @@ impl<'a> Picture<'a> {
                 let id = hex(id);
                 name.put(MISSING, &format!("MISSING parent span {id}"));
                 line.append(name).to(self.name_columns + 1);
-                let suspected = self.document.report.owed("missing_parent", &id);
-                line.put(
-                    MISSING,
-                    &suspected.and_then(|o| o.suspected.as_deref()).map(clean).unwrap_or_default(),
-                );
+                line.put(MISSING, &clean(self.suspected_parent(&id)));
             }
             Node::Span(at) => {
                 if let Some(span) = self.document.trace.spans.get(*at) {
@@ -174,6 +170,7 @@ impl<'a> Picture<'a> {
         let resource = self.document.trace.resource(span);
         let region = match span.synthetic() {
             Some(Synthetic::MissingRegion { region, .. }) => region.as_str(),
+            Some(Synthetic::Placeholder) => self.suspected_parent(&hex(&span.id)),
             _ => resource.map(|r| r.region.as_str()).unwrap_or_default(),
         };
         let region_style = region_style(self.places.get(region).copied());
@@ -185,6 +182,7 @@ impl<'a> Picture<'a> {
             return;
         }
         let took = match span.end.checked_sub(span.start) {
+            _ if self.scale.is_far(span.start) || self.scale.is_far(span.end) => "?".to_owned(),
             Some(nanos) => duration(nanos),
             None => format!("-{}", duration(span.start - span.end)),
         };
@@ -195,6 +193,15 @@ impl<'a> Picture<'a> {
             let bar = self.scale.bar((span.start, span.end), extent, self.bar_columns);
             line.put(PLAIN, "  ").put(if span.is_error { ERROR } else { region_style }, &bar);
         }
+    }
+
+    /// The region that probably holds an absent parent.
+    fn suspected_parent(&self, id: &str) -> &str {
+        self.document
+            .report
+            .owed("missing_parent", id)
+            .and_then(|o| o.suspected.as_deref())
+            .unwrap_or_default()
     }
 
     fn name(&self, row: &Row, span: &Span, name: &mut Line) {

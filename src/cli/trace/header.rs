@@ -8,10 +8,13 @@ use super::document::{Document, Owed, RegionReport, Report};
 use super::layout::Layout;
 use super::line::{ERROR, FAINT, GOOD, Line, MISSING, PLAIN, STRONG, pack, region_style};
 use super::scale::Scale;
-use super::text::{bytes, clean, count, cut, duration, left, millis, right, utc, width, wrap};
+use super::text::{bytes, clean, count, cut, duration, left, millis, right, thousands, utc, width, wrap};
 
 /// Columns of a region's name here and in the tree; longer ones are cut.
 pub const REGION_COLUMNS_MAX: usize = 16;
+/// The longest status that we know has 12.
+const STATUS_COLUMNS_MAX: usize = 16;
+const JURISDICTION_COLUMNS_MAX: usize = 12;
 
 /// What the trace is: root, duration, start, counts, and how whole the answer is.
 pub fn summary(document: &Document, layout: &Layout, scale: &Scale, columns: usize) -> String {
@@ -55,52 +58,75 @@ fn outcome(report: &Report) -> Vec<(Style, String)> {
     facts
 }
 
-/// One line for each declared region; what else there is to say of it stands behind or below.
+/// One line for each declared region; what else there is to say of it stands behind or below. Columns
+/// that have no room are left out, from the right.
 pub fn regions(report: &Report, columns: usize) -> String {
-    let widest = |of: fn(&RegionReport) -> &str, title: &str, max: usize| {
-        report.regions.iter().map(|r| width(&clean(of(r)))).max().unwrap_or_default().clamp(width(title), max)
-    };
-    let names = widest(|r| &r.name, "region", REGION_COLUMNS_MAX);
-    let laws = widest(|r| &r.jurisdiction, "law", 8);
-    let statuses = widest(|r| &r.status, "status", 14);
-    let row = |cells: [&str; 6], styles: [Style; 3]| {
-        let [name, law, status, ms, spans, size] = cells;
-        let mut line = Line::new(columns);
-        line.put(styles[0], &left(name, names))
-            .put(PLAIN, "  ")
-            .put(styles[1], &left(law, laws))
-            .put(PLAIN, "  ");
-        line.put(styles[2], &left(status, statuses)).put(styles[1], &right(ms, 8));
-        line.put(styles[1], &right(spans, 8)).put(styles[1], &right(size, 10));
-        line
-    };
-    let mut table = row(["region", "law", "status", "ms", "spans", "bytes"], [FAINT; 3]).end();
-    for (place, region) in report.regions.iter().enumerate() {
-        let status_style = status_style(&region.status);
-        let cells = [
-            &clean(&region.name),
-            &clean(&region.jurisdiction),
-            &clean(&region.status),
-            &millis(region.took_ms),
-            &region.spans.to_string(),
-            &bytes(region.bytes),
-        ];
-        let mut line = row(cells.map(String::as_str), [region_style(Some(place)), PLAIN, status_style]);
+    let rows: Vec<RegionRow> = report.regions.iter().map(RegionRow::of).collect();
+    let widths = RegionRow::widths(&rows, columns);
+    let used: usize = widths.iter().map(|(columns, _)| columns).sum();
+    let mut table = RegionRow::line(&RegionRow::TITLES, [FAINT; 6], &widths, columns).end();
+    for (place, (region, row)) in report.regions.iter().zip(&rows).enumerate() {
+        let style = status_style(&region.status);
+        let styles = [region_style(Some(place)), style, PLAIN, PLAIN, PLAIN, PLAIN];
+        let mut line = RegionRow::line(&row.0, styles, &widths, columns);
         let detail = detail(region);
-        let used = names + laws + statuses + 4 + 26;
-        if used + 2 + width(&detail) <= columns {
-            line.put(PLAIN, "  ").put(status_style, &detail);
+        let is_beside = used + 2 + width(&detail) <= columns;
+        if is_beside {
+            line.put(PLAIN, "  ").put(style, &detail);
+        }
+        table.push_str(&line.end());
+        let below = if is_beside { Vec::new() } else { wrap(&detail, columns.saturating_sub(2)) };
+        for part in below {
+            let mut line = Line::new(columns);
+            line.put(PLAIN, "  ").put(style, &part);
             table.push_str(&line.end());
-        } else {
-            table.push_str(&line.end());
-            for part in wrap(&detail, columns.saturating_sub(2)) {
-                let mut below = Line::new(columns);
-                below.put(PLAIN, "  ").put(status_style, &part);
-                table.push_str(&below.end());
-            }
         }
     }
     table
+}
+
+/// The cells of a region, in the order of their worth.
+struct RegionRow([String; 6]);
+
+impl RegionRow {
+    const TITLES: [&str; 6] = ["region", "status", "ms", "spans", "  jurisdiction", "bytes"];
+    const TO_RIGHT: [bool; 6] = [false, false, true, true, false, true];
+
+    fn of(region: &RegionReport) -> Self {
+        Self([
+            cut(&clean(&region.name), REGION_COLUMNS_MAX),
+            cut(&clean(&region.status), STATUS_COLUMNS_MAX),
+            millis(region.took_ms),
+            thousands(region.spans),
+            format!("  {}", cut(&clean(&region.jurisdiction), JURISDICTION_COLUMNS_MAX)),
+            bytes(region.bytes),
+        ])
+    }
+
+    /// As many columns as fit, each with its width and whether its text stands at its right.
+    fn widths(rows: &[Self], columns: usize) -> Vec<(usize, bool)> {
+        let mut used = 0;
+        let widest = |at: usize, title: &str| {
+            let cells = rows.iter().filter_map(|row| row.0.get(at)).map(|cell| width(cell));
+            cells.chain([width(title)]).max().unwrap_or_default() + 2
+        };
+        let all = Self::TITLES.iter().zip(Self::TO_RIGHT).enumerate();
+        all.map(|(at, (title, to_right))| (widest(at, title), to_right))
+            .take_while(|(wide, _)| {
+                used += wide;
+                used <= columns
+            })
+            .collect()
+    }
+
+    fn line(cells: &[impl AsRef<str>], styles: [Style; 6], widths: &[(usize, bool)], columns: usize) -> Line {
+        let mut line = Line::new(columns);
+        for ((cell, style), (columns, to_right)) in cells.iter().zip(styles).zip(widths) {
+            let cell = cell.as_ref();
+            line.put(style, &if *to_right { right(cell, *columns) } else { left(cell, *columns) });
+        }
+        line
+    }
 }
 
 fn status_style(status: &str) -> Style {
@@ -126,11 +152,12 @@ fn detail(region: &RegionReport) -> String {
 pub fn missing(report: &Report, columns: usize) -> String {
     let mut lines = String::new();
     for region in report.missing() {
-        let what = format!(
-            "  what {} holds: {}",
-            cut(&clean(&region.name), REGION_COLUMNS_MAX),
-            clean(&region.status)
-        );
+        let share = match region.status.as_str() {
+            "partial" | "truncated" | "too_large" | "cut_off" => "part of what",
+            _ => "whatever",
+        };
+        let name = cut(&clean(&region.name), REGION_COLUMNS_MAX);
+        let what = format!("  {share} {name} holds ({})", clean(&region.status));
         lines.push_str(&missing_line(&what, columns));
     }
     let owed = [

@@ -84,7 +84,8 @@ impl Scale {
             (false, false) if (dots_from / 2..dots_to.div_ceil(2)).contains(&column) => '┄',
             (false, false) => ' ',
         };
-        (0..columns).map(cell).collect()
+        let bar: String = (0..columns).map(cell).collect();
+        bar.trim_end().to_owned()
     }
 }
 
@@ -98,12 +99,12 @@ mod tests {
         let scale = Scale { start: 1_000, end: 2_000 };
         let bar = |start, end| scale.bar((start, end), (start, end), 10);
         assert_eq!(bar(1_000, 2_000), "━━━━━━━━━━");
-        assert_eq!(bar(1_500, 1_700), "     ━━   ");
-        assert_eq!(bar(1_550, 1_650), "     ╺╸   ");
+        assert_eq!(bar(1_500, 1_700), "     ━━");
+        assert_eq!(bar(1_550, 1_650), "     ╺╸");
         assert_eq!(bar(2_000, 2_000), "         ╺");
-        assert_eq!(bar(1_000, 1_000), "╸         ");
-        assert_eq!(bar(1_500, 1_200), "     ╸    ");
-        assert_eq!(scale.bar((1_500, 1_600), (1_200, 1_900), 10), "  ┄┄┄━┄┄┄ ");
+        assert_eq!(bar(1_000, 1_000), "╸");
+        assert_eq!(bar(1_500, 1_200), "     ╸");
+        assert_eq!(scale.bar((1_500, 1_600), (1_200, 1_900), 10), "  ┄┄┄━┄┄┄");
     }
 
     #[test]

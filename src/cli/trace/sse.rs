@@ -153,7 +153,10 @@ mod tests {
     #[test]
     fn an_event_over_the_limit_is_a_fault() {
         assert_eq!(parse([b"data: 12345678".as_slice()], 10), Err(TooLong(10)));
-        assert_eq!(parse([b"data: 12\ndata: 34\ndata: 567890\n".as_slice()], 12), Err(TooLong(12)));
+        assert_eq!(
+            parse([b"data: 12\ndata: 34\ndata: 56\ndata: 78\ndata: 90\n".as_slice()], 12),
+            Err(TooLong(12))
+        );
         assert!(parse([b"data: 12\n\ndata: 34\n\n".as_slice()], 10).is_ok());
     }
 

@@ -1,1 +1,5 @@
-//! x
+//! The whole picture: snapshots of what a person sees, and what holds for any document.
+
+mod any;
+mod estate;
+mod pictures;
