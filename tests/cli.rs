@@ -214,6 +214,11 @@ fn json_is_the_gateways_own_text() {
     let document = events[1].1.clone();
     let output = tutti(&Gateway::streaming(&events).url).arg("--json").output().unwrap();
     assert_eq!(check(&output, 0, ""), document + "\n");
+    let refused =
+        format!(r#"{{"status":504,"error":"too slow","report":{}}}"#, report("refused", &["timeout"]));
+    let gateway = Gateway::streaming(&[begin(), ("refused", refused.clone())]);
+    let output = tutti(&gateway.url).arg("--json").output().unwrap();
+    assert_eq!(check(&output, 4, "refused (HTTP 504): too slow"), refused + "\n");
 }
 
 #[test]

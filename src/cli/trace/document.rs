@@ -1,18 +1,10 @@
 //! The server's document as the waterfall needs it: the report, and the spans of all resources in one
 //! list with the few attributes that are drawn.
 //!
-//! It is read leniently: a field that is absent, null or of another kind is as if it were empty, so that
-//! one odd span never costs the whole picture. The words of the report stay text: a server newer than
-//! this client may know more of them.
+//! The words of the report stay text: a server newer than this client may know more of them. Knows
+//! nothing of how a trace is written (`read`).
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-
-use super::lenient::{Attributes, Scalar, or_default};
-
-/// Owed spans that are looked for among all others; a gateway names a few.
-const OWED_MAX: usize = 100;
 
 /// What the server answers with.
 #[derive(Debug)]
@@ -148,20 +140,6 @@ pub enum Synthetic {
     Other,
 }
 
-impl Document {
-    pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct AsWritten {
-            report: Report,
-            #[serde(default, deserialize_with = "or_default")]
-            trace: TraceJson,
-        }
-        let AsWritten { mut report, trace } = serde_json::from_str(json)?;
-        report.owed.first.truncate(OWED_MAX);
-        Ok(Self { report, trace: trace.into_trace() })
-    }
-}
-
 impl Report {
     pub fn is_complete(&self) -> bool {
         self.outcome == "complete"
@@ -216,163 +194,4 @@ pub fn hex(id: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct TraceJson {
-    #[serde(deserialize_with = "or_default")]
-    resource_spans: Vec<ResourceSpans>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct ResourceSpans {
-    #[serde(deserialize_with = "or_default")]
-    resource: ResourceJson,
-    #[serde(deserialize_with = "or_default")]
-    scope_spans: Vec<ScopeSpans>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ResourceJson {
-    #[serde(deserialize_with = "or_default")]
-    attributes: Attributes,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ScopeSpans {
-    #[serde(deserialize_with = "or_default")]
-    spans: Vec<SpanJson>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct SpanJson {
-    span_id: Scalar,
-    parent_span_id: Scalar,
-    name: Scalar,
-    kind: Scalar,
-    start_time_unix_nano: Scalar,
-    end_time_unix_nano: Scalar,
-    #[serde(deserialize_with = "or_default")]
-    attributes: Attributes,
-    #[serde(deserialize_with = "or_default")]
-    status: StatusJson,
-    #[serde(deserialize_with = "or_default")]
-    events: Vec<EventJson>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct StatusJson {
-    message: Scalar,
-    code: Scalar,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct EventJson {
-    name: Scalar,
-    #[serde(deserialize_with = "or_default")]
-    attributes: Attributes,
-}
-
-impl TraceJson {
-    fn into_trace(self) -> Trace {
-        let mut trace = Trace::default();
-        for batch in self.resource_spans {
-            let resource = trace.resources.len();
-            let text = |key| batch.resource.attributes.text(key).unwrap_or_default().to_owned();
-            trace.resources.push(Resource { service: text("service.name"), region: text("tutti.region") });
-            let spans = batch.scope_spans.into_iter().flat_map(|scope| scope.spans);
-            trace.spans.extend(spans.map(|span| span.into_span(resource)));
-        }
-        trace
-    }
-}
-
-impl SpanJson {
-    fn into_span(self, resource: usize) -> Span {
-        let is_error = matches!(self.status.code.0.as_str(), "STATUS_CODE_ERROR" | "2");
-        let marks = Marks {
-            error: is_error.then(|| self.error_text()).flatten(),
-            crossing: self.attributes.crossing(),
-            synthetic: self.attributes.synthetic(),
-            in_cycle: self.attributes.flag("tutti.cycle"),
-            redacted: self.attributes.is_present("tutti.redacted"),
-        };
-        Span {
-            resource,
-            id: id(self.span_id.0),
-            parent_id: id(self.parent_span_id.0),
-            kind: kind(&self.kind.0),
-            start: self.start_time_unix_nano.0.parse().unwrap_or_default(),
-            end: self.end_time_unix_nano.0.parse().unwrap_or_default(),
-            is_error,
-            marks: (marks != Marks::default()).then(|| Box::new(marks)),
-            name: self.name.0,
-        }
-    }
-
-    /// The best there is: the status message, an exception, or the kind of error.
-    fn error_text(&self) -> Option<String> {
-        if !self.status.message.0.is_empty() {
-            return Some(self.status.message.0.clone());
-        }
-        let exceptions = self.events.iter().filter(|e| e.name.0 == "exception").map(|e| &e.attributes);
-        for attributes in exceptions.chain([&self.attributes]) {
-            match (attributes.text("exception.type"), attributes.text("exception.message")) {
-                (Some(kind), Some(message)) => return Some(format!("{kind}: {message}")),
-                (Some(one), None) | (None, Some(one)) => return Some(one.to_owned()),
-                (None, None) => {}
-            }
-        }
-        let status = |key| self.attributes.text(key).map(|code| format!("{key} {code}"));
-        status("error.type")
-            .or_else(|| status("http.response.status_code"))
-            .or_else(|| status("http.status_code"))
-            .or_else(|| status("rpc.grpc.status_code"))
-    }
-}
-
-impl Attributes {
-    fn crossing(&self) -> Option<Crossing> {
-        let (from, to) = (self.text("tutti.network.from")?, self.text("tutti.network.to")?);
-        Some(Crossing {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            latency_ms: self.number("tutti.network.latency_ms"),
-            error_ms: self.number("tutti.network.error_ms"),
-            clock_offset_ms: self.number("tutti.clock.offset_ms"),
-        })
-    }
-
-    fn synthetic(&self) -> Option<Synthetic> {
-        if let Some(region) = self.text("tutti.missing.region") {
-            let status = self.text("tutti.missing.status").unwrap_or_default().to_owned();
-            Some(Synthetic::MissingRegion { region: region.to_owned(), status })
-        } else if self.flag("tutti.placeholder") {
-            Some(Synthetic::Placeholder)
-        } else {
-            self.flag("tutti.synthetic").then_some(Synthetic::Other)
-        }
-    }
-}
-
-/// Bytes of an id; a text that is no base64 stands for itself, so that equal ids stay equal. An id of
-/// zeros is no id.
-fn id(text: String) -> Vec<u8> {
-    let bytes = STANDARD.decode(&text).unwrap_or_else(|_| text.into_bytes());
-    if bytes.iter().all(|byte| *byte == 0) { Vec::new() } else { bytes }
-}
-
-fn kind(text: &str) -> Kind {
-    match text {
-        "SPAN_KIND_CLIENT" | "SPAN_KIND_PRODUCER" | "3" | "4" => Kind::Client,
-        "SPAN_KIND_SERVER" | "SPAN_KIND_CONSUMER" | "2" | "5" => Kind::Server,
-        _ => Kind::Other,
-    }
 }

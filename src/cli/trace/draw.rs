@@ -7,12 +7,15 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use super::document::{Crossing, Document, Report, Span, Synthetic, hex};
+use anstyle::Style;
+
+use super::document::{Document, Report, Span, Synthetic, hex};
 use super::header::{self, REGION_COLUMNS_MAX};
 use super::layout::{Fold, Layout, Limits, Node, Row, layout};
 use super::line::{ERROR, FAINT, Line, MISSING, PLAIN, STRONG, region_style};
+use super::notes::notes;
 use super::scale::Scale;
-use super::text::{clean, count, duration, left, millis, right, utc, width};
+use super::text::{clean, count, cut, duration, left, right, width, wrap};
 
 /// Narrower than this nothing can be drawn, wider than this the eye loses the line.
 pub const COLUMNS_MIN: usize = 40;
@@ -25,6 +28,9 @@ const DURATION_COLUMNS: usize = 9;
 
 /// Levels of the tree that are drawn; of deeper ones the last few, behind the number of all.
 const LEVELS_MIN: usize = 6;
+
+/// Lines of one note: enough of a message to know what failed, not a stack trace.
+const NOTE_LINES_MAX: usize = 3;
 
 /// Draws the whole answer.
 pub fn draw(document: &Document, limits: Limits, columns: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -88,12 +94,7 @@ impl<'a> Picture<'a> {
             let rails = self.rails(&open, row.depth);
             out.write_all(self.row(row, &rails).as_bytes())?;
             open.push(!row.last);
-            for note in self.notes(row) {
-                let mut line = Line::new(self.columns);
-                let below = if row.has_children { "│ " } else { "  " };
-                line.put(FAINT, &self.rails_below(&open, row.depth)).put(FAINT, below).put(note.0, &note.1);
-                out.write_all(line.end().as_bytes())?;
-            }
+            self.notes_below(row, &open, out)?;
         }
         if layout.rest > 0 {
             let errors = match layout.rest_errors {
@@ -104,6 +105,31 @@ impl<'a> Picture<'a> {
             let rest = format!("… {} (use --all){errors}", count(layout.rest, "more span"));
             line.put(MISSING, &rest);
             out.write_all(line.end().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn notes(&self, row: &Row) -> Vec<(Style, String)> {
+        let Node::Span(at) = row.node else { return Vec::new() };
+        let span = self.document.trace.spans.get(at);
+        span.map(|span| notes(row, span, &self.document.report, &self.scale)).unwrap_or_default()
+    }
+
+    fn notes_below(&self, row: &Row, open: &[bool], out: &mut dyn Write) -> io::Result<()> {
+        let mut rails = self.rails_below(open, row.depth);
+        rails.push_str(if row.has_children { "│ " } else { "  " });
+        let room = self.columns.saturating_sub(width(&rails));
+        for (style, note) in self.notes(row) {
+            let parts = wrap(&note, room);
+            let more = parts.len() > NOTE_LINES_MAX;
+            for (at, mut part) in parts.into_iter().take(NOTE_LINES_MAX).enumerate() {
+                if more && at + 1 == NOTE_LINES_MAX {
+                    part = cut(&part, room.saturating_sub(2)) + " …";
+                }
+                let mut line = Line::new(self.columns);
+                line.put(FAINT, &rails).put(style, &part);
+                out.write_all(line.end().as_bytes())?;
+            }
         }
         Ok(())
     }
@@ -233,79 +259,4 @@ impl<'a> Picture<'a> {
             }
         }
     }
-
-    /// What stands below a row.
-    fn notes(&self, row: &Row) -> Vec<(anstyle::Style, String)> {
-        let Node::Span(at) = row.node else { return Vec::new() };
-        let Some(span) = self.document.trace.spans.get(at) else { return Vec::new() };
-        let mut notes = Vec::new();
-        if let Some(crossing) = span.crossing() {
-            let style = region_style(self.places.get(crossing.to.as_str()).copied());
-            notes.push((style, crossing_text(crossing)));
-        }
-        if span.is_error && span.synthetic().is_none() {
-            notes.push((ERROR, clean(span.error().unwrap_or("failed without a message"))));
-        }
-        if let Some(Fold { count, shortest, start, end }) = row.fold {
-            let longest = duration(span.end.saturating_sub(span.start));
-            let (shortest, all) = (duration(shortest), duration(end.saturating_sub(start)));
-            notes.push((FAINT, format!("{count} alike, {shortest} to {longest}, {all} from first to last")));
-        }
-        self.absences(span, &mut notes);
-        self.oddities(row, span, &mut notes);
-        notes
-    }
-
-    fn absences(&self, span: &Span, notes: &mut Vec<(anstyle::Style, String)>) {
-        let report = &self.document.report;
-        if report.owed.first.is_empty() {
-            return;
-        }
-        let id = hex(&span.id);
-        let perhaps = |suspected: Option<&str>| suspected.map(|r| format!(", perhaps in {}", clean(r)));
-        if let Some(owed) = report.owed("client_without_server", &id) {
-            let region = perhaps(owed.suspected.as_deref()).unwrap_or_default();
-            notes.push((MISSING, format!("MISSING the server span of this call{region}")));
-        }
-        if let (Some(Synthetic::Placeholder), Some(owed)) =
-            (span.synthetic(), report.owed("missing_parent", &id))
-        {
-            let region = perhaps(owed.suspected.as_deref()).unwrap_or_default();
-            notes.push((MISSING, format!("no region returned it{region}")));
-        }
-    }
-
-    fn oddities(&self, row: &Row, span: &Span, notes: &mut Vec<(anstyle::Style, String)>) {
-        if row.cut_cycle {
-            notes.push((MISSING, "this span is its own ancestor; the tree is cut here".to_owned()));
-        }
-        if span.synthetic().is_some() {
-            return;
-        }
-        if self.scale.is_far(span.start) {
-            notes.push((MISSING, format!("it says it began {}", utc(span.start))));
-        } else if span.end < span.start {
-            notes.push((MISSING, format!("it ends {} before it begins", duration(span.start - span.end))));
-        } else if self.scale.is_far(span.end) {
-            notes.push((MISSING, format!("it says it ended {}", utc(span.end))));
-        }
-        if span.marks.as_ref().is_some_and(|marks| marks.redacted) {
-            notes.push((FAINT, "values treated by policy".to_owned()));
-        }
-    }
-}
-
-/// `↷ us-east → eu-central 98 ms ±4`.
-fn crossing_text(crossing: &Crossing) -> String {
-    let mut text = format!("↷ {} → {}", clean(&crossing.from), clean(&crossing.to));
-    if let Some(latency) = crossing.latency_ms {
-        text.push_str(&format!(" {} ms", millis(latency)));
-        text.push_str(&crossing.error_ms.map(|error| format!(" ±{}", millis(error))).unwrap_or_default());
-    }
-    // A clock that is right to within a millisecond is not worth a word.
-    if let Some(offset) = crossing.clock_offset_ms.filter(|offset| offset.abs() >= 1.0) {
-        let direction = if offset > 0.0 { "ahead" } else { "behind" };
-        text.push_str(&format!(", clock {} ms {direction}", millis(offset.abs())));
-    }
-    text
 }

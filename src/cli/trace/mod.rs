@@ -1,8 +1,8 @@
 //! `tutti trace`: one trace from every region, drawn for an engineer on call.
 //!
-//! The walk: `client` asks a gateway and reads its `sse`, `spinner` shows who has answered, `document`
-//! reads the answer, `forest` and `layout` decide the lines, `draw` writes them. A script reads the exit
-//! code; each code is one sentence of `EXIT_CODES`.
+//! The walk: `client` asks a gateway and reads its `sse`, `spinner` shows who has answered, `read` makes a
+//! `document` of the answer, `forest` and `layout` decide the lines, `draw` writes them. A script reads the
+//! exit code; each code is one sentence of `EXIT_CODES`.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
@@ -21,6 +21,8 @@ mod json;
 mod layout;
 mod lenient;
 mod line;
+mod notes;
+mod read;
 mod scale;
 mod spinner;
 mod sse;
@@ -61,7 +63,7 @@ pub struct TraceArgs {
     /// Draw every span on a line of its own: nothing folded, nothing cut.
     #[arg(long)]
     pub all: bool,
-    /// Columns to draw in; by default those of the terminal, or 100.
+    /// Columns to draw in, 40 to 300; by default those of the terminal, of COLUMNS, or 100.
     #[arg(long, value_name = "N")]
     pub width: Option<usize>,
     /// When to use colours; auto also minds NO_COLOR and CLICOLOR_FORCE.
@@ -174,7 +176,7 @@ async fn show(args: &TraceArgs) -> Result<Exit, TraceError> {
         Ended::Answer(json, events) => (json, events),
         Ended::Refused(json, refused) => return refuse(args, id, &json, refused),
     };
-    let document = Document::parse(&json).map_err(|error| events.malformed("answer", &error))?;
+    let document = read::document(&json).map_err(|error| events.malformed("answer", &error))?;
     let exit = verdict(id, &document);
     if args.json {
         print(|out| print_json(&json, out))?;

@@ -138,8 +138,7 @@ fn waiting_style() -> ProgressStyle {
 }
 
 fn landed_style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:.dim} {wide_msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("{prefix} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// `✓ 7 spans, 12.3 kB in 98 ms`, or why not.

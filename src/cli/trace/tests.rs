@@ -3,3 +3,4 @@
 mod any;
 mod estate;
 mod pictures;
+mod shapes;

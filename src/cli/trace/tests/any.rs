@@ -9,6 +9,7 @@ use crate::cli::trace::document::{
 };
 use crate::cli::trace::draw::{COLUMNS_MIN, draw};
 use crate::cli::trace::layout::{Layout, Limits, Node, ROWS_MAX, layout};
+use crate::cli::trace::read;
 use crate::cli::trace::text::{misleads, width};
 
 /// Few ids, so that parents, cycles, orphans and duplicates are frequent.
@@ -131,10 +132,10 @@ proptest! {
     #[test]
     fn any_json_is_a_document_or_an_error(json in any_json()) {
         let document = json!({ "report": {}, "trace": json });
-        if let Ok(document) = Document::parse(&document.to_string()) {
+        if let Ok(document) = read::document(&document.to_string()) {
             draw(&document, Limits::USUAL, 80, &mut Vec::new()).unwrap();
         }
-        let _ = Document::parse(&json.to_string());
+        let _ = read::document(&json.to_string());
     }
 }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 /// 2025-11-21 07:00:00 UTC.
-pub const NOON: u64 = 1_763_708_400_000_000_000;
+pub const BEGIN: u64 = 1_763_708_400_000_000_000;
 
 /// A span of the fixture: id, parent (0 is none), service, region, name, start and length in milliseconds.
 pub struct Made {
@@ -45,7 +45,7 @@ impl Made {
     }
 
     fn json(&self) -> Value {
-        let nanos = |ms: f64| (NOON + (ms * 1e6) as u64).to_string();
+        let nanos = |ms: f64| (BEGIN + (ms * 1e6) as u64).to_string();
         let mut span = json!({
             "traceId": STANDARD.encode([7; 16]),
             "spanId": id(self.id),
@@ -210,13 +210,13 @@ pub fn weird() -> String {
         odd(10, 1, "東京の注文を確認する処理がとても長い名前を持っている場合はどうなるのか", (3.0, 30.0)),
         odd(11, 1, "of 1970", (0.0, 0.0)).with(json!({ "startTimeUnixNano": "0", "endTimeUnixNano": "5" })),
         odd(12, 1, "of 2554", (0.0, 0.0)).with(json!({ "startTimeUnixNano": u64::MAX.to_string() })),
-        odd(13, 1, "ends too early", (20.0, 0.0)).with(json!({ "endTimeUnixNano": NOON.to_string() })),
+        odd(13, 1, "ends too early", (20.0, 0.0)).with(json!({ "endTimeUnixNano": BEGIN.to_string() })),
         odd(14, 1, "never ends", (20.0, 0.0)).with(json!({ "endTimeUnixNano": u64::MAX.to_string() })),
         odd(15, 1, "no id", (40.0, 1.0)).with(json!({ "spanId": null })),
         odd(16, 1, "id of two bytes", (41.0, 1.0)).with(json!({ "spanId": "AAE=" })),
         odd(17, 1, "", (42.0, 1.0)).fails("\u{1b}[31mline one\nline two"),
         odd(18, 1, "numbers as they are", (0.0, 0.0)).with(json!({
-            "startTimeUnixNano": NOON, "endTimeUnixNano": NOON + 7, "kind": 3, "attributes": null, "events": null })),
+            "startTimeUnixNano": BEGIN, "endTimeUnixNano": BEGIN + 7, "kind": 3, "attributes": null, "events": null })),
     ];
     let mut odd_region = region("us-east", "US", "a_status_of_the_future", 3.0, 18);
     odd_region["detail"] = json!("\u{1b}[2Jcleared");

@@ -3,13 +3,13 @@
 use anstream::adapter::strip_str;
 
 use super::estate::{deep, partial, three_regions, weird};
-use crate::cli::trace::document::Document;
 use crate::cli::trace::draw::draw;
 use crate::cli::trace::layout::Limits;
+use crate::cli::trace::read;
 
 fn drawn(json: &str, limits: Limits, columns: usize) -> String {
     let mut out = Vec::new();
-    draw(&Document::parse(json).unwrap(), limits, columns, &mut out).unwrap();
+    draw(&read::document(json).unwrap(), limits, columns, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
