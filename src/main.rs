@@ -1,1 +1,21 @@
-fn main() {}
+//! The executable: which allocator, which command, which exit code. Everything else is the library's.
+
+use std::process::ExitCode;
+
+use tutti::cli::{self, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let command = match cli::command() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
+    match command {
+        Command::Serve(args) => cli::serve(&args),
+        Command::Check(args) => cli::check(&args),
+        Command::Demo(args) => cli::demo(&args),
+        Command::Trace(args) => cli::trace::run(&args),
+    }
+}

@@ -1,3 +1,155 @@
+<<<<<<< HEAD
 //! To come.
 
 pub mod check;
+=======
+//! What a person types: the commands, their arguments, and what each exit code means.
+//!
+//! Arguments become types here, at the door; each command's work is in its own file. Nothing below this
+//! floor knows that a terminal exists.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::model::RegionName;
+
+pub mod trace;
+
+/// One Grafana Tempo over several regions.
+#[derive(Debug, Parser)]
+#[command(name = "tutti", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer Tempo's query API over the regions of a configuration.
+    Serve(ServeArgs),
+    /// Report every fault of a configuration at once, each with its place and remedy.
+    Check(CheckArgs),
+    /// Run three regions, a shop and a gateway in this one process, to try everything at once.
+    Demo(DemoArgs),
+    /// Draw one trace from every region as a waterfall.
+    Trace(trace::TraceArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The regions and everything else there is to say (regions.toml).
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Where to listen, instead of where the configuration says.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration to check (regions.toml).
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where the demo's gateway listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3200")]
+    pub listen: SocketAddr,
+    /// Make a region answer this much later (`eu-central=8s`); may be given several times.
+    #[arg(long, value_name = "REGION=DURATION")]
+    pub slow: Vec<Slow>,
+    /// Take a region down; may be given several times.
+    #[arg(long, value_name = "REGION", value_parser = RegionName::parse)]
+    pub down: Vec<RegionName>,
+    /// What the traffic grows from: the same seed makes the same shop.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// A region of the demo that answers late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slow {
+    pub region: RegionName,
+    pub by: Duration,
+}
+
+impl FromStr for Slow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (region, by) =
+            text.split_once('=').ok_or_else(|| "write it as REGION=DURATION, `eu-central=8s`".to_owned())?;
+        let region = RegionName::parse(region).map_err(|e| e.to_string())?;
+        let by = humantime::parse_duration(by)
+            .map_err(|_| format!("`{by}` is no duration; `8s` and `250ms` are"))?;
+        Ok(Self { region, by })
+    }
+}
+
+/// The exit code of a command line that cannot be understood, whatever the command.
+pub const EXIT_USAGE: u8 = 1;
+
+/// Reads the command line. Clap's own code for a bad one is 2, which `tutti trace` promises to mean
+/// something else, so the codes are set here.
+pub fn command() -> Result<Command, ExitCode> {
+    Cli::try_parse().map(|cli| cli.command).map_err(|error| {
+        // Nothing is left to be done for a stream that is closed.
+        let _ = error.print();
+        if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
+    })
+}
+
+/// `tutti serve`.
+pub fn serve(_args: &ServeArgs) -> ExitCode {
+    absent("serve")
+}
+
+/// `tutti check`.
+pub fn check(_args: &CheckArgs) -> ExitCode {
+    absent("check")
+}
+
+/// `tutti demo`.
+pub fn demo(_args: &DemoArgs) -> ExitCode {
+    absent("demo")
+}
+
+fn absent(command: &str) -> ExitCode {
+    anstream::eprintln!("error: this build has no `tutti {command}`; `tutti trace` is there");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_slow_region_is_written_with_its_delay() {
+        let slow: Slow = "eu-central=8s".parse().unwrap();
+        assert_eq!((slow.region.as_str(), slow.by), ("eu-central", Duration::from_secs(8)));
+        for bad in ["eu-central", "eu-central=", "eu-central=fast", "EU=8s", "=8s"] {
+            assert!(bad.parse::<Slow>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_demo_takes_regions_several_times() {
+        let line = ["tutti", "demo", "--slow", "us-west=1s", "--slow", "eu-central=8s", "--down", "us-east"];
+        let Command::Demo(args) = Cli::try_parse_from(line).unwrap().command else { panic!("not the demo") };
+        assert_eq!((args.slow.len(), args.down.len()), (2, 1));
+    }
+}
+>>>>>>> cli

@@ -1,0 +1,176 @@
+//! JSON values that may be of any kind: scalars as text, and of attributes only those that are drawn.
+//!
+//! A span may carry hundreds of attributes and megabytes in one of them. What is not drawn is skipped
+//! while it is read, never kept.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// The attributes that are kept.
+const KEPT: [&str; 19] = [
+    "error.type",
+    "exception.message",
+    "exception.type",
+    "http.response.status_code",
+    "http.status_code",
+    "rpc.grpc.status_code",
+    "service.name",
+    "tutti.clock.offset_ms",
+    "tutti.cycle",
+    "tutti.missing.region",
+    "tutti.missing.status",
+    "tutti.network.error_ms",
+    "tutti.network.from",
+    "tutti.network.latency_ms",
+    "tutti.network.to",
+    "tutti.placeholder",
+    "tutti.redacted",
+    "tutti.region",
+    "tutti.synthetic",
+];
+
+/// Null is what the type is when nothing was given.
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// A string, number or boolean as text. Lists, objects and null are empty.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Scalar(pub String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::default())
+    }
+}
+
+/// The attributes that are drawn, of a list of any length. The first of a key counts.
+#[derive(Debug, Default)]
+pub struct Attributes(Vec<(&'static str, String)>);
+
+impl Attributes {
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(k, text)| *k == key && !text.is_empty()).map(|(_, text)| text.as_str())
+    }
+
+    pub fn number(&self, key: &str) -> Option<f64> {
+        self.text(key)?.parse().ok().filter(|n: &f64| n.is_finite())
+    }
+
+    pub fn flag(&self, key: &str) -> bool {
+        self.text(key) == Some("true")
+    }
+
+    /// Whatever its value, but for `false`.
+    pub fn is_present(&self, key: &str) -> bool {
+        self.0.iter().any(|(k, text)| *k == key && text != "false")
+    }
+}
+
+impl<'de> Deserialize<'de> for Attributes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Attributes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of attributes")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Attributes, A::Error> {
+                let mut kept = Vec::new();
+                while let Some(Attribute { key, value }) = list.next_element()? {
+                    if let Some(key) = KEPT.iter().copied().find(|k| *k == key) {
+                        kept.push((key, value.0.0));
+                    }
+                }
+                Ok(Attributes(kept))
+            }
+        }
+        from.deserialize_seq(List)
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Attribute<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    value: AnyValue,
+}
+
+/// OTLP's value: an object with one key that names the kind.
+#[derive(Default)]
+struct AnyValue(Scalar);
+
+impl<'de> Deserialize<'de> for AnyValue {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Kinds;
+        impl<'de> Visitor<'de> for Kinds {
+            type Value = AnyValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value by its kind")
+            }
+
+            fn visit_unit<E>(self) -> Result<AnyValue, E> {
+                Ok(AnyValue::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyValue, A::Error> {
+                let mut value = AnyValue::default();
+                while let Some((_, scalar)) = map.next_entry::<IgnoredAny, Scalar>()? {
+                    value = AnyValue(scalar);
+                }
+                Ok(value)
+            }
+        }
+        from.deserialize_any(Kinds)
+    }
+}

@@ -1,0 +1,293 @@
+//! `tutti trace`: one trace from every region, drawn for an engineer on call.
+//!
+//! The walk: `client` asks a gateway and reads its `sse`, `spinner` shows who has answered, `read` makes a
+//! `document` of the answer, `forest` and `layout` decide the lines, `draw` writes them. A script reads the
+//! exit code; each code is one sentence of `EXIT_CODES`.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::{Args, ValueEnum};
+
+use crate::model::{Mode, TraceId, TraceIdError};
+
+mod client;
+mod document;
+mod draw;
+mod forest;
+mod header;
+mod json;
+mod layout;
+mod lenient;
+mod line;
+mod notes;
+mod read;
+mod scale;
+mod spinner;
+mod sse;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use client::{Ask, Client, ClientError, Event, Events};
+use document::{Document, Refused, Report};
+use layout::Limits;
+use spinner::Spinner;
+
+/// Columns where nothing tells how many there are.
+const COLUMNS_PIPED: usize = 100;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the trace is whole: every region answered
+  1  the command line or the trace id is wrong, or the output cannot be written
+  2  the trace does not exist: every region answered, none holds it
+  3  a partial answer: something is missing, and the output says what
+  4  no answer: the gateway refused, or too many regions failed
+  5  the gateway was not reached, or does not answer as one";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct TraceArgs {
+    /// 1 to 32 hex digits, or a whole traceparent.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The gateway to ask.
+    #[arg(long, value_name = "URL", env = "TUTTI_SERVER", default_value = "http://127.0.0.1:3200")]
+    pub server: String,
+    /// Print the gateway's document instead of drawing it.
+    #[arg(long)]
+    pub json: bool,
+    /// Draw every span on a line of its own: nothing folded, nothing cut.
+    #[arg(long)]
+    pub all: bool,
+    /// Columns to draw in, 40 to 300; by default those of the terminal, of COLUMNS, or 100.
+    #[arg(long, value_name = "N")]
+    pub width: Option<usize>,
+    /// When to use colours; auto also minds NO_COLOR and CLICOLOR_FORCE.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    pub color: When,
+    /// What to do when a region fails: refuse, or answer with the rest. The gateway's own choice if unset.
+    #[arg(long, value_enum)]
+    pub mode: Option<ModeName>,
+    /// Look only at data of this time on: unix seconds, or `2026-01-31T12:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub start: Option<i64>,
+    /// Look only at data up to this time.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub end: Option<i64>,
+    /// Have the gateway move spans by the clock offsets it estimates between regions.
+    #[arg(long)]
+    pub adjust_skew: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum ModeName {
+    Strict,
+    BestEffort,
+}
+
+/// How it ended, as a script sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Whole = 0,
+    Usage = 1,
+    NotFound = 2,
+    Partial = 3,
+    Refused = 4,
+    NotReached = 5,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TraceError {
+    #[error("`{id}` is no trace id: {why}; it is 1 to 32 hex digits")]
+    Id { id: String, why: String },
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("no region holds trace {id}; all {regions} answered, so check the id and its age")]
+    NotFound { id: TraceId, regions: usize },
+    #[error("no span of {id} was found in the regions that answered; ask again when {missing} is back")]
+    NothingYet { id: TraceId, missing: String },
+    #[error("the gateway refused (HTTP {status}): {why}; {next}")]
+    Refused { status: u16, why: String, next: &'static str },
+    #[error("the output cannot be written: {0}")]
+    Output(io::Error),
+}
+
+impl TraceError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Id { .. }
+            | Self::Client(ClientError::BadServer(_) | ClientError::Status { status: 400, .. }) => {
+                Exit::Usage
+            }
+            Self::Refused { status: 400, .. } | Self::Output(_) => Exit::Usage,
+            Self::NotFound { .. } | Self::Refused { status: 404, .. } => Exit::NotFound,
+            Self::NothingYet { .. } => Exit::Partial,
+            Self::Refused { .. } | Self::Client(ClientError::Status { .. }) => Exit::Refused,
+            Self::Client(_) => Exit::NotReached,
+        }
+    }
+}
+
+/// Runs the command to its end.
+pub fn run(args: &TraceArgs) -> ExitCode {
+    match args.color {
+        When::Auto => ColorChoice::Auto.write_global(),
+        When::Always => ColorChoice::Always.write_global(),
+        When::Never => ColorChoice::Never.write_global(),
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(TraceError::Output(error))),
+    };
+    end(runtime.block_on(show(args)))
+}
+
+fn end(result: Result<Exit, TraceError>) -> ExitCode {
+    let exit = result.unwrap_or_else(|error| {
+        let style = line::ERROR;
+        anstream::eprintln!("{style}error{style:#}: {error}");
+        error.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+async fn show(args: &TraceArgs) -> Result<Exit, TraceError> {
+    let id = trace_id(&args.id)
+        .map_err(|why| TraceError::Id { id: text::clean(&args.id), why: text::clean(&why.to_string()) })?;
+    let client = Client::new(&args.server)?;
+    let mode = args.mode.map(|mode| match mode {
+        ModeName::Strict => Mode::Strict,
+        ModeName::BestEffort => Mode::BestEffort,
+    });
+    let ask = Ask { id, mode, start: args.start, end: args.end, adjust_skew: args.adjust_skew };
+    let (json, events) = match wait(&client, &ask).await? {
+        Ended::Answer(json, events) => (json, events),
+        Ended::Refused(json, refused) => return refuse(args, id, &json, refused),
+    };
+    let document = read::document(&json).map_err(|error| events.malformed("answer", &error))?;
+    let exit = verdict(id, &document);
+    if args.json {
+        print(|out| print_json(&json, out))?;
+    } else if document.trace.real().next().is_some() {
+        let limits = if args.all { Limits::ALL } else { Limits::USUAL };
+        print(|out| draw::draw(&document, limits, columns(args), out))?;
+    } else {
+        print(|out| draw::draw_report(&document.report, columns(args), out))?;
+    }
+    exit
+}
+
+enum Ended {
+    Answer(String, Box<Events>),
+    Refused(String, Refused),
+}
+
+/// Waits for the answer; who has answered so far is seen meanwhile.
+async fn wait(client: &Client, ask: &Ask) -> Result<Ended, ClientError> {
+    let mut spinner = Spinner::new();
+    let mut events = spinner.during(client.open(ask)).await?;
+    loop {
+        match spinner.during(events.next()).await? {
+            Event::Begin(begin) => spinner.begin(&begin),
+            Event::Region(report) => spinner.region(&report),
+            Event::Answer(json) => return Ok(Ended::Answer(json, Box::new(events))),
+            Event::Refused(json, refused) => return Ok(Ended::Refused(json, refused)),
+        }
+    }
+}
+
+/// What a document means for a script.
+fn verdict(id: TraceId, document: &Document) -> Result<Exit, TraceError> {
+    let report = &document.report;
+    let is_empty = document.trace.real().next().is_none();
+    match (report.outcome.as_str(), is_empty) {
+        ("complete", false) => Ok(Exit::Whole),
+        ("complete", true) => Err(TraceError::NotFound { id, regions: report.regions.len() }),
+        ("refused", _) => Ok(Exit::Refused),
+        (_, false) => Ok(Exit::Partial),
+        (_, true) => Err(TraceError::NothingYet { id, missing: missing_names(report) }),
+    }
+}
+
+fn missing_names(report: &Report) -> String {
+    let names: Vec<String> = report.missing().map(|region| text::clean(&region.name)).collect();
+    if names.is_empty() { "the rest".to_owned() } else { names.join(", ") }
+}
+
+/// A refusal is one line; who failed stands above it, where a person reads.
+fn refuse(args: &TraceArgs, id: TraceId, json: &str, refused: Refused) -> Result<Exit, TraceError> {
+    if args.json {
+        print(|out| print_json(json, out))?;
+    } else if let Some(report) = &refused.report {
+        // That the regions cannot be shown changes nothing of the refusal.
+        let _ = draw::draw_report(report, columns(args), &mut AutoStream::auto(io::stderr()));
+    }
+    if refused.status == 404 {
+        let regions = refused.report.map_or(0, |report| report.regions.len());
+        return Err(TraceError::NotFound { id, regions });
+    }
+    let strict = refused.report.is_some_and(|report| report.mode == Mode::Strict.as_str());
+    let next = if strict { "--mode best_effort shows what the others hold" } else { "ask again" };
+    let why = text::clean(refused.error.lines().next().unwrap_or_default());
+    Err(TraceError::Refused { status: refused.status, why, next })
+}
+
+/// Writes to stdout, with colours where they are wanted. A reader that has seen enough (`| head`) is no
+/// fault.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), TraceError> {
+    let mut out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TraceError::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(json: &str, out: &mut dyn Write) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        return json::pretty(json, out);
+    }
+    out.write_all(json.as_bytes())?;
+    out.write_all(b"\n")
+}
+
+fn columns(args: &TraceArgs) -> usize {
+    let terminal =
+        || terminal_size::terminal_size_of(io::stdout()).map(|(columns, _)| usize::from(columns.0));
+    let told = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
+    args.width.or_else(terminal).or_else(told).unwrap_or(COLUMNS_PIPED)
+}
+
+/// Takes what people paste: an id, or the traceparent it stands in.
+fn trace_id(given: &str) -> Result<TraceId, TraceIdError> {
+    let given = given.trim();
+    let fields: Vec<&str> = given.split('-').collect();
+    match fields.as_slice() {
+        [version, id, parent, ..] if (version.len(), id.len(), parent.len()) == (2, 32, 16) => {
+            TraceId::parse(id)
+        }
+        _ => TraceId::parse(given),
+    }
+}
+
+fn seconds(given: &str) -> Result<i64, String> {
+    if let Ok(seconds) = given.parse() {
+        return Ok(seconds);
+    }
+    humantime::parse_rfc3339_weak(given)
+        .ok()
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+        .and_then(|since| i64::try_from(since.as_secs()).ok())
+        .ok_or_else(|| "a time is unix seconds, or `2026-01-31T12:00:00Z`".to_owned())
+}

@@ -1,0 +1,6 @@
+//! The whole picture: snapshots of what a person sees, and what holds for any document.
+
+mod any;
+mod estate;
+mod pictures;
+mod shapes;

@@ -1,0 +1,247 @@
+//! `tutti trace` as a shell sees it: the executable against a gateway on loopback that says one thing, its
+//! exit codes, its one line of error, its colours.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests may panic as the tests do"
+)]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+const ID: &str = "0af7651916cd43dd8448eb211c80319c";
+const SPAN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}},{"key":"tutti.region","value":{"stringValue":"us-east"}}]},"scopeSpans":[{"scope":{},"spans":[{"traceId":"CvdlGRbNQ92ESOshHIAxnA==","spanId":"AAAAAAAAAAE=","name":"checkout","kind":"SPAN_KIND_SERVER","startTimeUnixNano":"1763708400000000000","endTimeUnixNano":"1763708400812000000","status":{"code":"STATUS_CODE_ERROR","message":"no stock"}}]}]}]}"#;
+
+/// A gateway that gives one answer to one request, and the request it got.
+struct Gateway {
+    url: String,
+    request: JoinHandle<String>,
+}
+
+impl Gateway {
+    /// Writes the answer in `pieces`, so that events do not arrive whole.
+    fn answering(head: &'static str, body: String, pieces: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let request = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut piece = [0; 1024];
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut piece).unwrap();
+                request.extend_from_slice(&piece[..read]);
+            }
+            // The client may have seen enough before all is written.
+            let _ = write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
+            for piece in body.as_bytes().chunks(pieces) {
+                let _ = stream.write_all(piece).and_then(|()| stream.flush());
+            }
+            String::from_utf8(request).unwrap()
+        });
+        Self { url, request }
+    }
+
+    fn streaming(events: &[(&str, String)]) -> Self {
+        let body: String =
+            events.iter().map(|(name, data)| format!("event: {name}\ndata: {data}\n\n")).collect();
+        Self::answering("200 OK\r\nContent-Type: text/event-stream", body, 700)
+    }
+}
+
+fn tutti(server: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tutti"));
+    for name in ["TUTTI_SERVER", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(name);
+    }
+    command.env("TERM", "xterm").stdin(Stdio::null()).args(["trace", ID, "--server", server]);
+    command
+}
+
+fn report(outcome: &str, statuses: &[&str]) -> String {
+    let names = ["us-east", "us-west", "eu-central"];
+    let regions: Vec<String> = statuses
+        .iter()
+        .zip(names)
+        .map(|(status, name)| format!(r#"{{"name":"{name}","jurisdiction":"US","status":"{status}","detail":null,"httpStatus":null,"tookMs":12.5,"firstByteMs":null,"bytes":7,"spans":1,"attempts":1,"treated":0}}"#))
+        .collect();
+    format!(
+        r#"{{"traceId":"{ID}","mode":"strict","outcome":"{outcome}","exactness":"exact","planDigest":"d","tookMs":12.3,"regions":[{}],"owed":{{"missingParents":0,"clientsWithoutServer":0,"first":[]}}}}"#,
+        regions.join(",")
+    )
+}
+
+fn begin() -> (&'static str, String) {
+    ("begin", format!(r#"{{"traceId":"{ID}","regions":[{{"name":"us-east","jurisdiction":"US"}}]}}"#))
+}
+
+fn answer(outcome: &str, statuses: &[&str], trace: &str) -> Vec<(&'static str, String)> {
+    vec![begin(), ("answer", format!(r#"{{"report":{},"trace":{trace}}}"#, report(outcome, statuses)))]
+}
+
+/// Checks exit code and stderr, and gives stdout.
+fn check(output: &Output, code: i32, error: &str) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout: {out}\nstderr: {err}");
+    if error.is_empty() {
+        assert_eq!(err, "");
+    } else {
+        assert!(err.contains(error), "{err}");
+        assert!(err.lines().last().unwrap().starts_with("error: "), "{err}");
+    }
+    out.into_owned()
+}
+
+fn ask(gateway: &Gateway) -> Output {
+    tutti(&gateway.url).output().unwrap()
+}
+
+#[test]
+fn each_answer_has_its_exit_code() {
+    let answered = |events: &[_]| ask(&Gateway::streaming(events));
+    let out = check(&answered(&answer("complete", &["ok"], SPAN)), 0, "");
+    assert!(out.contains("shop checkout") && out.contains("no stock"), "{out}");
+    let out = check(
+        &answered(&answer("complete", &["ok", "ok"], "{}")),
+        2,
+        "no region holds trace 0af7651916cd43dd",
+    );
+    assert_eq!(out.lines().count(), 3, "the regions are shown all the same: {out}");
+    let out = check(&answered(&answer("partial", &["ok", "timeout"], SPAN)), 3, "");
+    assert!(out.contains("MISSING  whatever us-west holds (timeout)"), "{out}");
+    check(&answered(&answer("partial", &["ok", "timeout"], "{}")), 3, "ask again when us-west is back");
+    let refused = format!(
+        r#"{{"status":502,"error":"us-west: timeout","report":{}}}"#,
+        report("refused", &["ok", "timeout"])
+    );
+    let output = answered(&[begin(), ("refused", refused)]);
+    check(
+        &output,
+        4,
+        "error: the gateway refused (HTTP 502): us-west: timeout; --mode best_effort shows what",
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("MISSING  whatever us-west holds (timeout)"));
+}
+
+#[test]
+fn each_fault_has_its_exit_code_and_one_line() {
+    let answered = |head, body: &str| ask(&Gateway::answering(head, body.to_owned(), 700));
+    let one_line = |output: &Output, code, error: &str| {
+        check(output, code, error);
+        assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+    };
+    let long = format!("region_down\nsecond line\n{}", "x".repeat(100_000));
+    one_line(
+        &answered("400 Bad Request", "bad \u{1b}[2Jwindow\n"),
+        1,
+        "400: bad \\u{1b}[2Jwindow; correct the request",
+    );
+    one_line(&answered("403 Forbidden", ""), 4, "answered 403; ask its operator");
+    one_line(&answered("503 Service Unavailable", &long), 4, "503: region_down; ask again");
+    one_line(
+        &answered("404 Not Found", "404 page not found"),
+        5,
+        "does not answer as a Tutti gateway (HTTP 404)",
+    );
+    one_line(&answered("302 Found\r\nLocation: http://example.invalid/", ""), 5, "(HTTP 302)");
+    one_line(&answered("200 OK\r\nContent-Type: text/html", "<html>"), 5, "(text/html)");
+    let cut = Gateway::streaming(&[begin()]);
+    one_line(&ask(&cut), 5, "ended before it was whole");
+    let nonsense = Gateway::streaming(&[begin(), ("answer", "<html>".to_owned())]);
+    one_line(&ask(&nonsense), 5, "its `answer` event cannot be read");
+}
+
+#[test]
+fn what_is_wrong_before_a_gateway_is_asked_is_said_at_once() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_tutti")).env_remove("TUTTI_SERVER").args(args).output().unwrap()
+    };
+    check(
+        &run(&["trace", ID, "--server", &format!("http://me:secret@{closed}")]),
+        5,
+        "cannot reach http://127.0.0.1",
+    );
+    let refused = run(&["trace", ID, "--server", &format!("http://me:secret@{closed}")]);
+    assert!(!String::from_utf8_lossy(&refused.stderr).contains("secret"));
+    check(&run(&["trace", "xyz"]), 1, "`xyz` is no trace id");
+    check(&run(&["trace", "\u{1b}[2J"]), 1, "`\\u{1b}[2J` is no trace id");
+    check(&run(&["trace", ID, "--server", "127.0.0.1:3200"]), 1, "is no server; write it as http://");
+    assert_eq!(run(&["trace", ID, "--start", "yesterday"]).status.code(), Some(1));
+    assert_eq!(run(&["trace"]).status.code(), Some(1));
+    let help = run(&["trace", "--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("3  a partial answer"));
+}
+
+#[test]
+fn the_request_says_what_was_asked() {
+    let gateway = Gateway::streaming(&answer("complete", &["ok"], SPAN));
+    let args =
+        ["--mode", "strict", "--start", "1763708400", "--end", "2025-11-21T08:00:00Z", "--adjust-skew"];
+    check(&tutti(&format!("{}/", gateway.url)).args(args).output().unwrap(), 0, "");
+    let request = gateway.request.join().unwrap();
+    let line =
+        format!("GET /api/tutti/v1/traces/{ID}/stream?start=1763708400&end=1763712000&adjust=skew HTTP/1.1");
+    assert!(request.starts_with(&line), "{request}");
+    assert!(request.to_lowercase().contains("\r\ntutti-mode: strict\r\n"), "{request}");
+    let gateway = Gateway::streaming(&answer("complete", &["ok"], SPAN));
+    check(&ask(&gateway), 0, "");
+    let request = gateway.request.join().unwrap();
+    assert!(request.starts_with(&format!("GET /api/tutti/v1/traces/{ID}/stream HTTP/1.1")), "{request}");
+    assert!(!request.to_lowercase().contains("tutti-mode"), "{request}");
+}
+
+#[test]
+fn colours_are_for_terminals_unless_said_otherwise() {
+    let colourful = |args: &[&str], env: &[(&str, &str)]| {
+        let gateway = Gateway::streaming(&answer("partial", &["ok", "timeout"], SPAN));
+        let output = tutti(&gateway.url).args(args).envs(env.iter().copied()).output().unwrap();
+        check(&output, 3, "").contains('\u{1b}')
+    };
+    assert!(!colourful(&[], &[]), "a pipe");
+    assert!(colourful(&["--color", "always"], &[]));
+    assert!(colourful(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!colourful(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!colourful(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+}
+
+#[test]
+fn json_is_the_gateways_own_text() {
+    let events = answer("complete", &["ok"], SPAN);
+    let document = events[1].1.clone();
+    let output = tutti(&Gateway::streaming(&events).url).arg("--json").output().unwrap();
+    assert_eq!(check(&output, 0, ""), document + "\n");
+    let refused =
+        format!(r#"{{"status":504,"error":"too slow","report":{}}}"#, report("refused", &["timeout"]));
+    let gateway = Gateway::streaming(&[begin(), ("refused", refused.clone())]);
+    let output = tutti(&gateway.url).arg("--json").output().unwrap();
+    assert_eq!(check(&output, 4, "refused (HTTP 504): too slow"), refused + "\n");
+}
+
+#[test]
+fn the_width_is_that_of_the_option_or_the_shell_or_a_hundred() {
+    let widest = |args: &[&str], env: &[(&str, &str)]| {
+        let gateway = Gateway::streaming(&answer("complete", &["ok"], SPAN));
+        let output = tutti(&gateway.url).args(args).envs(env.iter().copied()).output().unwrap();
+        check(&output, 0, "").lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    assert_eq!(widest(&[], &[]), 100);
+    assert_eq!(widest(&[], &[("COLUMNS", "120")]), 120);
+    assert_eq!(widest(&["--width", "80"], &[("COLUMNS", "120")]), 80);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_fault() {
+    let span = SPAN.split_once(r#""spans":["#).unwrap().1.split_once("]}]}]}").unwrap().0;
+    let spans = vec![span; 5_000].join(",");
+    let many = SPAN.replace(span, &spans);
+    let gateway = Gateway::streaming(&answer("partial", &["ok", "timeout"], &many));
+    let mut command = tutti(&gateway.url);
+    let mut child = command.arg("--all").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    check(&output, 3, "");
+}
