@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! To come.
-
-pub mod check;
-=======
 //! What a person types: the commands, their arguments, and what each exit code means.
 //!
 //! Arguments become types here, at the door; each command's work is in its own file. Nothing below this
@@ -18,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::model::RegionName;
 
+pub mod check;
 pub mod trace;
 
 /// One Grafana Tempo over several regions.
@@ -152,4 +148,3 @@ mod tests {
         assert_eq!((args.slow.len(), args.down.len()), (2, 1));
     }
 }
->>>>>>> cli

@@ -37,6 +37,15 @@ impl CircuitState {
             Self::HalfOpen { .. } => "half_open",
         }
     }
+
+    /// How far from closed, as a gauge shows it.
+    pub fn as_number(self) -> i64 {
+        match self {
+            Self::Closed => 0,
+            Self::HalfOpen { .. } => 1,
+            Self::Open { .. } => 2,
+        }
+    }
 }
 
 /// What an outcome says about the region.
