@@ -13,9 +13,9 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     match command {
-        Command::Serve(args) => cli::serve(&args),
-        Command::Check(args) => cli::check(&args),
-        Command::Demo(args) => cli::demo(&args),
+        Command::Serve(args) => cli::serve::run(&args),
+        Command::Check(args) => cli::check::main(&args),
+        Command::Demo(args) => cli::demo::run(&args),
         Command::Trace(args) => cli::trace::run(&args),
     }
 }

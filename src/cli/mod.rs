@@ -14,6 +14,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::model::RegionName;
 
 pub mod check;
+pub mod demo;
+pub mod serve;
 pub mod trace;
 
 /// One Grafana Tempo over several regions.
@@ -102,24 +104,35 @@ pub fn command() -> Result<Command, ExitCode> {
     })
 }
 
-/// `tutti serve`.
-pub fn serve(_args: &ServeArgs) -> ExitCode {
-    absent("serve")
+/// Runs `work` to its end on a runtime of its own.
+fn block_on<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("error: no runtime could be made: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// `tutti check`.
-pub fn check(_args: &CheckArgs) -> ExitCode {
-    absent("check")
-}
-
-/// `tutti demo`.
-pub fn demo(_args: &DemoArgs) -> ExitCode {
-    absent("demo")
-}
-
-fn absent(command: &str) -> ExitCode {
-    anstream::eprintln!("error: this build has no `tutti {command}`; `tutti trace` is there");
-    ExitCode::FAILURE
+/// One line per event on standard error: human-readable, or JSON with `TUTTI_LOG_FORMAT=json`. What is
+/// logged follows `RUST_LOG`; the gateway's own events from `info` on by default.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,tutti=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start, as tests make, keeps the first.
+    let _ = match std::env::var("TUTTI_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().flatten_event(true).try_init(),
+        _ => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+    };
 }
 
 #[cfg(test)]

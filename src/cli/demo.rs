@@ -1,0 +1,125 @@
+//! `tutti demo`: three embedded regions, a shop whose requests cross them, and the gateway, in one
+//! process. It says what to try.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::DemoArgs;
+use crate::api::serve::ServeSettings;
+use crate::api::{ApiSettings, ApiState};
+use crate::app::{self, AppError};
+use crate::backend::settings::LayerSettings;
+use crate::backend::{Backend, Behaviour, Distance, Region, Simulated};
+use crate::config::parse_keys;
+use crate::demo::{Estate, EstateRegion, traffic};
+use crate::federation::{Federation, FederationSettings};
+use crate::model::RegionName;
+use crate::task::Group;
+use crate::telemetry::Metrics;
+
+/// What the shop's regions show of personal data: the file that ships as an example.
+const POLICY: &str = include_str!("../../policies/keys.toml");
+
+/// The first region takes OTLP/HTTP here, as every Collector does; the others on the next tens.
+const OTLP_PORT: u16 = 4318;
+
+pub fn run(args: &DemoArgs) -> ExitCode {
+    super::start_log();
+    let estate = Arc::new(Estate::new(args.seed));
+    if let Some(unknown) = unknown_region(args, &estate) {
+        let known: Vec<&str> = estate.regions().iter().map(|region| region.name.as_str()).collect();
+        anstream::eprintln!("error: the demo has no region `{unknown}`; it has {}", known.join(", "));
+        return ExitCode::from(super::EXIT_USAGE);
+    }
+    super::block_on(serve(args, estate))
+}
+
+fn unknown_region<'a>(args: &'a DemoArgs, estate: &Estate) -> Option<&'a RegionName> {
+    let named = args.down.iter().chain(args.slow.iter().map(|slow| &slow.region));
+    let is_known = |name: &RegionName| estate.regions().iter().any(|region| region.name == *name);
+    named.into_iter().find(|name| !is_known(name))
+}
+
+async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
+    let tasks = Group::new();
+    let listener = app::bind(args.listen, "--listen").await?;
+    let mut doors = Vec::new();
+    for (region, number) in estate.regions().iter().zip(0u16..) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, OTLP_PORT + 10 * number));
+        doors.push((region, open_door(address, region, &tasks).await));
+    }
+    let regions = estate.regions().iter().map(|region| Arc::new(simulated(args, region))).collect::<Vec<_>>();
+    for region in &regions {
+        let region = region.clone();
+        tasks.spawn(async move { region.watch().await });
+    }
+    let names: Vec<RegionName> = estate.regions().iter().map(|region| region.name.clone()).collect();
+    // The shipped file is loaded by a test; should it not parse, nothing is shown rather than everything.
+    let Ok(plan) = parse_keys(POLICY, &names) else { return Err(AppError::Policy) };
+    let federation = Federation::new(regions, FederationSettings::default(), Arc::new(plan));
+    let state = ApiState::new(federation, Metrics::default(), ApiSettings::default());
+    tasks.spawn(traffic(estate.clone()));
+    let shown = what_to_try(args, &estate, &doors);
+    anstream::println!("{shown}");
+    app::serve_until_told(listener, state, ServeSettings { drain: Duration::from_secs(2), ..ServeSettings::default() })
+        .await
+}
+
+/// The demo goes on without a door whose port is taken: its own traffic needs none.
+async fn open_door(address: SocketAddr, region: &EstateRegion, tasks: &Group) -> Result<SocketAddr, AppError> {
+    let listener = app::bind(address, "a stop of the other program").await?;
+    app::open_door(listener, region.backend.clone(), tasks);
+    Ok(address)
+}
+
+/// A region of the estate at its distance, with what `--slow` and `--down` say of it.
+fn simulated(args: &DemoArgs, region: &EstateRegion) -> Region {
+    let distance = Distance { round_trip: region.distance, ..Distance::default() };
+    let backend = Simulated::new(region.backend.clone() as Arc<dyn Backend>, distance, args.seed);
+    if let Some(slow) = args.slow.iter().find(|slow| slow.region == region.name) {
+        backend.behave(Behaviour::Slow(slow.by));
+    }
+    if args.down.contains(&region.name) {
+        backend.behave(Behaviour::Down);
+    }
+    let layers = LayerSettings { deadline: Duration::from_secs(5), ..LayerSettings::default() };
+    Region::new(region.name.clone(), region.jurisdiction.clone(), Arc::new(backend), layers)
+}
+
+type Door<'a> = (&'a EstateRegion, Result<SocketAddr, AppError>);
+
+fn what_to_try(args: &DemoArgs, estate: &Estate, doors: &[Door<'_>]) -> String {
+    let (listen, id) = (args.listen, estate.hero());
+    let mut text = format!("tutti demo: three regions, one shop, one gateway on http://{listen}\n\n");
+    for (region, door) in doors {
+        let EstateRegion { name, jurisdiction, distance, .. } = region;
+        let takes = match door {
+            Ok(address) => format!("takes OTLP at http://{address}/v1/traces"),
+            Err(error) => format!("takes no OTLP: {error}"),
+        };
+        let fares = if args.down.contains(name) {
+            ", down".to_owned()
+        } else if let Some(slow) = args.slow.iter().find(|slow| slow.region == *name) {
+            format!(", {} slower", humantime::format_duration(slow.by))
+        } else {
+            String::new()
+        };
+        let away = humantime::format_duration(*distance);
+        let _ = writeln!(text, "  {name:<11} {jurisdiction}  {away:>5} away{fares}; {takes}");
+    }
+    let server = if listen.port() == 3200 { String::new() } else { format!(" --server http://{listen}") };
+    let _ = write!(
+        text,
+        "\nTry\n  \
+         tutti trace {id}{server}\n  \
+         curl http://{listen}/api/v2/traces/{id}\n  \
+         curl -i http://{listen}/api/traces/{id}          headers say which region answered\n  \
+         Grafana: add a Tempo data source with the URL http://{listen}\n  \
+         tutti demo --slow eu-central=8s, or --down us-west, and ask again: the answer says what is missing\n\n\
+         Personal data of eu-central is masked by policies/keys.toml. Ctrl-C ends the demo."
+    );
+    text
+}
