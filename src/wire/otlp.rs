@@ -78,6 +78,7 @@ pub mod status {
 pub mod key_value {
     pub const KEY: u32 = 1;
     pub const VALUE: u32 = 2;
+    pub const KEY_STRINDEX: u32 = 3;
 }
 
 pub mod any_value {
@@ -88,6 +89,19 @@ pub mod any_value {
     pub const ARRAY: u32 = 5;
     pub const KVLIST: u32 = 6;
     pub const BYTES: u32 = 7;
+    pub const STRING_STRINDEX: u32 = 8;
+}
+
+/// `ArrayValue` and `KeyValueList` alike.
+pub mod list {
+    pub const VALUES: u32 = 1;
+}
+
+pub mod entity_ref {
+    pub const SCHEMA_URL: u32 = 1;
+    pub const TYPE: u32 = 2;
+    pub const ID_KEYS: u32 = 3;
+    pub const DESCRIPTION_KEYS: u32 = 4;
 }
 
 /// `SpanKind`.

@@ -142,6 +142,13 @@ impl<'a> Field<'a> {
             _ => Err(WireError::WrongType),
         }
     }
+
+    pub fn fixed32(&self) -> Result<u32, WireError> {
+        match self.value {
+            Value::Fixed32(value) => Ok(value),
+            _ => Err(WireError::WrongType),
+        }
+    }
 }
 
 /// Bytes a varint takes.
