@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{HeaderName, Uri};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::model::{Jurisdiction, RegionName};
 
 /// One declared region.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RegionSettings {
     pub name: RegionName,
     pub jurisdiction: Jurisdiction,
@@ -18,7 +18,7 @@ pub struct RegionSettings {
     pub layers: LayerSettings,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum KindSettings {
     Tempo(TempoSettings),
     Memory(MemorySettings),
@@ -61,7 +61,7 @@ pub struct TlsSettings {
 }
 
 /// An embedded region.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemorySettings {
     /// Where it takes OTLP/HTTP; none when it is only fed from inside.
     pub otlp: Option<SocketAddr>,
@@ -129,5 +129,32 @@ impl Default for RetrySettings {
 impl Default for MemorySettings {
     fn default() -> Self {
         Self { otlp: None, bytes_max: 256 << 20, age_max: Duration::from_secs(3600) }
+    }
+}
+
+/// Equal where a region built from either would ask the same way; secrets are compared, never shown.
+impl PartialEq for TempoSettings {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        let same_headers = self.headers.len() == other.headers.len()
+            && self.headers.iter().zip(&other.headers).all(|(a, b)| a.0 == b.0 && same(&a.1, &b.1));
+        let same_auth = match (&self.auth, &other.auth) {
+            (Auth::None, Auth::None) => true,
+            (Auth::Bearer(a), Auth::Bearer(b)) => same(a, b),
+            (Auth::Basic { user: a, password: x }, Auth::Basic { user: b, password: y }) => a == b && same(x, y),
+            _ => false,
+        };
+        let same_tls = self.tls.ca_pem == other.tls.ca_pem
+            && match (&self.tls.client_pem, &other.tls.client_pem) {
+                (None, None) => true,
+                (Some(a), Some(b)) => same(a, b),
+                _ => false,
+            };
+        same_headers
+            && same_auth
+            && same_tls
+            && (&self.url, &self.tenant) == (&other.url, &other.tenant)
+            && (self.connect_timeout, self.idle_connections_max)
+                == (other.connect_timeout, other.idle_connections_max)
     }
 }

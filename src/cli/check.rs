@@ -3,11 +3,12 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use anstyle::Style;
 
 use crate::backend::settings::{Auth, KindSettings, RegionSettings, TempoSettings};
-use crate::config::{Environment, Finding, Level, LoadError, Settings, write_findings};
+use crate::config::{Environment, Finding, Level, LoadError, Settings, process_environment, write_findings};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,15 @@ impl Verdict {
             Self::Faulty => 1,
             Self::Unreadable => 2,
         }
+    }
+}
+
+/// `tutti check`, with its output on the terminal.
+pub fn main(args: &super::CheckArgs) -> ExitCode {
+    match run(&args.config, &process_environment, &mut anstream::stdout()) {
+        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        // A reader that left (`| head`) has seen what it wanted; the verdict cannot be told any more.
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -23,9 +23,11 @@ impl Changes {
         let mut changes = Self::default();
         changes.gateway(&old.gateway, &new.gateway);
         changes.note(old.deadlines != new.deadlines, "deadlines");
-        let limits =
-            old.limits != new.limits || old.federation.trace_bytes_max != new.federation.trace_bytes_max;
-        changes.note(limits, "limits");
+        let is_other_size = old.federation.trace_bytes_max != new.federation.trace_bytes_max;
+        changes.note(is_other_size, "limits.trace_bytes_max");
+        if old.limits != new.limits {
+            changes.needs_restart.push("limits".to_owned());
+        }
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.plan.digest() != new.plan.digest(), "policies");
         changes.regions(old, new);
@@ -38,8 +40,10 @@ impl Changes {
 
     fn gateway(&mut self, old: &GatewaySettings, new: &GatewaySettings) {
         self.note(old.region != new.region, "gateway.region");
-        self.note(old.http_api_prefix != new.http_api_prefix, "gateway.http_api_prefix");
         self.note(old.policies != new.policies, "gateway.policies");
+        if old.http_api_prefix != new.http_api_prefix {
+            self.needs_restart.push("gateway.http_api_prefix".to_owned());
+        }
         if old.listen != new.listen {
             self.needs_restart.push("gateway.listen".to_owned());
         }

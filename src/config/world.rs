@@ -23,7 +23,7 @@ pub(super) const PEM_BYTES_MAX: u64 = 1 << 20;
 pub(super) const FOLDER_ENTRIES_MAX: usize = 1000;
 
 /// The environment, as far as a configuration asks for it.
-pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+pub type Environment<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
 
 /// The environment of this process.
 pub fn process_environment(name: &str) -> Option<String> {

@@ -1,9 +1,9 @@
 //! Bytes of the formats: protobuf, OTLP, Tempo's messages, Tempo's JSON. No I/O, never awaits.
 
 pub mod check;
+pub mod export;
 pub mod json;
 pub mod limits;
-pub mod export;
 pub mod otlp;
 pub mod protobuf;
 pub mod tempo;

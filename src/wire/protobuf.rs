@@ -136,16 +136,16 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub fn fixed32(&self) -> Result<u32, WireError> {
+    pub fn fixed64(&self) -> Result<u64, WireError> {
         match self.value {
-            Value::Fixed32(value) => Ok(value),
+            Value::Fixed64(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn fixed64(&self) -> Result<u64, WireError> {
+    pub fn fixed32(&self) -> Result<u32, WireError> {
         match self.value {
-            Value::Fixed64(value) => Ok(value),
+            Value::Fixed32(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
     }

@@ -1,0 +1,273 @@
+//! What the messages of a trace say, as slices of their bytes: the last of a scalar, the place of a list.
+//!
+//! Both dialects read through these views, so the rules of reading stand once: fields in any order, unknown
+//! ones skipped, a known one of the wrong wire type an error, a status in pieces merged.
+
+use super::fields::{Message, Repeated};
+use crate::wire::otlp::{entity_ref, event, key_value, link, resource, scope, span, status};
+use crate::wire::protobuf::WireError;
+
+/// Bytes that may be absent: an id that is there but empty is written, one that is absent is not.
+pub(super) type MaybeBytes<'a> = Option<&'a [u8]>;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Status<'a> {
+    pub message: &'a [u8],
+    pub code: i32,
+}
+
+impl<'a> Status<'a> {
+    /// Takes one piece; later pieces win field by field.
+    fn read(&mut self, body: &'a [u8]) -> Result<(), WireError> {
+        let mut fields = Message::from(body).fields();
+        while let Some(field) = fields.next()? {
+            match field.number {
+                status::MESSAGE => self.message = field.bytes()?,
+                status::CODE => self.code = field.varint()? as i32,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Span<'a> {
+    pub trace_id: MaybeBytes<'a>,
+    pub span_id: MaybeBytes<'a>,
+    pub trace_state: &'a [u8],
+    pub parent_span_id: MaybeBytes<'a>,
+    pub flags: u32,
+    pub name: &'a [u8],
+    pub kind: i32,
+    pub start: u64,
+    pub end: u64,
+    pub attributes: Repeated<'a>,
+    pub dropped_attributes: u32,
+    pub events: Repeated<'a>,
+    pub dropped_events: u32,
+    pub links: Repeated<'a>,
+    pub dropped_links: u32,
+    pub status: Status<'a>,
+}
+
+impl<'a> Span<'a> {
+    fn empty() -> Self {
+        Self {
+            trace_id: None,
+            span_id: None,
+            trace_state: &[],
+            parent_span_id: None,
+            flags: 0,
+            name: &[],
+            kind: 0,
+            start: 0,
+            end: 0,
+            attributes: Repeated::none(),
+            dropped_attributes: 0,
+            events: Repeated::none(),
+            dropped_events: 0,
+            links: Repeated::none(),
+            dropped_links: 0,
+            status: Status::default(),
+        }
+    }
+
+    pub(super) fn read(message: Message<'a>) -> Result<Self, WireError> {
+        let mut view = Self::empty();
+        let mut fields = message.fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                span::TRACE_ID => view.trace_id = Some(field.bytes()?),
+                span::SPAN_ID => view.span_id = Some(field.bytes()?),
+                span::TRACE_STATE => view.trace_state = field.bytes()?,
+                span::PARENT_SPAN_ID => view.parent_span_id = Some(field.bytes()?),
+                span::FLAGS => view.flags = field.fixed32()?,
+                span::NAME => view.name = field.bytes()?,
+                span::KIND => view.kind = field.varint()? as i32,
+                span::START_TIME => view.start = field.fixed64()?,
+                span::END_TIME => view.end = field.fixed64()?,
+                span::ATTRIBUTES => view.attributes.note(before, &field)?,
+                span::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+                span::EVENTS => view.events.note(before, &field)?,
+                span::DROPPED_EVENTS_COUNT => view.dropped_events = field.varint()? as u32,
+                span::LINKS => view.links.note(before, &field)?,
+                span::DROPPED_LINKS_COUNT => view.dropped_links = field.varint()? as u32,
+                span::STATUS => view.status.read(field.bytes()?)?,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Event<'a> {
+    pub time: u64,
+    pub name: &'a [u8],
+    pub attributes: Repeated<'a>,
+    pub dropped_attributes: u32,
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut view = Self { time: 0, name: &[], attributes: Repeated::none(), dropped_attributes: 0 };
+        let mut fields = Message::from(body).fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                event::TIME => view.time = field.fixed64()?,
+                event::NAME => view.name = field.bytes()?,
+                event::ATTRIBUTES => view.attributes.note(before, &field)?,
+                event::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Link<'a> {
+    pub trace_id: MaybeBytes<'a>,
+    pub span_id: MaybeBytes<'a>,
+    pub trace_state: &'a [u8],
+    pub attributes: Repeated<'a>,
+    pub dropped_attributes: u32,
+    pub flags: u32,
+}
+
+impl<'a> Link<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut view = Self {
+            trace_id: None,
+            span_id: None,
+            trace_state: &[],
+            attributes: Repeated::none(),
+            dropped_attributes: 0,
+            flags: 0,
+        };
+        let mut fields = Message::from(body).fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                link::TRACE_ID => view.trace_id = Some(field.bytes()?),
+                link::SPAN_ID => view.span_id = Some(field.bytes()?),
+                link::TRACE_STATE => view.trace_state = field.bytes()?,
+                link::ATTRIBUTES => view.attributes.note(before, &field)?,
+                link::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+                link::FLAGS => view.flags = field.fixed32()?,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Resource<'a> {
+    pub attributes: Repeated<'a>,
+    pub dropped_attributes: u32,
+    pub entity_refs: Repeated<'a>,
+}
+
+impl<'a> Resource<'a> {
+    pub(super) fn read(message: Message<'a>) -> Result<Self, WireError> {
+        let mut view =
+            Self { attributes: Repeated::none(), dropped_attributes: 0, entity_refs: Repeated::none() };
+        let mut fields = message.fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                resource::ATTRIBUTES => view.attributes.note(before, &field)?,
+                resource::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+                resource::ENTITY_REFS => view.entity_refs.note(before, &field)?,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Scope<'a> {
+    pub name: &'a [u8],
+    pub version: &'a [u8],
+    pub attributes: Repeated<'a>,
+    pub dropped_attributes: u32,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn read(message: Message<'a>) -> Result<Self, WireError> {
+        let mut view = Self { name: &[], version: &[], attributes: Repeated::none(), dropped_attributes: 0 };
+        let mut fields = message.fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                scope::NAME => view.name = field.bytes()?,
+                scope::VERSION => view.version = field.bytes()?,
+                scope::ATTRIBUTES => view.attributes.note(before, &field)?,
+                scope::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct EntityRef<'a> {
+    pub schema_url: &'a [u8],
+    pub kind: &'a [u8],
+    pub id_keys: Repeated<'a>,
+    pub description_keys: Repeated<'a>,
+}
+
+impl<'a> EntityRef<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut view = Self {
+            schema_url: &[],
+            kind: &[],
+            id_keys: Repeated::none(),
+            description_keys: Repeated::none(),
+        };
+        let mut fields = Message::from(body).fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                entity_ref::SCHEMA_URL => view.schema_url = field.bytes()?,
+                entity_ref::TYPE => view.kind = field.bytes()?,
+                entity_ref::ID_KEYS => view.id_keys.note(before, &field)?,
+                entity_ref::DESCRIPTION_KEYS => view.description_keys.note(before, &field)?,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A pair; its value may lie in pieces, which are one message.
+#[derive(Debug)]
+pub(super) struct KeyValue<'a> {
+    pub key: &'a [u8],
+    pub value: Repeated<'a>,
+    pub key_strindex: i32,
+}
+
+impl<'a> KeyValue<'a> {
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut view = Self { key: &[], value: Repeated::none(), key_strindex: 0 };
+        let mut fields = Message::from(body).fields();
+        loop {
+            let before = fields;
+            let Some(field) = fields.next()? else { return Ok(view) };
+            match field.number {
+                key_value::KEY => view.key = field.bytes()?,
+                key_value::VALUE => view.value.note(before, &field)?,
+                key_value::KEY_STRINDEX => view.key_strindex = field.varint()? as i32,
+                _ => {}
+            }
+        }
+    }
+}
