@@ -49,18 +49,22 @@ fn merge(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("decode/json", spans), &parts, |bencher, parts| {
             bencher.iter(|| serde_json::to_vec(&support::merge_by_decoding(parts)).unwrap());
         });
-        group.bench_with_input(BenchmarkId::new("tutti/protobuf+crossings", spans), &parts, |bencher, parts| {
-            bencher.iter(|| {
-                let id = TraceId::from_bytes(support::TRACE_ID);
-                let parts = (0u16..).zip(parts);
-                let parts = parts.map(|(rank, part)| (rank, scan(part.clone(), Some(&id)).unwrap()));
-                let mut joined = Joined::of(parts.collect()).unwrap();
-                let tree = Tree::of(&joined);
-                let crossings = Crossings::of(&joined, &tree);
-                crossings.annotate(&mut joined, &["us-east", "us-west", "eu-central"]).unwrap();
-                to_protobuf(&Assembled::of(joined, &tree).unwrap())
-            });
-        });
+        group.bench_with_input(
+            BenchmarkId::new("tutti/protobuf+crossings", spans),
+            &parts,
+            |bencher, parts| {
+                bencher.iter(|| {
+                    let id = TraceId::from_bytes(support::TRACE_ID);
+                    let parts = (0u16..).zip(parts);
+                    let parts = parts.map(|(rank, part)| (rank, scan(part.clone(), Some(&id)).unwrap()));
+                    let mut joined = Joined::of(parts.collect()).unwrap();
+                    let tree = Tree::of(&joined);
+                    let crossings = Crossings::of(&joined, &tree);
+                    crossings.annotate(&mut joined, &["us-east", "us-west", "eu-central"]).unwrap();
+                    to_protobuf(&Assembled::of(joined, &tree).unwrap())
+                });
+            },
+        );
     }
     group.finish();
 }

@@ -56,7 +56,8 @@ pub async fn run(
     metrics.reloaded(true);
     let state = ApiState::new(federation(&settings, &standing), metrics, api_settings(&settings));
     let listener = bind(settings.gateway.listen, "--listen or [gateway] listen").await?;
-    let serving = ServeSettings { connections_max: settings.limits.connections_max, ..ServeSettings::default() };
+    let serving =
+        ServeSettings { connections_max: settings.limits.connections_max, ..ServeSettings::default() };
     tracing::info!(
         listen = %settings.gateway.listen,
         regions = settings.regions.len(),
@@ -178,7 +179,9 @@ impl Reloading {
     /// Validated first, then swapped whole; on any fault the last good one stays in force.
     async fn reload(&mut self) -> bool {
         let (path, environment) = (self.path.clone(), self.environment);
-        let Ok(loaded) = task::blocking(move || Settings::load(&path, environment)).await else { return false };
+        let Ok(loaded) = task::blocking(move || Settings::load(&path, environment)).await else {
+            return false;
+        };
         let (settings, findings) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {

@@ -103,7 +103,12 @@ fn protobuf(before: Vec<u8>, trace: Arc<Redacted<Assembled>>, after: Vec<u8>) ->
     response
 }
 
-fn json(before: Vec<u8>, frames: JsonFrames<Redacted<Assembled>>, after: Vec<u8>, kind: &'static str) -> Response {
+fn json(
+    before: Vec<u8>,
+    frames: JsonFrames<Redacted<Assembled>>,
+    after: Vec<u8>,
+    kind: &'static str,
+) -> Response {
     let ends = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Ok(Bytes::from(bytes)));
     let frames = ends(before).into_iter().chain(frames).chain(ends(after));
     with_type(Body::from_stream(stream::iter(frames)), kind)

@@ -83,9 +83,8 @@ fn block(params: &Params, name: &str, shown: &str) -> Result<Option<String>, Api
 
 fn seconds(params: &Params, name: &str) -> Result<Option<i64>, ApiError> {
     let Some(text) = params.get(name) else { return Ok(None) };
-    let number = go_int(text).map_err(|why| {
-        bad(format!("invalid {name}: strconv.ParseInt: parsing {}: {why}", quoted(text)))
-    })?;
+    let number = go_int(text)
+        .map_err(|why| bad(format!("invalid {name}: strconv.ParseInt: parsing {}: {why}", quoted(text))))?;
     Ok(Some(number))
 }
 

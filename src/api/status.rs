@@ -50,10 +50,8 @@ pub async fn ready(State(state): State<ApiState>) -> Response {
 /// For a person at a terminal: who this is and how the regions are.
 pub async fn status(State(state): State<ApiState>) -> Response {
     let federation = state.federation();
-    let mut text = format!(
-        "GET /status/version\ntutti, version {}\n\nGET /status/regions\n",
-        env!("CARGO_PKG_VERSION")
-    );
+    let mut text =
+        format!("GET /status/version\ntutti, version {}\n\nGET /status/regions\n", env!("CARGO_PKG_VERSION"));
     let width = federation.regions().iter().map(|region| region.name().as_str().len()).max().unwrap_or(0);
     for region in federation.regions() {
         text.push_str(&format!(

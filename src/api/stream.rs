@@ -43,9 +43,8 @@ fn document_of(admitted: &Admitted, lookup: &Lookup) -> Result<Vec<u8>, ApiError
     let took_ms = report::in_ms(admitted.in_flight.elapsed());
     let report = report::to_json(&admitted.ask.query.id, &lookup.answer.coverage, took_ms);
     let mut body = format!("{{\"report\":{report},\"trace\":").into_bytes();
-    let trace = to_json(&lookup.answer.value.trace).map_err(|_| {
-        ApiError::Refused(Box::new(Refusal::lost()))
-    })?;
+    let trace =
+        to_json(&lookup.answer.value.trace).map_err(|_| ApiError::Refused(Box::new(Refusal::lost())))?;
     body.extend_from_slice(&trace);
     body.push(b'}');
     Ok(body)

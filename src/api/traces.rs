@@ -18,7 +18,6 @@ use crate::task::Deadline;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 use crate::trace::Assembled;
 
-
 /// A by-id request, read and allowed in.
 pub(super) struct Admitted {
     pub ask: Ask,
@@ -127,12 +126,8 @@ pub async fn v2(
 
 fn compile_filter(params: &Params) -> Result<Option<TraceFilter>, ApiError> {
     let Some(wanted) = params::filter(params)? else { return Ok(None) };
-    let filter = TraceFilter::compile(
-        &wanted.query,
-        wanted.keep_hierarchy,
-        wanted.match_depth,
-        wanted.ancestor_depth,
-    );
+    let filter =
+        TraceFilter::compile(&wanted.query, wanted.keep_hierarchy, wanted.match_depth, wanted.ancestor_depth);
     filter.map(Some).map_err(|error| ApiError::BadRequest(error.to_string()))
 }
 
@@ -147,4 +142,3 @@ fn filtered(
     let was_filtered = trace.span_count() < before;
     Ok((trace, was_filtered))
 }
-

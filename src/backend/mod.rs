@@ -8,8 +8,8 @@ mod deadline;
 #[cfg(test)]
 mod fake;
 mod fault;
-mod retry;
 pub mod memory;
+mod retry;
 pub mod settings;
 mod simulated;
 mod tempo;

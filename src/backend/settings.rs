@@ -141,7 +141,9 @@ impl PartialEq for TempoSettings {
         let same_auth = match (&self.auth, &other.auth) {
             (Auth::None, Auth::None) => true,
             (Auth::Bearer(a), Auth::Bearer(b)) => same(a, b),
-            (Auth::Basic { user: a, password: x }, Auth::Basic { user: b, password: y }) => a == b && same(x, y),
+            (Auth::Basic { user: a, password: x }, Auth::Basic { user: b, password: y }) => {
+                a == b && same(x, y)
+            }
             _ => false,
         };
         let same_tls = self.tls.ca_pem == other.tls.ca_pem

@@ -64,12 +64,20 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     tasks.spawn(traffic(estate.clone()));
     let shown = what_to_try(args, &estate, &doors);
     anstream::println!("{shown}");
-    app::serve_until_told(listener, state, ServeSettings { drain: Duration::from_secs(2), ..ServeSettings::default() })
-        .await
+    app::serve_until_told(
+        listener,
+        state,
+        ServeSettings { drain: Duration::from_secs(2), ..ServeSettings::default() },
+    )
+    .await
 }
 
 /// The demo goes on without a door whose port is taken: its own traffic needs none.
-async fn open_door(address: SocketAddr, region: &EstateRegion, tasks: &Group) -> Result<SocketAddr, AppError> {
+async fn open_door(
+    address: SocketAddr,
+    region: &EstateRegion,
+    tasks: &Group,
+) -> Result<SocketAddr, AppError> {
     let listener = app::bind(address, "a stop of the other program").await?;
     app::open_door(listener, region.backend.clone(), tasks);
     Ok(address)

@@ -112,8 +112,12 @@ fn finish(
 ) -> Result<Assembled, JoinError> {
     let additions = assembly.settings.additions;
     let names: Vec<&RegionName> = reports.iter().map(|report| &report.region).collect();
-    let missing: Vec<u16> =
-        reports.iter().zip(0u16..).filter(|(report, _)| !report.status.is_whole()).map(|(_, rank)| rank).collect();
+    let missing: Vec<u16> = reports
+        .iter()
+        .zip(0u16..)
+        .filter(|(report, _)| !report.status.is_whole())
+        .map(|(_, rank)| rank)
+        .collect();
     let mut tree = Tree::of(&joined);
     *owed = witness::owing(&joined, &tree, &names, &missing);
     let crossings = Crossings::of(&joined, &tree);

@@ -103,10 +103,7 @@ impl Federation {
         {
             return InProgress { federation: self.clone(), ask, state: State::Remembered(Some(miss)) };
         }
-        let call = TraceCall {
-            query: ask.query.clone(),
-            deadline: ask.deadline.less(self.settings.reserve),
-        };
+        let call = TraceCall { query: ask.query.clone(), deadline: ask.deadline.less(self.settings.reserve) };
         let treatment = Treatment {
             id: ask.query.id,
             plan: self.plan.clone(),

@@ -115,7 +115,11 @@ async fn receive(
     Landed { rank, view, report, inspected_bytes }
 }
 
-async fn redact(name: &RegionName, part: RegionTrace, treatment: &Treatment) -> Result<Redacted<View>, String> {
+async fn redact(
+    name: &RegionName,
+    part: RegionTrace,
+    treatment: &Treatment,
+) -> Result<Redacted<View>, String> {
     let (name, treatment) = (name.clone(), treatment.clone());
     let is_long = part.bytes >= LONG_WORK_BYTES;
     let work = move || {
@@ -126,10 +130,6 @@ async fn redact(name: &RegionName, part: RegionTrace, treatment: &Treatment) -> 
         };
         redaction::rewrite::trace(part.trace, &treatment.id, rules)
     };
-    let scanned = if is_long {
-        task::blocking(work).await.map_err(|lost| lost.to_string())?
-    } else {
-        work()
-    };
+    let scanned = if is_long { task::blocking(work).await.map_err(|lost| lost.to_string())? } else { work() };
     scanned.map_err(|error| format!("its answer cannot be used: {error}"))
 }

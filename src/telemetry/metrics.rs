@@ -128,12 +128,13 @@ impl Metrics {
             Unit::Seconds,
             self.region_seconds.clone(),
         );
-        r.register_with_unit("region_received", "Bytes a region sent", Unit::Bytes, self.region_bytes.clone());
-        r.register(
-            "region_circuit",
-            "0 closed, 1 half-open, 2 open",
-            self.region_circuit.clone(),
+        r.register_with_unit(
+            "region_received",
+            "Bytes a region sent",
+            Unit::Bytes,
+            self.region_bytes.clone(),
         );
+        r.register("region_circuit", "0 closed, 1 half-open, 2 open", self.region_circuit.clone());
         r.register("config_reloads", "Reloads of the configuration", self.reloads.clone());
         r.register(
             "config_last_reload_successful",

@@ -126,11 +126,8 @@ pub fn llm_document(
         }
     }
     let mut out = Vec::new();
-    let outcome = llm::Outcome {
-        inspected_bytes,
-        is_partial: message.is_some(),
-        message: message.unwrap_or_default(),
-    };
+    let outcome =
+        llm::Outcome { inspected_bytes, is_partial: message.is_some(), message: message.unwrap_or_default() };
     llm::put_answer(&mut out, &services, outcome)?;
     Ok(out)
 }

@@ -219,7 +219,8 @@ impl Joined {
     /// Protobuf bytes of the spans that count, as they were sent: what a size limit is about.
     pub fn wire_bytes(&self) -> usize {
         let spans: usize = self.spans().map(|(_, span)| message_len(span.body.len())).sum();
-        let scopes: usize = self.scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
+        let scopes: usize =
+            self.scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
         let batches: usize =
             self.batches.iter().map(|batch| message_len(batch.resource.len()) + batch.tail.len()).sum();
         spans + scopes + batches
