@@ -2,13 +2,13 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::middleware::{from_fn, map_request};
 use axum::routing::{any, get};
-use http::{HeaderValue, StatusCode, Uri, header};
+use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{layers, status, stream, traces};
+use super::{layers, path, status, stream, traces};
 
 /// The request came in under `/strict`.
 #[derive(Debug, Clone, Copy)]
@@ -18,60 +18,44 @@ pub struct Strict;
 /// pointed at a mode. Nothing is ever passed on to a region by its path: what is not here does not exist.
 pub fn router(state: ApiState) -> Router {
     let prefix = state.settings.prefix.clone();
-    let strict = tempo().layer(axum::middleware::map_request(|mut request: Request| async {
+    let strict = tempo().layer(map_request(|mut request: Request| async {
         request.extensions_mut().insert(Strict);
         request
     }));
-    let routes = Router::new()
-        .route("/ready", get(status::ready))
-        .route("/status", get(status::status))
-        .route("/status/version", get(status::version))
-        .route("/metrics", get(status::metrics));
-    let routes = mount(routes, &prefix, tempo().merge(own()));
+    let routes = mount(operator(), &prefix, tempo().merge(own()));
     let routes = mount(routes, &format!("/strict{prefix}"), strict);
-    layers::around(routes.fallback(fallback).with_state(state))
+    let routes = routes.fallback(|| async { page_not_found() }).with_state(state);
+    layers::around(Router::new().fallback_service(from_fn(path::straighten).layer(routes)))
 }
 
 fn mount(routes: Router<ApiState>, prefix: &str, inner: Router<ApiState>) -> Router<ApiState> {
     if prefix.is_empty() { routes.merge(inner) } else { routes.nest(prefix, inner) }
 }
 
+/// For those who run the gateway; never under a prefix.
+fn operator() -> Router<ApiState> {
+    let status = Router::new()
+        .route("/status", any(status::status))
+        .route("/status/version", any(status::version))
+        .layer(from_fn(status::get_only));
+    Router::new().route("/ready", any(status::ready)).route("/metrics", any(status::metrics)).merge(status)
+}
+
 /// Tempo's own routes. Like Tempo, they answer every method but where said.
 fn tempo() -> Router<ApiState> {
+    let traces = Router::new()
+        .route("/api/traces/{id}", any(traces::v1))
+        .route("/api/v2/traces/{id}", any(traces::v2));
     Router::new()
         .route("/api/echo", any(status::echo))
-        .route("/api/status/buildinfo", get(status::buildinfo))
-        .route("/api/traces/{id}", any(traces::v1))
-        .route("/api/v2/traces/{id}", any(traces::v2))
+        .route("/api/status/buildinfo", any(status::buildinfo).layer(from_fn(status::get_only)))
+        .merge(layers::around_answers(traces))
 }
 
 /// The gateway's own routes.
 fn own() -> Router<ApiState> {
-    Router::new()
+    let traces = Router::new()
         .route("/api/tutti/v1/traces/{id}", get(stream::document))
-        .route("/api/tutti/v1/traces/{id}/stream", get(stream::events))
-}
-
-/// What has no route: Go's 404, but a path with doubled slashes is sent to its clean form, as Go does.
-async fn fallback(uri: Uri) -> Response {
-    let path = uri.path();
-    if !path.contains("//") {
-        return page_not_found();
-    }
-    let mut clean = String::with_capacity(path.len());
-    for character in path.chars() {
-        if character != '/' || !clean.ends_with('/') {
-            clean.push(character);
-        }
-    }
-    let target = match uri.query() {
-        Some(query) => format!("{clean}?{query}"),
-        None => clean,
-    };
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    if let Ok(location) = HeaderValue::from_str(&target) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    response
+        .route("/api/tutti/v1/traces/{id}/stream", get(stream::events));
+    layers::around_answers(traces)
 }
