@@ -22,7 +22,7 @@ use crate::telemetry::Metrics;
 pub enum AppError {
     #[error("region `{region}` cannot be built: {why}")]
     Region { region: String, why: BuildError },
-    #[error("cannot listen on {address}: {why}; is another program there? choose a free port with {remedy}")]
+    #[error("cannot listen on {address}: {why}; is another program there? {remedy}")]
     Listen { address: SocketAddr, why: std::io::Error, remedy: &'static str },
     #[error("the policy that ships with the demo cannot be read: this is a defect of the program")]
     Policy,
@@ -55,11 +55,13 @@ pub async fn run(
     let metrics = Metrics::default();
     metrics.reloaded(true);
     let state = ApiState::new(federation(&settings, &standing), metrics, api_settings(&settings));
-    let listener = bind(settings.gateway.listen, "--listen or [gateway] listen").await?;
+    let listener =
+        bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
         ServeSettings { connections_max: settings.limits.connections_max, ..ServeSettings::default() };
     tracing::info!(
-        listen = %settings.gateway.listen,
+        // As bound: port 0 asks for any free one.
+        listen = %listener.local_addr().unwrap_or(settings.gateway.listen),
         regions = settings.regions.len(),
         policy = settings.plan.digest(),
         "tutti answers"
@@ -133,7 +135,7 @@ async fn stand(settings: &RegionSettings, before: Option<&Standing>) -> Result<S
 async fn take_in(settings: &MemorySettings, tasks: &Group) -> Result<Arc<MemoryBackend>, AppError> {
     let backend = Arc::new(MemoryBackend::new(settings.clone()));
     if let Some(address) = settings.otlp {
-        let listener = bind(address, "the region's otlp key").await?;
+        let listener = bind(address, "choose a free port with the region's otlp key").await?;
         open_door(listener, backend.clone(), tasks);
     }
     Ok(backend)

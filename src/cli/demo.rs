@@ -45,7 +45,7 @@ fn unknown_region<'a>(args: &'a DemoArgs, estate: &Estate) -> Option<&'a RegionN
 
 async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     let tasks = Group::new();
-    let listener = app::bind(args.listen, "--listen").await?;
+    let listener = app::bind(args.listen, "choose a free port with --listen").await?;
     let mut doors = Vec::new();
     for (region, number) in estate.regions().iter().zip(0u16..) {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, OTLP_PORT + 10 * number));
@@ -62,7 +62,9 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     let federation = Federation::new(regions, FederationSettings::default(), Arc::new(plan));
     let state = ApiState::new(federation, Metrics::default(), ApiSettings::default());
     tasks.spawn(traffic(estate.clone()));
-    let shown = what_to_try(args, &estate, &doors);
+    // As bound: port 0 asks for any free one.
+    let listen = listener.local_addr().unwrap_or(args.listen);
+    let shown = what_to_try(args, listen, &estate, &doors);
     anstream::println!("{shown}");
     app::serve_until_told(
         listener,
@@ -78,7 +80,7 @@ async fn open_door(
     region: &EstateRegion,
     tasks: &Group,
 ) -> Result<SocketAddr, AppError> {
-    let listener = app::bind(address, "a stop of the other program").await?;
+    let listener = app::bind(address, "end it to send spans to this region").await?;
     app::open_door(listener, region.backend.clone(), tasks);
     Ok(address)
 }
@@ -99,8 +101,8 @@ fn simulated(args: &DemoArgs, region: &EstateRegion) -> Region {
 
 type Door<'a> = (&'a EstateRegion, Result<SocketAddr, AppError>);
 
-fn what_to_try(args: &DemoArgs, estate: &Estate, doors: &[Door<'_>]) -> String {
-    let (listen, id) = (args.listen, estate.hero());
+fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Door<'_>]) -> String {
+    let id = estate.hero();
     let mut text = format!("tutti demo: three regions, one shop, one gateway on http://{listen}\n\n");
     for (region, door) in doors {
         let EstateRegion { name, jurisdiction, distance, .. } = region;
@@ -115,7 +117,7 @@ fn what_to_try(args: &DemoArgs, estate: &Estate, doors: &[Door<'_>]) -> String {
         } else {
             String::new()
         };
-        let away = humantime::format_duration(*distance);
+        let (name, away) = (name.as_str(), humantime::format_duration(*distance).to_string());
         let _ = writeln!(text, "  {name:<11} {jurisdiction}  {away:>5} away{fares}; {takes}");
     }
     let server = if listen.port() == 3200 { String::new() } else { format!(" --server http://{listen}") };
