@@ -56,7 +56,7 @@ pub fn add(joined: &mut Joined, tree: &Tree, id: &TraceId, wanted: &StandIns<'_>
     }
     // Without a root the first stand-in is the top, and the rest hangs below it.
     let top = root.map(|(id, ..)| id).or_else(|| absent.first().map(|absent| absent.id));
-    let (_, start, end) = root.unwrap_or((0, bounds.0, bounds.1));
+    let (_, start, end) = root.filter(|root| root.1 > 0).unwrap_or((0, bounds.0, bounds.1));
     let mut spans = Vec::new();
     for place in &absent {
         let suspected = if let [only] = wanted.missing.as_slice() { Some(only.name) } else { None };
@@ -140,8 +140,13 @@ fn put_missing(
 fn bounds(joined: &Joined) -> Option<(u64, u64)> {
     joined.spans().fold(None, |bounds, (_, span)| match bounds {
         None => Some((span.start, span.end.max(span.start))),
-        Some((start, end)) => Some((start.min(span.start), end.max(span.end))),
+        Some((start, end)) => Some((earlier(start, span.start), end.max(span.end))),
     })
+}
+
+/// The earlier of two starts. Zero is no time but the want of one, and viewers leave out what starts there.
+fn earlier(one: u64, other: u64) -> u64 {
+    if one == 0 || other == 0 { one.max(other) } else { one.min(other) }
 }
 
 /// Id and times of the first root.
@@ -165,7 +170,7 @@ fn absent_parents(joined: &Joined, tree: &Tree) -> Vec<Absent> {
             start: child.start,
             end: child.end,
         });
-        place.start = place.start.min(child.start);
+        place.start = earlier(place.start, child.start);
         place.end = place.end.max(child.end);
     }
     let mut places: Vec<Absent> = absent.into_values().collect();
