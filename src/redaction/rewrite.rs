@@ -7,7 +7,8 @@ use super::seal::{Raw, Redacted};
 use crate::model::{RegionName, TraceId};
 use crate::policy::{KeyRules, RegionPlan, Treatment};
 use crate::trace::index::{Batch, Chunk, ScanError, scan};
-use crate::trace::span::has_attribute;
+use crate::trace::own_keys::CLOCK_ADJUSTED_MS;
+use crate::trace::span::{has_attribute, without_attributes};
 use crate::wire::limits::VALUE_DEPTH_MAX;
 use crate::wire::otlp::{
     Value as Added, any_value, event, key_value, link, put_attribute, resource, scope, span,
@@ -22,6 +23,9 @@ pub const REDACTED_KEY: &str = "tutti.redacted";
 
 /// Names the region on each resource.
 pub const REGION_KEY: &str = "tutti.region";
+
+/// What a resource cannot say of itself.
+const CLAIMS: [&str; 2] = [REGION_KEY, CLOCK_ADJUSTED_MS];
 
 /// Where a part comes from and what applies to it.
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +62,9 @@ fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
     let mut name = Vec::new();
     put_attribute(&mut name, resource::ATTRIBUTES, REGION_KEY, Added::String(rules.region.as_str()));
     let mark = chunk.buffer.add(&name)?;
-    let finder = memchr::memmem::Finder::new(REGION_KEY);
     for batch in &mut chunk.batches {
         let body = chunk.buffer.get(batch.resource);
-        let claims = finder.find(body).is_some();
-        if claims {
-            let honest = without_key(body, resource::ATTRIBUTES, REGION_KEY);
+        if let Some(honest) = without_attributes(body, resource::ATTRIBUTES, &CLAIMS) {
             batch.resource = chunk.buffer.add(&honest)?;
         }
         // A resource with no attribute at all makes Grafana drop its spans.
@@ -73,19 +74,6 @@ fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
         }
     }
     Ok(())
-}
-
-fn without_key(message: &[u8], attributes: u32, key: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len());
-    let mut reader = Reader::new(message);
-    while let Ok(Some(field)) = reader.next() {
-        let is_it =
-            field.number == attributes && field.bytes().is_ok_and(|pair| key_of(pair) == key.as_bytes());
-        if !is_it {
-            out.extend_from_slice(message.get(field.start..field.end).unwrap_or_default());
-        }
-    }
-    out
 }
 
 /// The key of an attribute; of several, the last, as a decoder takes it.
@@ -110,7 +98,8 @@ fn treat(chunk: &mut Chunk, keys: &KeyRules) -> Result<u64, WireError> {
     for span in &mut chunk.spans {
         let nested = [(span::EVENTS, event::ATTRIBUTES), (span::LINKS, link::ATTRIBUTES)];
         let rewritten = treatment.message(chunk.buffer.get(span.body), &[span::ATTRIBUTES], &nested);
-        if let Some((mut body, count)) = rewritten {
+        if let Some((body, count)) = rewritten {
+            let mut body = without_attributes(&body, span::ATTRIBUTES, &[REDACTED_KEY]).unwrap_or(body);
             put_attribute(&mut body, span::ATTRIBUTES, REDACTED_KEY, Added::Bool(true));
             span.body = chunk.buffer.add(&body)?;
             treated += count;
@@ -125,7 +114,8 @@ fn treat_resource(
     batch: &mut Batch,
 ) -> Result<u64, WireError> {
     let rewritten = treatment.message(buffer.get(batch.resource), &[resource::ATTRIBUTES], &[]);
-    let Some((mut body, count)) = rewritten else { return Ok(0) };
+    let Some((body, count)) = rewritten else { return Ok(0) };
+    let mut body = without_attributes(&body, resource::ATTRIBUTES, &[REDACTED_KEY]).unwrap_or(body);
     put_attribute(&mut body, resource::ATTRIBUTES, REDACTED_KEY, Added::Bool(true));
     batch.resource = buffer.add(&body)?;
     Ok(count)

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::index::Flags;
 use super::join::{JoinError, Joined};
+use super::own_keys;
 use super::span::moved_in_time;
 use super::tree::{Parent, Tree};
 use crate::wire::otlp::{Value, kind, put_attribute, resource, span};
@@ -136,20 +137,21 @@ impl Crossings {
             let mut fields = Vec::new();
             let mut put =
                 |key: &str, value: Value<'_>| put_attribute(&mut fields, span::ATTRIBUTES, key, value);
-            put("tutti.network.from", Value::String(from));
-            put("tutti.network.to", Value::String(to));
+            put(own_keys::FROM, Value::String(from));
+            put(own_keys::TO, Value::String(to));
             if let Some(latency) = crossing.latency {
                 let text = format!("{}, {from} to {to}", in_words(latency.ns));
-                put("tutti.network.latency", Value::String(&text));
-                put("tutti.network.latency_ms", Value::Double(in_ms(latency.ns)));
-                put("tutti.network.error_ms", Value::Double(in_ms(latency.error_ns)));
+                put(own_keys::LATENCY, Value::String(&text));
+                put(own_keys::LATENCY_MS, Value::Double(in_ms(latency.ns)));
+                put(own_keys::ERROR_MS, Value::Double(in_ms(latency.error_ns)));
             }
             if let Some(offset) =
                 self.offset(crossing.from, crossing.to).filter(|o| o.is_certainly_not_zero())
             {
-                put("tutti.clock.offset_ms", Value::Double(in_ms(offset.ns)));
-                put("tutti.clock.error_ms", Value::Double(in_ms(offset.error_ns)));
+                put(own_keys::CLOCK_OFFSET_MS, Value::Double(in_ms(offset.ns)));
+                put(own_keys::CLOCK_ERROR_MS, Value::Double(in_ms(offset.error_ns)));
             }
+            own_keys::claim(joined, crossing.span, &own_keys::CROSSING)?;
             joined.append_to_span(crossing.span, &fields)?;
         }
         Ok(())
@@ -210,7 +212,7 @@ fn mark_adjusted(joined: &mut Joined, corrections: &BTreeMap<u16, i64>) -> Resul
         put_attribute(
             &mut extra,
             resource::ATTRIBUTES,
-            "tutti.clock.adjusted_ms",
+            own_keys::CLOCK_ADJUSTED_MS,
             Value::Double(in_ms(*by_ns)),
         );
         batch.extra = buffer.add(&extra)?;

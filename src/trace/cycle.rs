@@ -1,6 +1,7 @@
 //! Says on a span that it is its own ancestor. Its parent stays as it was sent.
 
 use super::join::{JoinError, Joined};
+use super::own_keys;
 use super::tree::Tree;
 use crate::wire::otlp::{Value, put_attribute, span};
 
@@ -10,8 +11,9 @@ pub fn annotate(joined: &mut Joined, tree: &Tree) -> Result<(), JoinError> {
         return Ok(());
     }
     let mut fields = Vec::new();
-    put_attribute(&mut fields, span::ATTRIBUTES, "tutti.cycle", Value::Bool(true));
+    put_attribute(&mut fields, span::ATTRIBUTES, own_keys::CYCLE, Value::Bool(true));
     for index in &tree.cycles {
+        own_keys::claim(joined, *index, &[own_keys::CYCLE])?;
         joined.append_to_span(*index, &fields)?;
     }
     Ok(())

@@ -11,6 +11,7 @@ pub mod emit;
 pub mod emit_json;
 pub mod index;
 pub mod join;
+pub mod own_keys;
 pub mod span;
 pub mod stand_in;
 pub mod tree;

@@ -56,6 +56,27 @@ pub fn has_attribute(message: &[u8], attributes: u32, wanted: impl Fn(&[u8]) -> 
     false
 }
 
+/// A message without its attributes of these keys; none where it has no such attribute. For keys of the
+/// gateway's own: what already carries them must not carry them twice.
+pub fn without_attributes(message: &[u8], attributes: u32, keys: &[&str]) -> Option<Vec<u8>> {
+    // Rarely anything is found, so the search is all this costs.
+    memchr::memmem::find(message, b"tutti.")?;
+    let mut out = Vec::with_capacity(message.len());
+    let mut reader = Reader::new(message);
+    while let Ok(Some(field)) = reader.next() {
+        let is_one = field.number == attributes
+            && field.bytes().is_ok_and(|pair| {
+                // Of several keys the last, as a decoder takes it.
+                let found = bytes_field(pair, key_value::KEY);
+                keys.iter().any(|key| key.as_bytes() == found)
+            });
+        if !is_one {
+            out.extend_from_slice(message.get(field.start..field.end).unwrap_or_default());
+        }
+    }
+    (out.len() < message.len()).then_some(out)
+}
+
 /// The bytes field with this number; the last one, where there are several.
 pub fn bytes_field(message: &[u8], number: u32) -> &[u8] {
     let mut found: &[u8] = &[];

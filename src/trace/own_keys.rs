@@ -1,0 +1,32 @@
+//! Keys of what the gateway says on spans and resources of a whole trace. Where spans bring such a key
+//! along (someone played a downloaded trace back, or made it up), it gives way: the gateway's word stands
+//! once, and is its own.
+
+use super::join::{JoinError, Joined};
+use super::span::without_attributes;
+use crate::wire::otlp::span;
+
+pub const FROM: &str = "tutti.network.from";
+pub const TO: &str = "tutti.network.to";
+pub const LATENCY: &str = "tutti.network.latency";
+pub const LATENCY_MS: &str = "tutti.network.latency_ms";
+pub const ERROR_MS: &str = "tutti.network.error_ms";
+pub const CLOCK_OFFSET_MS: &str = "tutti.clock.offset_ms";
+pub const CLOCK_ERROR_MS: &str = "tutti.clock.error_ms";
+pub const CYCLE: &str = "tutti.cycle";
+
+/// On a resource whose times were moved.
+pub const CLOCK_ADJUSTED_MS: &str = "tutti.clock.adjusted_ms";
+
+/// What may stand on a span that crosses regions.
+pub const CROSSING: [&str; 7] = [FROM, TO, LATENCY, LATENCY_MS, ERROR_MS, CLOCK_OFFSET_MS, CLOCK_ERROR_MS];
+
+/// Takes these keys off a span as it was sent.
+pub(super) fn claim(joined: &mut Joined, index: u32, keys: &[&str]) -> Result<(), JoinError> {
+    let claimed =
+        joined.span(index).and_then(|span| without_attributes(joined.body(span), span::ATTRIBUTES, keys));
+    match claimed {
+        Some(body) => joined.replace_body(index, &body),
+        None => Ok(()),
+    }
+}
