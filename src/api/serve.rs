@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use crate::task::Group;
 
@@ -27,6 +31,9 @@ const STREAMS_MAX: u32 = 256;
 
 /// How often a quiet HTTP/2 connection is asked whether anyone is there.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// At the end, the wait for the first request of a connection that has sent none.
+const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The wait after a failed accept (too many open files, say) before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -142,12 +149,22 @@ async fn connection(stream: TcpStream, router: Router, stay: Stay, ending: Cance
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .max_header_list_size(HEAD_BYTES_MAX as u32);
-    let service = TowerToHyperService::new(router);
+    let heard = CancellationToken::new();
+    let hearing = heard.clone();
+    let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        hearing.cancel();
+        request.map(Body::new)
+    }));
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
+    let told = async {
+        ending.cancelled().await;
+        // Who has only just connected is about to ask; a connection closed before that looks like a crash.
+        let _ = timeout(FIRST_REQUEST_WAIT, heard.cancelled()).await;
+    };
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = ending.cancelled() => {
+        () = told => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
