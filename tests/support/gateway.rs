@@ -27,7 +27,7 @@ const ANSWER_BYTES_MAX: u64 = 4 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The deadline of each region: short, so that a silent one is not waited for.
-pub const REGION_DEADLINE: Duration = Duration::from_millis(150);
+pub const REGION_DEADLINE: Duration = Duration::from_millis(400);
 
 /// One simulated region of an estate.
 pub struct Place {

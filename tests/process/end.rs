@@ -1,0 +1,73 @@
+//! The end of a process, and a beginning that fails.
+
+use std::net::TcpListener;
+
+use super::running::{Running, tutti};
+use super::{SLOW, V2, is_asked, region};
+
+fn config(url: &str) -> String {
+    format!(
+        "[gateway]\nregion = \"us-east\"\nlisten = \"127.0.0.1:0\"\n\n\
+         [[region]]\nname = \"us-east\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"{url}\"\n\n\
+         [[region]]\nname = \"us-west\"\njurisdiction = \"US\"\nkind = \"memory\"\n"
+    )
+}
+
+#[tokio::test]
+async fn told_to_end_it_finishes_what_is_in_flight_and_says_that_it_stops() {
+    let region = region(1, SLOW).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regions.toml");
+    std::fs::write(&path, config(&region.url())).unwrap();
+    let mut running = Running::serve(&path).await;
+    assert!(running.get("/ready").await.unwrap().starts_with("HTTP/1.1 200 "));
+    let meanwhile = async {
+        is_asked(&region).await;
+        running.signal("TERM");
+        running.get_until("/ready", "503 Service Unavailable").await
+    };
+    let (in_flight, ready) = tokio::join!(running.get(V2), meanwhile);
+    assert!(ready.ends_with("\r\n\r\nApplication is stopping\n"), "{ready}");
+    let in_flight = in_flight.unwrap();
+    assert!(in_flight.starts_with("HTTP/1.1 200 ") && in_flight.contains("step 1"), "{in_flight}");
+    assert!(in_flight.contains("tutti-outcome: complete"), "{in_flight}");
+    let status = running.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", running.said());
+    assert!(running.get("/ready").await.is_err(), "the port is closed");
+}
+
+#[tokio::test]
+async fn with_nothing_in_flight_it_ends_at_once() {
+    let region = region(1, SLOW).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regions.toml");
+    std::fs::write(&path, config(&region.url())).unwrap();
+    for signal in ["TERM", "INT"] {
+        let mut running = Running::serve(&path).await;
+        // Open and idle: nobody waits for it.
+        let _idle = tokio::net::TcpStream::connect(running.address).await.unwrap();
+        running.get("/ready").await.unwrap();
+        running.signal(signal);
+        assert_eq!(running.ended().await.code(), Some(0), "{signal}: {}", running.said());
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regions.toml");
+    std::fs::write(&path, config("http://127.0.0.1:9")).unwrap();
+    let config = path.to_str().unwrap();
+    for args in [&["serve", "--config", config, "--listen", &address][..], &["demo", "--listen", &address]] {
+        let output = tutti(args).env("RUST_LOG", "off").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let expected = format!("error: cannot listen on {address}: ");
+        assert!(said.starts_with(&expected), "{said}");
+        assert!(said.contains("choose a free port with --listen"), "{said}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    }
+}

@@ -1,0 +1,112 @@
+//! A new configuration in a running process: taken up whole or not at all, and nothing in flight dropped.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::running::Running;
+use super::{FakeRegion, SLOW, V2, is_asked, region};
+
+/// A folder with a configuration of one region.
+struct Estate {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Estate {
+    fn of(name: &str, region: &FakeRegion) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("regions.toml");
+        std::fs::write(&path, config(name, region)).unwrap();
+        Self { _folder: folder, path }
+    }
+}
+
+fn config(name: &str, region: &FakeRegion) -> String {
+    format!(
+        "[gateway]\nregion = \"{name}\"\nlisten = \"127.0.0.1:0\"\n\n\
+         [[region]]\nname = \"{name}\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"{}\"\n",
+        region.url()
+    )
+}
+
+/// As an editor saves it: whole, under another name, then moved into place.
+fn save(path: &Path, text: &str) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(beside, path).unwrap();
+}
+
+const GOOD: &str = "tutti_config_last_reload_successful 1";
+const BAD: &str = "tutti_config_last_reload_successful 0";
+
+#[tokio::test]
+async fn a_changed_file_is_taken_up_and_requests_in_flight_end_with_what_they_began_with() {
+    let (old, new) = (region(1, SLOW).await, region(2, Duration::ZERO).await);
+    let estate = Estate::of("us-old", &old);
+    let running = Running::serve(&estate.path).await;
+    let meanwhile = async {
+        is_asked(&old).await;
+        save(&estate.path, &config("us-new", &new));
+        running.get_until("/status", "us-new").await;
+        running.get(V2).await.unwrap()
+    };
+    let (in_flight, after) = tokio::join!(running.get(V2), meanwhile);
+    let in_flight = in_flight.unwrap();
+    assert!(in_flight.contains("tutti-regions: us-old;status=ok"), "{in_flight}");
+    assert!(in_flight.contains("step 1") && !in_flight.contains("step 2"), "{in_flight}");
+    assert!(after.contains("tutti-regions: us-new;status=ok") && after.contains("step 2"), "{after}");
+    running.get_until("/metrics", GOOD).await;
+}
+
+#[tokio::test]
+async fn a_hangup_loads_the_file_again() {
+    let (old, new) = (region(1, Duration::ZERO).await, region(2, Duration::ZERO).await);
+    let estate = Estate::of("us-old", &old);
+    let running = Running::serve(&estate.path).await;
+    let before = reloads(&running).await;
+    // Nothing has changed: that is good, too.
+    running.signal("HUP");
+    running.get_until("/metrics", &format!("{RELOADS} {}", before + 1)).await;
+    assert!(running.get(V2).await.unwrap().contains("step 1"));
+    save(&estate.path, &config("us-new", &new));
+    running.signal("HUP");
+    running.get_until("/status", "us-new").await;
+    assert!(running.get(V2).await.unwrap().contains("step 2"));
+}
+
+const RELOADS: &str = "tutti_config_reloads_total{result=\"applied\"}";
+
+async fn reloads(running: &Running) -> u64 {
+    let metrics = running.get("/metrics").await.unwrap();
+    let line = metrics.lines().find_map(|line| line.strip_prefix(RELOADS)).expect("a count of reloads");
+    line.trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_faulty_file_leaves_the_last_good_one_in_force_until_it_is_mended() {
+    let (old, new) = (region(1, Duration::ZERO).await, region(2, Duration::ZERO).await);
+    let estate = Estate::of("us-old", &old);
+    let running = Running::serve(&estate.path).await;
+    running.get_until("/metrics", GOOD).await;
+    let faulty = config("us-new", &new).replace("jurisdiction", "jurisdicton");
+    for fault in [faulty.as_str(), "[[region\n", ""] {
+        save(&estate.path, fault);
+        running.signal("HUP");
+        running.get_until("/metrics", BAD).await;
+        let answer = running.get(V2).await.unwrap();
+        assert!(answer.contains("tutti-regions: us-old;status=ok") && answer.contains("step 1"), "{answer}");
+        assert!(running.get("/ready").await.unwrap().starts_with("HTTP/1.1 200 "));
+        assert!(running.said().contains("the last good one stays"), "{}", running.said());
+        save(&estate.path, &config("us-old", &old));
+        running.get_until("/metrics", GOOD).await;
+    }
+    assert!(running.said().contains("jurisdicton"), "the log names the fault: {}", running.said());
+    std::fs::remove_file(&estate.path).unwrap();
+    running.signal("HUP");
+    running.get_until("/metrics", BAD).await;
+    save(&estate.path, &config("us-new", &new));
+    running.get_until("/status", "us-new").await;
+    running.get_until("/metrics", GOOD).await;
+}
