@@ -121,33 +121,54 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Field<'a> {
-    pub fn bytes(&self) -> Result<&'a [u8], WireError> {
-        match self.value {
+impl<'a> Value<'a> {
+    #[inline]
+    pub fn bytes(self) -> Result<&'a [u8], WireError> {
+        match self {
             Value::Bytes(bytes) => Ok(bytes),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn varint(&self) -> Result<u64, WireError> {
-        match self.value {
+    #[inline]
+    pub fn varint(self) -> Result<u64, WireError> {
+        match self {
             Value::Varint(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn fixed64(&self) -> Result<u64, WireError> {
-        match self.value {
+    #[inline]
+    pub fn fixed64(self) -> Result<u64, WireError> {
+        match self {
             Value::Fixed64(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn fixed32(&self) -> Result<u32, WireError> {
-        match self.value {
+    #[inline]
+    pub fn fixed32(self) -> Result<u32, WireError> {
+        match self {
             Value::Fixed32(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
+    }
+}
+
+impl<'a> Field<'a> {
+    #[inline]
+    pub fn bytes(&self) -> Result<&'a [u8], WireError> {
+        self.value.bytes()
+    }
+
+    #[inline]
+    pub fn varint(&self) -> Result<u64, WireError> {
+        self.value.varint()
+    }
+
+    #[inline]
+    pub fn fixed64(&self) -> Result<u64, WireError> {
+        self.value.fixed64()
     }
 }
 
