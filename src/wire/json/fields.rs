@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of OTLP: only that a message's fields may come in any order and any number of times.
 
-use crate::wire::protobuf::{Reader, Value, WireError};
+use crate::wire::protobuf::{Field, Reader, Value, WireError};
 
 /// A message's bytes, without tag and length: `extra` is read after `body`, as if the two were one.
 ///
@@ -50,14 +50,16 @@ impl<'a> Fields<'a> {
                 self.rest = rest;
                 Ok(Some((u32::from(tag >> 3), Value::Bytes(body))))
             }
-            _ => self.next_of_any_kind(),
+            _ => Ok(self.next_of_any_kind()?.map(|field| (field.number, field.value))),
         }
     }
 
-    fn next_of_any_kind(&mut self) -> Result<Option<(u32, Value<'a>)>, WireError> {
-        let Some(field) = Reader::new(self.rest).next()? else { return Ok(None) };
-        self.rest = self.rest.get(field.end..).unwrap_or_default();
-        Ok(Some((field.number, field.value)))
+    /// Apart, so that the short case stays in registers: measured at a tenth of the whole.
+    #[inline(never)]
+    fn next_of_any_kind(&mut self) -> Result<Option<Field<'a>>, WireError> {
+        let found = Reader::new(self.rest).next()?;
+        self.rest = self.rest.get(found.map_or(0, |field| field.end)..).unwrap_or_default();
+        Ok(found)
     }
 }
 
