@@ -7,13 +7,15 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use prost::Message;
 use tutti::model::TraceId;
 use tutti::trace::crossing::Crossings;
-use tutti::trace::emit::to_protobuf;
-use tutti::trace::emit_json::to_json;
+use tutti::trace::emit::{ProtobufFrames, to_protobuf};
+use tutti::trace::emit_json::JsonFrames;
 use tutti::trace::tree::Tree;
 use tutti::trace::{Assembled, Joined, scan};
 
@@ -38,13 +40,20 @@ fn merge(criterion: &mut Criterion) {
         group.sample_size(if spans > 10_000 { 10 } else { 30 });
         group.throughput(Throughput::Bytes(parts.iter().map(|part| part.len() as u64).sum()));
         group.bench_with_input(BenchmarkId::new("tutti/protobuf", spans), &parts, |bencher, parts| {
+            // As the gateway answers: a frame at a time, each let go when the next is asked for.
+            bencher.iter(|| ProtobufFrames::new(Arc::new(&assemble(parts))).map(|frame| frame.len()).sum::<usize>());
+        });
+        group.bench_with_input(BenchmarkId::new("tutti/protobuf-in-one-piece", spans), &parts, |bencher, parts| {
             bencher.iter(|| to_protobuf(&assemble(parts)));
         });
         group.bench_with_input(BenchmarkId::new("decode/protobuf", spans), &parts, |bencher, parts| {
             bencher.iter(|| support::merge_by_decoding(parts).encode_to_vec());
         });
         group.bench_with_input(BenchmarkId::new("tutti/json", spans), &parts, |bencher, parts| {
-            bencher.iter(|| to_json(&assemble(parts)).unwrap());
+            bencher.iter(|| {
+                let trace = assemble(parts);
+                JsonFrames::resource_spans(Arc::new(&trace)).map(|frame| frame.unwrap().len()).sum::<usize>()
+            });
         });
         group.bench_with_input(BenchmarkId::new("decode/json", spans), &parts, |bencher, parts| {
             bencher.iter(|| serde_json::to_vec(&support::merge_by_decoding(parts)).unwrap());
@@ -61,7 +70,8 @@ fn merge(criterion: &mut Criterion) {
                     let tree = Tree::of(&joined);
                     let crossings = Crossings::of(&joined, &tree);
                     crossings.annotate(&mut joined, &["us-east", "us-west", "eu-central"]).unwrap();
-                    to_protobuf(&Assembled::of(joined, &tree).unwrap())
+                    let trace = Assembled::of(joined, &tree).unwrap();
+                ProtobufFrames::new(Arc::new(&trace)).map(|frame| frame.len()).sum::<usize>()
                 });
             },
         );

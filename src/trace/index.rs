@@ -1,8 +1,7 @@
 //! One region's part of a trace: its bytes, and an index of where everything lies.
 //!
 //! The scan walks every field once, in whatever order it comes, and checks what it walks over: bytes
-//! that pass are safe to slice, to join with another region's and to write out. Two passes: the first
-//! counts, so that the second allocates three times whatever the size.
+//! that pass are safe to slice, to join with another region's and to write out.
 
 use bytes::Bytes;
 
@@ -162,16 +161,20 @@ impl Buffer {
     }
 }
 
+/// Room is made for spans at least this large; smaller ones make the index grow once or twice. Room that
+/// is not used is never touched, so it costs addresses and no memory.
+const SPAN_BYTES_USUAL: usize = 512;
+const BATCH_BYTES_USUAL: usize = 2048;
+
 /// Scans a protobuf `Trace`. With an `id`, a span of another trace makes the bytes a lie.
 pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
-    let counts = count(&body)?;
     let mut scan = Scan {
         id,
         chunk: Chunk {
             buffer: Buffer::of(body.clone())?,
-            batches: Vec::with_capacity(counts.batches),
-            scopes: Vec::with_capacity(counts.scopes),
-            spans: Vec::with_capacity(counts.spans),
+            batches: Vec::with_capacity(body.len() / BATCH_BYTES_USUAL + 1),
+            scopes: Vec::with_capacity(body.len() / BATCH_BYTES_USUAL + 1),
+            spans: Vec::with_capacity(body.len() / SPAN_BYTES_USUAL + 1),
         },
     };
     let mut reader = Reader::new(&body);
@@ -181,37 +184,6 @@ pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
         }
     }
     Ok(scan.chunk)
-}
-
-#[derive(Default)]
-struct Counts {
-    batches: usize,
-    scopes: usize,
-    spans: usize,
-}
-
-/// Counts by hopping over lengths; touches one byte in hundreds.
-fn count(body: &[u8]) -> Result<Counts, WireError> {
-    let mut counts = Counts::default();
-    let mut traces = Reader::new(body);
-    while let Some(field) = traces.next()? {
-        if field.number != trace::RESOURCE_SPANS {
-            continue;
-        }
-        counts.batches += 1;
-        let mut batch = Reader::new(field.bytes()?);
-        while let Some(field) = batch.next()? {
-            if field.number != resource_spans::SCOPE_SPANS {
-                continue;
-            }
-            counts.scopes += 1;
-            let mut scope = Reader::new(field.bytes()?);
-            while let Some(field) = scope.next()? {
-                counts.spans += usize::from(field.number == scope_spans::SPANS);
-            }
-        }
-    }
-    Ok(counts)
 }
 
 struct Scan<'id> {
