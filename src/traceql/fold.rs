@@ -14,8 +14,8 @@ use super::value::{self, Value};
 pub fn fold(field: &FieldExpr) -> FieldExpr {
     match field {
         FieldExpr::Literal { .. } | FieldExpr::Attribute(_) => field.clone(),
-        FieldExpr::Negative(inner) => unary(inner, FieldExpr::Negative, |value| value::negated(value).ok()),
-        FieldExpr::Not(inner) => unary(inner, FieldExpr::Not, |value| value::not(value).ok()),
+        FieldExpr::Negative(inner) => unary(inner, FieldExpr::Negative, value::negated),
+        FieldExpr::Not(inner) => unary(inner, FieldExpr::Not, value::not),
         FieldExpr::Exists(inner) => unary(inner, FieldExpr::Exists, |_| Some(Value::Bool(true))),
         // Tempo stands a missing attribute for the text "nil", which a literal can be too.
         FieldExpr::Missing(inner) => unary(inner, FieldExpr::Missing, |value| {

@@ -90,10 +90,12 @@ fn translate(pattern: &str) -> Result<String, PatternError> {
         out: String::with_capacity(pattern.len() + 16),
         groups: vec![Group::default()],
         names: HashSet::new(),
+        flags: None,
     };
     while !translator.rest.is_empty() {
         translator.piece()?;
     }
+    translator.put_flags();
     if translator.groups.len() > 1 {
         return Err(PatternError::OpenGroup);
     }
@@ -106,6 +108,9 @@ struct Translator<'p> {
     /// The open groups, outermost (the whole) first.
     groups: Vec<Group>,
     names: HashSet<&'p str>,
+    /// A flag group such as `(?i)` that is not written yet: in Go, a repetition after it still repeats
+    /// what stands before it.
+    flags: Option<String>,
 }
 
 /// What a repetition operator needs to know of what stands before it.
@@ -118,11 +123,14 @@ struct Group {
     /// Product of the counts in the last piece, and the largest in the group.
     last: u64,
     worst: u64,
+    /// Where the group begins in the output, and where its last piece does.
+    start: usize,
+    piece: usize,
 }
 
 impl Default for Group {
     fn default() -> Self {
-        Self { operand: false, repeated: false, last: 1, worst: 1 }
+        Self { operand: false, repeated: false, last: 1, worst: 1, start: 0, piece: 0 }
     }
 }
 
@@ -143,16 +151,32 @@ impl<'p> Translator<'p> {
         }
     }
 
-    /// Something that can be repeated was written.
-    fn wrote(&mut self, counts: u64) {
+    fn put_flags(&mut self) {
+        if let Some(flags) = self.flags.take() {
+            self.out.push_str(&flags);
+        }
+    }
+
+    /// Writes something that can be repeated.
+    fn put(&mut self, piece: &str) {
+        self.put_flags();
+        let start = self.out.len();
+        self.out.push_str(piece);
+        self.wrote(start, 1);
+    }
+
+    /// Something that can be repeated was written from `piece` on.
+    fn wrote(&mut self, piece: usize, counts: u64) {
         self.group(|group| {
-            *group = Group { operand: true, repeated: false, last: counts, worst: group.worst.max(counts) };
+            let worst = group.worst.max(counts);
+            *group = Group { operand: true, repeated: false, last: counts, worst, piece, ..*group };
         });
     }
 
     fn literal(&mut self, c: char) {
-        put_literal(&mut self.out, c);
-        self.wrote(1);
+        let mut piece = String::new();
+        put_literal(&mut piece, c);
+        self.put(&piece);
     }
 
     fn piece(&mut self) -> Result<(), PatternError> {
@@ -164,13 +188,13 @@ impl<'p> Translator<'p> {
             '(' => self.open(""),
             ')' => return self.close(),
             '|' => {
+                self.put_flags();
                 self.out.push('|');
                 self.group(|group| *group = Group { operand: false, repeated: false, last: 1, ..*group });
             }
-            '^' | '$' | '.' => {
-                self.out.push(c);
-                self.wrote(1);
-            }
+            '^' => self.put("^"),
+            '$' => self.put("$"),
+            '.' => self.put("."),
             '[' => return self.class(),
             '\\' => return self.escape(),
             '*' | '+' | '?' => return self.repeat(c, &c.to_string(), None),
@@ -199,6 +223,11 @@ impl<'p> Translator<'p> {
         if !group.operand {
             return Err(PatternError::NothingToRepeat(sign));
         }
+        if self.flags.is_some() {
+            // `a+(?i)?` is `(?:a+)?`; written side by side it would say something else.
+            self.out.insert_str(group.piece, "(?:");
+            self.out.push(')');
+        }
         self.out.push_str(written);
         if self.rest.starts_with('?') {
             self.skip(1);
@@ -212,26 +241,30 @@ impl<'p> Translator<'p> {
         if product > REPEAT_MAX {
             return Err(PatternError::RepeatTooLarge);
         }
-        self.wrote(product);
+        self.wrote(group.piece, product);
         self.group(|group| group.repeated = true);
+        self.put_flags();
         Ok(())
     }
 
     fn open(&mut self, flags: &str) {
         // Nothing is ever captured, so no group needs to capture.
+        self.put_flags();
+        let start = self.out.len();
         self.out.push_str("(?");
         self.out.push_str(flags);
         self.out.push(':');
-        self.groups.push(Group::default());
+        self.groups.push(Group { start, ..Group::default() });
     }
 
     fn close(&mut self) -> Result<(), PatternError> {
         if self.groups.len() < 2 {
             return Err(PatternError::UnopenedGroup);
         }
-        let counts = self.groups.pop().map_or(1, |group| group.worst);
+        self.put_flags();
+        let group = self.groups.pop().unwrap_or_default();
         self.out.push(')');
-        self.wrote(counts);
+        self.wrote(group.start, group.worst);
         Ok(())
     }
 
@@ -262,8 +295,10 @@ impl<'p> Translator<'p> {
         self.skip(2 + end + 1);
         if opens {
             self.open(&flags);
-        } else if !flags.is_empty() {
-            self.out.push_str(&format!("(?{flags})"));
+        } else {
+            let flags = if flags.is_empty() { flags } else { format!("(?{flags})") };
+            self.flags = Some(self.flags.take().unwrap_or_default() + &flags);
+            self.group(|group| group.repeated = false);
         }
         Ok(())
     }
@@ -271,14 +306,12 @@ impl<'p> Translator<'p> {
     fn escape(&mut self) -> Result<(), PatternError> {
         if let Some(class) = self.rest.chars().next().and_then(perl_class) {
             self.skip(1);
-            self.out.push_str(class);
-            self.wrote(1);
+            self.put(class);
             return Ok(());
         }
         if self.rest.starts_with(['p', 'P']) {
             let class = self.unicode_class()?;
-            self.out.push_str(&class);
-            self.wrote(1);
+            self.put(&class);
             return Ok(());
         }
         let assertion = match self.rest.chars().next() {
@@ -300,8 +333,7 @@ impl<'p> Translator<'p> {
             }
         };
         self.skip(1);
-        self.out.push_str(assertion);
-        self.wrote(1);
+        self.put(assertion);
         Ok(())
     }
 
@@ -393,8 +425,7 @@ impl<'p> Translator<'p> {
         }
         self.skip(1);
         out.push(']');
-        self.out.push_str(&out);
-        self.wrote(1);
+        self.put(&out);
         Ok(())
     }
 

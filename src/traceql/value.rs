@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 /// An expression that is well typed in the query but not for a span it met; it ends the whole evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("division by zero")]
     DivisionByZero,
@@ -57,10 +57,8 @@ pub enum Failure {
     ArrayArithmetic,
     #[error("array operators must consist of a scalar and an array operand")]
     TwoArrays,
-    #[error("expression expected a boolean, but got {}", .0.name())]
-    NotBoolean(Type),
-    #[error("expression expected a numeric, but got {}", .0.name())]
-    NotNumeric(Type),
+    #[error("expression ({expression}) expected {wanted}, but got {}", .found.name())]
+    WrongType { expression: String, wanted: &'static str, found: Type },
 }
 
 impl Value<'_> {
@@ -226,20 +224,20 @@ fn equal(left: &Value<'_>, right: &Value<'_>) -> Option<bool> {
     }
 }
 
-/// `!value`
-pub fn not<'v>(value: &Value<'_>) -> Result<Value<'v>, Failure> {
+/// `!value`, which only booleans have.
+pub fn not<'v>(value: &Value<'_>) -> Option<Value<'v>> {
     match value {
-        Value::Bool(flag) => Ok(Value::Bool(!flag)),
-        other => Err(Failure::NotBoolean(other.of_type())),
+        Value::Bool(flag) => Some(Value::Bool(!flag)),
+        _ => None,
     }
 }
 
-/// `-value`
-pub fn negated<'v>(value: &Value<'_>) -> Result<Value<'v>, Failure> {
+/// `-value`, which only numbers have.
+pub fn negated<'v>(value: &Value<'_>) -> Option<Value<'v>> {
     match value {
-        Value::Int(int) => Ok(Value::Int(int.wrapping_neg())),
-        Value::Float(float) => Ok(Value::Float(-float)),
-        Value::Duration(nanos) => Ok(Value::Duration(nanos.wrapping_neg())),
-        other => Err(Failure::NotNumeric(other.of_type())),
+        Value::Int(int) => Some(Value::Int(int.wrapping_neg())),
+        Value::Float(float) => Some(Value::Float(-float)),
+        Value::Duration(nanos) => Some(Value::Duration(nanos.wrapping_neg())),
+        _ => None,
     }
 }

@@ -299,7 +299,7 @@ impl Parser<'_> {
                 format!("syntax error: `-` cannot stand before {}", operand.node.name()),
             ));
         };
-        let negated = value::negated(&literal.value()).ok();
+        let negated = value::negated(&literal.value());
         match negated.as_ref().and_then(Literal::number) {
             Some(value) => Ok(Deep::leaf(Operand::Constant(value, start.to(*place)))),
             None => Err(self.error(*place, "syntax error: not a number")),
