@@ -9,6 +9,9 @@ mod program;
 pub mod span_view;
 pub mod wire_span;
 
+#[cfg(test)]
+mod tests;
+
 pub use filter::{Filter, FilterError};
 pub use hierarchy::{Hierarchy, kept};
 pub use span_view::{EventView, Holder, LinkView, SpanView};

@@ -119,7 +119,6 @@ fn joined(left: Node, operator: Operator, right: Node, boolean: bool, gather: bo
 
 /// `.a = 1 || .a = 2` as one comparison, and likewise `!=` with `&&`, `=~` with `||`, `!~` with `&&`;
 /// what is no such pair is given back.
-#[expect(clippy::result_large_err, reason = "the error is the input handed back, on a path taken once")]
 fn gathered(left: Node, operator: Operator, right: Node) -> Result<Node, (Node, Node)> {
     let joins = |comparison: Operator| match operator {
         Operator::Or => comparison == Operator::Equal,

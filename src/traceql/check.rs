@@ -261,12 +261,18 @@ impl Checker<'_> {
         let supported = "an aggregate is compared with a constant only: count() > 2";
         if !matches!(filter.left, ScalarExpr::Aggregate(_)) {
             return Err(self
-                .unsupported(filter.left.place(), "scalar filter lhs of type (%v)")
+                .unsupported(
+                    filter.left.place(),
+                    &format!("scalar filter lhs of type ({})", scalar_name(&filter.left)),
+                )
                 .remedy(supported));
         }
         if !matches!(filter.right, ScalarExpr::Constant { .. }) {
             return Err(self
-                .unsupported(filter.right.place(), "scalar filter rhs of type (%v)")
+                .unsupported(
+                    filter.right.place(),
+                    &format!("scalar filter rhs of type ({})", scalar_name(&filter.right)),
+                )
                 .remedy(supported));
         }
         Ok(())
@@ -377,6 +383,15 @@ impl Checker<'_> {
         }
         let what = format!("metrics group by {} values", by.len());
         Err(self.unsupported(place, &what).remedy(format!("group by at most {most} attributes here")))
+    }
+}
+
+fn scalar_name(scalar: &ScalarExpr) -> &'static str {
+    match scalar {
+        ScalarExpr::Aggregate(_) => "aggregate",
+        ScalarExpr::Constant { .. } => "constant",
+        ScalarExpr::Operation(_) => "arithmetic",
+        ScalarExpr::Pipeline { .. } => "pipeline",
     }
 }
 

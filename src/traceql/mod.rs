@@ -27,11 +27,12 @@ pub use parse::parse;
 pub const QUERY_BYTES_MAX: usize = 128 * 1024;
 
 /// How deep the tree of a query may be. Typical queries need five levels; at this depth everything that walks
-/// a tree recursively stays far below a 2 MiB stack, even unoptimised (a test holds it).
-pub const DEPTH_MAX: usize = 128;
+/// a tree recursively stays below half of a 2 MiB stack, even unoptimised (a test holds it).
+pub const DEPTH_MAX: usize = 32;
 
-/// How deep the text may nest: canonical text takes up to two steps a level (`!(...)`), and a few for a chain.
-const NESTING_MAX: usize = 2 * DEPTH_MAX + 32;
+/// How deep the text may nest, in steps of the parser: canonical text takes up to three a level of the tree
+/// (two for `!(...)`, three for parentheses around spansets, whose frames are largest), and some for a chain.
+const NESTING_MAX: usize = 3 * DEPTH_MAX + 16;
 
 /// Parses and checks: the tree of a query that Tempo would run.
 pub fn compile(text: &str) -> Result<ast::Query, Error> {

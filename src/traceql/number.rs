@@ -109,8 +109,13 @@ pub fn integer(text: &str) -> Result<i64, String> {
 }
 
 pub fn float(text: &str) -> Result<f64, String> {
-    let value =
-        if text.starts_with("0x") || text.starts_with("0X") { hexadecimal(text) } else { text.parse().ok() };
+    let value = if text.starts_with("0x") || text.starts_with("0X") {
+        hexadecimal(text)
+    } else if underscores_separate_digits(text, false) {
+        text.replace('_', "").parse().ok()
+    } else {
+        None
+    };
     match value {
         Some(value) if value.is_finite() => Ok(value),
         Some(_) => Err(format!("`{text}`: value out of range, floats have 64 bits")),
@@ -121,7 +126,7 @@ pub fn float(text: &str) -> Result<f64, String> {
 /// `0x1.8p3`, with underscores between digits as Go allows them here.
 fn hexadecimal(text: &str) -> Option<f64> {
     let body = text.get(2..)?;
-    if !underscores_separate_digits(body) {
+    if !underscores_separate_digits(body, true) {
         return None;
     }
     let body = body.replace('_', "");
@@ -149,12 +154,18 @@ fn hexadecimal(text: &str) -> Option<f64> {
     Some(value * 2f64.powi(half) * 2f64.powi(exponent - half))
 }
 
-/// The first underscore may follow the prefix; every other stands between digits.
-fn underscores_separate_digits(body: &str) -> bool {
+/// Every underscore stands between digits; after the prefix `0x`, the first may lead.
+fn underscores_separate_digits(body: &str, hexadecimal: bool) -> bool {
     let bytes = body.as_bytes();
-    bytes.iter().enumerate().all(|(at, byte)| {
-        let digit = |offset: usize| bytes.get(offset).is_some_and(u8::is_ascii_hexdigit);
-        *byte != b'_' || ((at == 0 || digit(at - 1)) && digit(at + 1))
+    let digit = |offset: usize| {
+        bytes
+            .get(offset)
+            .is_some_and(|byte| byte.is_ascii_digit() || (hexadecimal && byte.is_ascii_hexdigit()))
+    };
+    bytes.iter().enumerate().all(|(at, byte)| match at.checked_sub(1) {
+        _ if *byte != b'_' => true,
+        Some(before) => digit(before) && digit(at + 1),
+        None => hexadecimal && digit(at + 1),
     })
 }
 
@@ -268,9 +279,9 @@ pub fn duration_text(nanos: i64) -> String {
         return "0s".to_owned();
     }
     let (unit, per) = match magnitude {
-        ..1_000 => ("ns", 1),
-        ..1_000_000 => ("µs", 1_000),
-        ..1_000_000_000 => ("ms", 1_000_000),
+        0..1_000 => ("ns", 1),
+        1_000..1_000_000 => ("µs", 1_000),
+        1_000_000..1_000_000_000 => ("ms", 1_000_000),
         _ => ("s", 1_000_000_000),
     };
     let minutes = magnitude / 60_000_000_000;
@@ -286,5 +297,61 @@ pub fn duration_text(nanos: i64) -> String {
         (0, 0) => format!("{sign}{text}{unit}"),
         (0, _) => format!("{sign}{left}m{text}{unit}"),
         _ => format!("{sign}{hours}h{left}m{text}{unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_prometheus_and_go_read_them() {
+        let table = [
+            ("1y", Some(365 * 24 * 3_600_000_000_000)),
+            ("1d2h3m4s5ms", Some(93_784_005_000_000)),
+            ("1.5h30m", Some(7_200_000_000_000)),
+            ("5µs", Some(5_000)),
+            ("1ms1h", Some(3_600_001_000_000)),
+            ("2w1y", None),
+            ("1.5d", None),
+            ("1ms2", None),
+            ("300y", None),
+            ("9223372036854775807ns", Some(i64::MAX)),
+            ("9223372036854775808ns", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(duration(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_and_floats_are_written_as_go_writes_them() {
+        let durations = [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_500, "1.5µs"),
+            (-250_000_000, "-250ms"),
+            (90_000_000_000, "1m30s"),
+            (3_600_000_000_001, "1h0m0.000000001s"),
+            (i64::MAX, "2562047h47m16.854775807s"),
+        ];
+        for (nanos, text) in durations {
+            assert_eq!(duration_text(nanos), text);
+        }
+        for (float, text) in
+            [(1.0, "1.0"), (0.0001, "0.0001"), (0.00001, "1e-05"), (1e6, "1e+06"), (123456.5, "123456.5")]
+        {
+            assert_eq!(float_text(float), text);
+        }
+    }
+
+    #[test]
+    fn floats_are_decimal_or_hexadecimal() {
+        assert_eq!(float("0x1.8p3"), Ok(12.0));
+        assert_eq!(float("0x_1p-2"), Ok(0.25));
+        assert_eq!(float("1_0.5"), Ok(10.5));
+        assert!(float("1_e3").is_err());
+        assert!(float("1e400").unwrap_err().contains("out of range"));
+        assert!(float("0x1p5000").unwrap_err().contains("out of range"));
     }
 }

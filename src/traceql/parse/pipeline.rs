@@ -64,7 +64,9 @@ impl Parser<'_> {
     pub(super) fn parenthesised(&mut self, wanted: Wanted) -> Result<Deep<Operand>, Error> {
         let start = self.take("(")?;
         self.enter()?;
+        self.enter()?;
         let body = self.body(Around::Parentheses)?;
+        self.leave();
         self.leave();
         if !self.at(")") {
             return Err(self.unexpected("an operator, `|` or `)`"));
