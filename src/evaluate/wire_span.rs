@@ -27,6 +27,18 @@ pub struct WireEvent<'a>(pub &'a [u8]);
 #[derive(Debug, Clone, Copy)]
 pub struct WireLink<'a>(pub &'a [u8]);
 
+impl<'a> WireSpan<'a> {
+    /// The id, for as long as the bytes live.
+    pub fn wire_id(&self) -> &'a [u8] {
+        last_bytes(self.span, otlp::span::SPAN_ID)
+    }
+
+    /// The parent's id, for as long as the bytes live.
+    pub fn wire_parent_id(&self) -> &'a [u8] {
+        last_bytes(self.span, otlp::span::PARENT_SPAN_ID)
+    }
+}
+
 impl<'a> SpanView for WireSpan<'a> {
     type Event<'e>
         = WireEvent<'a>
