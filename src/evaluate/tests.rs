@@ -131,26 +131,7 @@ fn trace() -> Vec<Batch> {
         ],
         links: vec![],
     };
-    let child = Made {
-        id: &[0xab, 0, 0, 0, 0, 0, 0, 2],
-        parent: root.id,
-        name: "query",
-        kind: 3,
-        nanos: 20,
-        status: Some((2, "boom")),
-        attributes: vec![
-            ("code", Text("200")),
-            ("both", Text("of span")),
-            ("sizes", Array(vec![Int(1), Int(2), Int(3)])),
-            ("one", Array(vec![Int(9)])),
-            ("mixed", Array(vec![Int(9), Text("9")])),
-        ],
-        events: vec![],
-        links: vec![
-            (&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 1], &[0, 7], vec![("why", Text("retry"))]),
-            (&[], &[0xab; 9], vec![("why", Text("batch"))]),
-        ],
-    };
+    let child = child(root.id);
     let last = Made {
         id: &[1, 2],
         parent: child.id,
@@ -179,6 +160,29 @@ fn trace() -> Vec<Batch> {
         (shop, Some(scope), vec![root.bytes(), child.bytes()]),
         (Bytes::new(), None, vec![last.bytes(), stray.bytes(), twin.bytes()]),
     ]
+}
+
+fn child(parent: &'static [u8]) -> Made {
+    Made {
+        id: &[0xab, 0, 0, 0, 0, 0, 0, 2],
+        parent,
+        name: "query",
+        kind: 3,
+        nanos: 20,
+        status: Some((2, "boom")),
+        attributes: vec![
+            ("code", Text("200")),
+            ("both", Text("of span")),
+            ("sizes", Array(vec![Int(1), Int(2), Int(3)])),
+            ("one", Array(vec![Int(9)])),
+            ("mixed", Array(vec![Int(9), Text("9")])),
+        ],
+        events: vec![],
+        links: vec![
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 1], &[0, 7], vec![("why", Text("retry"))]),
+            (&[], &[0xab; 9], vec![("why", Text("batch"))]),
+        ],
+    }
 }
 
 fn stray_of(id: &'static [u8]) -> Made {

@@ -60,7 +60,7 @@ pub enum Stage {
 pub enum SpansetExpr {
     Filter(SpansetFilter),
     Operation(Box<SpansetOperation>),
-    /// A parenthesised pipeline as an operand; its siblings are such too.
+    /// A parenthesised pipeline of several stages, or of one that is no spanset, as an operand.
     Pipeline(Pipeline),
 }
 
@@ -395,6 +395,24 @@ impl FieldExpr {
 }
 
 impl SpansetExpr {
+    /// Whether a parenthesised pipeline is among the operands.
+    pub fn holds_pipeline(&self) -> bool {
+        match self {
+            Self::Filter(_) => false,
+            Self::Operation(operation) => operation.left.holds_pipeline() || operation.right.holds_pipeline(),
+            Self::Pipeline(_) => true,
+        }
+    }
+
+    /// Whether the leftmost operand is a parenthesised pipeline.
+    pub fn begins_with_pipeline(&self) -> bool {
+        match self {
+            Self::Filter(_) => false,
+            Self::Operation(operation) => operation.left.begins_with_pipeline(),
+            Self::Pipeline(_) => true,
+        }
+    }
+
     pub fn place(&self) -> Place {
         match self {
             Self::Filter(filter) => filter.place,

@@ -57,11 +57,22 @@ impl Display for SpansetExpr {
         match self {
             Self::Filter(filter) => write!(out, "{filter}"),
             Self::Operation(operation) => {
-                write!(out, "({}) {} ({})", operation.left, operation.operator.sign(), operation.right)
+                spanset_operand(out, &operation.left)?;
+                write!(out, " {} ", operation.operator.sign())?;
+                spanset_operand(out, &operation.right)
             }
             Self::Pipeline(pipeline) => write!(out, "{pipeline}"),
         }
     }
+}
+
+/// In parentheses, but for an operation that begins with a spanset and goes on with a pipeline: only beside
+/// another pipeline, where it came from, is it read as one, and parentheses would cut it off from there.
+fn spanset_operand(out: &mut Formatter<'_>, spanset: &SpansetExpr) -> Result {
+    let bare = matches!(spanset, SpansetExpr::Operation(_))
+        && spanset.holds_pipeline()
+        && !spanset.begins_with_pipeline();
+    if bare { write!(out, "{spanset}") } else { write!(out, "({spanset})") }
 }
 
 impl Display for SpansetFilter {

@@ -74,10 +74,9 @@ impl Parser<'_> {
         let place = start.to(self.advance()?.place);
         let depth = body.depth;
         let node = match (body.node, wanted) {
-            (Body::Operand(Operand::Spanset(spanset)), Wanted::Pipeline) => {
-                Operand::Pipelines(SpansetExpr::Pipeline(single(Stage::Spanset(spanset))))
-            }
-            (Body::Operand(Operand::Pipelines(spanset)), _) => Operand::Pipelines(spanset),
+            // A pipeline of one spanset is that spanset.
+            (Body::Operand(Operand::Spanset(spanset)), Wanted::Pipeline)
+            | (Body::Operand(Operand::Pipelines(spanset)), _) => Operand::Pipelines(spanset),
             (Body::Pipeline(pipeline), _) => Operand::Pipelines(SpansetExpr::Pipeline(pipeline)),
             (body, Wanted::Pipeline) => {
                 let found = match body {

@@ -279,10 +279,7 @@ fn pipelines(depth: u32) -> BoxedStrategy<SpansetExpr> {
             .boxed()
     };
     let side = if depth == 0 { leaf() } else { prop_oneof![leaf(), pipelines(depth - 1)].boxed() };
-    let right = prop_oneof![
-        side.clone(),
-        spanset().prop_map(|spanset| SpansetExpr::Pipeline(single(Stage::Spanset(spanset))))
-    ];
+    let right = prop_oneof![side.clone(), spanset()];
     (spanset_operator(), side, right)
         .prop_map(|(operator, left, right)| operation(operator, left, right))
         .boxed()
