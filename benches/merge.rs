@@ -5,7 +5,13 @@
 //! program would; `merge_mimalloc` under the one the gateway ships with, which favours decoding.
 //! `TUTTI_BENCH_SPANS=10000` measures one size only.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark"
+)]
 
 mod support;
 

@@ -35,11 +35,17 @@ pub fn merge(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(parts.iter().map(|part| part.len() as u64).sum()));
         group.bench_with_input(BenchmarkId::new("tutti/protobuf", spans), &parts, |bencher, parts| {
             // As the gateway answers: a frame at a time, each let go when the next is asked for.
-            bencher.iter(|| ProtobufFrames::new(Arc::new(&assemble(parts))).map(|frame| frame.len()).sum::<usize>());
+            bencher.iter(|| {
+                ProtobufFrames::new(Arc::new(&assemble(parts))).map(|frame| frame.len()).sum::<usize>()
+            });
         });
-        group.bench_with_input(BenchmarkId::new("tutti/protobuf-in-one-piece", spans), &parts, |bencher, parts| {
-            bencher.iter(|| to_protobuf(&assemble(parts)));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("tutti/protobuf-in-one-piece", spans),
+            &parts,
+            |bencher, parts| {
+                bencher.iter(|| to_protobuf(&assemble(parts)));
+            },
+        );
         group.bench_with_input(BenchmarkId::new("decode/protobuf", spans), &parts, |bencher, parts| {
             bencher.iter(|| super::merge_by_decoding(parts).encode_to_vec());
         });
@@ -65,11 +71,10 @@ pub fn merge(criterion: &mut Criterion) {
                     let crossings = Crossings::of(&joined, &tree);
                     crossings.annotate(&mut joined, &["us-east", "us-west", "eu-central"]).unwrap();
                     let trace = Assembled::of(joined, &tree).unwrap();
-                ProtobufFrames::new(Arc::new(&trace)).map(|frame| frame.len()).sum::<usize>()
+                    ProtobufFrames::new(Arc::new(&trace)).map(|frame| frame.len()).sum::<usize>()
                 });
             },
         );
     }
     group.finish();
 }
-

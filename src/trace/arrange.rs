@@ -14,7 +14,7 @@ pub struct Assembled {
     pub(super) joined: Joined,
     pub(super) batches: Vec<OutBatch>,
     pub(super) scopes: Vec<OutScope>,
-    /// Span numbers in order.
+    /// Span numbers, in order within each scope.
     pub(super) spans: Vec<u32>,
     /// Bytes of the protobuf `Trace`.
     pub(super) len: usize,
@@ -48,7 +48,7 @@ impl Assembled {
         Ok(assembled)
     }
 
-    /// The same trace with only the spans that `keep` names, by their place in it; order and everything
+    /// The same trace with only the spans that `keep` names, by their place among `spans`; order and everything
     /// else stays. Scopes and batches that hold nothing any more are gone.
     #[must_use]
     pub fn retained(mut self, keep: &[bool]) -> Self {
@@ -97,7 +97,8 @@ impl Assembled {
         self.len
     }
 
-    /// Spans with their batch and scope numbers, in order.
+    /// Span numbers, scope by scope. A span's place here is what `retained` asks by; the order in which spans
+    /// are written also orders the scopes.
     pub fn spans(&self) -> impl Iterator<Item = u32> + '_ {
         self.spans.iter().copied()
     }
