@@ -14,6 +14,8 @@
 mod estate;
 #[path = "../support/fakes.rs"]
 mod fakes;
+#[path = "../support/log.rs"]
+mod log;
 #[path = "../support/seen.rs"]
 mod seen;
 #[path = "../support/spans.rs"]
