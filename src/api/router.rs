@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::{MethodRouter, any, get};
 use http::{HeaderValue, StatusCode, Uri, header};
 
 use super::error::page_not_found;
@@ -14,42 +14,66 @@ use super::{layers, status, stream, traces};
 #[derive(Debug, Clone, Copy)]
 pub struct Strict;
 
-/// All routes. Tempo's are under the prefix, and again under `/strict`, so that a data source can be
-/// pointed at a mode. Nothing is ever passed on to a region by its path: what is not here does not exist.
+/// A path and what answers there.
+type Route = (String, MethodRouter<ApiState>);
+
+/// Nothing is ever passed on to a region by its path: what is not here does not exist.
 pub fn router(state: ApiState) -> Router {
-    let prefix = state.settings.prefix.clone();
-    let strict = tempo().layer(axum::middleware::map_request(|mut request: Request| async {
-        request.extensions_mut().insert(Strict);
-        request
-    }));
-    let routes = Router::new()
-        .route("/ready", get(status::ready))
-        .route("/status", get(status::status))
-        .route("/status/version", get(status::version))
-        .route("/metrics", get(status::metrics));
-    let routes = mount(routes, &prefix, tempo().merge(own()));
-    let routes = mount(routes, &format!("/strict{prefix}"), strict);
+    let routes = every(&state.settings.prefix)
+        .into_iter()
+        .fold(Router::new(), |routes, (path, answers)| routes.route(&path, answers));
     layers::around(routes.fallback(fallback).with_state(state))
 }
 
-fn mount(routes: Router<ApiState>, prefix: &str, inner: Router<ApiState>) -> Router<ApiState> {
-    if prefix.is_empty() { routes.merge(inner) } else { routes.nest(prefix, inner) }
+/// The paths of all routes, so that a test can hold that it tries every one.
+pub fn paths(prefix: &str) -> Vec<String> {
+    every(prefix).into_iter().map(|(path, _)| path).collect()
+}
+
+/// Tempo's routes are under the prefix, and again under `/strict`, so that a data source can be pointed at
+/// a mode.
+fn every(prefix: &str) -> Vec<Route> {
+    let strict = axum::middleware::map_request(|mut request: Request| async {
+        request.extensions_mut().insert(Strict);
+        request
+    });
+    let mut every = of_the_process();
+    every
+        .extend(tempo().into_iter().chain(own()).map(|(path, answers)| (format!("{prefix}{path}"), answers)));
+    every.extend(
+        tempo()
+            .into_iter()
+            .map(|(path, answers)| (format!("/strict{prefix}{path}"), answers.layer(strict.clone()))),
+    );
+    every
+}
+
+/// What is asked of this process, wherever the API is mounted.
+fn of_the_process() -> Vec<Route> {
+    vec![
+        ("/ready".to_owned(), get(status::ready)),
+        ("/status".to_owned(), get(status::status)),
+        ("/status/version".to_owned(), get(status::version)),
+        ("/metrics".to_owned(), get(status::metrics)),
+    ]
 }
 
 /// Tempo's own routes. Like Tempo, they answer every method but where said.
-fn tempo() -> Router<ApiState> {
-    Router::new()
-        .route("/api/echo", any(status::echo))
-        .route("/api/status/buildinfo", get(status::buildinfo))
-        .route("/api/traces/{id}", any(traces::v1))
-        .route("/api/v2/traces/{id}", any(traces::v2))
+fn tempo() -> [(&'static str, MethodRouter<ApiState>); 4] {
+    [
+        ("/api/echo", any(status::echo)),
+        ("/api/status/buildinfo", get(status::buildinfo)),
+        ("/api/traces/{id}", any(traces::v1)),
+        ("/api/v2/traces/{id}", any(traces::v2)),
+    ]
 }
 
 /// The gateway's own routes.
-fn own() -> Router<ApiState> {
-    Router::new()
-        .route("/api/tutti/v1/traces/{id}", get(stream::document))
-        .route("/api/tutti/v1/traces/{id}/stream", get(stream::events))
+fn own() -> [(&'static str, MethodRouter<ApiState>); 2] {
+    [
+        ("/api/tutti/v1/traces/{id}", get(stream::document)),
+        ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),
+    ]
 }
 
 /// What has no route: Go's 404, but a path with doubled slashes is sent to its clean form, as Go does.
