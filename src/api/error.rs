@@ -37,7 +37,7 @@ impl ApiError {
 
     fn line(&self) -> String {
         match self {
-            Self::BadRequest(line) | Self::Failed(line) => line.clone(),
+            Self::BadRequest(line) | Self::Failed(line) => one_line(line),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
@@ -77,6 +77,18 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// What a client sent may stand in its error, but never as a line of its own.
+fn one_line(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, character| {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        line
+    })
 }
 
 /// Plain text as Tempo sends it.
