@@ -3,7 +3,12 @@
 //! `cargo bench --bench merge`. Read the ratio of `tutti/...` to `decode/...` of the same size: both
 //! take the same bytes and give the same spans.
 
-#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a bench may stop at the first surprise, and criterion's macros make undocumented items"
+)]
 
 mod support;
 
@@ -41,11 +46,17 @@ fn merge(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(parts.iter().map(|part| part.len() as u64).sum()));
         group.bench_with_input(BenchmarkId::new("tutti/protobuf", spans), &parts, |bencher, parts| {
             // As the gateway answers: a frame at a time, each let go when the next is asked for.
-            bencher.iter(|| ProtobufFrames::new(Arc::new(&assemble(parts))).map(|frame| frame.len()).sum::<usize>());
+            bencher.iter(|| {
+                ProtobufFrames::new(Arc::new(&assemble(parts))).map(|frame| frame.len()).sum::<usize>()
+            });
         });
-        group.bench_with_input(BenchmarkId::new("tutti/protobuf-in-one-piece", spans), &parts, |bencher, parts| {
-            bencher.iter(|| to_protobuf(&assemble(parts)));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("tutti/protobuf-in-one-piece", spans),
+            &parts,
+            |bencher, parts| {
+                bencher.iter(|| to_protobuf(&assemble(parts)));
+            },
+        );
         group.bench_with_input(BenchmarkId::new("decode/protobuf", spans), &parts, |bencher, parts| {
             bencher.iter(|| support::merge_by_decoding(parts).encode_to_vec());
         });
@@ -71,7 +82,7 @@ fn merge(criterion: &mut Criterion) {
                     let crossings = Crossings::of(&joined, &tree);
                     crossings.annotate(&mut joined, &["us-east", "us-west", "eu-central"]).unwrap();
                     let trace = Assembled::of(joined, &tree).unwrap();
-                ProtobufFrames::new(Arc::new(&trace)).map(|frame| frame.len()).sum::<usize>()
+                    ProtobufFrames::new(Arc::new(&trace)).map(|frame| frame.len()).sum::<usize>()
                 });
             },
         );
