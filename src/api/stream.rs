@@ -109,7 +109,7 @@ impl Telling {
     fn refuse(&self, refusal: &Refusal) -> Bytes {
         let took_ms = report::in_ms(self.admitted.in_flight.elapsed());
         let id = &self.admitted.ask.query.id;
-        let report = refusal.coverage.as_ref().map(|coverage| report::to_json(id, coverage, took_ms));
+        let report = refusal.coverage.as_ref().map(|coverage| report::refusal_to_json(id, coverage, took_ms));
         let status = refusal_status(refusal.why).as_u16();
         event("refused", &json!({"status": status, "error": refusal.line, "report": report}))
     }

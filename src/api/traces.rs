@@ -10,8 +10,7 @@ use super::params::{self, Params};
 use super::report;
 use super::router::Strict;
 use super::state::ApiState;
-use crate::evaluate::filter::TraceFilter;
-use crate::federation::{Ask, Found, Lookup, Refusal};
+use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
 use crate::model::{Answer, Mode, Outcome, TraceQuery};
 use crate::redaction::Redacted;
 use crate::task::Deadline;
@@ -127,7 +126,7 @@ pub async fn v2(
     let mut admitted = admit(&state, Endpoint::TraceV2, asked)?;
     let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
-    let (trace, was_filtered) = filtered(trace, filter.as_ref())?;
+    let (trace, was_filtered) = filtered(trace, filter).await?;
     let message = report::message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
     let mut response =
@@ -148,13 +147,13 @@ fn compile_filter(params: &Params) -> Result<Option<TraceFilter>, ApiError> {
 }
 
 /// The trace with only what the filter keeps, and whether it dropped anything.
-fn filtered(
+async fn filtered(
     trace: Redacted<Assembled>,
-    filter: Option<&TraceFilter>,
+    filter: Option<TraceFilter>,
 ) -> Result<(Redacted<Assembled>, bool), ApiError> {
     let Some(filter) = filter else { return Ok((trace, false)) };
     let before = trace.span_count();
-    let _ = filter;
+    let trace = filter.apply(trace).await.map_err(|failure| ApiError::Failed(failure.to_string()))?;
     let was_filtered = trace.span_count() < before;
     Ok((trace, was_filtered))
 }

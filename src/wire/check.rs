@@ -8,28 +8,28 @@ use super::otlp::{any_value, key_value, resource, scope};
 use super::protobuf::{Reader, Value, WireError};
 
 /// Checks one `KeyValue` message.
-#[inline]
+#[inline(always)]
 pub fn key_value(body: &[u8]) -> Result<(), WireError> {
-    if is_plain_string_pair(body) { Ok(()) } else { key_value_slow(body, VALUE_DEPTH_MAX) }
+    if is_plain_pair(body) { Ok(()) } else { key_value_slow(body, VALUE_DEPTH_MAX) }
 }
 
-/// The shape nearly every attribute has: a short key, then a short string, each length adding up.
-#[inline]
-fn is_plain_string_pair(body: &[u8]) -> bool {
+/// The shape nearly every attribute has: a short key, then a short scalar, each length adding up.
+#[inline(always)]
+fn is_plain_pair(body: &[u8]) -> bool {
     let [0x0a, key_len @ 0..=0x7f, rest @ ..] = body else { return false };
-    let Some([0x12, value_len @ 0..=0x7f, value @ ..]) = rest.get(usize::from(*key_len)..) else {
-        return false;
-    };
+    let Some((_, rest)) = rest.split_at_checked(usize::from(*key_len)) else { return false };
+    let [0x12, value_len @ 0..=0x7f, value @ ..] = rest else { return false };
     if value.len() != usize::from(*value_len) {
         return false;
     }
     match value {
         [0x0a, len @ 0..=0x7f, text @ ..] => text.len() == usize::from(*len),
-        [0x10 | 0x18, last] => *last < 0x80,
+        [0x10 | 0x18, 0..=0x7f] | [0x18, 0x80..=0xff, 0..=0x7f] | [0x21, _, _, _, _, _, _, _, _] => true,
         _ => false,
     }
 }
 
+#[inline(never)]
 fn key_value_slow(body: &[u8], depth: usize) -> Result<(), WireError> {
     let mut reader = Reader::new(body);
     while let Some(field) = reader.next()? {

@@ -45,109 +45,200 @@ pub struct Field<'a> {
 /// A cursor over one message.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    /// What is still to be read. It only shrinks, so a position is the length less what is left.
+    rest: &'a [u8],
+    len: usize,
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { rest: bytes, len: bytes.len() }
     }
 
+    #[inline]
     pub fn position(&self) -> usize {
-        self.at
+        // Never negative: `rest` is a tail of what was given.
+        self.len.wrapping_sub(self.rest.len())
     }
 
     /// The next field, or `None` at the end.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "an iterator of results would hide the first error")]
     pub fn next(&mut self) -> Result<Option<Field<'a>>, WireError> {
-        if self.at >= self.bytes.len() {
+        let start = self.position();
+        // The shape of nearly every field: a one-byte tag, bytes of a one-byte length. Read in place, so
+        // that a scan over it stays in registers.
+        if let [tag @ 0x08..=0x7f, length @ 0x00..=0x7f, tail @ ..] = self.rest
+            && tag & 7 == 2
+            && let Some((bytes, rest)) = tail.split_at_checked(usize::from(*length))
+        {
+            self.rest = rest;
+            let (number, value) = (u32::from(*tag >> 3), Value::Bytes(bytes));
+            return Ok(Some(Field { number, value, start, value_start: start + 2, end: self.position() }));
+        }
+        if self.rest.is_empty() {
             return Ok(None);
         }
-        let start = self.at;
+        self.next_of_any_shape(start).map(Some)
+    }
+
+    /// Takes the next field if it is bytes of exactly this tag and a one-byte length. With the three below,
+    /// a scan reads fields that come in the usual order without looking each one up by number; what comes
+    /// otherwise is left to `next`.
+    #[inline(always)]
+    pub fn take_short(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [found, length @ 0x00..=0x7f, tail @ ..] = self.rest else { return None };
+        if *found != tag {
+            return None;
+        }
+        let (bytes, rest) = tail.split_at_checked(usize::from(*length))?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    /// Takes the next field if it is exactly `N` bytes under this tag.
+    #[inline(always)]
+    pub fn take_array<const N: usize>(&mut self, tag: u8) -> Option<[u8; N]> {
+        let [found, length, tail @ ..] = self.rest else { return None };
+        if *found != tag || usize::from(*length) != N {
+            return None;
+        }
+        let (bytes, rest) = tail.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*bytes)
+    }
+
+    /// Takes the next field if it is a one-byte varint under this tag.
+    #[inline(always)]
+    pub fn take_small(&mut self, tag: u8) -> Option<u8> {
+        let [found, value @ 0x00..=0x7f, rest @ ..] = self.rest else { return None };
+        if *found != tag {
+            return None;
+        }
+        self.rest = rest;
+        Some(*value)
+    }
+
+    /// Takes the next field if it is eight fixed bytes under this tag.
+    #[inline(always)]
+    pub fn take_fixed64(&mut self, tag: u8) -> Option<u64> {
+        let [found, tail @ ..] = self.rest else { return None };
+        if *found != tag {
+            return None;
+        }
+        let (bytes, rest) = tail.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(u64::from_le_bytes(*bytes))
+    }
+
+    #[inline(never)]
+    fn next_of_any_shape(&mut self, start: usize) -> Result<Field<'a>, WireError> {
         let tag = self.varint()?;
         let number = u32::try_from(tag >> 3).map_err(|_| WireError::BadTag(0))?;
         if number == 0 {
             return Err(WireError::BadTag(0));
         }
-        let mut value_start = self.at;
+        let mut value_start = self.position();
         let value = match tag & 7 {
             0 => Value::Varint(self.varint()?),
             1 => Value::Fixed64(u64::from_le_bytes(self.array::<8>()?)),
             2 => {
                 let length = usize::try_from(self.varint()?).map_err(|_| WireError::CutOff)?;
-                value_start = self.at;
-                let end = self.at.checked_add(length).ok_or(WireError::CutOff)?;
-                let bytes = self.bytes.get(self.at..end).ok_or(WireError::CutOff)?;
-                self.at = end;
+                value_start = self.position();
+                let (bytes, rest) = self.rest.split_at_checked(length).ok_or(WireError::CutOff)?;
+                self.rest = rest;
                 Value::Bytes(bytes)
             }
             5 => Value::Fixed32(u32::from_le_bytes(self.array::<4>()?)),
             // Groups (3, 4) are not used by OTLP or Tempo, and skipping them would mean recursion.
             other => return Err(WireError::BadTag(other as u8)),
         };
-        Ok(Some(Field { number, value, start, value_start, end: self.at }))
+        Ok(Field { number, value, start, value_start, end: self.position() })
     }
 
     #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
-        let end = self.at + N;
-        let bytes = self.bytes.get(self.at..end).ok_or(WireError::CutOff)?;
-        self.at = end;
-        bytes.try_into().map_err(|_| WireError::CutOff)
+        let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(WireError::CutOff)?;
+        self.rest = rest;
+        Ok(*bytes)
     }
 
     #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
-        let rest = self.bytes.get(self.at..).ok_or(WireError::CutOff)?;
-        match rest.first() {
-            Some(byte) if *byte < 0x80 => {
-                self.at += 1;
-                return Ok(u64::from(*byte));
-            }
-            None => return Err(WireError::CutOff),
-            Some(_) => {}
+        if let [byte @ 0x00..=0x7f, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
         }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0u64;
-        for (count, byte) in rest.iter().take(10).enumerate() {
+        for (count, byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * count);
             if *byte < 0x80 {
-                self.at += count + 1;
+                self.rest = self.rest.get(count + 1..).unwrap_or_default();
                 return Ok(value);
             }
         }
-        Err(if rest.len() < 10 { WireError::CutOff } else { WireError::VarintTooLong })
+        Err(if self.rest.len() < 10 { WireError::CutOff } else { WireError::VarintTooLong })
     }
 }
 
-impl<'a> Field<'a> {
-    pub fn bytes(&self) -> Result<&'a [u8], WireError> {
-        match self.value {
+impl<'a> Value<'a> {
+    #[inline]
+    pub fn bytes(self) -> Result<&'a [u8], WireError> {
+        match self {
             Value::Bytes(bytes) => Ok(bytes),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn varint(&self) -> Result<u64, WireError> {
-        match self.value {
+    #[inline]
+    pub fn varint(self) -> Result<u64, WireError> {
+        match self {
             Value::Varint(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn fixed64(&self) -> Result<u64, WireError> {
-        match self.value {
+    #[inline]
+    pub fn fixed64(self) -> Result<u64, WireError> {
+        match self {
             Value::Fixed64(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
     }
 
-    pub fn fixed32(&self) -> Result<u32, WireError> {
-        match self.value {
+    #[inline]
+    pub fn fixed32(self) -> Result<u32, WireError> {
+        match self {
             Value::Fixed32(value) => Ok(value),
             _ => Err(WireError::WrongType),
         }
+    }
+}
+
+impl<'a> Field<'a> {
+    #[inline]
+    pub fn bytes(&self) -> Result<&'a [u8], WireError> {
+        self.value.bytes()
+    }
+
+    #[inline]
+    pub fn varint(&self) -> Result<u64, WireError> {
+        self.value.varint()
+    }
+
+    #[inline]
+    pub fn fixed64(&self) -> Result<u64, WireError> {
+        self.value.fixed64()
+    }
+
+    #[inline]
+    pub fn fixed32(&self) -> Result<u32, WireError> {
+        self.value.fixed32()
     }
 }
 

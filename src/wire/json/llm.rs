@@ -16,7 +16,7 @@ use super::text::{put_hex, put_string};
 use super::view::{Event, KeyValue, Link, Resource, Scope, Span, Status};
 use super::{MAX_VALUE_DEPTH, all_or_nothing, close};
 use crate::wire::otlp::{any_value, list};
-use crate::wire::protobuf::{Field, WireError};
+use crate::wire::protobuf::{Value, WireError};
 
 const SERVICE_NAME: &[u8] = b"service.name";
 const NANOS_PER_MILLISECOND: f64 = 1_000_000.0;
@@ -115,18 +115,16 @@ fn put_service_name(out: &mut Vec<u8>, pair: &KeyValue<'_>) -> Result<(), WireEr
     let mut chosen = None;
     pair.value.each(|body| {
         let mut fields = Message::from(body).fields();
-        while let Some(field) = fields.next()? {
-            if matches!(field.number, any_value::STRING..=any_value::STRING_STRINDEX) {
-                chosen = Some(field);
+        while let Some((number, value)) = fields.next()? {
+            if matches!(number, any_value::STRING..=any_value::STRING_STRINDEX) {
+                chosen = Some((number, value));
             }
         }
         Ok(())
     })?;
     match chosen {
-        Some(name) if name.number == any_value::STRING => {
-            put_text(out, b",\"serviceName\":", name.bytes()?);
-        }
-        Some(name) if name.number == any_value::BYTES && !name.bytes()?.is_empty() => {
+        Some((any_value::STRING, name)) => put_text(out, b",\"serviceName\":", name.bytes()?),
+        Some((any_value::BYTES, name)) if !name.bytes()?.is_empty() => {
             out.extend_from_slice(b",\"serviceName\":");
             put_hex(out, name.bytes()?);
         }
@@ -294,30 +292,30 @@ fn put_map(out: &mut Vec<u8>, pairs: &[KeyValue<'_>], depth: usize) -> Result<()
 /// Writes one piece of an `AnyValue` in place of what stands since `mark`.
 fn put_choice(out: &mut Vec<u8>, mark: usize, body: &[u8], depth: usize) -> Result<(), WireError> {
     let mut fields = Message::from(body).fields();
-    while let Some(field) = fields.next()? {
-        if matches!(field.number, any_value::STRING..=any_value::STRING_STRINDEX) {
+    while let Some((number, value)) = fields.next()? {
+        if matches!(number, any_value::STRING..=any_value::STRING_STRINDEX) {
             out.truncate(mark);
-            put_value(out, &field, depth)?;
+            put_value(out, number, value, depth)?;
         }
     }
     Ok(())
 }
 
-fn put_value(out: &mut Vec<u8>, field: &Field<'_>, depth: usize) -> Result<(), WireError> {
-    match field.number {
-        any_value::STRING => put_string(out, field.bytes()?),
+fn put_value(out: &mut Vec<u8>, number: u32, value: Value<'_>, depth: usize) -> Result<(), WireError> {
+    match number {
+        any_value::STRING => put_string(out, value.bytes()?),
         any_value::BOOL => {
-            let text: &[u8] = if field.varint()? == 0 { b"false" } else { b"true" };
+            let text: &[u8] = if value.varint()? == 0 { b"false" } else { b"true" };
             out.extend_from_slice(text);
         }
-        any_value::INT => put_int(out, field.varint()? as i64),
-        any_value::DOUBLE => put_double(out, f64::from_bits(field.fixed64()?)),
-        any_value::ARRAY => put_array(out, field.bytes()?, depth)?,
-        any_value::KVLIST => put_kvlist(out, field.bytes()?, depth)?,
-        any_value::BYTES => put_hex(out, field.bytes()?),
+        any_value::INT => put_int(out, value.varint()? as i64),
+        any_value::DOUBLE => put_double(out, f64::from_bits(value.fixed64()?)),
+        any_value::ARRAY => put_array(out, value.bytes()?, depth)?,
+        any_value::KVLIST => put_kvlist(out, value.bytes()?, depth)?,
+        any_value::BYTES => put_hex(out, value.bytes()?),
         // An index into a table of strings that no trace has.
         _ => {
-            field.varint()?;
+            value.varint()?;
             out.extend_from_slice(b"null");
         }
     }
@@ -328,12 +326,12 @@ fn put_array(out: &mut Vec<u8>, body: &[u8], depth: usize) -> Result<(), WireErr
     let depth = deeper(depth)?;
     let mark = out.len();
     let mut fields = Message::from(body).fields();
-    while let Some(field) = fields.next()? {
-        if field.number == list::VALUES {
+    while let Some((number, value)) = fields.next()? {
+        if number == list::VALUES {
             out.push(b',');
-            let value = out.len();
+            let mark = out.len();
             out.extend_from_slice(b"null");
-            put_choice(out, value, field.bytes()?, depth)?;
+            put_choice(out, mark, value.bytes()?, depth)?;
         }
     }
     close(out, mark, b'[', b']');
@@ -346,9 +344,9 @@ fn put_kvlist(out: &mut Vec<u8>, body: &[u8], depth: usize) -> Result<(), WireEr
     let mut fields = Message::from(body).fields();
     loop {
         let before = fields;
-        let Some(field) = fields.next()? else { break };
-        if field.number == list::VALUES {
-            values.note(before, &field)?;
+        let Some((number, value)) = fields.next()? else { break };
+        if number == list::VALUES {
+            values.note(before, number, value)?;
         }
     }
     put_map(out, &pairs(&values)?, depth)

@@ -108,7 +108,7 @@ mod tests {
         check(-1.5e-6, "-0.0000015");
         check(0.0001, "0.0001");
         // Two shortest forms are equally near here: Go takes the even one.
-        check(18446744073699.0625, "18446744073699.062");
+        check(18_446_744_073_699_062_500.0 / 1e6, "18446744073699.062");
     }
 
     #[test]

@@ -20,10 +20,10 @@ impl<'a> Status<'a> {
     /// Takes one piece; later pieces win field by field.
     fn read(&mut self, body: &'a [u8]) -> Result<(), WireError> {
         let mut fields = Message::from(body).fields();
-        while let Some(field) = fields.next()? {
-            match field.number {
-                status::MESSAGE => self.message = field.bytes()?,
-                status::CODE => self.code = field.varint()? as i32,
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                status::MESSAGE => self.message = value.bytes()?,
+                status::CODE => self.code = value.varint()? as i32,
                 _ => {}
             }
         }
@@ -78,24 +78,24 @@ impl<'a> Span<'a> {
         let mut fields = message.fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                span::TRACE_ID => view.trace_id = Some(field.bytes()?),
-                span::SPAN_ID => view.span_id = Some(field.bytes()?),
-                span::TRACE_STATE => view.trace_state = field.bytes()?,
-                span::PARENT_SPAN_ID => view.parent_span_id = Some(field.bytes()?),
-                span::FLAGS => view.flags = field.fixed32()?,
-                span::NAME => view.name = field.bytes()?,
-                span::KIND => view.kind = field.varint()? as i32,
-                span::START_TIME => view.start = field.fixed64()?,
-                span::END_TIME => view.end = field.fixed64()?,
-                span::ATTRIBUTES => view.attributes.note(before, &field)?,
-                span::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
-                span::EVENTS => view.events.note(before, &field)?,
-                span::DROPPED_EVENTS_COUNT => view.dropped_events = field.varint()? as u32,
-                span::LINKS => view.links.note(before, &field)?,
-                span::DROPPED_LINKS_COUNT => view.dropped_links = field.varint()? as u32,
-                span::STATUS => view.status.read(field.bytes()?)?,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                span::TRACE_ID => view.trace_id = Some(value.bytes()?),
+                span::SPAN_ID => view.span_id = Some(value.bytes()?),
+                span::TRACE_STATE => view.trace_state = value.bytes()?,
+                span::PARENT_SPAN_ID => view.parent_span_id = Some(value.bytes()?),
+                span::FLAGS => view.flags = value.fixed32()?,
+                span::NAME => view.name = value.bytes()?,
+                span::KIND => view.kind = value.varint()? as i32,
+                span::START_TIME => view.start = value.fixed64()?,
+                span::END_TIME => view.end = value.fixed64()?,
+                span::ATTRIBUTES => view.attributes.note(before, number, value)?,
+                span::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = value.varint()? as u32,
+                span::EVENTS => view.events.note(before, number, value)?,
+                span::DROPPED_EVENTS_COUNT => view.dropped_events = value.varint()? as u32,
+                span::LINKS => view.links.note(before, number, value)?,
+                span::DROPPED_LINKS_COUNT => view.dropped_links = value.varint()? as u32,
+                span::STATUS => view.status.read(value.bytes()?)?,
                 _ => {}
             }
         }
@@ -116,12 +116,12 @@ impl<'a> Event<'a> {
         let mut fields = Message::from(body).fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                event::TIME => view.time = field.fixed64()?,
-                event::NAME => view.name = field.bytes()?,
-                event::ATTRIBUTES => view.attributes.note(before, &field)?,
-                event::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                event::TIME => view.time = value.fixed64()?,
+                event::NAME => view.name = value.bytes()?,
+                event::ATTRIBUTES => view.attributes.note(before, number, value)?,
+                event::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = value.varint()? as u32,
                 _ => {}
             }
         }
@@ -151,14 +151,14 @@ impl<'a> Link<'a> {
         let mut fields = Message::from(body).fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                link::TRACE_ID => view.trace_id = Some(field.bytes()?),
-                link::SPAN_ID => view.span_id = Some(field.bytes()?),
-                link::TRACE_STATE => view.trace_state = field.bytes()?,
-                link::ATTRIBUTES => view.attributes.note(before, &field)?,
-                link::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
-                link::FLAGS => view.flags = field.fixed32()?,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                link::TRACE_ID => view.trace_id = Some(value.bytes()?),
+                link::SPAN_ID => view.span_id = Some(value.bytes()?),
+                link::TRACE_STATE => view.trace_state = value.bytes()?,
+                link::ATTRIBUTES => view.attributes.note(before, number, value)?,
+                link::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = value.varint()? as u32,
+                link::FLAGS => view.flags = value.fixed32()?,
                 _ => {}
             }
         }
@@ -179,11 +179,11 @@ impl<'a> Resource<'a> {
         let mut fields = message.fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                resource::ATTRIBUTES => view.attributes.note(before, &field)?,
-                resource::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
-                resource::ENTITY_REFS => view.entity_refs.note(before, &field)?,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                resource::ATTRIBUTES => view.attributes.note(before, number, value)?,
+                resource::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = value.varint()? as u32,
+                resource::ENTITY_REFS => view.entity_refs.note(before, number, value)?,
                 _ => {}
             }
         }
@@ -204,12 +204,12 @@ impl<'a> Scope<'a> {
         let mut fields = message.fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                scope::NAME => view.name = field.bytes()?,
-                scope::VERSION => view.version = field.bytes()?,
-                scope::ATTRIBUTES => view.attributes.note(before, &field)?,
-                scope::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = field.varint()? as u32,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                scope::NAME => view.name = value.bytes()?,
+                scope::VERSION => view.version = value.bytes()?,
+                scope::ATTRIBUTES => view.attributes.note(before, number, value)?,
+                scope::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = value.varint()? as u32,
                 _ => {}
             }
         }
@@ -235,12 +235,12 @@ impl<'a> EntityRef<'a> {
         let mut fields = Message::from(body).fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                entity_ref::SCHEMA_URL => view.schema_url = field.bytes()?,
-                entity_ref::TYPE => view.kind = field.bytes()?,
-                entity_ref::ID_KEYS => view.id_keys.note(before, &field)?,
-                entity_ref::DESCRIPTION_KEYS => view.description_keys.note(before, &field)?,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                entity_ref::SCHEMA_URL => view.schema_url = value.bytes()?,
+                entity_ref::TYPE => view.kind = value.bytes()?,
+                entity_ref::ID_KEYS => view.id_keys.note(before, number, value)?,
+                entity_ref::DESCRIPTION_KEYS => view.description_keys.note(before, number, value)?,
                 _ => {}
             }
         }
@@ -261,11 +261,11 @@ impl<'a> KeyValue<'a> {
         let mut fields = Message::from(body).fields();
         loop {
             let before = fields;
-            let Some(field) = fields.next()? else { return Ok(view) };
-            match field.number {
-                key_value::KEY => view.key = field.bytes()?,
-                key_value::VALUE => view.value.note(before, &field)?,
-                key_value::KEY_STRINDEX => view.key_strindex = field.varint()? as i32,
+            let Some((number, value)) = fields.next()? else { return Ok(view) };
+            match number {
+                key_value::KEY => view.key = value.bytes()?,
+                key_value::VALUE => view.value.note(before, number, value)?,
+                key_value::KEY_STRINDEX => view.key_strindex = value.varint()? as i32,
                 _ => {}
             }
         }
