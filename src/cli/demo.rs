@@ -115,7 +115,7 @@ fn what_to_try(args: &DemoArgs, estate: &Estate, doors: &[Door<'_>]) -> String {
         } else {
             String::new()
         };
-        let away = humantime::format_duration(*distance);
+        let away = humantime::format_duration(*distance).to_string();
         let _ = writeln!(text, "  {name:<11} {jurisdiction}  {away:>5} away{fares}; {takes}");
     }
     let server = if listen.port() == 3200 { String::new() } else { format!(" --server http://{listen}") };
