@@ -9,7 +9,9 @@ pub struct TraceId([u8; 16]);
 /// Why a text is no trace id. The texts are Tempo's own, so that a client sees what it knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TraceIdError {
-    #[error("trace IDs can only contain hex characters: invalid character '{character}' at position {position}")]
+    #[error(
+        "trace IDs can only contain hex characters: invalid character '{character}' at position {position}"
+    )]
     NotHex {
         character: char,
         /// 1-based byte offset.
