@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "each bench and test uses its part")]
 
+pub mod merging;
+
 use std::collections::HashSet;
 
 use bytes::Bytes;

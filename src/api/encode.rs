@@ -32,11 +32,15 @@ const JSON: &str = "application/json";
 const LLM_V1: &str = "application/vnd.grafana.llm";
 const LLM_V2: &str = "application/vnd.grafana.llm+json";
 
+/// Up to here JSON is gathered before it leaves. What is longer has no length, since counting it would
+/// mean writing it twice; Go's server draws the line here, too.
+const SHORT_BYTES: usize = 2048;
+
 /// A v1 answer: the bare trace.
-pub fn v1(trace: Redacted<Assembled>, format: Format) -> Response {
+pub fn v1(trace: Redacted<Assembled>, format: Format) -> Result<Response, WireError> {
     let trace = Arc::new(trace);
     match format {
-        Format::Protobuf => protobuf(Vec::new(), trace, Vec::new()),
+        Format::Protobuf => Ok(protobuf(Vec::new(), trace, Vec::new())),
         Format::Json => json(Vec::new(), JsonFrames::batches(trace), Vec::new(), JSON),
         // Tempo's v1 has no such document and sends its JSON under that name.
         Format::Llm => json(Vec::new(), JsonFrames::batches(trace), Vec::new(), LLM_V1),
@@ -45,13 +49,13 @@ pub fn v1(trace: Redacted<Assembled>, format: Format) -> Response {
 
 /// A v2 answer: the trace and what is said beside it.
 pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Result<Response, WireError> {
-    Ok(match format {
+    match format {
         Format::Protobuf => {
             let mut before = Vec::new();
             // Written even when empty: Grafana reads these messages by pointer.
             put_tag(&mut before, trace_by_id::TRACE, 2);
             put_varint(&mut before, trace.protobuf_len() as u64);
-            protobuf(before, Arc::new(trace), protobuf_beside(beside))
+            Ok(protobuf(before, Arc::new(trace), protobuf_beside(beside)))
         }
         Format::Json => {
             let after = json_beside(beside);
@@ -59,9 +63,9 @@ pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Result
         }
         Format::Llm => {
             let body = emit_json::llm_document(&trace, beside.inspected_bytes, beside.message.as_deref())?;
-            with_type(Body::from(body), LLM_V2)
+            Ok(with_type(Body::from(body), LLM_V2))
         }
-    })
+    }
 }
 
 fn protobuf_beside(beside: &Beside) -> Vec<u8> {
@@ -103,15 +107,25 @@ fn protobuf(before: Vec<u8>, trace: Arc<Redacted<Assembled>>, after: Vec<u8>) ->
     response
 }
 
+/// A short answer leaves in one piece with its length, as Tempo's do; a longer one as it is written.
 fn json(
     before: Vec<u8>,
     frames: JsonFrames<Redacted<Assembled>>,
     after: Vec<u8>,
     kind: &'static str,
-) -> Response {
+) -> Result<Response, WireError> {
     let ends = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Ok(Bytes::from(bytes)));
-    let frames = ends(before).into_iter().chain(frames).chain(ends(after));
-    with_type(Body::from_stream(stream::iter(frames)), kind)
+    let mut frames = ends(before).into_iter().chain(frames).chain(ends(after));
+    let (mut first, mut length) = (Vec::new(), 0);
+    while length < SHORT_BYTES {
+        let Some(frame) = frames.next().transpose()? else {
+            return Ok(with_type(Body::from(first.concat()), kind));
+        };
+        length += frame.len();
+        first.push(frame);
+    }
+    let body = Body::from_stream(stream::iter(first.into_iter().map(Ok).chain(frames)));
+    Ok(with_type(body, kind))
 }
 
 fn with_type(body: Body, kind: &'static str) -> Response {

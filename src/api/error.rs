@@ -15,6 +15,8 @@ pub enum ApiError {
     Busy,
     /// The federation has nothing honest to answer with.
     Refused(Box<Refusal>),
+    /// What was asked cannot be computed on this trace.
+    Failed(String),
     /// Tempo's answer to a v1 trace over the size limit.
     TraceTooLarge { bytes_max: u64 },
     /// Tempo's answer to a v1 miss: no body at all.
@@ -26,6 +28,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoSuchTrace => StatusCode::NOT_FOUND,
             Self::Refused(refusal) => refusal_status(refusal.why),
@@ -34,7 +37,7 @@ impl ApiError {
 
     fn line(&self) -> String {
         match self {
-            Self::BadRequest(line) => line.clone(),
+            Self::BadRequest(line) | Self::Failed(line) => one_line(line),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
@@ -70,10 +73,22 @@ impl IntoResponse for ApiError {
         match &self {
             Self::Refused(refusal) => report::put_refusal(headers, refusal),
             Self::NoSuchTrace | Self::TraceTooLarge { .. } => {}
-            Self::BadRequest(_) | Self::Busy => report::put_refused(headers),
+            Self::BadRequest(_) | Self::Busy | Self::Failed(_) => report::put_refused(headers),
         }
         response
     }
+}
+
+/// What a client sent may stand in its error, but never as a line of its own.
+fn one_line(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, character| {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+        line
+    })
 }
 
 /// Plain text as Tempo sends it.

@@ -2,9 +2,11 @@
 
 pub mod encode;
 pub mod error;
+mod go;
 pub mod ingest;
 mod layers;
 pub mod params;
+mod path;
 pub mod report;
 pub mod router;
 pub mod serve;

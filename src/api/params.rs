@@ -4,9 +4,11 @@
 use http::{HeaderMap, Uri, header};
 
 use super::error::ApiError;
+use super::go;
 use crate::model::{LookupScope, Mode, TraceId, TraceQuery};
 
-/// Tempo's `max_query_expression_size_bytes`.
+/// Tempo's `max_query_expression_size_bytes`. A request line over 64 KiB is refused by the HTTP library
+/// with a bare 414 before it comes here.
 const QUERY_BYTES_MAX: usize = 128 << 10;
 
 /// The query string, decoded.
@@ -33,7 +35,7 @@ pub struct FilterParams {
 impl Params {
     pub fn of(uri: &Uri) -> Self {
         let query = uri.query().unwrap_or_default();
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        Self(go::query_pairs(query))
     }
 
     /// The first value of a name; an empty one counts as absent, as in Tempo.
@@ -72,36 +74,15 @@ pub fn trace_query(id: &str, params: &Params) -> Result<TraceQuery, ApiError> {
 
 fn block(params: &Params, name: &str, shown: &str) -> Result<Option<String>, ApiError> {
     let Some(text) = params.get(name) else { return Ok(None) };
-    match uuid::Uuid::try_parse(text) {
-        Ok(block) => Ok(Some(block.hyphenated().to_string())),
-        Err(_) if ![36, 45, 38, 32].contains(&text.len()) => {
-            Err(bad(format!("invalid value for {shown}: invalid UUID length: {}", text.len())))
-        }
-        Err(_) => Err(bad(format!("invalid value for {shown}: invalid UUID format"))),
-    }
+    go::uuid(text).map(Some).map_err(|why| bad(format!("invalid value for {shown}: {why}")))
 }
 
 fn seconds(params: &Params, name: &str) -> Result<Option<i64>, ApiError> {
     let Some(text) = params.get(name) else { return Ok(None) };
-    let number = go_int(text)
-        .map_err(|why| bad(format!("invalid {name}: strconv.ParseInt: parsing {}: {why}", quoted(text))))?;
+    let number = go::int(text).map_err(|why| {
+        bad(format!("invalid {name}: strconv.ParseInt: parsing {}: {why}", go::quoted(text)))
+    })?;
     Ok(Some(number))
-}
-
-/// Go's `ParseInt` in base 10, and its two ways to fail.
-fn go_int(text: &str) -> Result<i64, &'static str> {
-    text.parse::<i64>().map_err(|error| {
-        use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-        match error.kind() {
-            PosOverflow | NegOverflow => "value out of range",
-            _ => "invalid syntax",
-        }
-    })
-}
-
-/// Go's `%q`, near enough for an error line: control characters are escaped, so the line stays one.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.escape_debug().collect::<String>().replace("\\'", "'"))
 }
 
 /// v2's filter parameters; none without `q`, whatever else is given.
@@ -119,14 +100,12 @@ pub fn filter(params: &Params) -> Result<Option<FilterParams>, ApiError> {
     };
     let keep_hierarchy = match params.get("keep_hierarchy") {
         None => false,
-        Some("1" | "t" | "T" | "TRUE" | "true" | "True") => true,
-        Some("0" | "f" | "F" | "FALSE" | "false" | "False") => false,
-        Some(text) => {
-            return Err(bad(format!(
+        Some(text) => go::boolean(text).ok_or_else(|| {
+            bad(format!(
                 "invalid value for keep_hierarchy: strconv.ParseBool: parsing {}: invalid syntax",
-                quoted(text)
-            )));
-        }
+                go::quoted(text)
+            ))
+        })?,
     };
     let match_depth = depth(params, "match_depth", 0)?;
     // Read only where it has an effect, as Tempo does.
@@ -136,8 +115,8 @@ pub fn filter(params: &Params) -> Result<Option<FilterParams>, ApiError> {
 
 fn depth(params: &Params, name: &str, absent: i64) -> Result<i64, ApiError> {
     let Some(text) = params.get(name) else { return Ok(absent) };
-    let number = go_int(text).map_err(|why| {
-        bad(format!("invalid value for {name}: strconv.Atoi: parsing {}: {why}", quoted(text)))
+    let number = go::int(text).map_err(|why| {
+        bad(format!("invalid value for {name}: strconv.Atoi: parsing {}: {why}", go::quoted(text)))
     })?;
     if number < -1 { Err(bad(format!("invalid value for {name}: must be >= -1"))) } else { Ok(number) }
 }
@@ -166,7 +145,7 @@ pub fn adjusts_skew(params: &Params) -> Result<bool, ApiError> {
         None => Ok(false),
         Some("skew") => Ok(true),
         Some(other) => {
-            Err(bad(format!("invalid value for adjust: {}: the only adjustment is skew", quoted(other))))
+            Err(bad(format!("invalid value for adjust: {}: the only adjustment is skew", go::quoted(other))))
         }
     }
 }

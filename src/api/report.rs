@@ -78,6 +78,15 @@ pub fn to_json(id: &TraceId, coverage: &Coverage, took_ms: f64) -> Value {
     })
 }
 
+/// The report of a refusal: whatever the regions would have made possible, nothing was answered.
+pub fn refusal_to_json(id: &TraceId, coverage: &Coverage, took_ms: f64) -> Value {
+    let mut report = to_json(id, coverage, took_ms);
+    if let Some(outcome) = report.get_mut("outcome") {
+        *outcome = Outcome::Refused.as_str().into();
+    }
+    report
+}
+
 pub fn region_to_json(report: &RegionReport) -> Value {
     json!({
         "name": report.region.as_str(),

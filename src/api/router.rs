@@ -2,76 +2,84 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
-use axum::routing::{any, get};
-use http::{HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{from_fn, map_request};
+use axum::routing::{MethodRouter, any, get};
+use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{layers, status, stream, traces};
+use super::{layers, path, status, stream, traces};
 
 /// The request came in under `/strict`.
 #[derive(Debug, Clone, Copy)]
 pub struct Strict;
 
-/// All routes. Tempo's are under the prefix, and again under `/strict`, so that a data source can be
-/// pointed at a mode. Nothing is ever passed on to a region by its path: what is not here does not exist.
+/// A path and what answers there.
+type Route = (&'static str, MethodRouter<ApiState>);
+
+/// Nothing is ever passed on to a region by its path: what is not here does not exist. Tempo's routes are
+/// under the prefix, and again under `/strict`, so that a data source can be pointed at a mode.
 pub fn router(state: ApiState) -> Router {
     let prefix = state.settings.prefix.clone();
-    let strict = tempo().layer(axum::middleware::map_request(|mut request: Request| async {
+    let strict = map_request(|mut request: Request| async {
         request.extensions_mut().insert(Strict);
         request
-    }));
-    let routes = Router::new()
-        .route("/ready", get(status::ready))
-        .route("/status", get(status::status))
-        .route("/status/version", get(status::version))
-        .route("/metrics", get(status::metrics));
-    let routes = mount(routes, &prefix, tempo().merge(own()));
-    let routes = mount(routes, &format!("/strict{prefix}"), strict);
-    layers::around(routes.fallback(fallback).with_state(state))
+    });
+    let answers = layers::around_answers(at(&prefix, traces().into_iter().chain(own())));
+    let strict_answers = layers::around_answers(at(&format!("/strict{prefix}"), traces())).layer(strict);
+    let routes = at("", operator())
+        .merge(at(&prefix, about()))
+        .merge(at(&format!("/strict{prefix}"), about()))
+        .merge(answers)
+        .merge(strict_answers)
+        .fallback(|| async { page_not_found() })
+        .with_state(state);
+    layers::around(Router::new().fallback_service(from_fn(path::straighten).layer(routes)))
 }
 
-fn mount(routes: Router<ApiState>, prefix: &str, inner: Router<ApiState>) -> Router<ApiState> {
-    if prefix.is_empty() { routes.merge(inner) } else { routes.nest(prefix, inner) }
+/// The paths of all routes, so that a test can hold that it tries every one.
+pub fn paths(prefix: &str) -> Vec<String> {
+    let tempo = || traces().into_iter().chain(about()).map(|(path, _)| path);
+    let own = own().into_iter().map(|(path, _)| path);
+    let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
+    paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
+    paths.extend(tempo().map(|path| format!("/strict{prefix}{path}")));
+    paths
 }
 
-/// Tempo's own routes. Like Tempo, they answer every method but where said.
-fn tempo() -> Router<ApiState> {
-    Router::new()
-        .route("/api/echo", any(status::echo))
-        .route("/api/status/buildinfo", get(status::buildinfo))
-        .route("/api/traces/{id}", any(traces::v1))
-        .route("/api/v2/traces/{id}", any(traces::v2))
+fn at(prefix: &str, routes: impl IntoIterator<Item = Route>) -> Router<ApiState> {
+    let join =
+        |router: Router<ApiState>, (path, answers): Route| router.route(&format!("{prefix}{path}"), answers);
+    routes.into_iter().fold(Router::new(), join)
+}
+
+/// For those who run the gateway; never under a prefix.
+fn operator() -> [Route; 4] {
+    [
+        ("/ready", any(status::ready)),
+        ("/metrics", any(status::metrics)),
+        ("/status", any(status::status).layer(from_fn(status::get_only))),
+        ("/status/version", any(status::version).layer(from_fn(status::get_only))),
+    ]
+}
+
+/// What Tempo says of itself. Like Tempo, routes answer every method but where said.
+fn about() -> [Route; 2] {
+    [
+        ("/api/echo", any(status::echo)),
+        ("/api/status/buildinfo", any(status::buildinfo).layer(from_fn(status::get_only))),
+    ]
+}
+
+/// Tempo's traces by id.
+fn traces() -> [Route; 2] {
+    [("/api/traces/{id}", any(traces::v1)), ("/api/v2/traces/{id}", any(traces::v2))]
 }
 
 /// The gateway's own routes.
-fn own() -> Router<ApiState> {
-    Router::new()
-        .route("/api/tutti/v1/traces/{id}", get(stream::document))
-        .route("/api/tutti/v1/traces/{id}/stream", get(stream::events))
-}
-
-/// What has no route: Go's 404, but a path with doubled slashes is sent to its clean form, as Go does.
-async fn fallback(uri: Uri) -> Response {
-    let path = uri.path();
-    if !path.contains("//") {
-        return page_not_found();
-    }
-    let mut clean = String::with_capacity(path.len());
-    for character in path.chars() {
-        if character != '/' || !clean.ends_with('/') {
-            clean.push(character);
-        }
-    }
-    let target = match uri.query() {
-        Some(query) => format!("{clean}?{query}"),
-        None => clean,
-    };
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    if let Ok(location) = HeaderValue::from_str(&target) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    response
+fn own() -> [Route; 2] {
+    [
+        ("/api/tutti/v1/traces/{id}", get(stream::document)),
+        ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),
+    ]
 }

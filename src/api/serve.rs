@@ -11,7 +11,8 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::task::Group;
 
@@ -24,7 +25,7 @@ const HEAD_BYTES_MAX: usize = 512 << 10;
 /// Requests that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 256;
 
-/// Window of one HTTP/2 stream for what clients send: nothing but heads.
+/// How often a quiet HTTP/2 connection is asked whether anyone is there.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// The wait after a failed accept (too many open files, say) before the next.
@@ -44,55 +45,97 @@ impl Default for ServeSettings {
     }
 }
 
-/// Serves until `stop` ends, then takes no more connections and waits for those that are open.
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    router: Router,
+    permits: Arc<Semaphore>,
+}
+
+/// How long a connection may stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    /// For one request after the other.
+    Lasting,
+    /// For one request, since the process is about to end.
+    Once,
+}
+
+/// Serves until `stop` ends and then until the connections open at that moment have had their answers.
+///
+/// Meanwhile the door stays open: a probe shall hear that this process is stopping, and what a balancer
+/// still sends here before it has noticed shall not run into a closed port.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     settings: ServeSettings,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let connections = Group::new();
-    let permits = Arc::new(Semaphore::new(settings.connections_max));
-    let draining = tokio_util::sync::CancellationToken::new();
-    tokio::pin!(stop);
-    loop {
-        // A place first: beyond the limit, connections wait in the kernel's queue.
-        let permit = tokio::select! {
-            () = &mut stop => break,
-            permit = permits.clone().acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { break };
-        let accepted = tokio::select! {
-            () = &mut stop => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let (router, draining) = (router.clone(), draining.clone());
-                connections.spawn(async move {
-                    let _permit = permit;
-                    connection(stream, router, draining).await;
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    draining.cancel();
-    if timeout(settings.drain, connections.drained()).await.is_err() {
-        tracing::warn!(open = connections.len(), "requests were still open when the time to drain was over");
+    let door = Door { listener, router, permits: Arc::new(Semaphore::new(settings.connections_max)) };
+    let (open, late) = (Group::new(), Group::new());
+    let ending = CancellationToken::new();
+    door.accept(&open, Stay::Lasting, &ending, stop).await;
+    ending.cancel();
+    let end = Instant::now() + settings.drain;
+    let closing = CancellationToken::new();
+    let _ = timeout_at(end, door.accept(&late, Stay::Once, &closing, open.drained())).await;
+    drop(door);
+    closing.cancel();
+    if timeout_at(end, async { tokio::join!(open.drained(), late.drained()) }).await.is_err() {
+        let open = open.len() + late.len();
+        tracing::warn!(open, "requests were still open when the time to drain was over");
     }
     Ok(())
 }
 
-async fn connection(stream: TcpStream, router: Router, draining: tokio_util::sync::CancellationToken) {
+impl Door {
+    /// Takes connections into `group` until `until` ends.
+    async fn accept(
+        &self,
+        group: &Group,
+        stay: Stay,
+        ending: &CancellationToken,
+        until: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(until);
+        loop {
+            // A place first: beyond the limit, connections wait in the kernel's queue.
+            let permit = tokio::select! {
+                () = &mut until => return,
+                permit = self.permits.clone().acquire_owned() => permit,
+            };
+            let Ok(permit) = permit else { return };
+            let accepted = tokio::select! {
+                () = &mut until => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (router, ending) = (self.router.clone(), ending.clone());
+                    group.spawn(async move {
+                        let _permit = permit;
+                        connection(stream, router, stay, ending).await;
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, stay: Stay, ending: CancellationToken) {
     // Answers are small or streamed; waiting to fill a packet only adds latency.
     let _ = stream.set_nodelay(true);
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(stay == Stay::Lasting);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -104,7 +147,7 @@ async fn connection(stream: TcpStream, router: Router, draining: tokio_util::syn
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = draining.cancelled() => {
+        () = ending.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -1,34 +1,49 @@
 //! What is asked of the gateway itself rather than of the regions.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
 
 use super::error::plain;
 use super::state::ApiState;
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
-    let mut response = plain("echo\n");
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    said("echo\n")
+}
+
+/// Tempo's build info, its six keys in its order: strict readers know no others.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BuildInfo {
+    version: String,
+    revision: &'static str,
+    branch: &'static str,
+    build_user: &'static str,
+    build_date: &'static str,
+    go_version: &'static str,
 }
 
 /// The lowest Tempo version among the regions: Grafana turns features on by it, and a feature needs every
-/// region. All six keys of Tempo's answer are there; strict readers know no others.
+/// region.
 pub async fn buildinfo(State(state): State<ApiState>) -> Response {
     let versions = state.federation().regions().iter().filter_map(|region| region.info().version).collect();
-    let body = json!({
-        "version": lowest(versions).unwrap_or_default(),
-        "revision": "",
-        "branch": "",
-        "buildUser": "",
-        "buildDate": "",
-        "goVersion": "",
-    });
-    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    ([content_type], format!("{body}\n")).into_response()
+    let info = BuildInfo { version: lowest(versions).unwrap_or_default(), ..BuildInfo::default() };
+    // Texts without a map or a number that is none: they can always be written.
+    let mut body = serde_json::to_string(&info).unwrap_or_default();
+    body.push('\n');
+    with_type("application/json", body)
+}
+
+/// What Tempo answers to `GET` alone. Its 405 is bare, without the list of methods that would do.
+pub async fn get_only(request: Request, next: Next) -> Response {
+    if request.method() == Method::GET {
+        next.run(request).await
+    } else {
+        StatusCode::METHOD_NOT_ALLOWED.into_response()
+    }
 }
 
 /// The lowest of those that can be read as versions; else any, else none.
@@ -42,9 +57,9 @@ fn lowest(versions: Vec<String>) -> Option<String> {
 
 pub async fn ready(State(state): State<ApiState>) -> Response {
     if state.is_stopping() {
-        return (StatusCode::SERVICE_UNAVAILABLE, plain("Application is stopping\n")).into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, said("Application is stopping\n")).into_response();
     }
-    plain("ready\n")
+    said("ready\n")
 }
 
 /// For a person at a terminal: who this is and how the regions are.
@@ -68,19 +83,30 @@ pub async fn status(State(state): State<ApiState>) -> Response {
         federation.settings().trace_bytes_max,
         federation.plan().digest(),
     ));
-    plain(text)
+    with_type("text/plain", text)
 }
 
 pub async fn version() -> Response {
-    plain(format!("GET /status/version\ntutti, version {}\n", env!("CARGO_PKG_VERSION")))
+    let text = format!("GET /status/version\ntutti, version {}\n", env!("CARGO_PKG_VERSION"));
+    with_type("text/plain", text)
 }
 
 pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
         state.metrics.circuit(region.name(), region.circuit().as_number());
     }
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], state.metrics.render()).into_response()
+    with_type("application/openmetrics-text; version=1.0.0; charset=utf-8", state.metrics.render())
+}
+
+/// A word to a probe, as Go says it.
+fn said(line: &'static str) -> Response {
+    let mut response = plain(line);
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn with_type(kind: &'static str, body: String) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
 }
 
 #[cfg(test)]

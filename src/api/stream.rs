@@ -17,7 +17,7 @@ use serde_json::json;
 use super::error::{ApiError, refusal_status};
 use super::report;
 use super::state::ApiState;
-use super::traces::{Admitted, admit};
+use super::traces::{Admitted, Asked, admit};
 use crate::federation::{InProgress, Lookup, Progress, Refusal};
 use crate::telemetry::metrics::Endpoint;
 use crate::trace::emit_json::to_json;
@@ -27,7 +27,7 @@ pub async fn document(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut admitted = admit(&state, Endpoint::TraceReport, &id, request)?;
+    let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?)?;
     let found = state.federation().trace(admitted.ask.clone()).await;
     admitted.settle(&state, found.as_ref());
     let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
@@ -62,7 +62,7 @@ pub async fn events(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let admitted = admit(&state, Endpoint::TraceStream, &id, request)?;
+    let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?)?;
     let federation = state.federation();
     let regions: Vec<_> = federation
         .regions()
@@ -109,7 +109,7 @@ impl Telling {
     fn refuse(&self, refusal: &Refusal) -> Bytes {
         let took_ms = report::in_ms(self.admitted.in_flight.elapsed());
         let id = &self.admitted.ask.query.id;
-        let report = refusal.coverage.as_ref().map(|coverage| report::to_json(id, coverage, took_ms));
+        let report = refusal.coverage.as_ref().map(|coverage| report::refusal_to_json(id, coverage, took_ms));
         let status = refusal_status(refusal.why).as_u16();
         event("refused", &json!({"status": status, "error": refusal.line, "report": report}))
     }

@@ -10,9 +10,8 @@ use super::params::{self, Params};
 use super::report;
 use super::router::Strict;
 use super::state::ApiState;
-use crate::evaluate::filter::TraceFilter;
-use crate::federation::{Ask, Found, Lookup, Refusal};
-use crate::model::{Answer, Outcome};
+use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
+use crate::model::{Answer, Mode, Outcome, TraceQuery};
 use crate::redaction::Redacted;
 use crate::task::Deadline;
 use crate::telemetry::metrics::{Endpoint, InFlight};
@@ -23,26 +22,37 @@ pub(super) struct Admitted {
     pub ask: Ask,
     pub in_flight: InFlight,
     pub parts: Parts,
-    pub params: Params,
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// Reads what every by-id endpoint reads, and takes the request in if there is room.
-pub(super) fn admit(
-    state: &ApiState,
-    endpoint: Endpoint,
-    id: &str,
-    request: Request,
-) -> Result<Admitted, ApiError> {
-    let (parts, _) = request.into_parts();
-    let params = Params::of(&parts.uri);
-    let mode = params::mode(&parts.headers, parts.extensions.get::<Strict>().is_some())?;
-    let query = params::trace_query(id, &params)?;
-    let adjusts_skew = params::adjusts_skew(&params)?;
+/// A by-id request, read: nothing in it is wrong.
+pub(super) struct Asked {
+    query: TraceQuery,
+    mode: Mode,
+    adjusts_skew: bool,
+    parts: Parts,
+    params: Params,
+}
+
+impl Asked {
+    /// Reads what every by-id endpoint reads; Tempo's own checks come first, in its order.
+    pub fn read(id: &str, request: Request) -> Result<Self, ApiError> {
+        let (parts, _) = request.into_parts();
+        let params = Params::of(&parts.uri);
+        let query = params::trace_query(id, &params)?;
+        let mode = params::mode(&parts.headers, parts.extensions.get::<Strict>().is_some())?;
+        let adjusts_skew = params::adjusts_skew(&params)?;
+        Ok(Self { query, mode, adjusts_skew, parts, params })
+    }
+}
+
+/// Takes a request in if there is room.
+pub(super) fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) -> Result<Admitted, ApiError> {
     let Ok(permit) = state.permits.clone().try_acquire_owned() else {
         state.metrics.shed();
         return Err(ApiError::Busy);
     };
+    let Asked { query, mode, adjusts_skew, parts, .. } = asked;
     let ask = Ask {
         query,
         mode,
@@ -51,7 +61,7 @@ pub(super) fn admit(
         may_use_recent_miss: endpoint == Endpoint::TraceV1,
     };
     let in_flight = state.metrics.begin(endpoint, mode);
-    Ok(Admitted { ask, in_flight, parts, params, _permit: permit })
+    Ok(Admitted { ask, in_flight, parts, _permit: permit })
 }
 
 impl Admitted {
@@ -91,7 +101,7 @@ pub async fn v1(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut admitted = admit(&state, Endpoint::TraceV1, &id, request)?;
+    let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?)?;
     let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, .. }, coverage } = answer;
     let mut response = if let Some(bytes_max) = exceeds {
@@ -100,7 +110,7 @@ pub async fn v1(
     } else if trace.is_empty() {
         ApiError::NoSuchTrace.into_response()
     } else {
-        encode::v1(trace, params::format(&admitted.parts.headers))
+        encode::v1(trace, params::format(&admitted.parts.headers)).map_err(|_| lost())?
     };
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
     Ok(response)
@@ -111,17 +121,22 @@ pub async fn v2(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut admitted = admit(&state, Endpoint::TraceV2, &id, request)?;
-    let filter = compile_filter(&admitted.params)?;
+    let asked = Asked::read(&id, request)?;
+    let filter = compile_filter(&asked.params)?;
+    let mut admitted = admit(&state, Endpoint::TraceV2, asked)?;
     let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
-    let (trace, was_filtered) = filtered(trace, filter.as_ref())?;
+    let (trace, was_filtered) = filtered(trace, filter).await?;
     let message = report::message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
-    let mut response = encode::v2(trace, &beside, params::format(&admitted.parts.headers))
-        .map_err(|_| ApiError::Refused(Box::new(Refusal::lost())))?;
+    let mut response =
+        encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
     Ok(response)
+}
+
+fn lost() -> ApiError {
+    ApiError::Refused(Box::new(Refusal::lost()))
 }
 
 fn compile_filter(params: &Params) -> Result<Option<TraceFilter>, ApiError> {
@@ -132,13 +147,13 @@ fn compile_filter(params: &Params) -> Result<Option<TraceFilter>, ApiError> {
 }
 
 /// The trace with only what the filter keeps, and whether it dropped anything.
-fn filtered(
+async fn filtered(
     trace: Redacted<Assembled>,
-    filter: Option<&TraceFilter>,
+    filter: Option<TraceFilter>,
 ) -> Result<(Redacted<Assembled>, bool), ApiError> {
     let Some(filter) = filter else { return Ok((trace, false)) };
     let before = trace.span_count();
-    let _ = filter;
+    let trace = filter.apply(trace).await.map_err(|failure| ApiError::Failed(failure.to_string()))?;
     let was_filtered = trace.span_count() < before;
     Ok((trace, was_filtered))
 }

@@ -82,8 +82,10 @@ fn join_within(
     limit: u64,
     reports: &mut [RegionReport],
 ) -> Result<(Joined, bool), JoinError> {
-    let total: usize = parts.iter().map(|(_, chunk)| chunk.buffer.body_len()).sum();
-    if limit == 0 || total as u64 <= limit {
+    // By the report, and not by what arrived: what is withheld must not decide either.
+    let total: u64 =
+        parts.iter().filter_map(|(rank, _)| reports.get(usize::from(*rank))).map(|report| report.bytes).sum();
+    if limit == 0 || total <= limit {
         return Ok((Joined::of(parts)?, false));
     }
     // Copies of one span count once, so only joining tells the size: part by part.

@@ -136,8 +136,14 @@ impl Federation {
         Ok(Lookup { answer, from_recent_miss: false })
     }
 
+    /// Only for the question that follows: a lookup that may itself be answered from memory leaves nothing
+    /// there, and what was found is missing no more.
     fn remember_miss(&self, ask: &Ask, answer: &Answer<Found>) {
-        if !answer.value.trace.is_empty() || answer.coverage.outcome() != Outcome::Complete {
+        if !answer.value.trace.is_empty() {
+            self.misses.take(&ask.query, self.plan.digest());
+            return;
+        }
+        if ask.may_use_recent_miss || answer.coverage.outcome() != Outcome::Complete {
             return;
         }
         let miss = Answer { value: (), coverage: answer.coverage.clone() };

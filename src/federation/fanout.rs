@@ -99,11 +99,19 @@ async fn receive(
         attempts: part.attempts,
         treated: 0,
     };
-    let inspected_bytes = part.inspected_bytes;
+    let mut inspected_bytes = part.inspected_bytes;
+    let withholds = treatment.plan.region(region.name()).withholds();
+    if withholds {
+        // Two answers that differ in withheld values alone differ in these sizes.
+        (report.bytes, inspected_bytes) = (0, 0);
+    }
     let view = match redact(region.name(), part, treatment).await {
         Ok(view) => {
             report.spans = view.chunk.spans.len() as u64;
             report.treated = view.treated;
+            if withholds {
+                report.bytes = view.bytes();
+            }
             Some(view)
         }
         Err(line) => {

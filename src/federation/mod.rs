@@ -3,9 +3,11 @@
 mod assemble;
 pub mod by_id;
 mod fanout;
+pub mod filter;
 pub mod refusal;
 pub mod settings;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
+pub use filter::TraceFilter;
 pub use refusal::{Refusal, Why};
 pub use settings::{Additions, FederationSettings};

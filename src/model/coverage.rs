@@ -66,6 +66,7 @@ pub struct RegionReport {
     pub http_status: Option<u16>,
     pub took: Duration,
     pub first_byte: Option<Duration>,
+    /// Of its answer; where the policy may withhold something, of what is left of it.
     pub bytes: u64,
     pub spans: u64,
     pub attempts: u32,

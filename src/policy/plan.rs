@@ -70,6 +70,17 @@ impl KeyRules {
     }
 }
 
+impl RegionPlan {
+    /// Whether anything of this region may be withheld. Then nothing that is said of the region may be
+    /// measured on what it sent: a size alone tells of the values it is made of.
+    pub fn withholds(&self) -> bool {
+        match self {
+            Self::AllowAll => false,
+            Self::Keys(keys) => !keys.is_empty(),
+        }
+    }
+}
+
 impl Plan {
     /// Everything is shown as it is stored.
     pub fn allow_all() -> Self {

@@ -12,7 +12,7 @@ use crate::wire::limits::VALUE_DEPTH_MAX;
 use crate::wire::otlp::{
     Value as Added, any_value, event, key_value, link, put_attribute, resource, scope, span,
 };
-use crate::wire::protobuf::{Reader, Value, WireError, put_bytes_field, put_message};
+use crate::wire::protobuf::{Reader, Value, WireError, message_len, put_bytes_field, put_message};
 
 /// What a masked value reads as.
 pub const MASK: &str = "<redacted>";
@@ -40,13 +40,25 @@ pub struct View {
     pub treated: u64,
 }
 
+impl View {
+    /// Protobuf bytes of what may be seen, without what the gateway adds.
+    pub fn bytes(&self) -> u64 {
+        let Chunk { spans, scopes, batches, .. } = &self.chunk;
+        let spans: usize = spans.iter().map(|span| message_len(span.body.len())).sum();
+        let scopes: usize =
+            scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
+        let batches: usize =
+            batches.iter().map(|batch| message_len(batch.resource.len()) + batch.tail.len()).sum();
+        (spans + scopes + batches) as u64
+    }
+}
+
 /// Opens what a region sent, checks it, applies the region's plan and marks its origin.
 pub fn trace(raw: Raw<Bytes>, id: &TraceId, rules: RegionRules<'_>) -> Result<Redacted<View>, ScanError> {
     let mut chunk = scan(raw.open(), Some(id))?;
     let treated = match rules.plan {
-        RegionPlan::AllowAll => 0,
-        RegionPlan::Keys(keys) if keys.is_empty() => 0,
-        RegionPlan::Keys(keys) => treat(&mut chunk, keys)?,
+        RegionPlan::Keys(keys) if rules.plan.withholds() => treat(&mut chunk, keys)?,
+        RegionPlan::AllowAll | RegionPlan::Keys(_) => 0,
     };
     mark(&mut chunk, rules)?;
     Ok(Redacted::pass(View { chunk, treated }))

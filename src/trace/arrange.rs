@@ -14,7 +14,7 @@ pub struct Assembled {
     pub(super) joined: Joined,
     pub(super) batches: Vec<OutBatch>,
     pub(super) scopes: Vec<OutScope>,
-    /// Span numbers in order.
+    /// Span numbers, in order within each scope.
     pub(super) spans: Vec<u32>,
     /// Bytes of the protobuf `Trace`.
     pub(super) len: usize,
@@ -44,9 +44,40 @@ impl Assembled {
         sort_events_and_links(&mut joined)?;
         let mut assembled = Self { spans: Vec::with_capacity(joined.spans.len()), joined, ..Self::default() };
         assembled.collect_scopes(tree);
-        assembled.collect_batches();
-        assembled.len = assembled.batches.iter().map(|batch| message_len(batch.len)).sum();
+        assembled.measure();
         Ok(assembled)
+    }
+
+    /// The same trace with only the spans that `keep` names, by their place among `spans`; order and everything
+    /// else stays. Scopes and batches that hold nothing any more are gone.
+    #[must_use]
+    pub fn retained(mut self, keep: &[bool]) -> Self {
+        let mut spans = Vec::with_capacity(self.spans.len());
+        let mut scopes = Vec::with_capacity(self.scopes.len());
+        let mut batches = Vec::with_capacity(self.batches.len());
+        for batch in &self.batches {
+            let first_scope = scopes.len() as u32;
+            for scope in self.scopes.get(batch.first as usize..batch.end as usize).unwrap_or_default() {
+                let first = spans.len();
+                for place in scope.first as usize..scope.end as usize {
+                    if keep.get(place) == Some(&true) {
+                        spans.extend(self.spans.get(place));
+                    }
+                }
+                let Some(own) = spans.get(first..).filter(|own| !own.is_empty()) else { continue };
+                let len = self.scope_len(scope.scope)
+                    + own.iter().map(|index| message_len(self.span_len(*index))).sum::<usize>();
+                let (first, end) = (first as u32, spans.len() as u32);
+                scopes.push(OutScope { scope: scope.scope, first, end, len });
+            }
+            let end = scopes.len() as u32;
+            if end > first_scope {
+                batches.push(OutBatch { batch: batch.batch, first: first_scope, end, len: 0 });
+            }
+        }
+        (self.spans, self.scopes, self.batches) = (spans, scopes, batches);
+        self.measure();
+        self
     }
 
     pub fn joined(&self) -> &Joined {
@@ -66,7 +97,8 @@ impl Assembled {
         self.len
     }
 
-    /// Spans with their batch and scope numbers, in order.
+    /// Span numbers, scope by scope. A span's place here is what `retained` asks by; the order in which spans
+    /// are written also orders the scopes.
     pub fn spans(&self) -> impl Iterator<Item = u32> + '_ {
         self.spans.iter().copied()
     }
@@ -131,7 +163,8 @@ impl Assembled {
         self.batches = batches;
     }
 
-    fn collect_batches(&mut self) {
+    /// Says the length of each batch and of the whole.
+    fn measure(&mut self) {
         let mut batches = std::mem::take(&mut self.batches);
         for out in &mut batches {
             let scopes = self.scopes.get(out.first as usize..out.end as usize).unwrap_or_default();
@@ -141,6 +174,7 @@ impl Assembled {
                 + tail
                 + scopes.iter().map(|scope| message_len(scope.len)).sum::<usize>();
         }
+        self.len = batches.iter().map(|batch| message_len(batch.len)).sum();
         self.batches = batches;
     }
 

@@ -131,9 +131,10 @@ impl Crossings {
     /// Writes what was found onto the spans that cross. `names` are the regions by rank.
     pub fn annotate(&self, joined: &mut Joined, names: &[&str]) -> Result<(), JoinError> {
         let name = |rank: u16| names.get(usize::from(rank)).copied().unwrap_or("unknown");
+        let mut fields = Vec::new();
         for crossing in &self.spans {
             let (from, to) = (name(crossing.from), name(crossing.to));
-            let mut fields = Vec::new();
+            fields.clear();
             let mut put =
                 |key: &str, value: Value<'_>| put_attribute(&mut fields, span::ATTRIBUTES, key, value);
             put("tutti.network.from", Value::String(from));

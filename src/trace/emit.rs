@@ -12,10 +12,10 @@ use crate::wire::protobuf::put_varint;
 
 /// Bytes after which a frame is handed on. Large enough that a frame's cost is its bytes, small enough
 /// that a slow reader holds little.
-pub const FRAME_BYTES: usize = 128 << 10;
+pub const FRAME_BYTES: usize = 64 << 10;
 
 /// A span at least this large is handed on as the slice that arrived, without a copy.
-const SHARE_BYTES_MIN: usize = 64 << 10;
+const SHARE_BYTES_MIN: usize = 16 << 10;
 
 const RESOURCE_SPANS_TAG: u8 = tag(trace::RESOURCE_SPANS);
 const RESOURCE_TAG: u8 = tag(resource_spans::RESOURCE);

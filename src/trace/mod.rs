@@ -17,6 +17,9 @@ pub mod tree;
 pub mod witness;
 mod zipkin;
 
+#[cfg(test)]
+mod tests;
+
 pub use arrange::Assembled;
 pub use index::{Chunk, ScanError, scan};
 pub use join::Joined;

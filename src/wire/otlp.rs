@@ -3,7 +3,9 @@
 //! Source: opentelemetry-proto `trace/v1/trace.proto`, `common/v1/common.proto`, `resource/v1/resource.proto`.
 //! Tempo's `Trace` is wire-identical to OTLP `TracesData`: field 1, repeated `ResourceSpans`.
 
-use super::protobuf::{put_bytes_field, put_message, put_varint_field};
+use super::protobuf::{
+    message_len, put_bytes_field, put_fixed64_field, put_tag, put_varint, put_varint_field, varint_len,
+};
 
 pub mod trace {
     pub const RESOURCE_SPANS: u32 = 1;
@@ -122,17 +124,31 @@ pub enum Value<'a> {
     Double(f64),
 }
 
-/// Writes one attribute as field `number` of the message that `out` collects.
+impl Value<'_> {
+    /// Bytes of the `AnyValue` that holds this.
+    fn any_len(self) -> usize {
+        match self {
+            Self::String(text) => message_len(text.len()),
+            Self::Bool(_) => 2,
+            Self::Int(int) => 1 + varint_len(int as u64),
+            Self::Double(_) => 9,
+        }
+    }
+}
+
+/// Writes one attribute as field `number` of the message that `out` collects. Lengths are computed first, so
+/// that nothing is allocated but what `out` grows by.
 pub fn put_attribute(out: &mut Vec<u8>, number: u32, key: &str, value: Value<'_>) {
-    put_message(out, number, |pair| {
-        put_bytes_field(pair, key_value::KEY, key.as_bytes());
-        put_message(pair, key_value::VALUE, |any| match value {
-            Value::String(text) => put_bytes_field(any, any_value::STRING, text.as_bytes()),
-            Value::Bool(flag) => put_varint_field(any, any_value::BOOL, u64::from(flag)),
-            Value::Int(int) => put_varint_field(any, any_value::INT, int as u64),
-            Value::Double(double) => {
-                super::protobuf::put_fixed64_field(any, any_value::DOUBLE, double.to_bits());
-            }
-        });
-    });
+    let any = value.any_len();
+    put_tag(out, number, 2);
+    put_varint(out, (message_len(key.len()) + message_len(any)) as u64);
+    put_bytes_field(out, key_value::KEY, key.as_bytes());
+    put_tag(out, key_value::VALUE, 2);
+    put_varint(out, any as u64);
+    match value {
+        Value::String(text) => put_bytes_field(out, any_value::STRING, text.as_bytes()),
+        Value::Bool(flag) => put_varint_field(out, any_value::BOOL, u64::from(flag)),
+        Value::Int(int) => put_varint_field(out, any_value::INT, int as u64),
+        Value::Double(double) => put_fixed64_field(out, any_value::DOUBLE, double.to_bits()),
+    }
 }

@@ -83,6 +83,55 @@ impl<'a> Reader<'a> {
         self.next_of_any_shape(start).map(Some)
     }
 
+    /// Takes the next field if it is bytes of exactly this tag and a one-byte length. With the three below,
+    /// a scan reads fields that come in the usual order without looking each one up by number; what comes
+    /// otherwise is left to `next`.
+    #[inline(always)]
+    pub fn take_short(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [found, length @ 0x00..=0x7f, tail @ ..] = self.rest else { return None };
+        if *found != tag {
+            return None;
+        }
+        let (bytes, rest) = tail.split_at_checked(usize::from(*length))?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    /// Takes the next field if it is exactly `N` bytes under this tag.
+    #[inline(always)]
+    pub fn take_array<const N: usize>(&mut self, tag: u8) -> Option<[u8; N]> {
+        let [found, length, tail @ ..] = self.rest else { return None };
+        if *found != tag || usize::from(*length) != N {
+            return None;
+        }
+        let (bytes, rest) = tail.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*bytes)
+    }
+
+    /// Takes the next field if it is a one-byte varint under this tag.
+    #[inline(always)]
+    pub fn take_small(&mut self, tag: u8) -> Option<u8> {
+        let [found, value @ 0x00..=0x7f, rest @ ..] = self.rest else { return None };
+        if *found != tag {
+            return None;
+        }
+        self.rest = rest;
+        Some(*value)
+    }
+
+    /// Takes the next field if it is eight fixed bytes under this tag.
+    #[inline(always)]
+    pub fn take_fixed64(&mut self, tag: u8) -> Option<u64> {
+        let [found, tail @ ..] = self.rest else { return None };
+        if *found != tag {
+            return None;
+        }
+        let (bytes, rest) = tail.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(u64::from_le_bytes(*bytes))
+    }
+
     #[inline(never)]
     fn next_of_any_shape(&mut self, start: usize) -> Result<Field<'a>, WireError> {
         let tag = self.varint()?;

@@ -1,0 +1,172 @@
+//! Paths as Go reads them before any route is looked at: escapes are undone first, a path that is not
+//! clean is sent to its clean form, and what cannot be read is a 400.
+//!
+//! Routes are matched on what a path says, not on how it is escaped: `/api/ech%6f` is `/api/echo`, and an
+//! escaped slash is a slash. So the path is brought to one spelling here, before the router.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode, Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+use super::error::plain;
+use super::go::has_bad_escape;
+
+/// What Go leaves as it is in a path, so that a `Location` is spelled as Tempo spells it.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b':')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b'@');
+
+/// What a path turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Reading {
+    /// In the one spelling that routes are matched on.
+    Clean(String),
+    /// The clean form, elsewhere.
+    Moved(String),
+    /// A `%` without two hex digits behind it.
+    Malformed,
+}
+
+/// The layer before the router.
+pub async fn straighten(mut request: Request, next: Next) -> Response {
+    match read(request.uri().path()) {
+        Reading::Clean(path) => {
+            if path != request.uri().path()
+                && let Some(uri) = with_path(request.uri(), &path)
+            {
+                *request.uri_mut() = uri;
+            }
+            next.run(request).await
+        }
+        Reading::Moved(path) => moved(&with_query(&path, request.uri().query())),
+        Reading::Malformed => (StatusCode::BAD_REQUEST, plain("400 Bad Request")).into_response(),
+    }
+}
+
+fn read(path: &str) -> Reading {
+    // `OPTIONS *` names no path.
+    if !path.starts_with('/') {
+        return Reading::Clean(path.to_owned());
+    }
+    if has_bad_escape(path.as_bytes()) {
+        return Reading::Malformed;
+    }
+    let decoded: Vec<u8> = percent_decode(path.as_bytes()).collect();
+    let clean = clean(&decoded);
+    if clean != decoded {
+        return Reading::Moved(percent_encode(&clean, ESCAPED).to_string());
+    }
+    // An id that is no text is no id either; what it is not is said with a replacement character.
+    Reading::Clean(percent_encode(String::from_utf8_lossy(&clean).as_bytes(), ESCAPED).to_string())
+}
+
+/// Without doubled slashes, `.` and `..`; a slash at the end stays.
+fn clean(path: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for segment in path.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+    }
+    let mut clean = Vec::with_capacity(path.len());
+    for segment in &kept {
+        clean.push(b'/');
+        clean.extend_from_slice(segment);
+    }
+    if clean.is_empty() || path.ends_with(b"/") {
+        clean.push(b'/');
+    }
+    clean
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(with_query(path, uri.query())).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+fn with_query(path: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+fn moved(target: &str) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    if let Ok(location) = HeaderValue::from_str(target) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, expected: Reading) {
+        assert_eq!(read(path), expected, "{path}");
+    }
+
+    #[test]
+    fn one_path_has_one_spelling() {
+        for path in ["/api/echo", "/api/ech%6f", "/api%2Fecho", "/%61pi/%65cho"] {
+            check(path, Reading::Clean("/api/echo".to_owned()));
+        }
+        check("/api/traces/a%20c", Reading::Clean("/api/traces/a%20c".to_owned()));
+        check("/api/traces/a+c", Reading::Clean("/api/traces/a+c".to_owned()));
+        check("/api/traces/%ff", Reading::Clean("/api/traces/%EF%BF%BD".to_owned()));
+        check("/api/echo/", Reading::Clean("/api/echo/".to_owned()));
+        check("/", Reading::Clean("/".to_owned()));
+        check("*", Reading::Clean("*".to_owned()));
+    }
+
+    #[test]
+    fn a_path_that_is_not_clean_is_sent_to_its_clean_form() {
+        for (path, clean) in [
+            ("//api//echo", "/api/echo"),
+            ("/api/./echo", "/api/echo"),
+            ("/api/traces/..", "/api"),
+            ("/api/traces/%2e%2e", "/api"),
+            ("/../../ready", "/ready"),
+            ("/api/traces//", "/api/traces/"),
+            ("//", "/"),
+            ("//a%20b/(c)", "/a%20b/%28c%29"),
+        ] {
+            check(path, Reading::Moved(clean.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_bad_escape_makes_no_path() {
+        for path in ["/%", "/%z", "/%zz", "/api/%4", "/a%%41"] {
+            check(path, Reading::Malformed);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_clean_path_is_left_alone(path in "/[a-c/.%2F ]{0,12}") {
+            if let Reading::Clean(clean) | Reading::Moved(clean) = read(&path) {
+                proptest::prop_assert_eq!(read(&clean), Reading::Clean(clean.clone()));
+            }
+        }
+    }
+}

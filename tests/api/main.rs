@@ -1,0 +1,29 @@
+//! The whole gateway behind its router, over simulated regions and on paused time: one module for each
+//! promise. Nothing here listens, and no real time passes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail by panicking, and so may what it is made of"
+)]
+
+#[path = "../support/estate.rs"]
+mod estate;
+#[path = "../support/fakes.rs"]
+mod fakes;
+#[path = "../support/log.rs"]
+mod log;
+#[path = "../support/seen.rs"]
+mod seen;
+#[path = "../support/spans.rs"]
+mod spans;
+
+mod cancel;
+mod crossing;
+mod honesty;
+mod residency;
+mod twelve;
+mod weird;
