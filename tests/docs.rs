@@ -81,7 +81,8 @@ fn names(list: impl IntoIterator<Item = &'static str>) -> Names {
 
 #[test]
 fn every_endpoint_is_described() {
-    let mut routes = literals("src/api", ".route(\"");
+    let paths = tutti::api::router::paths("").into_iter();
+    let mut routes: Names = paths.filter(|path| !path.starts_with("/strict/")).collect();
     routes.extend(literals("src/api", "const PATH: &str = \""));
     let described = first_cells(&read("docs/api.md"), "## Endpoints");
     let paths: Names =
