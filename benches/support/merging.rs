@@ -19,7 +19,7 @@ fn sizes() -> Vec<usize> {
 }
 
 /// From bytes as they arrive to the arranged trace.
-fn assemble(parts: &[Bytes]) -> Assembled {
+pub fn assemble(parts: &[Bytes]) -> Assembled {
     let id = TraceId::from_bytes(super::TRACE_ID);
     let parts = (0u16..).zip(parts).map(|(rank, part)| (rank, scan(part.clone(), Some(&id)).unwrap()));
     let joined = Joined::of(parts.collect()).unwrap();

@@ -1,4 +1,4 @@
-//! Seeded synthetic traces for measuring: about 960 bytes a span, 13 to 16 attributes, 8 resource
+//! Seeded synthetic traces for measuring: about 730 bytes a span, 13 to 16 attributes, 8 resource
 //! attributes, events on a fifth of the spans, three regions, one span in twenty stored in two regions,
 //! spans in the order in which they ended. And the straightforward way to merge them, as the baseline.
 
