@@ -117,7 +117,7 @@ fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Do
         } else {
             String::new()
         };
-        let (name, away) = (name.as_str(), humantime::format_duration(*distance).to_string());
+        let away = humantime::format_duration(*distance).to_string();
         let _ = writeln!(text, "  {name:<11} {jurisdiction}  {away:>5} away{fares}; {takes}");
     }
     let server = if listen.port() == 3200 { String::new() } else { format!(" --server http://{listen}") };

@@ -14,7 +14,7 @@ use crate::backend::settings::{Auth, KindSettings, MemorySettings, RegionSetting
 pub struct Changes {
     /// Holds from the swap on.
     pub taken: Vec<String>,
-    /// Holds only after a restart: a listener is bound once.
+    /// Holds only after a restart: a listener is bound once, and its routes and numbers are those it began with.
     pub needs_restart: Vec<String>,
 }
 

@@ -1,3 +1,5 @@
+//! The shop: its journeys are whole traces that cross regions, and they hold what real systems hold.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

@@ -46,7 +46,8 @@ impl Jurisdiction {
 
 impl fmt::Display for RegionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // Padded where a table asks for it.
+        f.pad(&self.0)
     }
 }
 
@@ -58,7 +59,8 @@ impl fmt::Debug for RegionName {
 
 impl fmt::Display for Jurisdiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // Padded where a table asks for it.
+        f.pad(&self.0)
     }
 }
 

@@ -215,7 +215,8 @@ proptest! {
         let wanted: Vec<_> = trace
             .spans()
             .zip(keep.iter().copied().chain(std::iter::repeat(false)))
-            .filter_map(|(index, keep)| keep.then(|| identity(index)))
+            .filter(|(_, keep)| *keep)
+            .map(|(index, _)| identity(index))
             .collect();
         let kept = trace.clone().retained(&keep);
         let written = |trace: &Assembled| {

@@ -52,8 +52,11 @@ const CANARY: &str = "canary";
 /// personal data today may have some tomorrow.
 const EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// Requests to a route: path and headers. `None` where this test does not know the route.
-fn questions(route: &str) -> Option<Vec<(String, Vec<(&'static str, &'static str)>)>> {
+/// A request: path and headers.
+type Question = (String, Vec<(&'static str, &'static str)>);
+
+/// Requests to a route. `None` where this test does not know the route.
+fn questions(route: &str) -> Option<Vec<Question>> {
     let path = route.replace("{id}", ID);
     let accepting = |kinds: &[&'static str]| -> Vec<_> {
         kinds.iter().map(|kind| (path.clone(), vec![("accept", *kind)])).collect()
@@ -366,7 +369,7 @@ async fn a_rule_holds_for_its_region_alone() {
     let with = |id| {
         let mut span = span(id, None, 2);
         span.attributes = vec![text("user.email", "jane@example.com")];
-        Bytes::from(trace(vec![batch("shop", vec![span])]))
+        trace(vec![batch("shop", vec![span])])
     };
     let setup = Setup { plan: plan(), ..Setup::default() };
     let estate = setup.over(vec![("us-east", simulated(&with(1))), (KEEPER, simulated(&with(2)))]);

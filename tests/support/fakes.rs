@@ -1,5 +1,7 @@
 //! Regions that do one thing, behind the same seam as real ones.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 

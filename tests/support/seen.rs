@@ -1,6 +1,8 @@
 //! A trace as a client reads it out of an answer, whatever the encoding: by prost and serde_json, which
 //! share nothing with what wrote it.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::collections::BTreeMap;
 
 use base64::Engine;

@@ -1,5 +1,7 @@
 //! Spans as a service would send them, in few words.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use bytes::Bytes;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};

@@ -1,3 +1,5 @@
+//! The OTLP port of a region, as an exporter and as a web page see it.
+
 use std::io::Write;
 
 use axum::body::Body;

@@ -1,3 +1,5 @@
+//! The embedded region: what goes in comes out by id, within its limits, whoever asks at the same time.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What `tutti check` prints and how it ends, for good and faulty files.
+
 use std::path::PathBuf;
 
 use super::*;

@@ -205,7 +205,7 @@ fn a_change_is_named_by_its_key_and_a_secret_only_by_that_it_changed() {
     // The folder of the policies differs too, because each estate has its own.
     assert_eq!(
         changes.replace("gateway.policies, ", ""),
-        "limits, policies, region.us-west.deadline, region.us-west.auth, region.lab added; \
-         only after a restart: gateway.listen, region.lab.otlp"
+        "policies, region.us-west.deadline, region.us-west.auth, region.lab added; \
+         only after a restart: gateway.listen, limits, region.lab.otlp"
     );
 }

@@ -1,3 +1,5 @@
+//! OTLP/JSON in all the forms senders write it, and the line each fault is told with.
+
 use proptest::prelude::*;
 
 use super::*;

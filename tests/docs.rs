@@ -1,0 +1,232 @@
+//! What the documents say and what the code has, held against each other: endpoints, headers, statuses,
+//! attributes, metrics, configuration keys, commands. Names only; whether a sentence is true, a reader says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a document that cannot be read is a fault"
+)]
+
+#[path = "support/source.rs"]
+mod source;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use source::{read, rust, without_tests};
+use tutti::model::coverage::{Coverage, Exactness, Mode, Outcome, Owing, RegionReport, RegionStatus};
+use tutti::model::{Jurisdiction, RegionName};
+use tutti::telemetry::Metrics;
+use tutti::telemetry::metrics::Endpoint;
+
+type Names = BTreeSet<String>;
+
+/// What stands between backticks outside of code blocks.
+fn quoted(text: &str) -> Names {
+    let mut is_prose = true;
+    let mut found = Names::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            is_prose = !is_prose;
+        } else if is_prose {
+            found.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// What stands between backticks in the first cells of the tables below a heading.
+fn first_cells(text: &str, heading: &str) -> Names {
+    let below = text.split(&format!("{heading}\n")).nth(1).unwrap_or_else(|| panic!("no `{heading}`"));
+    let part = below.split("\n#").next().unwrap();
+    let cells =
+        part.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split('|').next());
+    cells.flat_map(quoted).collect()
+}
+
+/// The texts that follow `start` in production code, up to the quote that ends them.
+fn literals(folder: &str, start: &str) -> Names {
+    let mut found = Names::new();
+    for file in rust(folder).iter().filter(|file| !file.path.contains("/tests")) {
+        let shown = without_tests(&file.code);
+        for (at, _) in file.text.match_indices(start) {
+            // Blank where it stands in a comment of its own line or in what only tests see.
+            let begin = file.text[..at].rfind('\n').map_or(0, |line| line + 1);
+            let is_comment = file.text[begin..at].trim_start().starts_with("//");
+            let after = &file.text[at + start.len()..];
+            let line_of_code = shown.lines().nth(source::line(&file.text, at) - 1).unwrap_or_default();
+            if !is_comment && !line_of_code.trim().is_empty() {
+                found.insert(after[..after.find('"').unwrap_or(after.len())].to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn assert_same(what: &str, code: &Names, document: &Names) {
+    let unsaid: Vec<_> = code.difference(document).collect();
+    let unmade: Vec<_> = document.difference(code).collect();
+    assert!(
+        unsaid.is_empty() && unmade.is_empty(),
+        "{what}: not documented {unsaid:?}, not there {unmade:?}"
+    );
+}
+
+fn names(list: impl IntoIterator<Item = &'static str>) -> Names {
+    list.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_endpoint_is_described() {
+    let paths = tutti::api::router::paths("").into_iter();
+    let mut routes: Names = paths.filter(|path| !path.starts_with("/strict/")).collect();
+    routes.extend(literals("src/api", "const PATH: &str = \""));
+    let described = first_cells(&read("docs/api.md"), "## Endpoints");
+    let paths: Names =
+        described.into_iter().map(|cell| cell.trim_start_matches("POST ").to_owned()).collect();
+    assert_same("endpoints", &routes, &paths);
+}
+
+#[test]
+fn every_parameter_is_described() {
+    let mut read_by_code = literals("src/api", "params.get(\"");
+    read_by_code.extend(literals("src/api", "seconds(params, \""));
+    read_by_code.extend(literals("src/api", "block(params, \""));
+    read_by_code.extend(literals("src/api", "depth(params, \""));
+    assert_same("parameters", &read_by_code, &first_cells(&read("docs/api.md"), "### Parameters"));
+}
+
+#[test]
+fn every_header_is_described() {
+    let mut headers = literals("src/api", "HeaderName::from_static(\"");
+    headers.extend(literals("src/api", "headers.get(\""));
+    headers.extend(literals("src/api", "headers.contains_key(\""));
+    let described = first_cells(&read("docs/api.md"), "## Headers");
+    assert_same("headers", &headers, &described.iter().map(|name| name.to_lowercase()).collect());
+}
+
+#[test]
+fn every_word_of_the_report_is_described() {
+    let api = read("docs/api.md");
+    let statuses = names(RegionStatus::ALL.map(RegionStatus::as_str));
+    assert_same("statuses", &statuses, &first_cells(&api, "### Statuses of a region"));
+    let outcomes = names([Outcome::Complete, Outcome::Partial, Outcome::Refused].map(Outcome::as_str));
+    assert_same("outcomes", &outcomes, &first_cells(&api, "### Outcomes"));
+    let all = [Exactness::Exact, Exactness::RegionMissing, Exactness::RegionPartial, Exactness::SizeLimit];
+    assert_same("exactness", &names(all.map(Exactness::as_str)), &first_cells(&api, "### Exactness"));
+}
+
+#[test]
+fn every_key_of_the_report_is_described() {
+    let report = RegionReport {
+        region: RegionName::parse("us-east").unwrap(),
+        jurisdiction: Jurisdiction::parse("US").unwrap(),
+        status: RegionStatus::Ok,
+        detail: None,
+        http_status: None,
+        took: Duration::ZERO,
+        first_byte: None,
+        bytes: 0,
+        spans: 0,
+        attempts: 1,
+        treated: 0,
+    };
+    let coverage = Coverage {
+        mode: Mode::BestEffort,
+        regions: vec![report],
+        owed: Owing::default(),
+        is_size_limited: false,
+        plan_digest: String::new(),
+    };
+    let id = tutti::model::TraceId::parse("1").unwrap();
+    let json = tutti::api::report::to_json(&id, &coverage, 0.0);
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Names>();
+    let api = read("docs/api.md");
+    assert_same("keys of a report", &keys(&json), &first_cells(&api, "### The report"));
+    let regions = first_cells(&api, "### A region in the report");
+    assert_same("keys of a region", &keys(&json["regions"][0]), &regions);
+}
+
+#[test]
+fn every_attribute_the_gateway_adds_is_described() {
+    let written = ["src/trace", "src/redaction"].map(|folder| literals(folder, "\"tutti."));
+    let written: Names = written.into_iter().flatten().map(|rest| format!("tutti.{rest}")).collect();
+    assert_same("attributes", &written, &first_cells(&read("docs/api.md"), "## Attributes"));
+}
+
+#[test]
+fn every_metric_is_described() {
+    let region = RegionName::parse("us-east").unwrap();
+    let metrics = Metrics::default();
+    drop(metrics.begin(Endpoint::TraceV1, Mode::Strict));
+    metrics.shed();
+    metrics.reloaded(true);
+    metrics.circuit(&region, 0);
+    let text = metrics.render();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let families: Names = types.filter_map(|line| line.split_once(' ')).map(sample).collect();
+    let registered =
+        rust("src/telemetry").iter().map(|f| f.code.matches("r.register").count()).sum::<usize>();
+    // Families of a region have no sample before one was asked.
+    let unseen = ["region_requests_total", "region_request_seconds", "region_received_bytes_total"];
+    let unseen = unseen.into_iter().chain(["values_treated_total"]).map(|name| format!("tutti_{name}"));
+    let families: Names = families.into_iter().chain(unseen).collect();
+    assert_eq!(families.len(), registered, "{families:?}");
+    assert_same("metrics", &families, &first_cells(&read("docs/api.md"), "## Metrics"));
+}
+
+/// A family by the name its samples have.
+fn sample((family, kind): (&str, &str)) -> String {
+    if kind == "counter" { format!("{family}_total") } else { family.to_owned() }
+}
+
+#[test]
+fn every_key_of_the_configuration_is_described() {
+    let mut keys = Names::new();
+    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "table", "tables"] {
+        keys.extend(literals("src/config", &format!(".{call}(\"")));
+    }
+    keys.extend(
+        ["auth, \"", "basic, \""]
+            .into_iter()
+            .flat_map(|of| literals("src/config", &format!("secret(&mut {of}"))),
+    );
+    let document = read("docs/configuration.md");
+    let is_word = |c: char| !c.is_alphanumeric() && c != '_';
+    let words: BTreeSet<&str> = document.split(is_word).collect();
+    let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
+    assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
+    for heading in
+        ["## `[gateway]`", "## `[deadlines]`", "## `[limits]`", "## `[additions]`", "## `[[region]]`"]
+    {
+        let unmade: Vec<_> = first_cells(&document, heading).difference(&keys).cloned().collect();
+        assert!(unmade.is_empty(), "{heading} has keys that the code does not read: {unmade:?}");
+    }
+}
+
+#[test]
+fn every_command_is_in_the_readme() {
+    let readme = read("README.md");
+    for command in tutti::cli::Cli::command().get_subcommands() {
+        let forms = [format!("-- {}", command.get_name()), format!("tutti {}", command.get_name())];
+        assert!(forms.iter().any(|form| readme.contains(form)), "README.md has no `{}`", forms[0]);
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let documents = source::files("").into_iter().filter(|path| path.ends_with(".md"));
+    for path in documents {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let text = read(&path);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap();
+            if !target.is_empty() && !target.contains("://") {
+                assert!(source::root().join(folder).join(target).exists(), "{path} links to `{link}`");
+            }
+        }
+    }
+}
