@@ -74,8 +74,13 @@ impl Call {
     }
 }
 
+/// Clocks further apart than this (some 36 years) are not clocks. Sums and differences of four such
+/// times stay within an `i64`.
+const APART_MAX_NS: i64 = i64::MAX >> 3;
+
 fn difference(later: u64, earlier: u64) -> Option<i64> {
-    i64::try_from(i128::from(later) - i128::from(earlier)).ok()
+    let difference = i64::try_from(i128::from(later) - i128::from(earlier)).ok()?;
+    (-APART_MAX_NS..=APART_MAX_NS).contains(&difference).then_some(difference)
 }
 
 impl Crossings {
@@ -142,13 +147,13 @@ impl Crossings {
                 let text = format!("{}, {from} to {to}", in_words(latency.ns));
                 put("tutti.network.latency", Value::String(&text));
                 put("tutti.network.latency_ms", Value::Double(in_ms(latency.ns)));
-                put("tutti.network.error_ms", Value::Double(in_ms(latency.error_ns)));
+                put("tutti.network.error_ms", Value::Double(error_in_ms(latency.error_ns)));
             }
             if let Some(offset) =
                 self.offset(crossing.from, crossing.to).filter(|o| o.is_certainly_not_zero())
             {
                 put("tutti.clock.offset_ms", Value::Double(in_ms(offset.ns)));
-                put("tutti.clock.error_ms", Value::Double(in_ms(offset.error_ns)));
+                put("tutti.clock.error_ms", Value::Double(error_in_ms(offset.error_ns)));
             }
             joined.append_to_span(crossing.span, &fields)?;
         }
@@ -221,6 +226,11 @@ fn mark_adjusted(joined: &mut Joined, corrections: &BTreeMap<u16, i64>) -> Resul
 fn in_ms(ns: i64) -> f64 {
     // Microseconds are more than a clock comparison can tell.
     (ns as f64 / 1e3).round() / 1e3
+}
+
+/// A bound stays one when it is rounded: up, and by what rounding the value itself may have added.
+fn error_in_ms(ns: i64) -> f64 {
+    (ns.saturating_add(500) as f64 / 1e3).ceil() / 1e3
 }
 
 fn in_words(ns: i64) -> String {
