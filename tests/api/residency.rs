@@ -111,7 +111,7 @@ async fn what_a_policy_takes_away_is_in_no_byte_and_in_no_difference() {
             );
         }
     }
-    assert!(planted > 1_000, "a test without canaries proves nothing: {planted}");
+    assert!(planted > 500, "a test without canaries proves nothing: {planted}");
 }
 
 /// What the test above does not find could also be something it cannot find.
