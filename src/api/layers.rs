@@ -14,6 +14,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::request_id::MakeRequestUuid;
 
 use super::error::plain;
+use super::report;
 use super::state::ApiState;
 
 /// Below this a body is sent as it is: the same number as Tempo's.
@@ -56,5 +57,6 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     // What panicked may hold anything, so nothing of it is shown; the panic hook has logged its place.
     let mut response = plain("the gateway failed on this request: its log names the place\n");
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    report::put_refused(response.headers_mut());
     response
 }

@@ -75,8 +75,13 @@ impl Call {
     }
 }
 
+/// Clocks further apart than this (some 36 years) are not clocks. Sums and differences of four such
+/// times stay within an `i64`.
+const APART_MAX_NS: i64 = i64::MAX >> 3;
+
 fn difference(later: u64, earlier: u64) -> Option<i64> {
-    i64::try_from(i128::from(later) - i128::from(earlier)).ok()
+    let difference = i64::try_from(i128::from(later) - i128::from(earlier)).ok()?;
+    (-APART_MAX_NS..=APART_MAX_NS).contains(&difference).then_some(difference)
 }
 
 impl Crossings {
@@ -144,13 +149,13 @@ impl Crossings {
                 let text = format!("{}, {from} to {to}", in_words(latency.ns));
                 put(own_keys::LATENCY, Value::String(&text));
                 put(own_keys::LATENCY_MS, Value::Double(in_ms(latency.ns)));
-                put(own_keys::ERROR_MS, Value::Double(in_ms(latency.error_ns)));
+                put(own_keys::ERROR_MS, Value::Double(error_in_ms(latency.error_ns)));
             }
             if let Some(offset) =
                 self.offset(crossing.from, crossing.to).filter(|o| o.is_certainly_not_zero())
             {
                 put(own_keys::CLOCK_OFFSET_MS, Value::Double(in_ms(offset.ns)));
-                put(own_keys::CLOCK_ERROR_MS, Value::Double(in_ms(offset.error_ns)));
+                put(own_keys::CLOCK_ERROR_MS, Value::Double(error_in_ms(offset.error_ns)));
             }
             own_keys::claim(joined, crossing.span, &own_keys::CROSSING)?;
             joined.append_to_span(crossing.span, &fields)?;
@@ -224,6 +229,11 @@ fn mark_adjusted(joined: &mut Joined, corrections: &BTreeMap<u16, i64>) -> Resul
 fn in_ms(ns: i64) -> f64 {
     // Microseconds are more than a clock comparison can tell.
     (ns as f64 / 1e3).round() / 1e3
+}
+
+/// A bound stays one when it is rounded: up, and by what rounding the value itself may have added.
+fn error_in_ms(ns: i64) -> f64 {
+    (ns.saturating_add(500) as f64 / 1e3).ceil() / 1e3
 }
 
 fn in_words(ns: i64) -> String {

@@ -27,6 +27,8 @@ pub struct Joined {
     /// Which spans count; the others are copies.
     pub(super) kept: Vec<bool>,
     pub(super) ids: Ids,
+    /// Spans whose id is no id, by the hash of their bytes.
+    odd: HashTable<(u64, u32)>,
     /// What is appended to spans, in the buffer of their chunk; number 0 stays unused.
     pub(super) extras: Vec<Extent>,
     /// Whether spans of different kinds share an id.
@@ -88,6 +90,7 @@ impl Joined {
             spans: Vec::with_capacity(spans),
             kept: Vec::with_capacity(spans),
             ids: Ids::with_capacity(spans),
+            odd: HashTable::new(),
             extras: vec![Extent::default()],
             has_shared_ids: false,
         }
@@ -119,8 +122,12 @@ impl Joined {
 
     fn keep_unless_known(&mut self, index: u32) {
         let Some(span) = self.spans.get(index as usize).copied() else { return };
+        if span.flags.has(Flags::ODD_ID) {
+            return self.keep_odd_unless_known(index, &span);
+        }
         let mut is_shared = false;
         let mut is_known = false;
+        // No more than the kinds there are, and one span whose id is no id.
         for other in self.ids.find(span.id, &self.spans) {
             is_shared = true;
             is_known |= self.is_same(&span, other);
@@ -132,13 +139,29 @@ impl Joined {
         self.kept.push(!is_known);
     }
 
-    /// Two spans are one if id and kind are; where an id is no id, only equal bytes are.
+    /// Two spans are one if id and kind are.
     fn is_same(&self, span: &Span, other: u32) -> bool {
         let Some(other) = self.spans.get(other as usize) else { return false };
-        if span.kind != other.kind || span.flags.has(Flags::ODD_ID) != other.flags.has(Flags::ODD_ID) {
-            return false;
+        span.kind == other.kind && !other.flags.has(Flags::ODD_ID)
+    }
+
+    /// Where an id is no id, only equal bytes are one span. Any number of spans may have the same such
+    /// id: they are told apart by their bytes, and the first of them stands for the id, so that none is
+    /// compared with all.
+    fn keep_odd_unless_known(&mut self, index: u32, span: &Span) {
+        let body = self.body(span);
+        let hash = self.ids.hasher.hash_one(body);
+        let is_same = |(_, other): &(u64, u32)| {
+            self.spans.get(*other as usize).is_some_and(|other| self.body(other) == body)
+        };
+        let is_known = self.odd.find(hash, is_same).is_some();
+        if !is_known {
+            self.odd.insert_unique(hash, (hash, index), |(hash, _)| *hash);
+            if self.ids.find(span.id, &self.spans).next().is_none() {
+                self.ids.insert(span.id, index, &self.spans);
+            }
         }
-        !span.flags.has(Flags::ODD_ID) || self.body(span) == self.body(other)
+        self.kept.push(!is_known);
     }
 
     pub fn body(&self, span: &Span) -> &[u8] {
