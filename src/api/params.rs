@@ -31,9 +31,13 @@ pub struct FilterParams {
 }
 
 impl Params {
+    /// A pair that Go's reader refuses, for a semicolon or a broken escape, counts as absent: Tempo reads
+    /// on without it.
     pub fn of(uri: &Uri) -> Self {
         let query = uri.query().unwrap_or_default();
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        let whole = query.split('&').filter(|pair| !pair.contains(';') && has_whole_escapes(pair));
+        let pairs = whole.flat_map(|pair| form_urlencoded::parse(pair.as_bytes()));
+        Self(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
     }
 
     /// The first value of a name; an empty one counts as absent, as in Tempo.
@@ -41,6 +45,14 @@ impl Params {
         let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     }
+}
+
+/// Whether every `%` begins two hex digits.
+fn has_whole_escapes(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let mut digits = after.bytes().take(2);
+        matches!((digits.next(), digits.next()), (Some(a), Some(b)) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+    })
 }
 
 /// The lookup a by-id request asks for.
@@ -188,4 +200,20 @@ pub fn format(headers: &HeaderMap) -> Format {
 
 fn bad(line: impl Into<String>) -> ApiError {
     ApiError::BadRequest(line.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Params;
+
+    #[test]
+    fn a_pair_that_go_refuses_counts_as_absent() {
+        let params = |query: &str| Params::of(&format!("/?{query}").parse().unwrap());
+        assert_eq!(params("start=1;end=2&mode=all").get("start"), None);
+        assert_eq!(params("start=1;end=2&mode=all").get("mode"), Some("all"));
+        assert_eq!(params("start=%zz&start=5").get("start"), Some("5"));
+        assert_eq!(params("start=%2").get("start"), None);
+        assert_eq!(params("start=%").get("start"), None);
+        assert_eq!(params("st%61rt=%35+%2b").get("start"), Some("5 +"));
+    }
 }
