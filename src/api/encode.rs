@@ -103,13 +103,20 @@ fn protobuf(before: Vec<u8>, trace: Arc<Redacted<Assembled>>, after: Vec<u8>) ->
     response
 }
 
+/// A trace of one frame, as most are, goes out in one piece: its length is then known, so the client can
+/// tell a whole answer from a broken one, and a small one is not packed.
 fn json(
     before: Vec<u8>,
-    frames: JsonFrames<Redacted<Assembled>>,
+    mut frames: JsonFrames<Redacted<Assembled>>,
     after: Vec<u8>,
     kind: &'static str,
 ) -> Response {
+    let (first, second) = (frames.next(), frames.next());
+    if let (Some(Ok(only)), None) = (&first, &second) {
+        return with_type(Body::from([&before, only.as_ref(), &after].concat()), kind);
+    }
     let ends = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Ok(Bytes::from(bytes)));
+    let frames = first.into_iter().chain(second).chain(frames);
     let frames = ends(before).into_iter().chain(frames).chain(ends(after));
     with_type(Body::from_stream(stream::iter(frames)), kind)
 }

@@ -20,20 +20,28 @@ const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Around every route.
 pub fn around(routes: Router) -> Router {
-    let worth_compressing =
-        SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::const_new("text/event-stream"));
     let layers = ServiceBuilder::new()
         // Outermost, so that every answer, also one to a panic, can be found in the log by its id.
         .set_request_id(REQUEST_ID, MakeRequestUuid)
         .propagate_request_id(REQUEST_ID)
         // Around everything that computes: a defect costs one request and says so, never the process.
-        .layer(CatchPanicLayer::custom(panicked))
-        // Said always, whether or not this answer is compressed, since a cache between must know.
-        .insert_response_header_if_not_present(header::VARY, HeaderValue::from_static("Accept-Encoding"))
+        .layer(CatchPanicLayer::custom(panicked));
+    routes.layer(layers)
+}
+
+/// Around the routes whose answers are worth packing: those that Tempo packs too.
+pub fn packed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    let worth_compressing =
+        SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::const_new("text/event-stream"));
+    let layers = ServiceBuilder::new()
+        // Said always, whether or not this answer is compressed, since a cache between must know; and
+        // spelled as Tempo spells it, which the layer below does not.
+        .override_response_header(header::VARY, HeaderValue::from_static("Accept-Encoding"))
         // Innermost: it works on a handler's body as the body streams.
         .layer(CompressionLayer::new().gzip(true).compress_when(worth_compressing));
-    routes.layer(layers)
+    routes.route_layer(layers)
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {

@@ -41,28 +41,26 @@ fn tempo() -> Router<ApiState> {
     Router::new()
         .route("/api/echo", any(status::echo))
         .route("/api/status/buildinfo", get(status::buildinfo))
-        .route("/api/traces/{id}", any(traces::v1))
-        .route("/api/v2/traces/{id}", any(traces::v2))
+        .merge(layers::packed(queries()))
+}
+
+fn queries() -> Router<ApiState> {
+    Router::new().route("/api/traces/{id}", any(traces::v1)).route("/api/v2/traces/{id}", any(traces::v2))
 }
 
 /// The gateway's own routes.
 fn own() -> Router<ApiState> {
-    Router::new()
+    let routes = Router::new()
         .route("/api/tutti/v1/traces/{id}", get(stream::document))
-        .route("/api/tutti/v1/traces/{id}/stream", get(stream::events))
+        .route("/api/tutti/v1/traces/{id}/stream", get(stream::events));
+    layers::packed(routes)
 }
 
-/// What has no route: Go's 404, but a path with doubled slashes is sent to its clean form, as Go does.
+/// What has no route: Go's 404, but a path that is not in its shortest form is sent there, as Go does.
 async fn fallback(uri: Uri) -> Response {
-    let path = uri.path();
-    if !path.contains("//") {
+    let clean = shortest(uri.path());
+    if clean == uri.path() {
         return page_not_found();
-    }
-    let mut clean = String::with_capacity(path.len());
-    for character in path.chars() {
-        if character != '/' || !clean.ends_with('/') {
-            clean.push(character);
-        }
     }
     let target = match uri.query() {
         Some(query) => format!("{clean}?{query}"),
@@ -74,4 +72,42 @@ async fn fallback(uri: Uri) -> Response {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
+}
+
+/// A path without doubled slashes, `.` and `..`; a slash at its end stays.
+fn shortest(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                kept.pop();
+            }
+            _ => kept.push(part),
+        }
+    }
+    let end = if path.ends_with('/') && !kept.is_empty() { "/" } else { "" };
+    format!("/{}{end}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortest;
+
+    #[test]
+    fn a_path_is_shortened_as_go_does() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("//", "/"),
+            ("/api/echo", "/api/echo"),
+            ("/api/echo/", "/api/echo/"),
+            ("//api///echo", "/api/echo"),
+            ("/api/./echo", "/api/echo"),
+            ("/api/traces/../echo/", "/api/echo/"),
+            ("/../..", "/"),
+            ("/a/.../b", "/a/.../b"),
+        ] {
+            assert_eq!(shortest(path), expected, "{path}");
+        }
+    }
 }
