@@ -126,20 +126,31 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// Tempo writes one document for one batch; for several it joins those of one service, by what came
-/// first, so these are compared by their spans.
+/// first, so these are compared by their spans. A trace with a double that JSON has no number for makes
+/// Tempo fail; such are left out.
 fn the_document_for_language_models_is_the_same(estate: &Estate) {
     let document = |server: &Server, case: &Case| {
-        let mut document: serde_json::Value =
-            serde_json::from_slice(&body(server, &v2(case), LLM)).expect("JSON");
+        let reply = server.get_as(&v2(case), LLM);
+        if reply.status == 500 && reply.text().contains("json: unsupported value") {
+            return None;
+        }
+        assert_eq!(reply.status, 200, "{} to {}: {}", server.name, case.note, reply.text());
+        let mut document: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
         document.as_object_mut().unwrap().remove("metrics").expect("metrics stand in every answer");
-        document
+        Some(document)
     };
-    for case in &estate.kept.one_batch {
-        let (ours, theirs) = (document(&estate.plain, case), document(&estate.union, case));
-        assert_eq!(ours, theirs, "{}", case.note);
+    let both = |case: &Case| {
+        let ours = document(&estate.plain, case).expect("the gateway never fails for a number");
+        Some((ours, document(&estate.union, case)?))
+    };
+    let one_batch: Vec<_> = estate.kept.one_batch.iter().filter_map(both).collect();
+    assert!(one_batch.len() > 3, "enough that Tempo can write");
+    for (ours, theirs) in one_batch {
+        assert_eq!(ours, theirs);
     }
     let spans = |document: &serde_json::Value| {
-        let items = |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+        let items =
+            |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
         let mut lines = Vec::new();
         for service in items(&document["trace"], "services") {
             for scope in items(&service, "scopes") {
@@ -157,10 +168,13 @@ fn the_document_for_language_models_is_the_same(estate: &Estate) {
         lines.sort();
         lines
     };
+    let mut compared = 0;
     for case in &estate.kept.random {
-        let (ours, theirs) = (document(&estate.plain, case), document(&estate.union, case));
+        let Some((ours, theirs)) = both(case) else { continue };
         assert_same(&case.note, &spans(&ours), &spans(&theirs));
+        compared += 1;
     }
+    assert!(compared > 10, "enough that Tempo can write");
 }
 
 /// Spans with the number of each split server span written as whose it was: Tempo numbers them as they

@@ -48,19 +48,10 @@ fn assert_same_around(what: &str, ours: &Reply, theirs: &Reply) {
 }
 
 fn a_body_is_packed_when_tempo_packs_it(estate: &Estate) {
-    let wishes = [
-        "gzip",
-        "gzip, deflate, br",
-        "br, zstd",
-        "deflate",
-        "identity",
-        "*",
-        "gzip;q=0",
-        "gzip;q=0.5, identity;q=1",
-        "GZIP",
-        "x-gzip",
-        "",
-    ];
+    // Tempo packs with zstd too, and reads `*`, other names of gzip and preferences otherwise: there the
+    // gateway's answer only has to be one that the client can read.
+    let same = ["gzip", "gzip, deflate, br", "deflate", "identity", "gzip;q=0", "GZIP", ""];
+    let own = ["br, zstd", "gzip, zstd", "*", "x-gzip", "gzip;q=0.5, identity;q=1"];
     let large = format!("/api/v2/traces/{}", estate.kept.random[0].id_hex());
     let small = format!("/api/traces/{}", estate.kept.short.id_hex());
     let mut differences = Vec::new();
@@ -72,7 +63,7 @@ fn a_body_is_packed_when_tempo_packs_it(estate: &Estate) {
         ("/api/v2/traces/1", PROTOBUF),
         ("/api/traces/xyz", "application/json"),
     ] {
-        for wish in wishes {
+        for wish in same.into_iter().chain(own) {
             let headers = [("Accept-Encoding", wish), ("Accept", accept)];
             let request = Request::get(target).with(&headers);
             let (ours, theirs) = (estate.plain.send(&request), estate.union.send(&request));
@@ -80,15 +71,15 @@ fn a_body_is_packed_when_tempo_packs_it(estate: &Estate) {
                 let header = |name: &str| reply.header(name).map(str::to_owned);
                 (reply.status, header("content-encoding"), header("vary"), header("content-type"))
             };
-            if packing(&ours) != packing(&theirs) {
+            if same.contains(&wish) && packing(&ours) != packing(&theirs) {
                 differences.push(format!(
                     "{target} as {accept} with `{wish}`\n    Tutti: {:?}\n    Tempo: {:?}",
                     packing(&ours),
                     packing(&theirs)
                 ));
             }
-            // Unpacks to the end, or this panics.
-            ours.unpacked();
+            // Or it does not unpack, which panics.
+            assert!(ours.status == 404 || !ours.unpacked().is_empty(), "{target} with `{wish}`");
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -109,11 +100,12 @@ fn a_head_says_what_a_get_would(estate: &Estate) {
 fn echo_and_buildinfo_are_the_same(estate: &Estate) {
     assert_all_same(estate, &[Request::get("/api/echo"), Request::get("/api/echo?a=b")]);
     let info = |reply: &Reply| {
-        let keys: Vec<String> = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&reply.body)
-            .expect("JSON")
-            .keys()
-            .cloned()
-            .collect();
+        let keys: Vec<String> =
+            serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&reply.body)
+                .expect("JSON")
+                .keys()
+                .cloned()
+                .collect();
         let (status, headers, body) = essence(reply);
         (status, headers, keys, body.ends_with("}\n"))
     };

@@ -2,12 +2,14 @@
 //! clients tidy paths, unpack bodies and fold headers, and these are what is compared here.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any deadline of what is asked.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const TRIES_MAX: usize = 5;
 
 /// An answer as it came.
 #[derive(Debug, Clone)]
@@ -58,8 +60,22 @@ impl<'a> Request<'a> {
         Self { headers, ..self }
     }
 
+    /// A server that answers before it has read a body may reset the connection under its own answer, so
+    /// a request is sent again then. None of them changes anything.
     pub fn send(&self, to: SocketAddr) -> std::io::Result<Reply> {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n", self.method, self.target);
+        let mut sent = self.send_once(to);
+        for _ in 1..TRIES_MAX {
+            match &sent {
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => sent = self.send_once(to),
+                _ => break,
+            }
+        }
+        sent
+    }
+
+    fn send_once(&self, to: SocketAddr) -> std::io::Result<Reply> {
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n", self.method, self.target);
         for (name, value) in self.headers {
             let _ = write!(head, "{name}: {value}\r\n");
         }
@@ -73,14 +89,15 @@ impl<'a> Request<'a> {
         stream.write_all(self.body)?;
         let mut all = Vec::new();
         stream.read_to_end(&mut all)?;
-        read(&all).ok_or_else(|| {
+        read(&all, self.method == "HEAD").ok_or_else(|| {
             let shown = String::from_utf8_lossy(&all).chars().take(200).collect::<String>();
             std::io::Error::other(format!("no HTTP answer to `{}`: `{shown}`", self.target))
         })
     }
 }
 
-fn read(all: &[u8]) -> Option<Reply> {
+/// None if it was cut off, which must not pass for a whole one.
+fn read(all: &[u8], is_head: bool) -> Option<Reply> {
     let end = all.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&all[..end]).into_owned();
     let mut lines = head.split("\r\n");
@@ -91,11 +108,15 @@ fn read(all: &[u8]) -> Option<Reply> {
         .collect();
     let rest = &all[end + 4..];
     let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-    let body = if is_chunked && !rest.is_empty() { unchunked(rest)? } else { rest.to_vec() };
+    let body = if is_chunked && !is_head { unchunked(rest)? } else { rest.to_vec() };
+    let length = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.as_str());
+    if length.is_some_and(|length| !is_head && length != body.len().to_string()) {
+        return None;
+    }
     Some(Reply { status, headers, body })
 }
 
-/// The body of a chunked answer; none if it was cut off, which must not pass for a whole one.
+/// The body of a chunked answer.
 fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {

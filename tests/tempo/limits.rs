@@ -3,10 +3,8 @@
 use crate::Test;
 use crate::by_id::PROTOBUF;
 use crate::canonical::{assert_same, protobuf_spans, v2_json_parts, v2_parts};
-use crate::errors::assert_all_same;
 use crate::errors::essence;
 use crate::estate::{Estate, Server, TRACE_BYTES_MAX};
-use crate::http::Request;
 use crate::traces::Case;
 
 pub const TESTS: &[Test] = &[
@@ -25,8 +23,11 @@ fn a_trace_over_the_limit_is_refused_on_v1(estate: &Estate) {
         for accept in ["application/json", PROTOBUF] {
             let answer = |server: &Server| essence(&server.get_as(&target, accept));
             let (ours, theirs) = (answer(&estate.limited), answer(&estate.union));
+            assert_eq!((ours.0, &ours.1), (422, &theirs.1), "{}", case.note);
             assert_eq!(theirs.0, 422, "{}", case.note);
-            assert_eq!(ours, theirs, "{}", case.note);
+            // Where one block alone is over the limit, Tempo says first where within itself it noticed.
+            assert!(theirs.2.ends_with(&ours.2), "{}: {:?} and {:?}", case.note, ours.2, theirs.2);
+            assert_eq!(ours.2, format!("trace exceeds max size (max bytes: {TRACE_BYTES_MAX})\n"));
         }
     }
 }
@@ -55,10 +56,8 @@ fn a_trace_over_the_limit_is_partial_on_v2(estate: &Estate) {
 
 fn a_trace_within_the_limit_is_whole(estate: &Estate) {
     let target = format!("/api/traces/{}", estate.kept.short.id_hex());
-    let requests = [Request::get(&target)];
-    let ours = protobuf_spans(&estate.limited.get_as(&target, PROTOBUF).body);
-    let theirs = protobuf_spans(&estate.union.get_as(&target, PROTOBUF).body);
-    assert_same(&target, &ours.lines, &theirs.lines);
-    assert_eq!(requests.len(), 1);
-    let _ = assert_all_same;
+    let spans = |server: &Server| protobuf_spans(&server.get_as(&target, PROTOBUF).body).lines;
+    let (ours, theirs) = (spans(&estate.limited), spans(&estate.union));
+    assert_eq!(theirs.len(), 3, "one from each region");
+    assert_same(&target, &ours, &theirs);
 }

@@ -13,7 +13,7 @@ pub type Export = TracesData;
 /// The regions in the order the gateways declare them.
 pub const REGIONS: [&str; 3] = ["us-east", "us-west", "eu-central"];
 
-const RANDOM_TRACES: usize = 60;
+const RANDOM_TRACES: usize = 50;
 
 const INTERNAL: i32 = 1;
 const SERVER: i32 = 2;
@@ -422,13 +422,15 @@ fn put(export: &mut Export, origin: &Origin, span: Span) {
     let known = export.resource_spans.iter_mut().find(|batch| {
         batch.resource == origin.resource
             && batch.scope_spans.first().is_some_and(|scope| {
-                scope.scope == origin.scope && scope.spans.first().is_some_and(|s| s.trace_id == span.trace_id)
+                scope.scope == origin.scope
+                    && scope.spans.first().is_some_and(|s| s.trace_id == span.trace_id)
             })
     });
     match known {
         Some(batch) => batch.scope_spans[0].spans.push(span),
         None => {
-            let scope = ScopeSpans { scope: origin.scope.clone(), spans: vec![span], ..ScopeSpans::default() };
+            let scope =
+                ScopeSpans { scope: origin.scope.clone(), spans: vec![span], ..ScopeSpans::default() };
             export.resource_spans.push(ResourceSpans {
                 resource: origin.resource.clone(),
                 scope_spans: vec![scope],
@@ -492,7 +494,7 @@ fn value(dice: &mut Dice, depth: u32) -> Option<Value> {
         0 | 1 => Value::StringValue(text(dice)),
         2 => Value::BoolValue(dice.percent(50)),
         3 | 4 => Value::IntValue(*dice.of(&[0, 1, -1, 200, 404, i64::MAX, i64::MIN, 1 << 53])),
-        5 | 6 => Value::DoubleValue(*dice.of(&DOUBLES)),
+        5 | 6 => Value::DoubleValue(if dice.percent(8) { *dice.of(&NO_NUMBERS) } else { *dice.of(&DOUBLES) }),
         7 => Value::BytesValue(dice.next().to_le_bytes()[..dice.below(9) as usize].to_vec()),
         8 => Value::ArrayValue(ArrayValue { values: (0..dice.below(4)).map(|_| nested(dice)).collect() }),
         9 => {
@@ -503,22 +505,11 @@ fn value(dice: &mut Dice, depth: u32) -> Option<Value> {
     })
 }
 
-const DOUBLES: [f64; 14] = [
-    0.0,
-    -0.0,
-    0.1,
-    1.0,
-    -2.5,
-    1e20,
-    1e21,
-    1.5e-6,
-    9.999e-7,
-    f64::MAX,
-    f64::MIN_POSITIVE,
-    5e-324,
-    f64::INFINITY,
-    f64::NAN,
-];
+/// Doubles that JSON can't write as numbers.
+const NO_NUMBERS: [f64; 3] = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+
+const DOUBLES: [f64; 12] =
+    [0.0, -0.0, 0.1, 1.0, -2.5, 1e20, 1e21, 1.5e-6, 9.999e-7, f64::MAX, f64::MIN_POSITIVE, 5e-324];
 
 fn event(dice: &mut Dice, start: u64) -> Event {
     Event {
