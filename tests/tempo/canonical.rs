@@ -1,7 +1,8 @@
 //! Trace answers made comparable: each span with its resource and scope as one line, in no order.
 //!
 //! How spans lie in batches and scopes, and events and links in a span, depends in Tempo on when spans
-//! were flushed into which block, so nothing can be compared with it. All else is kept to the letter:
+//! were flushed into which block, and the attributes of a resource or scope are sorted when two of them
+//! are found to be equal; nothing can be compared with such order. All else is kept to the letter:
 //! JSON is cut into its members and never read as numbers or strings, so that `"1"` and `1`, `1e+21`
 //! and `1000000000000000000000`, `<` and its escape, and another order of members are differences.
 
@@ -88,13 +89,6 @@ impl Node {
             }
         }
     }
-
-    /// All members but one, as text.
-    fn all_but(&self, name: &str) -> String {
-        let Self::Object(members) = self else { return self.render() };
-        let others = members.iter().filter(|(key, _)| key.trim_matches('"') != name).cloned().collect();
-        Self::Object(others).render()
-    }
 }
 
 /// The text has been checked to be JSON without spaces: Tempo writes none.
@@ -153,7 +147,8 @@ pub fn json_spans(trace: &Node) -> Spans {
         let resource = take_apart(batch, "resource", &mut spans.own_attributes);
         let around_scopes = without(batch, &["resource", "scopeSpans"]);
         for scope in batch.member("scopeSpans").map(Node::items).unwrap_or_default() {
-            let around_spans = scope.all_but("spans");
+            let around_spans =
+                format!("{} {}", take_apart(scope, "scope", &mut 0), without(scope, &["scope", "spans"]));
             for span in scope.member("spans").map(Node::items).unwrap_or_default() {
                 let mut span = span.clone();
                 spans.own_attributes += span.strip();
@@ -169,6 +164,7 @@ pub fn json_spans(trace: &Node) -> Spans {
 fn take_apart(batch: &Node, name: &str, own: &mut usize) -> String {
     let Some(mut part) = batch.member(name).cloned() else { return "none".to_owned() };
     *own += part.strip();
+    part.sort(&["attributes"]);
     part.render()
 }
 
@@ -185,8 +181,12 @@ pub fn protobuf_spans(trace: &[u8]) -> Spans {
     for mut batch in trace.resource_spans {
         if let Some(resource) = &mut batch.resource {
             spans.own_attributes += strip(&mut resource.attributes);
+            resource.attributes.sort_by_cached_key(Message::encode_to_vec);
         }
-        for scope in batch.scope_spans {
+        for mut scope in batch.scope_spans {
+            if let Some(scope) = &mut scope.scope {
+                scope.attributes.sort_by_cached_key(Message::encode_to_vec);
+            }
             for mut span in scope.spans {
                 spans.own_attributes += strip(&mut span.attributes);
                 span.events.sort_by_cached_key(Message::encode_to_vec);
