@@ -94,7 +94,8 @@ fn join_within(
         if so_far.wire_bytes() as u64 <= limit {
             continue;
         }
-        for (rank, _) in parts.split_off(count) {
+        // A region without a span of the trace is left out of nothing.
+        for (rank, _) in parts.split_off(count).into_iter().filter(|(_, chunk)| !chunk.spans.is_empty()) {
             let Some(report) = reports.get_mut(usize::from(rank)) else { continue };
             report.status = RegionStatus::Truncated;
             report.spans = 0;

@@ -18,13 +18,13 @@ const CLIENT: u8 = kind::CLIENT as u8;
 
 /// Gives renumbered server spans of one region the id they were stored with.
 ///
-/// A server span is taken for renumbered if its id is a number no larger than the count of spans and its
-/// parent is a client span. A real span of that kind is renumbered again after the join, to the same
-/// free number, so the trace looks the same either way.
+/// A server span is taken for renumbered if its parent is a client span and its id is a number that Tempo
+/// gives: it gives the smallest that no span has, so below a given number there is none left. A real span
+/// of that kind is renumbered again after the join, to the same number if no other region's span has it.
 pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
-    let count = chunk.spans.len() as u64;
+    let free = smallest_free(&chunk.spans);
     let is_suspect =
-        |span: &Span| span.kind == SERVER && (1..=count).contains(&span.id) && !span.flags.has(Flags::ODD_ID);
+        |span: &Span| span.kind == SERVER && (1..free).contains(&span.id) && !span.flags.has(Flags::ODD_ID);
     if !chunk.spans.iter().any(is_suspect) {
         return Ok(());
     }
@@ -59,6 +59,16 @@ pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
         span.parent = *id;
     }
     Ok(())
+}
+
+/// The smallest number from 1 on that is no span's id. Most traces have no span numbered 1, so nothing is
+/// collected then.
+fn smallest_free(spans: &[Span]) -> u64 {
+    if spans.iter().all(|span| span.id != 1) {
+        return 1;
+    }
+    let ids: HashSet<u64> = spans.iter().map(|span| span.id).collect();
+    (1..).find(|number| !ids.contains(number)).unwrap_or(u64::MAX)
 }
 
 fn set_parent(span: &mut Span, wire: &[u8]) {
@@ -138,4 +148,44 @@ fn renumber(joined: &mut Joined, index: u32, id: u64, parent: u64) -> Result<(),
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData};
+    use prost::Message;
+
+    use super::*;
+    use crate::trace::index::scan;
+
+    /// The ids of a region's spans, each `(id, parent, kind)`, as they are taken to have been stored.
+    fn restored(spans: &[(u64, u64, i32)]) -> Vec<u64> {
+        let spans = spans.iter().map(|(id, parent, kind)| Span {
+            span_id: id.to_be_bytes().to_vec(),
+            parent_span_id: parent.to_be_bytes().to_vec(),
+            kind: *kind,
+            ..Span::default()
+        });
+        let scope_spans = vec![ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        let bytes = Bytes::from(TracesData { resource_spans }.encode_to_vec());
+        let mut chunk = scan(bytes, None).unwrap();
+        restore_shared_ids(&mut chunk).unwrap();
+        chunk.spans.iter().map(|span| span.id).collect()
+    }
+
+    #[test]
+    fn a_number_that_was_given_is_taken_back() {
+        assert_eq!(restored(&[(70, 5, kind::CLIENT), (1, 70, kind::SERVER)]), [70, 70]);
+        let with_a_real_one = [(70, 5, kind::CLIENT), (1, 9, kind::INTERNAL), (2, 70, kind::SERVER)];
+        assert_eq!(restored(&with_a_real_one), [70, 1, 70]);
+    }
+
+    #[test]
+    fn a_small_id_that_tempo_would_not_have_given_is_kept() {
+        let spans = [(70, 5, kind::CLIENT), (2, 70, kind::SERVER), (71, 2, kind::INTERNAL)];
+        assert_eq!(restored(&spans), [70, 2, 71]);
+        assert_eq!(restored(&[(70, 5, kind::CLIENT), (1, 70, kind::INTERNAL)]), [70, 1]);
+    }
 }
