@@ -41,12 +41,11 @@ fn main() {
     let arguments = Arguments::from_args();
     let tempo = std::env::var_os("TEMPO_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     let estate = Arc::new(Lazy::default());
-    let tests = [by_id::TESTS, edge::TESTS, errors::TESTS, limits::TESTS, reliance::TESTS].concat();
+    let tests =
+        [by_id::TESTS, edge::TESTS, errors::TESTS, filter::TESTS, limits::TESTS, reliance::TESTS].concat();
     let why = tempo.is_none().then_some(NO_TEMPO);
-    let mut trials: Vec<Trial> =
+    let trials: Vec<Trial> =
         tests.iter().map(|test| trial(&arguments, *test, why, tempo.clone(), &estate)).collect();
-    let why = why.or(filter::WHY_NOT);
-    trials.extend(filter::TESTS.iter().map(|test| trial(&arguments, *test, why, tempo.clone(), &estate)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Exiting runs no destructors, and the processes must not outlive the run.
     drop(estate);
