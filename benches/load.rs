@@ -45,7 +45,9 @@ const PAIRS_MAX: usize = 10_000;
 
 fn numbers(name: &str, default: &str) -> Vec<u64> {
     let text = std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    text.split(',').map(|part| part.trim().parse().unwrap_or_else(|_| panic!("{name} lists numbers"))).collect()
+    text.split(',')
+        .map(|part| part.trim().parse().unwrap_or_else(|_| panic!("{name} lists numbers")))
+        .collect()
 }
 
 fn main() {
@@ -59,7 +61,9 @@ fn main() {
         let pairs = (numbers("TUTTI_LOAD_PAIRS", "300")[0] as usize).min(PAIRS_MAX);
         let pace = Duration::from_secs(1) / numbers("TUTTI_LOAD_PER_SECOND", "50")[0].max(1) as u32;
         let delays = numbers("TUTTI_LOAD_DELAYS", "0,20,50");
-        println!("three regions with delays of {delays:?} ms, {pairs} pairs, one each {pace:?}; milliseconds\n");
+        println!(
+            "three regions with delays of {delays:?} ms, {pairs} pairs, one each {pace:?}; milliseconds\n"
+        );
         println!("{:>7} {:>9} {:>14} {:>14} {:>14}", "spans", "bytes", "region", "gateway", "added");
         println!("{:>7} {:>9} {:>14} {:>14} {:>14}", "", "", "p50    p99", "p50    p99", "p50    p99");
         for spans in numbers("TUTTI_LOAD_SPANS", "100,1000,10000") {

@@ -46,12 +46,16 @@ fn a_large_trace_is_streamed_in_little_more_memory_than_it_arrived_in() {
     });
     let json = measure(|| {
         let trace = assemble(&parts);
-        let written: usize = JsonFrames::resource_spans(Arc::new(&trace)).map(|frame| frame.unwrap().len()).sum();
+        let written: usize =
+            JsonFrames::resource_spans(Arc::new(&trace)).map(|frame| frame.unwrap().len()).sum();
         assert!(written > trace.protobuf_len());
     });
     for (form, counted) in [("protobuf", protobuf), ("JSON", json)] {
         let ratio = 1.0 + counted.bytes_max as f64 / payload;
-        println!("100,000 spans, {:.1} MB, streamed as {form}: peak {ratio:.2} times the payload", payload / 1e6);
+        println!(
+            "100,000 spans, {:.1} MB, streamed as {form}: peak {ratio:.2} times the payload",
+            payload / 1e6
+        );
         assert!(ratio <= PEAK_RATIO_MAX, "{form} peaked at {ratio:.2} times the payload");
     }
 }
