@@ -1,7 +1,7 @@
 //! From the regions' views to one trace: join, size limit, tree, crossings, stand-ins, order.
 
 use super::fanout::{LONG_WORK_BYTES, Landed};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, in_words};
 use super::settings::FederationSettings;
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Coverage, Mode, RegionName, TraceId};
@@ -154,12 +154,7 @@ fn missing_regions(reports: &[RegionReport]) -> Vec<MissingRegion<'_>> {
         .map(|report| MissingRegion {
             name: report.region.as_str(),
             status: report.status.as_str(),
-            sentence: format!(
-                "region {} {} (after {} ms): trace incomplete",
-                report.region,
-                report.status.sentence(),
-                report.took.as_millis()
-            ),
+            sentence: format!("region {}: trace incomplete", in_words(report)),
         })
         .collect()
 }

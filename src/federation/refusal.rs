@@ -104,6 +104,8 @@ pub fn in_words(report: &RegionReport) -> String {
     let sentence = report.status.sentence();
     match report.http_status.filter(|status| *status != 200) {
         Some(status) => format!("{} {sentence} (HTTP {status})", report.region),
+        // Nothing was waited for.
+        None if report.status == RegionStatus::CircuitOpen => format!("{} {sentence}", report.region),
         None => format!("{} {sentence} (after {} ms)", report.region, report.took.as_millis()),
     }
 }

@@ -1,10 +1,14 @@
 //! What a client is told when regions fail: one plain line, a status that says whose fault it is, and
 //! every region by name.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 use tutti::api::ApiSettings;
-use tutti::backend::Behaviour;
+use tutti::backend::settings::{BreakerSettings, LayerSettings};
+use tutti::backend::{Behaviour, Region};
 use tutti::federation::FederationSettings;
+use tutti::model::{Jurisdiction, RegionName};
 
 use super::{Gateway, MISSING, Picture, Place, SMALL, export};
 
@@ -89,6 +93,29 @@ async fn nobody_answering_is_said_of_everybody() {
     let gateway = Gateway::over(&[]).await;
     picture.get(&gateway, &format!("/api/traces/{SMALL}")).await;
     assert_snapshot!(picture.0);
+}
+
+#[tokio::test]
+async fn a_region_that_is_not_asked_is_not_said_to_have_taken_time() {
+    let [held, down] = one_that(Behaviour::Down);
+    let breaker = BreakerSettings { failures_max: 1, ..BreakerSettings::default() };
+    let layers = LayerSettings { breaker, ..LayerSettings::default() };
+    let (name, jurisdiction) =
+        (RegionName::parse(down.name).unwrap(), Jurisdiction::parse(down.jurisdiction).unwrap());
+    let failing = Region::new(name, jurisdiction, down.simulated.clone(), layers);
+    let regions = vec![held.region(), Arc::new(failing)];
+    let gateway = Gateway::start(regions, FederationSettings::default(), ApiSettings::default()).await;
+    let said = |answer: &super::Answer| answer.text().rsplit_once("\"message\":").unwrap().1.to_owned();
+    let first = gateway.get(&format!("/api/v2/traces/{SMALL}"), &[]).await;
+    assert!(said(&first).starts_with("\"eu-central could not be reached (after "), "{}", first.text());
+    let second = gateway.get(&format!("/api/v2/traces/{SMALL}"), &[]).await;
+    assert_eq!(said(&second), "\"eu-central was not asked, since it has been failing\"}");
+    let span = "⚠ region eu-central was not asked, since it has been failing: trace incomplete";
+    assert!(second.text().contains(span), "{}", second.text());
+    let third = gateway.get(&format!("/api/v2/traces/{MISSING}"), &[]).await;
+    let line = "no span of this trace in us-east, but eu-central was not asked, since it has been failing: it \
+                may exist there";
+    assert_eq!((third.code(), third.text()), (502, line));
 }
 
 #[tokio::test]
