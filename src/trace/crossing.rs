@@ -41,8 +41,15 @@ pub struct Estimate {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Crossings {
     pub spans: Vec<Crossing>,
-    /// For regions `(a, b)` with `a < b`: b's clock minus a's.
-    pub offsets: BTreeMap<(u16, u16), Estimate>,
+    /// For regions `(a, b)` with `a < b`: what b's clock minus a's can be.
+    pub offsets: BTreeMap<(u16, u16), Bounds>,
+}
+
+/// The least and the most that a time can be, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub low: i64,
+    pub high: i64,
 }
 
 /// Client and server times of one call between regions.
@@ -60,18 +67,26 @@ impl Estimate {
     pub fn is_certainly_not_zero(self) -> bool {
         self.ns.abs() > self.error_ns
     }
+}
 
+impl Bounds {
     fn negated(self) -> Self {
-        Self { ns: -self.ns, error_ns: self.error_ns }
+        Self { low: -self.high, high: -self.low }
+    }
+
+    /// The middle, which is nowhere further from the truth than half the width.
+    fn estimate(self) -> Estimate {
+        let width = self.high.saturating_sub(self.low);
+        Estimate { ns: self.low.midpoint(self.high), error_ns: width.saturating_add(1) / 2 }
     }
 }
 
 impl Call {
     /// The bounds on `to`'s clock minus `from`'s; none where the times contradict themselves.
-    fn bounds(&self) -> Option<(i64, i64)> {
+    fn bounds(&self) -> Option<Bounds> {
         let low = difference(self.server.1, self.client.1)?;
         let high = difference(self.server.0, self.client.0)?;
-        (low <= high).then_some((low, high))
+        (low <= high).then_some(Bounds { low, high })
     }
 }
 
@@ -112,10 +127,14 @@ impl Crossings {
 
     /// `to`'s clock minus `from`'s.
     pub fn offset(&self, from: u16, to: u16) -> Option<Estimate> {
+        self.bounds(from, to).map(Bounds::estimate)
+    }
+
+    fn bounds(&self, from: u16, to: u16) -> Option<Bounds> {
         if from <= to {
             self.offsets.get(&(from, to)).copied()
         } else {
-            self.offsets.get(&(to, from)).copied().map(Estimate::negated)
+            self.offsets.get(&(to, from)).copied().map(Bounds::negated)
         }
     }
 
@@ -125,7 +144,7 @@ impl Crossings {
         let with_offsets = Self { spans: Vec::new(), offsets };
         for crossing in &mut self.spans {
             let Some(call) = by_span.get(&crossing.span) else { continue };
-            let Some((low, high)) = call.bounds() else { continue };
+            let Some(Bounds { low, high }) = call.bounds() else { continue };
             let Some(offset) = with_offsets.offset(call.from, call.to) else { continue };
             // The way there and back together take high - low; neither takes less than nothing.
             let ns = (high - offset.ns).clamp(0, high - low);
@@ -163,15 +182,64 @@ impl Crossings {
         Ok(())
     }
 
-    /// By how much each region's clock must be moved to agree with the reference region's: along the
-    /// best known offsets first. Regions that no call connects are not moved.
+    /// By how much each region's clock must be moved to agree with the reference region's. Regions that no
+    /// call connects are not moved.
+    ///
+    /// Where every pair's bounds can hold at once, they do: the most and the least that the clocks can be
+    /// ahead both suit all of them, and so does the middle of the two.
     fn corrections(&self, reference: u16) -> BTreeMap<u16, i64> {
+        let most = self.ahead_at_most(reference, |bounds| (bounds.high, bounds.low.saturating_neg()));
+        let least = self.ahead_at_most(reference, |bounds| (bounds.low.saturating_neg(), bounds.high));
+        let (Some(most), Some(least)) = (most, least) else {
+            return self.corrections_by_best_pairs(reference);
+        };
+        let middle = |(region, most): (u16, i64)| {
+            let least = least.get(&region)?.saturating_neg();
+            // Rounded down for every region alike, so that differences keep within their bounds.
+            Some((region, -(i128::from(most) + i128::from(least)).div_euclid(2)))
+        };
+        let middles = most.into_iter().filter_map(middle);
+        middles.filter_map(|(region, by)| Some((region, i64::try_from(by).ok()?))).collect()
+    }
+
+    /// The shortest ways from the reference, where `of` gives a step from a to b and from b to a its length;
+    /// none where the bounds contradict each other.
+    fn ahead_at_most(&self, reference: u16, of: impl Fn(Bounds) -> (i64, i64)) -> Option<BTreeMap<u16, i64>> {
+        let steps: Vec<(u16, u16, i64)> = self
+            .offsets
+            .iter()
+            .flat_map(|(&(a, b), &bounds)| {
+                let (there, back) = of(bounds);
+                [(a, b, there), (b, a, back)]
+            })
+            .collect();
+        let mut ways = BTreeMap::from([(reference, 0i64)]);
+        // A shortest way has no region twice, so as many rounds as there are steps are more than enough.
+        for _ in 0..=steps.len() {
+            let mut is_settled = true;
+            for (from, to, length) in &steps {
+                let Some(way) = ways.get(from).map(|way| way.saturating_add(*length)) else { continue };
+                if ways.get(to).is_none_or(|known| way < *known) {
+                    ways.insert(*to, way);
+                    is_settled = false;
+                }
+            }
+            if is_settled {
+                return Some(ways);
+            }
+        }
+        None
+    }
+
+    /// Along the best known offsets first, for clocks that ran unevenly: there no one correction suits all.
+    fn corrections_by_best_pairs(&self, reference: u16) -> BTreeMap<u16, i64> {
         let mut known = BTreeMap::from([(reference, 0i64)]);
         loop {
             let next = self
                 .offsets
                 .iter()
-                .flat_map(|(&(a, b), &estimate)| [(a, b, estimate), (b, a, estimate.negated())])
+                .flat_map(|(&(a, b), &bounds)| [(a, b, bounds), (b, a, bounds.negated())])
+                .map(|(from, to, bounds)| (from, to, bounds.estimate()))
                 .filter(|(from, to, _)| known.contains_key(from) && !known.contains_key(to))
                 .min_by_key(|(_, _, estimate)| estimate.error_ns);
             let Some((from, to, estimate)) = next else { return known };
@@ -241,22 +309,22 @@ fn in_words(ns: i64) -> String {
     if ms < 9.95 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") }
 }
 
-fn offsets(calls: &[Call]) -> BTreeMap<(u16, u16), Estimate> {
-    let mut bounds: BTreeMap<(u16, u16), Vec<(i64, i64)>> = BTreeMap::new();
+fn offsets(calls: &[Call]) -> BTreeMap<(u16, u16), Bounds> {
+    let mut bounds: BTreeMap<(u16, u16), Vec<Bounds>> = BTreeMap::new();
     for call in calls {
-        let Some((low, high)) = call.bounds() else { continue };
+        let Some(own) = call.bounds() else { continue };
         let pair = (call.from.min(call.to), call.from.max(call.to));
-        let own = if call.from <= call.to { (low, high) } else { (-high, -low) };
+        let own = if call.from <= call.to { own } else { own.negated() };
         bounds.entry(pair).or_default().push(own);
     }
     bounds.into_iter().filter_map(|(pair, bounds)| Some((pair, most_overlapped(&bounds)?))).collect()
 }
 
-/// The middle of the stretch that most intervals share.
-fn most_overlapped(intervals: &[(i64, i64)]) -> Option<Estimate> {
+/// The stretch that most intervals share.
+fn most_overlapped(intervals: &[Bounds]) -> Option<Bounds> {
     // At equal places an interval opens before another closes, so that touching ones overlap.
     let mut edges: Vec<(i64, bool)> =
-        intervals.iter().flat_map(|(low, high)| [(*low, false), (*high, true)]).collect();
+        intervals.iter().flat_map(|own| [(own.low, false), (own.high, true)]).collect();
     edges.sort_unstable();
     let (mut open, mut most, mut best) = (0usize, 0usize, None);
     for (position, (at, closes)) in edges.iter().enumerate() {
@@ -267,12 +335,10 @@ fn most_overlapped(intervals: &[(i64, i64)]) -> Option<Estimate> {
         open += 1;
         if open > most {
             most = open;
-            best = edges.get(position + 1).map(|(next, _)| (*at, *next));
+            best = edges.get(position + 1).map(|(next, _)| Bounds { low: *at, high: *next });
         }
     }
-    let (low, high) = best?;
-    let ns = i64::try_from(i128::midpoint(i128::from(low), i128::from(high))).ok()?;
-    Some(Estimate { ns, error_ns: high.saturating_sub(low).saturating_add(1) / 2 })
+    best
 }
 
 #[cfg(test)]
@@ -290,7 +356,7 @@ mod tests {
     fn one_pair_gives_the_offset_and_half_the_round_trip_as_its_error() {
         // 40 ms there, 40 back, the server's clock 100 ms ahead.
         let found = offsets(&[call(0, 1, (0, 100), (140, 160))]);
-        assert_eq!(found.get(&(0, 1)), Some(&Estimate { ns: 100 * MS, error_ns: 40 * MS }));
+        assert_eq!(found[&(0, 1)].estimate(), Estimate { ns: 100 * MS, error_ns: 40 * MS });
     }
 
     #[test]
@@ -298,7 +364,7 @@ mod tests {
         let there = call(0, 1, (0, 100), (140, 160));
         let back = call(1, 0, (300, 400), (230, 260));
         let found = offsets(&[there, back]);
-        let estimate = found.get(&(0, 1)).unwrap();
+        let estimate = found[&(0, 1)].estimate();
         assert!((estimate.ns - 100 * MS).abs() <= estimate.error_ns, "{estimate:?}");
         assert!(estimate.error_ns < 40 * MS);
     }
@@ -319,18 +385,30 @@ mod tests {
         assert!(absurd.bounds().is_none());
     }
 
+    fn about(ms: i64, error: i64) -> Bounds {
+        Bounds { low: (ms - error) * MS, high: (ms + error) * MS }
+    }
+
+    fn offsets_of(of_01: Bounds, of_12: Bounds, of_02: Bounds) -> Crossings {
+        let offsets = BTreeMap::from([((0, 1), of_01), ((1, 2), of_12), ((0, 2), of_02)]);
+        Crossings { spans: Vec::new(), offsets }
+    }
+
     #[test]
-    fn corrections_follow_the_best_known_offsets() {
-        let estimate = |ms: i64, error: i64| Estimate { ns: ms * MS, error_ns: error * MS };
-        let crossings = Crossings {
-            spans: Vec::new(),
-            offsets: BTreeMap::from([
-                ((0, 1), estimate(10, 1)),
-                ((1, 2), estimate(-30, 1)),
-                ((0, 2), estimate(500, 400)),
-            ]),
-        };
+    fn corrections_suit_every_pair_where_they_can() {
+        // By the pairs alone it would be 0, 10 and 20 ms; but 2 is at most 12 ms ahead of 0.
+        let crossings = offsets_of(about(10, 5), about(10, 5), about(11, 1));
         let corrections = crossings.corrections(0);
-        assert_eq!(corrections, BTreeMap::from([(0, 0), (1, -10 * MS), (2, 20 * MS)]));
+        for (&(a, b), bounds) in &crossings.offsets {
+            let ahead = corrections[&a] - corrections[&b];
+            assert!((bounds.low..=bounds.high).contains(&ahead), "{a} {b}: {ahead} not in {bounds:?}");
+        }
+        assert_eq!(corrections[&0], 0);
+    }
+
+    #[test]
+    fn corrections_follow_the_best_known_offsets_where_none_suits_all() {
+        let crossings = offsets_of(about(10, 1), about(-30, 1), about(500, 400));
+        assert_eq!(crossings.corrections(0), BTreeMap::from([(0, 0), (1, -10 * MS), (2, 20 * MS)]));
     }
 }

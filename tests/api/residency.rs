@@ -17,6 +17,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use prost::Message;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tutti::api::router;
@@ -24,9 +25,11 @@ use tutti::backend::{Backend, Behaviour, Distance, Simulated};
 use tutti::federation::FederationSettings;
 use tutti::model::RegionName;
 use tutti::policy::plan::{KeyRules, Plan, RegionPlan, Treatment};
+use tutti::wire::otlp::{self, any_value, key_value};
+use tutti::wire::protobuf::{put_bytes_field, put_message};
 
 use crate::estate::{Answered, Estate, Setup};
-use crate::fakes::{holding, simulated};
+use crate::fakes::{Sends, holding, simulated};
 use crate::log;
 use crate::seen;
 use crate::spans::{ID, MS, NOON, TRACE_ID, any, batch, pair, span, text, trace};
@@ -52,7 +55,7 @@ const CANARY: &str = "canary";
 /// personal data today may have some tomorrow.
 const EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// A request: path and headers.
+/// A path and the headers it is asked with.
 type Question = (String, Vec<(&'static str, &'static str)>);
 
 /// Requests to a route. `None` where this test does not know the route.
@@ -376,4 +379,71 @@ async fn a_rule_holds_for_its_region_alone() {
     let seen = seen::v2_json(&estate.get(&format!("/api/v2/traces/{ID}")).await);
     assert_eq!(seen.span(1).attribute("user.email"), Some("jane@example.com"));
     assert_eq!(seen.span(2).attribute("user.email"), Some("<redacted>"));
+}
+
+/// Writes one attribute.
+type Puts<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+/// A rule is about what a decoder reads, and not about the order in which bytes are put.
+#[tokio::test(start_paused = true)]
+async fn a_rule_holds_however_the_bytes_are_put() {
+    let string = |out: &mut Vec<u8>| put_bytes_field(out, any_value::STRING, CANARY.as_bytes());
+    let value = |out: &mut Vec<u8>| put_message(out, key_value::VALUE, string);
+    let key = |out: &mut Vec<u8>, key: &str| put_bytes_field(out, key_value::KEY, key.as_bytes());
+    let mut listed = Vec::new();
+    key(&mut listed, "user.email");
+    value(&mut listed);
+    let pairs: [Puts<'_>; 5] = [
+        // The value first.
+        &|out| {
+            value(out);
+            key(out, "user.email");
+        },
+        // The key twice: the last is read.
+        &|out| {
+            key(out, "harmless");
+            value(out);
+            key(out, "user.phone");
+        },
+        // Several values: which is read is not agreed.
+        &|out| {
+            key(out, "user.email");
+            value(out);
+            value(out);
+        },
+        &|out| {
+            key(out, "harmless");
+            value(out);
+            value(out);
+        },
+        // A list and a text in one value, the list in pieces.
+        &|out| {
+            key(out, "payload");
+            put_message(out, key_value::VALUE, |any| {
+                put_message(any, any_value::KVLIST, |list| put_bytes_field(list, 1, &listed));
+                put_message(any, any_value::KVLIST, |list| put_bytes_field(list, 1, &listed));
+            });
+        },
+    ];
+    for (number, put) in pairs.into_iter().enumerate() {
+        let mut own = span(1, None, 2).encode_to_vec();
+        put_message(&mut own, otlp::span::ATTRIBUTES, put);
+        let mut sent = Vec::new();
+        put_message(&mut sent, otlp::trace::RESOURCE_SPANS, |batch| {
+            put_message(batch, otlp::resource_spans::SCOPE_SPANS, |scope| {
+                put_bytes_field(scope, otlp::scope_spans::SPANS, &own);
+            });
+        });
+        assert!(canary_in(&sent).is_some());
+        let setup = Setup { plan: plan(), ..Setup::default() };
+        let estate = setup.over(vec![(KEEPER, Sends::new(sent.into()))]);
+        for route in router::paths("") {
+            for (path, headers) in questions(&route).unwrap() {
+                let answer = estate.ask(&path, &headers).await;
+                assert_eq!(canary_in(&all_bytes(&answer)), None, "pair {number}: {path} {headers:?}");
+            }
+        }
+        let answer = estate.get(&format!("/api/v2/traces/{ID}")).await;
+        assert_eq!((answer.outcome(), seen::v2_json(&answer).ids()), ("complete", vec![1]), "pair {number}");
+    }
 }
