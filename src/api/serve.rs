@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -34,6 +35,10 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// At the end, the wait for the first request of a connection that has sent none.
 const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a client may take nothing of an answer before its connection is closed. Without it, readers that
+/// stop reading would hold their answers, and their places, for as long as they like.
+const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// The wait after a failed accept (too many open files, say) before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -136,6 +141,8 @@ impl Door {
 async fn connection(stream: TcpStream, router: Router, stay: Stay, ending: CancellationToken) {
     // Answers are small or streamed; waiting to fill a packet only adds latency.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL_MAX));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -155,7 +162,7 @@ async fn connection(stream: TcpStream, router: Router, stay: Stay, ending: Cance
         hearing.cancel();
         request.map(Body::new)
     }));
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
     tokio::pin!(serving);
     let told = async {
         ending.cancelled().await;

@@ -60,7 +60,9 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     // The shipped file is loaded by a test; should it not parse, nothing is shown rather than everything.
     let Ok(plan) = parse_keys(POLICY, &names) else { return Err(AppError::Policy) };
     let federation = Federation::new(regions, FederationSettings::default(), Arc::new(plan));
-    let state = ApiState::new(federation, Metrics::default(), ApiSettings::default());
+    let metrics = Metrics::default();
+    metrics.reloaded(true);
+    let state = ApiState::new(federation, metrics, ApiSettings::default());
     tasks.spawn(traffic(estate.clone()));
     // As bound: port 0 asks for any free one.
     let listen = listener.local_addr().unwrap_or(args.listen);
@@ -129,7 +131,8 @@ fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Do
          curl -i http://{listen}/api/traces/{id}          headers say which region answered\n  \
          Grafana: add a Tempo data source with the URL http://{listen}\n  \
          tutti demo --slow eu-central=8s, or --down us-west, and ask again: the answer says what is missing\n\n\
-         Personal data of eu-central is masked by policies/keys.toml. Ctrl-C ends the demo."
+         In eu-central, values under the keys that policies/keys.toml lists are masked; free text, such as the\n\
+         message of an error, is not looked into yet. Ctrl-C ends the demo."
     );
     text
 }

@@ -56,6 +56,12 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, len: bytes.len() }
     }
 
+    /// What is still to be read.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     #[inline]
     pub fn position(&self) -> usize {
         // Never negative: `rest` is a tail of what was given.

@@ -54,6 +54,26 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The fields of a message whose first were read already: what `reader` has left of the body, then
+    /// `extra`.
+    #[inline]
+    pub(super) fn after(reader: Reader<'a>, extra: &'a [u8]) -> Self {
+        Self { rest: reader.rest(), extra }
+    }
+
+    /// Passes over a run of short fields with this number; how many there were.
+    #[inline]
+    fn pass_run(&mut self, number: u32) -> usize {
+        let mut count = 0;
+        while let Some((tag, _, rest)) = next_short(self.rest)
+            && u32::from(tag) == tag_of(number)
+        {
+            self.rest = rest;
+            count += 1;
+        }
+        count
+    }
+
     /// Apart, so that the short case stays in registers: measured at a tenth of the whole.
     #[inline(never)]
     fn next_of_any_kind(&mut self) -> Result<Option<Field<'a>>, WireError> {
@@ -127,6 +147,20 @@ impl<'a> Repeated<'a> {
             self.number = number;
         }
         self.count += 1;
+        Ok(())
+    }
+
+    /// Notes a field and those of its number that follow it at once: `fields` is passed on over them.
+    #[inline]
+    pub(super) fn note_run(
+        &mut self,
+        before: Fields<'a>,
+        number: u32,
+        value: Value<'a>,
+        fields: &mut Fields<'a>,
+    ) -> Result<(), WireError> {
+        self.note(before, number, value)?;
+        self.count += fields.pass_run(number);
         Ok(())
     }
 

@@ -55,6 +55,12 @@ fn plain_ascii_length(text: &[u8]) -> usize {
             return count * 8 + special.trailing_zeros() as usize / 8;
         }
     }
+    // The last eight bytes again, for the few that are left over: faster than one by one.
+    if let Some(last) = text.last_chunk::<8>()
+        && special_bytes(u64::from_le_bytes(*last)) == 0
+    {
+        return text.len();
+    }
     let special = tail.iter().position(|byte| *byte >= 0x80 || !is_plain(*byte));
     text.len() - tail.len() + special.unwrap_or(tail.len())
 }

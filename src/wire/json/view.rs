@@ -3,9 +3,9 @@
 //! Both dialects read through these views, so the rules of reading stand once: fields in any order, unknown
 //! ones skipped, a known one of the wrong wire type an error, a status in pieces merged.
 
-use super::fields::{Message, Repeated};
+use super::fields::{Fields, Message, Repeated};
 use crate::wire::otlp::{entity_ref, event, key_value, link, resource, scope, span, status};
-use crate::wire::protobuf::WireError;
+use crate::wire::protobuf::{Reader, WireError};
 
 /// Bytes that may be absent: an id that is there but empty is written, one that is absent is not.
 pub(super) type MaybeBytes<'a> = Option<&'a [u8]>;
@@ -73,9 +73,27 @@ impl<'a> Span<'a> {
         }
     }
 
+    /// Reads the fields that nearly every span begins with, in the order of their numbers, in straight line;
+    /// the cursor goes on where they end. One that comes again later wins, as always.
+    #[inline]
+    fn leading(&mut self, message: Message<'a>) -> Fields<'a> {
+        const fn tag(number: u32, wire_type: u8) -> u8 {
+            (number << 3) as u8 | wire_type
+        }
+        let mut reader = Reader::new(message.body);
+        self.trace_id = reader.take_short(tag(span::TRACE_ID, 2));
+        self.span_id = reader.take_short(tag(span::SPAN_ID, 2));
+        self.parent_span_id = reader.take_short(tag(span::PARENT_SPAN_ID, 2));
+        self.name = reader.take_short(tag(span::NAME, 2)).unwrap_or_default();
+        self.kind = reader.take_small(tag(span::KIND, 0)).map_or(0, i32::from);
+        self.start = reader.take_fixed64(tag(span::START_TIME, 1)).unwrap_or_default();
+        self.end = reader.take_fixed64(tag(span::END_TIME, 1)).unwrap_or_default();
+        Fields::after(reader, message.extra)
+    }
+
     pub(super) fn read(message: Message<'a>) -> Result<Self, WireError> {
         let mut view = Self::empty();
-        let mut fields = message.fields();
+        let mut fields = view.leading(message);
         loop {
             let before = fields;
             let Some((number, value)) = fields.next()? else { return Ok(view) };
@@ -89,7 +107,7 @@ impl<'a> Span<'a> {
                 span::KIND => view.kind = value.varint()? as i32,
                 span::START_TIME => view.start = value.fixed64()?,
                 span::END_TIME => view.end = value.fixed64()?,
-                span::ATTRIBUTES => view.attributes.note(before, number, value)?,
+                span::ATTRIBUTES => view.attributes.note_run(before, number, value, &mut fields)?,
                 span::DROPPED_ATTRIBUTES_COUNT => view.dropped_attributes = value.varint()? as u32,
                 span::EVENTS => view.events.note(before, number, value)?,
                 span::DROPPED_EVENTS_COUNT => view.dropped_events = value.varint()? as u32,
