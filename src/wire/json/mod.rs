@@ -34,11 +34,8 @@ pub use value::{put_key_value, put_key_values};
 
 use super::protobuf::WireError;
 
-/// How many values may be nested in one attribute.
-///
-/// Tempo has no limit; a trace's JSON that deep would be refused by most parsers (128 levels is usual, and
-/// one nested value is three levels). A level takes well under 1 KiB of stack, so this is safe on any thread.
-pub const MAX_VALUE_DEPTH: usize = 200;
+/// How many values may be nested in one attribute: what a scan lets through can be written.
+pub const MAX_VALUE_DEPTH: usize = super::limits::VALUE_DEPTH_MAX;
 
 /// Runs `write`; when it fails, `out` is as it was before.
 fn all_or_nothing(
