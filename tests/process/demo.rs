@@ -7,7 +7,9 @@ use super::running::{Running, tutti};
 /// The trace id and the rest of the command line that the demo tells a person to try.
 fn told(running: &Running) -> (String, String) {
     let said = running.said();
-    let line = said.lines().find_map(|line| line.trim().strip_prefix("tutti trace ")).expect("a line to try");
+    // As the demo was called: a copy of the line works where `tutti` is not on the PATH.
+    let command = format!("{} trace ", env!("CARGO_BIN_EXE_tutti"));
+    let line = said.lines().find_map(|line| line.trim().strip_prefix(&command)).expect("a line to try");
     let (id, server) = line.split_once(" --server ").expect("the server, where it is not the usual one");
     (id.to_owned(), server.to_owned())
 }
