@@ -12,7 +12,7 @@ use crate::api::{ApiSettings, ApiState, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, MemorySettings, RegionSettings};
 use crate::backend::{BuildError, Region};
-use crate::config::{Changes, Environment, Finding, LoadError, Settings, Watch};
+use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
@@ -269,27 +269,36 @@ impl Standing {
 /// Logs what was found in a configuration, a line each.
 pub fn log_findings(findings: &[Finding]) {
     for finding in findings {
-        tracing::warn!("{finding}");
+        match finding.level {
+            Level::Fault => tracing::error!("{finding}"),
+            Level::Warning => tracing::warn!("{finding}"),
+            Level::Note => tracing::info!("{finding}"),
+        }
     }
 }
 
-/// Loads the configuration a command names.
+/// Loads the configuration a command names. What is wrong comes as text, with the next step.
 pub fn load(
     path: &Path,
     listen: Option<SocketAddr>,
     environment: Environment<'_>,
 ) -> Result<(Settings, Vec<Finding>), String> {
+    let file = path.display();
     let (settings, findings) = Settings::load(path, environment).map_err(|error| match error {
         LoadError::Faulty(faults) => {
             let lines: Vec<String> = faults.findings.iter().map(ToString::to_string).collect();
-            lines.join("\n")
+            let lines = lines.join("\n");
+            format!("{lines}\n\nnothing is served; `tutti check --config {file}` shows each place")
         }
-        error @ LoadError::Unreadable { .. } => error.to_string(),
+        error @ LoadError::Unreadable { .. } => format!("error: {error}; name the file with --config"),
     })?;
     match listen {
         None => Ok((settings, findings)),
         Some(listen) => {
-            let settings = settings.listening_on(listen).map_err(|error| error.to_string())?;
+            // The file may be good, so `tutti check` could say nothing of it.
+            let settings = settings
+                .listening_on(listen)
+                .map_err(|error| format!("error: --listen: {error}; choose another port of 127.0.0.1"))?;
             Ok((settings, findings))
         }
     }

@@ -20,7 +20,7 @@ use super::state::ApiState;
 /// Below this a body is sent as it is: the same number as Tempo's.
 const COMPRESSED_BYTES_MIN: u64 = 1024;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Around every route.
 pub fn around(routes: Router) -> Router {

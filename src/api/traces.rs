@@ -6,6 +6,7 @@ use http::request::Parts;
 
 use super::encode::{self, Beside};
 use super::error::ApiError;
+use super::layers::REQUEST_ID;
 use super::params::{self, Params};
 use super::report;
 use super::router::Strict;
@@ -80,7 +81,10 @@ impl Admitted {
             let separator = if regions.is_empty() { "" } else { " " };
             regions.push_str(&format!("{separator}{}={}", region.region, region.status.as_str()));
         }
+        // What the caller was told, so that an answer can be found here by it.
+        let request_id = self.parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         tracing::info!(
+            request_id,
             mode = self.ask.mode.as_str(),
             outcome = outcome.as_str(),
             took_ms = report::in_ms(self.in_flight.elapsed()),

@@ -13,7 +13,7 @@ use crate::api::{ApiSettings, ApiState};
 use crate::app::{self, AppError};
 use crate::backend::settings::LayerSettings;
 use crate::backend::{Backend, Behaviour, Distance, Region, Simulated};
-use crate::config::parse_keys;
+use crate::config::{check_open_listen, parse_keys};
 use crate::demo::{Estate, EstateRegion, traffic};
 use crate::federation::{Federation, FederationSettings};
 use crate::model::RegionName;
@@ -32,6 +32,10 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     if let Some(unknown) = unknown_region(args, &estate) {
         let known: Vec<&str> = estate.regions().iter().map(|region| region.name.as_str()).collect();
         anstream::eprintln!("error: the demo has no region `{unknown}`; it has {}", known.join(", "));
+        return ExitCode::from(super::EXIT_USAGE);
+    }
+    if let Err(refused) = check_open_listen(args.listen) {
+        anstream::eprintln!("error: {refused}; listen on 127.0.0.1");
         return ExitCode::from(super::EXIT_USAGE);
     }
     super::block_on(serve(args, estate))
@@ -76,6 +80,13 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     .await
 }
 
+/// As this process was called, so that the lines shown can be copied: it need not be on the PATH.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "tutti".to_owned(), |called| called.to_string_lossy().into_owned())
+}
+
 /// The demo goes on without a door whose port is taken: its own traffic needs none.
 async fn open_door(
     address: SocketAddr,
@@ -105,6 +116,7 @@ type Door<'a> = (&'a EstateRegion, Result<SocketAddr, AppError>);
 
 fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Door<'_>]) -> String {
     let id = estate.hero();
+    let program = program();
     let mut text = format!("tutti demo: three regions, one shop, one gateway on http://{listen}\n\n");
     for (region, door) in doors {
         let EstateRegion { name, jurisdiction, distance, .. } = region;
@@ -126,13 +138,13 @@ fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Do
     let _ = write!(
         text,
         "\nTry\n  \
-         tutti trace {id}{server}\n  \
+         {program} trace {id}{server}\n  \
          curl http://{listen}/api/v2/traces/{id}\n  \
          curl -i http://{listen}/api/traces/{id}          headers say which region answered\n  \
          Grafana: add a Tempo data source with the URL http://{listen}\n  \
-         tutti demo --slow eu-central=8s, or --down us-west, and ask again: the answer says what is missing\n\n\
-         In eu-central, values under the keys that policies/keys.toml lists are masked; free text, such as the\n\
-         message of an error, is not looked into yet. Ctrl-C ends the demo."
+         {program} demo --slow eu-central=8s, or --down us-west, and ask again: the answer says what is missing\n\n\
+         In eu-central, values under the keys that policies/keys.toml lists are masked or dropped; free text,\n\
+         such as the message of an error, is not looked into yet. Ctrl-C ends the demo."
     );
     text
 }

@@ -15,10 +15,6 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(lines) => {
             anstream::eprintln!("{lines}");
-            anstream::eprintln!(
-                "\nnothing is served; `tutti check --config {}` shows each place",
-                args.config.display()
-            );
             return ExitCode::from(EXIT_FAILED);
         }
     };

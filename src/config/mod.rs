@@ -145,6 +145,11 @@ impl Settings {
     }
 }
 
+/// Whether a gateway without identity and without a configuration, as the demo is, may listen here.
+pub fn check_open_listen(listen: SocketAddr) -> Result<(), ListenError> {
+    check_listen(listen, IdentityMode::Open, &[])
+}
+
 /// The rules of the gateway's own address, which may also come from the command line.
 fn check_listen(
     listen: SocketAddr,

@@ -115,7 +115,7 @@ impl Metrics {
         r.register("requests", "Requests by endpoint, mode and outcome", self.requests.clone());
         r.register_with_unit(
             "request",
-            "Time from a request to its answer's first byte",
+            "Time from a request until its answer is ready, of a stream until its end",
             Unit::Seconds,
             self.request_seconds.clone(),
         );

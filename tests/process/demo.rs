@@ -7,7 +7,9 @@ use super::running::{Running, tutti};
 /// The trace id and the rest of the command line that the demo tells a person to try.
 fn told(running: &Running) -> (String, String) {
     let said = running.said();
-    let line = said.lines().find_map(|line| line.trim().strip_prefix("tutti trace ")).expect("a line to try");
+    // As the demo was called: a copy of the line works where `tutti` is not on the PATH.
+    let command = format!("{} trace ", env!("CARGO_BIN_EXE_tutti"));
+    let line = said.lines().find_map(|line| line.trim().strip_prefix(&command)).expect("a line to try");
     let (id, server) = line.split_once(" --server ").expect("the server, where it is not the usual one");
     (id.to_owned(), server.to_owned())
 }
@@ -58,6 +60,9 @@ async fn it_shows_a_trace_of_all_three_regions() {
     let (id, _) = told(&running);
     let answer = running.get(&format!("/api/v2/traces/{id}")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("tutti-outcome: complete"), "{answer}");
+    let request = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
+    let logged = format!("request_id=\"{request}\"");
+    super::running::until("the log has the answer by its id", || running.said().contains(&logged)).await;
     // What is drawn for a person names what is in it.
     let drawn = trace(&running, &[]).await;
     assert_eq!(drawn.status.code(), Some(0));

@@ -71,3 +71,23 @@ fn a_port_that_is_taken_is_one_clear_line() {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
     }
 }
+
+/// The file is good, so sending a person to `tutti check` would be no help.
+#[test]
+fn an_address_that_others_could_reach_is_refused_by_serve_and_by_the_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regions.toml");
+    std::fs::write(&path, config("http://127.0.0.1:9")).unwrap();
+    let config = path.to_str().unwrap();
+    for args in
+        [&["serve", "--config", config, "--listen", "0.0.0.0:0"][..], &["demo", "--listen", "0.0.0.0:0"]]
+    {
+        let output = tutti(args).env("RUST_LOG", "off").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains("can be reached from other machines") && said.contains("127.0.0.1"), "{said}");
+        assert!(!said.contains("tutti check"), "{said}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    }
+}

@@ -160,11 +160,12 @@ impl Attributes {
     }
 
     fn synthetic(&self) -> Option<Synthetic> {
-        if let Some(region) = self.text("tutti.missing.region") {
+        // A placeholder may name a region too: the one that probably holds the parent.
+        if self.flag("tutti.placeholder") {
+            Some(Synthetic::Placeholder)
+        } else if let Some(region) = self.text("tutti.missing.region") {
             let status = self.text("tutti.missing.status").unwrap_or_default().to_owned();
             Some(Synthetic::MissingRegion { region: region.to_owned(), status })
-        } else if self.flag("tutti.placeholder") {
-            Some(Synthetic::Placeholder)
         } else {
             self.flag("tutti.synthetic").then_some(Synthetic::Other)
         }
@@ -267,8 +268,12 @@ mod tests {
         ] }));
         let expected = Synthetic::MissingRegion { region: "eu-central".into(), status: "timeout".into() };
         assert_eq!(missing.synthetic(), Some(&expected));
-        let placeholder =
-            span(json!({ "attributes": [attribute("tutti.placeholder", "boolValue", json!(true))] }));
+        // As the gateway writes it where one region alone can hold the parent.
+        let placeholder = span(json!({ "attributes": [
+            attribute("tutti.synthetic", "boolValue", json!(true)),
+            attribute("tutti.placeholder", "boolValue", json!(true)),
+            attribute("tutti.missing.region", "stringValue", json!("eu-central")),
+        ] }));
         assert_eq!(placeholder.synthetic(), Some(&Synthetic::Placeholder));
     }
 }

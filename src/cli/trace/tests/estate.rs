@@ -164,8 +164,8 @@ pub fn partial() -> String {
     spans.extend([
         span(40, 1, SHOP, "payment.Charge", (170.0, 560.0)).with(json!({ "kind": "SPAN_KIND_CLIENT" })),
         span(60, 0x99, CART, "inventory.Reserve", (500.0, 60.0)),
-        span(0x99, 0, ("tutti", "us-east"), "missing parent", (500.0, 60.0))
-            .attributes(json!({ "tutti.synthetic": true, "tutti.placeholder": true })),
+        span(0x99, 0, ("tutti", "us-east"), "span in eu-central (unavailable)", (500.0, 60.0)).attributes(json!({
+            "tutti.synthetic": true, "tutti.placeholder": true, "tutti.missing.region": "eu-central" })),
         span(61, 0x88, CART, "audit.Write", (640.0, 12.0)),
         span(0x77, 1, ("tutti", "us-east"), "eu-central did not answer", (0.0, 812.0)).attributes(json!({
             "tutti.synthetic": true, "tutti.missing.region": "eu-central", "tutti.missing.status": "timeout" })),
