@@ -111,6 +111,20 @@ pub(super) fn with_ids(body: &[u8], id: u64, parent: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A span with another parent; its id stays as it was written, even if it is none.
+pub(super) fn with_parent(body: &[u8], parent: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 10);
+    let mut reader = Reader::new(body);
+    while let Ok(Some(field)) = reader.next() {
+        if field.number == span::PARENT_SPAN_ID {
+            put_bytes_field(&mut out, span::PARENT_SPAN_ID, &parent.to_be_bytes());
+        } else {
+            out.extend_from_slice(body.get(field.start..field.end).unwrap_or_default());
+        }
+    }
+    out
+}
+
 /// A span whose start, end and events are moved in time; what would leave the range stays at its edge.
 pub(super) fn moved_in_time(body: &[u8], by_ns: i64) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
