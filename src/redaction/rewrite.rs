@@ -8,12 +8,13 @@ use crate::model::{RegionName, TraceId};
 use crate::policy::{KeyRules, RegionPlan, Treatment};
 use crate::trace::index::{Batch, Chunk, ScanError, scan};
 use crate::trace::own_keys::CLOCK_ADJUSTED_MS;
+use crate::trace::size::message_bytes;
 use crate::trace::span::{has_attribute, without_attributes};
 use crate::wire::limits::VALUE_DEPTH_MAX;
 use crate::wire::otlp::{
     Value as Added, any_value, event, key_value, link, put_attribute, resource, scope, span,
 };
-use crate::wire::protobuf::{Reader, Value, WireError, message_len, put_bytes_field, put_message};
+use crate::wire::protobuf::{Reader, Value, WireError, put_bytes_field, put_message};
 
 /// What a masked value reads as.
 pub const MASK: &str = "<redacted>";
@@ -48,12 +49,7 @@ impl View {
     /// Protobuf bytes of what may be seen, without what the gateway adds.
     pub fn bytes(&self) -> u64 {
         let Chunk { spans, scopes, batches, .. } = &self.chunk;
-        let spans: usize = spans.iter().map(|span| message_len(span.body.len())).sum();
-        let scopes: usize =
-            scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
-        let batches: usize =
-            batches.iter().map(|batch| message_len(batch.resource.len()) + batch.tail.len()).sum();
-        (spans + scopes + batches) as u64
+        message_bytes(batches, scopes, spans.iter()) as u64
     }
 }
 

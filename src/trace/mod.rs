@@ -12,6 +12,7 @@ pub mod emit_json;
 pub mod index;
 pub mod join;
 pub mod own_keys;
+pub mod size;
 pub mod span;
 pub mod stand_in;
 pub mod tree;

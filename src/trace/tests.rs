@@ -11,6 +11,8 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod wire_shapes;
+
 use super::emit::{ProtobufFrames, to_protobuf};
 use super::emit_json::to_json;
 use super::tree::{Parent, Tree};
