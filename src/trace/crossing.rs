@@ -8,12 +8,9 @@ use super::clock::{Bounds, Call, Estimate, Offsets};
 use super::index::Flags;
 use super::join::{JoinError, Joined};
 use super::own_keys;
-use super::span::moved_in_time;
+use super::span::{moved, moved_in_time};
 use super::tree::{Parent, Tree};
 use crate::wire::otlp::{Value, kind, put_attribute, resource, span};
-
-/// Calls that are looked at; more would not narrow the estimate.
-const CALLS_MAX: usize = 100_000;
 
 /// A span whose parent lies in another region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +45,7 @@ impl Crossings {
             }
             found.spans.push(Crossing { span: index, from, to, latency: None });
             let is_call = i32::from(parent.kind) == kind::CLIENT && i32::from(span.kind) == kind::SERVER;
-            if is_call && calls.len() < CALLS_MAX {
+            if is_call {
                 let (client, server) = ((parent.start, parent.end), (span.start, span.end));
                 calls.push(Call { span: index, from, to, client, server });
             }
@@ -63,10 +60,15 @@ impl Crossings {
         for crossing in &mut self.spans {
             let Some(call) = by_span.get(&crossing.span) else { continue };
             let Some(Bounds { low, high }) = call.bounds() else { continue };
-            let Some(offset) = self.offsets.estimate(call.from, call.to) else { continue };
+            let Some(of_clocks) = self.offsets.bounds(call.from, call.to) else { continue };
+            // What most calls agree on lies within this call's bounds, or contradicts them: then the clock was
+            // set meanwhile, or the times are not its.
+            if of_clocks.low < low || high < of_clocks.high {
+                continue;
+            }
+            let offset = of_clocks.estimate();
             // The way there and back together take high - low; neither takes less than nothing.
-            let ns = (high - offset.ns).clamp(0, high - low);
-            crossing.latency = Some(Estimate { ns, error_ns: offset.error_ns.min(high - low) });
+            crossing.latency = Some(Estimate { ns: high - offset.ns, error_ns: offset.error_ns });
         }
     }
 
@@ -99,27 +101,29 @@ impl Crossings {
         Ok(())
     }
 
-    /// Rewrites times so that every region's clock agrees with that of the trace's first root. Only on
-    /// request: a time that was measured is otherwise never changed.
+    /// Rewrites times so that every region's clock agrees with that of the trace's first root; where that is
+    /// missing, with that of the first span whose parent is. Only on request: a time that was measured is otherwise never changed.
     pub fn adjust(&self, joined: &mut Joined, tree: &Tree) -> Result<(), JoinError> {
-        let root = joined.spans().filter(|(index, _)| tree.parent(*index) == Parent::Root);
-        let Some((_, root)) = root.min_by_key(|(_, span)| span.start) else { return Ok(()) };
+        let tops = joined.spans().map(|(index, span)| (tree.parent(index), span));
+        let tops = tops.filter(|(parent, _)| !matches!(parent, Parent::Is(_)));
+        let first = tops.min_by_key(|(parent, span)| (*parent == Parent::Missing, span.start));
+        let Some((_, root)) = first else { return Ok(()) };
         let corrections = self.offsets.corrections(joined.rank(root));
-        let moved: Vec<(u32, i64)> = joined
+        let to_move: Vec<(u32, i64)> = joined
             .spans()
             .filter_map(|(index, span)| {
                 let by_ns = corrections.get(&joined.rank(span)).copied().filter(|by| *by != 0)?;
                 Some((index, by_ns))
             })
             .collect();
-        for (index, by_ns) in moved {
+        for (index, by_ns) in to_move {
             let Some(body) = joined.span(index).map(|span| moved_in_time(joined.body(span), by_ns)) else {
                 continue;
             };
             joined.replace_body(index, &body)?;
             if let Some(span) = joined.spans.get_mut(index as usize) {
-                span.start = span.start.saturating_add_signed(by_ns);
-                span.end = span.end.saturating_add_signed(by_ns);
+                span.start = moved(span.start, by_ns);
+                span.end = moved(span.end, by_ns);
                 debug_assert!(!span.flags.has(Flags::UNSORTED) || span.end >= span.start || by_ns != 0);
             }
         }
