@@ -98,7 +98,7 @@ fn join_within(
         for (rank, _) in parts.split_off(count).into_iter().filter(|(_, chunk)| !chunk.spans.is_empty()) {
             let Some(report) = reports.get_mut(usize::from(rank)) else { continue };
             report.status = RegionStatus::Truncated;
-            report.spans = 0;
+            (report.spans, report.treated) = (0, 0);
             report.detail = Some(format!("the trace is over its limit of {limit} bytes without it"));
         }
         return Ok((so_far, true));

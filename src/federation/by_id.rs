@@ -119,7 +119,9 @@ impl Federation {
         if let Some(refusal) = Refusal::before_assembly(&ask, &landed, self.plan.digest()) {
             return Err(refusal);
         }
-        let inspected_bytes = landed.iter().map(|landed| landed.inspected_bytes).sum();
+        // What regions say of themselves may be any number.
+        let inspected_bytes =
+            landed.iter().fold(0u64, |sum, landed| sum.saturating_add(landed.inspected_bytes));
         let assembly = Assembly {
             id: ask.query.id,
             mode: ask.mode,

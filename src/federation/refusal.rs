@@ -88,10 +88,14 @@ impl Refusal {
             .map(|report| report.region.as_str())
             .collect();
         let missing = missing.join("; ");
-        let line = match (heard.is_empty(), coverage.mode) {
-            (true, _) => format!("no region answered: {missing}"),
-            (false, Mode::Strict) => format!("strict mode refuses a partial answer: {missing}"),
-            (false, Mode::BestEffort) => {
+        let has_answer = coverage.regions.iter().any(|report| report.status.has_answered());
+        let line = match (has_answer, coverage.mode) {
+            (false, _) => format!("no region answered: {missing}"),
+            (true, Mode::Strict) => format!("strict mode refuses a partial answer: {missing}"),
+            (true, Mode::BestEffort) if heard.is_empty() => {
+                format!("no span of this trace in what was answered, but {missing}: it may exist")
+            }
+            (true, Mode::BestEffort) => {
                 format!("no span of this trace in {}, but {missing}: it may exist there", heard.join(", "))
             }
         };

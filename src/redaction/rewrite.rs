@@ -6,14 +6,16 @@ use bytes::Bytes;
 use super::seal::{Raw, Redacted};
 use crate::model::{RegionName, TraceId};
 use crate::policy::{KeyRules, RegionPlan, Treatment};
-use crate::trace::index::{Batch, Chunk, ScanError, scan};
+use crate::trace::index::{Chunk, ScanError, scan};
 use crate::trace::own_keys::CLOCK_ADJUSTED_MS;
+use crate::trace::size::message_bytes;
 use crate::trace::span::{has_attribute, without_attributes};
 use crate::wire::limits::VALUE_DEPTH_MAX;
 use crate::wire::otlp::{
-    Value as Added, any_value, event, key_value, link, put_attribute, resource, scope, span,
+    Value as Added, any_value, entity_ref, event, key_value, link, put_attribute, resource, resource_spans,
+    scope, scope_spans, span, status,
 };
-use crate::wire::protobuf::{Reader, Value, WireError, message_len, put_bytes_field, put_message};
+use crate::wire::protobuf::{Field, Reader, Value, WireError, put_bytes_field, put_message};
 
 /// What a masked value reads as.
 pub const MASK: &str = "<redacted>";
@@ -48,12 +50,7 @@ impl View {
     /// Protobuf bytes of what may be seen, without what the gateway adds.
     pub fn bytes(&self) -> u64 {
         let Chunk { spans, scopes, batches, .. } = &self.chunk;
-        let spans: usize = spans.iter().map(|span| message_len(span.body.len())).sum();
-        let scopes: usize =
-            scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
-        let batches: usize =
-            batches.iter().map(|batch| message_len(batch.resource.len()) + batch.tail.len()).sum();
-        (spans + scopes + batches) as u64
+        message_bytes(batches, scopes, spans.iter()) as u64
     }
 }
 
@@ -95,43 +92,73 @@ fn key_of(pair: &[u8]) -> &[u8] {
 
 /// Applies key rules to every place of a chunk that has attributes.
 fn treat(chunk: &mut Chunk, keys: &KeyRules) -> Result<u64, WireError> {
-    let mut treated = 0;
     let mut treatment = Treat { keys, path: Vec::new(), count: 0 };
     for batch in &mut chunk.batches {
-        treated += treat_resource(&mut treatment, &mut chunk.buffer, batch)?;
+        if let Some(mut body) = treatment.message(chunk.buffer.get(batch.resource), &RESOURCE) {
+            say_treated(&mut body, resource::ATTRIBUTES);
+            batch.resource = chunk.buffer.add(&body)?;
+        }
+        if let Some(tail) = treatment.message(chunk.buffer.get(batch.tail), &BATCH_TAIL) {
+            batch.tail = chunk.buffer.add(&tail)?;
+        }
     }
     for scope in &mut chunk.scopes {
-        let rewritten = treatment.message(chunk.buffer.get(scope.scope), &[scope::ATTRIBUTES], &[]);
-        if let Some((body, count)) = rewritten {
+        if let Some(body) = treatment.message(chunk.buffer.get(scope.scope), &SCOPE) {
             scope.scope = chunk.buffer.add(&body)?;
-            treated += count;
+        }
+        if let Some(tail) = treatment.message(chunk.buffer.get(scope.tail), &SCOPE_TAIL) {
+            scope.tail = chunk.buffer.add(&tail)?;
         }
     }
     for span in &mut chunk.spans {
-        let nested = [(span::EVENTS, event::ATTRIBUTES), (span::LINKS, link::ATTRIBUTES)];
-        let rewritten = treatment.message(chunk.buffer.get(span.body), &[span::ATTRIBUTES], &nested);
-        if let Some((body, count)) = rewritten {
-            let mut body = without_attributes(&body, span::ATTRIBUTES, &[REDACTED_KEY]).unwrap_or(body);
-            put_attribute(&mut body, span::ATTRIBUTES, REDACTED_KEY, Added::Bool(true));
+        if let Some(mut body) = treatment.message(chunk.buffer.get(span.body), &SPAN) {
+            say_treated(&mut body, span::ATTRIBUTES);
             span.body = chunk.buffer.add(&body)?;
-            treated += count;
         }
     }
-    Ok(treated)
+    Ok(treatment.count)
 }
 
-fn treat_resource(
-    treatment: &mut Treat<'_>,
-    buffer: &mut crate::trace::index::Buffer,
-    batch: &mut Batch,
-) -> Result<u64, WireError> {
-    let rewritten = treatment.message(buffer.get(batch.resource), &[resource::ATTRIBUTES], &[]);
-    let Some((body, count)) = rewritten else { return Ok(0) };
-    let mut body = without_attributes(&body, resource::ATTRIBUTES, &[REDACTED_KEY]).unwrap_or(body);
-    put_attribute(&mut body, resource::ATTRIBUTES, REDACTED_KEY, Added::Bool(true));
-    batch.resource = buffer.add(&body)?;
-    Ok(count)
+fn say_treated(body: &mut Vec<u8>, attributes: u32) {
+    if let Some(honest) = without_attributes(body, attributes, &[REDACTED_KEY]) {
+        *body = honest;
+    }
+    put_attribute(body, attributes, REDACTED_KEY, Added::Bool(true));
 }
+
+/// Where a message may have attributes, and which of its fields are known. A field that is not may hold
+/// anything, so where something may be withheld it does not pass.
+struct Shape {
+    attributes: Option<u32>,
+    last_known: u32,
+    nested: &'static [(u32, Self)],
+}
+
+impl Shape {
+    const fn of(attributes: u32, last_known: u32) -> Self {
+        Self { attributes: Some(attributes), last_known, nested: &[] }
+    }
+
+    const fn without_attributes(last_known: u32) -> Self {
+        Self { attributes: None, last_known, nested: &[] }
+    }
+}
+
+const RESOURCE: Shape = Shape {
+    nested: &[(resource::ENTITY_REFS, Shape::without_attributes(entity_ref::DESCRIPTION_KEYS))],
+    ..Shape::of(resource::ATTRIBUTES, resource::ENTITY_REFS)
+};
+const BATCH_TAIL: Shape = Shape::without_attributes(resource_spans::SCHEMA_URL);
+const SCOPE: Shape = Shape::of(scope::ATTRIBUTES, scope::DROPPED_ATTRIBUTES_COUNT);
+const SCOPE_TAIL: Shape = Shape::without_attributes(scope_spans::SCHEMA_URL);
+const SPAN: Shape = Shape {
+    nested: &[
+        (span::EVENTS, Shape::of(event::ATTRIBUTES, event::DROPPED_ATTRIBUTES_COUNT)),
+        (span::LINKS, Shape::of(link::ATTRIBUTES, link::FLAGS)),
+        (span::STATUS, Shape::without_attributes(status::CODE)),
+    ],
+    ..Shape::of(span::ATTRIBUTES, span::FLAGS)
+};
 
 struct Treat<'a> {
     keys: &'a KeyRules,
@@ -147,45 +174,50 @@ enum Fate {
     Becomes(Vec<u8>),
 }
 
+impl Fate {
+    /// Lets it befall a field of `message`. What is written begins with the first change.
+    fn befall(self, message: &[u8], field: &Field<'_>, out: &mut Option<Vec<u8>>) {
+        let before = || message.get(..field.start).unwrap_or_default().to_vec();
+        match self {
+            Self::Keep => {
+                if let Some(out) = out {
+                    out.extend_from_slice(message.get(field.start..field.end).unwrap_or_default());
+                }
+            }
+            Self::Drop => {
+                out.get_or_insert_with(before);
+            }
+            Self::Becomes(bytes) => put_bytes_field(out.get_or_insert_with(before), field.number, &bytes),
+        }
+    }
+}
+
 impl Treat<'_> {
-    /// A message with its attributes treated, and how many were; `None` where nothing is listed.
-    /// `nested` names fields that hold messages with attributes of their own.
-    fn message(&mut self, body: &[u8], attributes: &[u32], nested: &[(u32, u32)]) -> Option<(Vec<u8>, u64)> {
-        self.count = 0;
+    /// A message with its attributes treated; `None` where nothing is listed.
+    fn message(&mut self, body: &[u8], shape: &Shape) -> Option<Vec<u8>> {
         let mut out: Option<Vec<u8>> = None;
         let mut reader = Reader::new(body);
         while let Ok(Some(field)) = reader.next() {
+            let nested = || shape.nested.iter().find(|(number, _)| *number == field.number);
             let fate = match field.value {
-                Value::Bytes(pair) if attributes.contains(&field.number) => self.pair(pair, VALUE_DEPTH_MAX),
-                Value::Bytes(inner) => match nested.iter().find(|(number, _)| *number == field.number) {
-                    Some((_, attributes)) => self.inner(inner, *attributes),
-                    None => Fate::Keep,
-                },
+                _ if field.number > shape.last_known => self.unknown(),
+                Value::Bytes(pair) if shape.attributes == Some(field.number) => {
+                    self.pair(pair, VALUE_DEPTH_MAX)
+                }
+                Value::Bytes(inner) => nested()
+                    .and_then(|(_, shape)| self.message(inner, shape))
+                    .map_or(Fate::Keep, Fate::Becomes),
                 _ => Fate::Keep,
             };
-            let before = || body.get(..field.start).unwrap_or_default().to_vec();
-            match fate {
-                Fate::Keep => {
-                    if let Some(out) = &mut out {
-                        out.extend_from_slice(body.get(field.start..field.end).unwrap_or_default());
-                    }
-                }
-                Fate::Drop => {
-                    out.get_or_insert_with(before);
-                }
-                Fate::Becomes(bytes) => {
-                    put_bytes_field(out.get_or_insert_with(before), field.number, &bytes);
-                }
-            }
+            fate.befall(body, &field, &mut out);
         }
-        out.map(|body| (body, self.count))
+        out
     }
 
-    fn inner(&mut self, body: &[u8], attributes: u32) -> Fate {
-        let outer = self.count;
-        let rewritten = self.message(body, &[attributes], &[]);
-        self.count += outer;
-        rewritten.map_or(Fate::Keep, |(body, _)| Fate::Becomes(body))
+    /// What becomes of a field that is not known.
+    fn unknown(&mut self) -> Fate {
+        self.count += 1;
+        Fate::Drop
     }
 
     fn pair(&mut self, pair: &[u8], depth: usize) -> Fate {
@@ -219,15 +251,16 @@ impl Treat<'_> {
     /// An attribute that is not listed itself may hold key-value lists whose keys are.
     fn value_of(&mut self, pair: &[u8], key: &[u8], depth: usize) -> Fate {
         let any = crate::trace::span::bytes_field(pair, key_value::VALUE);
-        match self.any(any, depth) {
-            None => Fate::Keep,
-            Some(any) => {
-                let mut out = Vec::with_capacity(pair.len());
-                put_bytes_field(&mut out, key_value::KEY, key);
-                put_bytes_field(&mut out, key_value::VALUE, &any);
-                Fate::Becomes(out)
-            }
+        let treated = self.any(any, depth);
+        let has_unknown = has_field(pair, |number| number > key_value::KEY_STRINDEX);
+        if treated.is_none() && !has_unknown {
+            return Fate::Keep;
         }
+        self.count += u64::from(has_unknown);
+        let mut out = Vec::with_capacity(pair.len());
+        put_bytes_field(&mut out, key_value::KEY, key);
+        put_bytes_field(&mut out, key_value::VALUE, treated.as_deref().unwrap_or(any));
+        Fate::Becomes(out)
     }
 
     fn any(&mut self, any: &[u8], depth: usize) -> Option<Vec<u8>> {
@@ -235,22 +268,14 @@ impl Treat<'_> {
         let mut out: Option<Vec<u8>> = None;
         let mut reader = Reader::new(any);
         while let Ok(Some(field)) = reader.next() {
-            let changed = match (field.number, field.value) {
-                (any_value::ARRAY | any_value::KVLIST, Value::Bytes(list)) => {
-                    self.list(list, depth, field.number == any_value::KVLIST)
-                }
-                _ => None,
+            let fate = match (field.number, field.value) {
+                (any_value::ARRAY | any_value::KVLIST, Value::Bytes(list)) => self
+                    .list(list, depth, field.number == any_value::KVLIST)
+                    .map_or(Fate::Keep, Fate::Becomes),
+                (number, _) if number > any_value::STRING_STRINDEX => self.unknown(),
+                _ => Fate::Keep,
             };
-            match (changed, &mut out) {
-                (Some(list), out) => {
-                    let before = || any.get(..field.start).unwrap_or_default().to_vec();
-                    put_bytes_field(out.get_or_insert_with(before), field.number, &list);
-                }
-                (None, Some(out)) => {
-                    out.extend_from_slice(any.get(field.start..field.end).unwrap_or_default());
-                }
-                (None, None) => {}
-            }
+            fate.befall(any, &field, &mut out);
         }
         out
     }
@@ -264,23 +289,22 @@ impl Treat<'_> {
                 Value::Bytes(item) if field.number == 1 => {
                     self.any(item, depth).map_or(Fate::Keep, Fate::Becomes)
                 }
-                _ => Fate::Keep,
+                _ => self.unknown(),
             };
-            let before = || list.get(..field.start).unwrap_or_default().to_vec();
-            match fate {
-                Fate::Keep => {
-                    if let Some(out) = &mut out {
-                        out.extend_from_slice(list.get(field.start..field.end).unwrap_or_default());
-                    }
-                }
-                Fate::Drop => {
-                    out.get_or_insert_with(before);
-                }
-                Fate::Becomes(bytes) => put_bytes_field(out.get_or_insert_with(before), 1, &bytes),
-            }
+            fate.befall(list, &field, &mut out);
         }
         out
     }
+}
+
+fn has_field(message: &[u8], wanted: impl Fn(u32) -> bool) -> bool {
+    let mut reader = Reader::new(message);
+    while let Ok(Some(field)) = reader.next() {
+        if wanted(field.number) {
+            return true;
+        }
+    }
+    false
 }
 
 fn has_several_values(pair: &[u8]) -> bool {

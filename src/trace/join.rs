@@ -3,13 +3,14 @@
 //! Identity is (span id, kind), as in Tempo; of two copies the one from the region declared first
 //! stays. The result does not depend on the order in which the regions answered.
 
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
 use super::index::{Batch, Buffer, Chunk, Extent, Flags, Scope, Span};
+use super::size::message_bytes;
 use super::zipkin;
-use crate::wire::protobuf::{WireError, message_len};
+use crate::wire::protobuf::WireError;
 
 /// No span.
 pub const NONE: u32 = u32::MAX;
@@ -39,7 +40,9 @@ pub struct Joined {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ids {
     table: HashTable<u32>,
-    hasher: FixedState,
+    /// Seeded anew by each process: ids are made outside, and whoever knows the seed could make some that all
+    /// fall into one place.
+    hasher: RandomState,
 }
 
 /// Bytes of chunks and index that a trace may hold before it cannot be addressed.
@@ -47,7 +50,7 @@ pub type JoinError = WireError;
 
 impl Ids {
     fn with_capacity(capacity: usize) -> Self {
-        Self { table: HashTable::with_capacity(capacity), hasher: FixedState::default() }
+        Self { table: HashTable::with_capacity(capacity), hasher: RandomState::default() }
     }
 
     /// Spans with this id number, in no order.
@@ -122,7 +125,8 @@ impl Joined {
 
     fn keep_unless_known(&mut self, index: u32) {
         let Some(span) = self.spans.get(index as usize).copied() else { return };
-        if span.flags.has(Flags::ODD_ID) {
+        // Kinds that the index cannot tell apart are told apart by the bytes.
+        if span.flags.has(Flags::ODD_ID) || span.kind == u8::MAX {
             return self.keep_odd_unless_known(index, &span);
         }
         let mut is_shared = false;
@@ -145,7 +149,7 @@ impl Joined {
         span.kind == other.kind && !other.flags.has(Flags::ODD_ID)
     }
 
-    /// Where an id is no id, only equal bytes are one span. Any number of spans may have the same such
+    /// Where an id is no id, or a kind no kind, only equal bytes are one span. Any number of spans may have the same such
     /// id: they are told apart by their bytes, and the first of them stands for the id, so that none is
     /// compared with all.
     fn keep_odd_unless_known(&mut self, index: u32, span: &Span) {
@@ -241,12 +245,7 @@ impl Joined {
 
     /// Protobuf bytes of the spans that count, as they were sent: what a size limit is about.
     pub fn wire_bytes(&self) -> usize {
-        let spans: usize = self.spans().map(|(_, span)| message_len(span.body.len())).sum();
-        let scopes: usize =
-            self.scopes.iter().map(|scope| message_len(scope.scope.len()) + scope.tail.len()).sum();
-        let batches: usize =
-            self.batches.iter().map(|batch| message_len(batch.resource.len()) + batch.tail.len()).sum();
-        spans + scopes + batches
+        message_bytes(&self.batches, &self.scopes, self.spans().map(|(_, span)| span))
     }
 
     /// Bytes the joined trace holds in memory besides its index.

@@ -111,6 +111,25 @@ pub(super) fn with_ids(body: &[u8], id: u64, parent: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A span with another parent; its id stays as it was written, even if it is none.
+pub(super) fn with_parent(body: &[u8], parent: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 10);
+    let mut reader = Reader::new(body);
+    while let Ok(Some(field)) = reader.next() {
+        if field.number == span::PARENT_SPAN_ID {
+            put_bytes_field(&mut out, span::PARENT_SPAN_ID, &parent.to_be_bytes());
+        } else {
+            out.extend_from_slice(body.get(field.start..field.end).unwrap_or_default());
+        }
+    }
+    out
+}
+
+/// A time moved. Zero is no time but the want of one, which no clock can be wrong about.
+pub(super) fn moved(time: u64, by_ns: i64) -> u64 {
+    if time == 0 { 0 } else { time.saturating_add_signed(by_ns) }
+}
+
 /// A span whose start, end and events are moved in time; what would leave the range stays at its edge.
 pub(super) fn moved_in_time(body: &[u8], by_ns: i64) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
@@ -118,7 +137,7 @@ pub(super) fn moved_in_time(body: &[u8], by_ns: i64) -> Vec<u8> {
     while let Ok(Some(field)) = reader.next() {
         match (field.number, field.value) {
             (span::START_TIME | span::END_TIME, Value::Fixed64(time)) => {
-                put_fixed64_field(&mut out, field.number, time.saturating_add_signed(by_ns));
+                put_fixed64_field(&mut out, field.number, moved(time, by_ns));
             }
             (span::EVENTS, Value::Bytes(event)) => {
                 put_bytes_field(&mut out, span::EVENTS, &event_moved_in_time(event, by_ns));
@@ -135,7 +154,7 @@ fn event_moved_in_time(body: &[u8], by_ns: i64) -> Vec<u8> {
     while let Ok(Some(field)) = reader.next() {
         match (field.number, field.value) {
             (crate::wire::otlp::event::TIME, Value::Fixed64(time)) => {
-                put_fixed64_field(&mut out, field.number, time.saturating_add_signed(by_ns));
+                put_fixed64_field(&mut out, field.number, moved(time, by_ns));
             }
             _ => out.extend_from_slice(body.get(field.start..field.end).unwrap_or_default()),
         }

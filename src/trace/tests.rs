@@ -11,6 +11,9 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod crossings;
+mod wire_shapes;
+
 use super::emit::{ProtobufFrames, to_protobuf};
 use super::emit_json::to_json;
 use super::tree::{Parent, Tree};

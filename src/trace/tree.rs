@@ -111,8 +111,9 @@ fn parent_of(joined: &Joined, index: u32, span: &Span) -> Parent {
     }
     let mut found = NONE;
     for other in joined.ids.find(span.parent, &joined.spans) {
-        // Where ids are shared, a span is not its own parent while another could be.
-        if found == NONE || found == index {
+        // Where ids are shared, a span is not its own parent while another could be; of several others the
+        // first in the index is, whatever order the table has them in.
+        if found == NONE || found == index || (other != index && other < found) {
             found = other;
         }
     }

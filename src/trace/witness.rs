@@ -17,6 +17,9 @@ use crate::wire::otlp::{kind, resource, span};
 /// Owed spans that a report lists one by one.
 pub const LISTED_MAX: usize = 20;
 
+/// Bytes of an id that a report shows. A span's has eight; what is sent as one may be of any length.
+const ID_BYTES_SHOWN_MAX: usize = 32;
+
 /// Looks for what is owed. `regions` are all declared regions by rank, `missing` the ranks that did not
 /// answer in full.
 pub fn owing(joined: &Joined, tree: &Tree, regions: &[&RegionName], missing: &[u16]) -> Owing {
@@ -54,7 +57,7 @@ pub fn owing(joined: &Joined, tree: &Tree, regions: &[&RegionName], missing: &[u
 
 fn list(owing: &mut Owing, what: OwedKind, id: &[u8], suspected: Option<RegionName>) {
     if owing.first.len() < LISTED_MAX {
-        let span_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let span_id = id.iter().take(ID_BYTES_SHOWN_MAX).map(|byte| format!("{byte:02x}")).collect();
         owing.first.push(Owed { what, span_id, suspected });
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::index::{Chunk, Flags, Span, id_number};
 use super::join::Joined;
-use super::span::{bytes_field, with_ids};
+use super::span::{bytes_field, with_ids, with_parent};
 use crate::wire::otlp::{kind, span};
 use crate::wire::protobuf::WireError;
 
@@ -19,8 +19,10 @@ const CLIENT: u8 = kind::CLIENT as u8;
 /// Gives renumbered server spans of one region the id they were stored with.
 ///
 /// A server span is taken for renumbered if its parent is a client span and its id is a number that Tempo
-/// gives: it gives the smallest that no span has, so below a given number there is none left. A real span
-/// of that kind is renumbered again after the join, to the same number if no other region's span has it.
+/// gives: it gives the smallest that no span has, so below a given number there is none left. And Tempo hands
+/// every child of the shared id to the server, so a client that still has another child was not part of it. A
+/// real span of that kind is renumbered again after the join, to the same number if no other region's span
+/// has it.
 pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
     let free = smallest_free(&chunk.spans);
     let is_suspect =
@@ -28,13 +30,16 @@ pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
     if !chunk.spans.iter().any(is_suspect) {
         return Ok(());
     }
-    let clients: HashMap<u64, (u64, Vec<u8>)> = chunk
+    let mut children: HashMap<u64, usize> = HashMap::new();
+    for span in &chunk.spans {
+        *children.entry(span.parent).or_default() += 1;
+    }
+    let clients: HashMap<u64, Vec<u8>> = chunk
         .spans
         .iter()
         .filter(|span| span.kind == CLIENT && !span.flags.has(Flags::ODD_ID))
-        .map(|span| {
-            (span.id, (span.parent, bytes_field(chunk.buffer.get(span.body), span::PARENT_SPAN_ID).to_vec()))
-        })
+        .filter(|span| children.get(&span.id) == Some(&1))
+        .map(|span| (span.id, bytes_field(chunk.buffer.get(span.body), span::PARENT_SPAN_ID).to_vec()))
         .collect();
     // From the small id to the id it was stored with.
     let mut stored = HashMap::new();
@@ -42,7 +47,7 @@ pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
         if !is_suspect(span) {
             continue;
         }
-        let Some((_, parent)) = clients.get(&span.parent) else { continue };
+        let Some(parent) = clients.get(&span.parent) else { continue };
         stored.insert(span.id, span.parent);
         let body = with_ids(chunk.buffer.get(span.body), span.parent, parent);
         span.body = chunk.buffer.add(&body)?;
@@ -54,7 +59,7 @@ pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
         if span.id == *id && span.kind == SERVER {
             continue;
         }
-        let body = with_ids(chunk.buffer.get(span.body), span.id, &id.to_be_bytes());
+        let body = with_parent(chunk.buffer.get(span.body), *id);
         span.body = chunk.buffer.add(&body)?;
         span.parent = *id;
     }
@@ -99,16 +104,22 @@ pub(super) fn split_shared_ids(joined: &mut Joined) -> Result<(), WireError> {
         server_of.insert(old, next);
         renumber(joined, *index, next, old)?;
     }
-    let orphans: Vec<(u32, u64, u64)> = joined
+    let orphans: Vec<(u32, u64)> = joined
         .spans()
         .filter_map(|(index, span)| {
             let server = *server_of.get(&span.parent)?;
-            (span.id != server && span.flags.has(Flags::HAS_PARENT)).then_some((index, span.id, server))
+            (span.id != server && span.flags.has(Flags::HAS_PARENT)).then_some((index, server))
         })
-        .filter(|(index, ..)| !renumbered.contains(index))
+        .filter(|(index, _)| !renumbered.contains(index))
         .collect();
-    for (index, id, server) in orphans {
-        renumber(joined, index, id, server)?;
+    for (index, server) in orphans {
+        let Some(body) = joined.span(index).map(|span| with_parent(joined.body(span), server)) else {
+            continue;
+        };
+        joined.replace_body(index, &body)?;
+        if let Some(span) = joined.spans.get_mut(index as usize) {
+            span.parent = server;
+        }
     }
     Ok(())
 }
@@ -139,13 +150,10 @@ fn renumber(joined: &mut Joined, index: u32, id: u64, parent: u64) -> Result<(),
     joined.replace_body(index, &body)?;
     if let Some(span) = joined.spans.get_mut(index as usize) {
         // The table still holds the span under its old id; a lookup compares ids, so it is found no more.
-        let is_new = span.id != id;
         span.id = id;
         span.parent = parent;
         span.flags.set(Flags::HAS_PARENT);
-        if is_new {
-            joined.ids.insert(id, index, &joined.spans);
-        }
+        joined.ids.insert(id, index, &joined.spans);
     }
     Ok(())
 }

@@ -38,6 +38,9 @@ fn key_value_slow(body: &[u8], depth: usize) -> Result<(), WireError> {
                 field.bytes()?;
             }
             key_value::VALUE => any(field.bytes()?, depth)?,
+            key_value::KEY_STRINDEX => {
+                field.varint()?;
+            }
             _ => {}
         }
     }
@@ -50,7 +53,9 @@ fn any(body: &[u8], depth: usize) -> Result<(), WireError> {
     while let Some(field) = reader.next()? {
         let fits = match field.number {
             any_value::STRING | any_value::BYTES => matches!(field.value, Value::Bytes(_)),
-            any_value::BOOL | any_value::INT => matches!(field.value, Value::Varint(_)),
+            any_value::BOOL | any_value::INT | any_value::STRING_STRINDEX => {
+                matches!(field.value, Value::Varint(_))
+            }
             any_value::DOUBLE => matches!(field.value, Value::Fixed64(_)),
             any_value::ARRAY => {
                 list(field.bytes()?, |item| any(item, depth))?;

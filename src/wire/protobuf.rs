@@ -6,7 +6,7 @@
 /// What is wrong with bytes that claim to be protobuf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    #[error("a varint is longer than ten bytes")]
+    #[error("a varint is longer than 64 bits")]
     VarintTooLong,
     #[error("the bytes end inside a field")]
     CutOff,
@@ -141,7 +141,8 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn next_of_any_shape(&mut self, start: usize) -> Result<Field<'a>, WireError> {
         let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).map_err(|_| WireError::BadTag(0))?;
+        // Decoders take a tag for 32 bits, and refuse what is larger or read another number from it.
+        let number = u32::try_from(tag).map_err(|_| WireError::BadTag(0))? >> 3;
         if number == 0 {
             return Err(WireError::BadTag(0));
         }
@@ -182,6 +183,10 @@ impl<'a> Reader<'a> {
     fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0u64;
         for (count, byte) in self.rest.iter().take(10).enumerate() {
+            // Of ten bytes the last holds one bit; decoders refuse more.
+            if count == 9 && *byte > 1 {
+                return Err(WireError::VarintTooLong);
+            }
             value |= u64::from(byte & 0x7f) << (7 * count);
             if *byte < 0x80 {
                 self.rest = self.rest.get(count + 1..).unwrap_or_default();

@@ -8,6 +8,8 @@ pub mod trace_by_id {
     pub const METRICS: u32 = 2;
     pub const STATUS: u32 = 3;
     pub const MESSAGE: u32 = 4;
+    /// Whatever else a status says, it is not this.
+    pub const STATUS_COMPLETE: u64 = 0;
     pub const STATUS_PARTIAL: u64 = 1;
 }
 
@@ -43,7 +45,7 @@ pub fn read_trace_by_id(bytes: &[u8]) -> Result<TraceByIdParts, WireError> {
                     }
                 }
             }
-            trace_by_id::STATUS => parts.is_partial = field.varint()? == trace_by_id::STATUS_PARTIAL,
+            trace_by_id::STATUS => parts.is_partial = field.varint()? != trace_by_id::STATUS_COMPLETE,
             _ => {}
         }
     }

@@ -22,6 +22,7 @@ mod seen;
 mod spans;
 
 mod cancel;
+mod claims;
 mod crossing;
 mod honesty;
 mod residency;

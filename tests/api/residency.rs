@@ -447,3 +447,55 @@ async fn a_rule_holds_however_the_bytes_are_put() {
         assert_eq!((answer.outcome(), seen::v2_json(&answer).ids()), ("complete", vec![1]), "pair {number}");
     }
 }
+
+/// A field that nobody knows may hold anything, so with a policy it does not pass.
+#[tokio::test(start_paused = true)]
+async fn no_field_that_is_not_known_passes_a_policy() {
+    const UNKNOWN: u32 = 1_000;
+    let canary = |out: &mut Vec<u8>| put_bytes_field(out, UNKNOWN, CANARY.as_bytes());
+    // The way down to each message that may have one.
+    let ways: [&[u32]; 13] = [
+        &[],
+        &[1],
+        &[1, 1],
+        &[1, 1, 1],
+        &[1, 1, 3],
+        &[1, 2],
+        &[1, 2, 1],
+        &[1, 2, 2],
+        &[1, 2, 2, 9],
+        &[1, 2, 2, 9, 2],
+        &[1, 2, 2, 9, 2, 5],
+        &[1, 2, 2, 11],
+        &[1, 2, 2, 15],
+    ];
+    for way in ways {
+        let mut inner = Vec::new();
+        for depth in (0..=way.len()).rev() {
+            let mut message = Vec::new();
+            // What holds no span is not shown at all, and a span needs its id to be one.
+            let own = span(depth as u64 + 1, None, 2).encode_to_vec();
+            match way[..depth] {
+                [1] => put_message(&mut message, 2, |scope| put_bytes_field(scope, 2, &own)),
+                [1, 2] => put_bytes_field(&mut message, 2, &own),
+                [1, 2, 2] => message = own,
+                _ => {}
+            }
+            match way.get(depth) {
+                Some(number) => put_bytes_field(&mut message, *number, &inner),
+                None => canary(&mut message),
+            }
+            inner = message;
+        }
+        let own = trace(vec![batch("a", vec![span(9, None, 2)])]);
+        inner.extend_from_slice(&own);
+        assert!(canary_in(&inner).is_some());
+        let setup = Setup { plan: plan(), ..Setup::default() };
+        let estate = setup.over(vec![(KEEPER, Sends::new(inner.into()))]);
+        for kind in ["application/json", "application/protobuf"] {
+            let answer = estate.ask(&format!("/api/v2/traces/{ID}"), &[("accept", kind)]).await;
+            assert_eq!(answer.outcome(), "complete", "{way:?}");
+            assert_eq!(canary_in(&all_bytes(&answer)), None, "{way:?} as {kind}");
+        }
+    }
+}
