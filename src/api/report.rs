@@ -115,9 +115,12 @@ fn owed_to_json(owed: &Owing) -> Value {
             })
         })
         .collect();
+    let by_region: serde_json::Map<String, Value> =
+        owed.by_region.iter().map(|(region, count)| (region.to_string(), (*count).into())).collect();
     json!({
         "missingParents": owed.missing_parents,
         "clientsWithoutServer": owed.clients_without_server,
+        "byRegion": by_region,
         "first": first,
     })
 }

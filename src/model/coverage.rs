@@ -3,6 +3,7 @@
 //! What was allowed (`Mode`) and what happened (`Outcome`) are separate facts. The outcome is computed
 //! from the entries, so that no one can state it differently from what they say.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Jurisdiction, RegionName};
@@ -116,6 +117,9 @@ pub struct Coverage {
 pub struct Owing {
     pub missing_parents: u64,
     pub clients_without_server: u64,
+    /// How many of them each region probably holds, where the trace or the coverage tells.
+    pub by_region: BTreeMap<RegionName, u64>,
+    /// A few of each kind.
     pub first: Vec<Owed>,
 }
 

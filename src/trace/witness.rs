@@ -14,8 +14,8 @@ use crate::model::RegionName;
 use crate::model::coverage::{Owed, OwedKind, Owing};
 use crate::wire::otlp::{kind, resource, span};
 
-/// Owed spans that a report lists one by one.
-pub const LISTED_MAX: usize = 20;
+/// Owed spans of one kind that a report lists one by one.
+pub const LISTED_MAX: usize = 10;
 
 /// Bytes of an id that a report shows. A span's has eight; what is sent as one may be of any length.
 const ID_BYTES_SHOWN_MAX: usize = 32;
@@ -56,7 +56,11 @@ pub fn owing(joined: &Joined, tree: &Tree, regions: &[&RegionName], missing: &[u
 }
 
 fn list(owing: &mut Owing, what: OwedKind, id: &[u8], suspected: Option<RegionName>) {
-    if owing.first.len() < LISTED_MAX {
+    if let Some(region) = &suspected {
+        *owing.by_region.entry(region.clone()).or_default() += 1;
+    }
+    // Many of one kind must not hide all of the other.
+    if owing.first.iter().filter(|owed| owed.what == what).count() < LISTED_MAX {
         let span_id = id.iter().take(ID_BYTES_SHOWN_MAX).map(|byte| format!("{byte:02x}")).collect();
         owing.first.push(Owed { what, span_id, suspected });
     }
