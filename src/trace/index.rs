@@ -166,10 +166,17 @@ impl Buffer {
 const SPAN_BYTES_USUAL: usize = 512;
 const BATCH_BYTES_USUAL: usize = 2048;
 
+/// An empty message takes two bytes of a body and some sixty of its index. So a body may hold this many spans,
+/// scopes and batches, and beyond that no more than one for each so many bytes: a span with its ids alone takes
+/// thirty.
+const MESSAGES_FREE: usize = 1 << 20;
+const MESSAGE_BYTES_LEAST: usize = 8;
+
 /// Scans a protobuf `Trace`. With an `id`, a span of another trace makes the bytes a lie.
 pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
     let mut scan = Scan {
         id,
+        messages_left: MESSAGES_FREE + body.len() / MESSAGE_BYTES_LEAST,
         chunk: Chunk {
             buffer: Buffer::of(body.clone())?,
             batches: Vec::with_capacity(body.len() / BATCH_BYTES_USUAL + 1),
@@ -188,11 +195,18 @@ pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
 
 struct Scan<'id> {
     id: Option<&'id TraceId>,
+    messages_left: usize,
     chunk: Chunk,
 }
 
 impl Scan<'_> {
+    fn count_message(&mut self) -> Result<(), WireError> {
+        self.messages_left = self.messages_left.checked_sub(1).ok_or(WireError::TooLarge)?;
+        Ok(())
+    }
+
     fn batch(&mut self, body: &[u8], base: usize) -> Result<(), ScanError> {
+        self.count_message()?;
         let index = u32::try_from(self.chunk.batches.len()).map_err(|_| WireError::TooLarge)?;
         let mut resource = Pieces::default();
         let mut tail = Pieces::default();
@@ -218,6 +232,7 @@ impl Scan<'_> {
     }
 
     fn scope(&mut self, body: &[u8], base: usize, batch: u32) -> Result<(), ScanError> {
+        self.count_message()?;
         let index = u32::try_from(self.chunk.scopes.len()).map_err(|_| WireError::TooLarge)?;
         let mut own = Pieces::default();
         let mut tail = Pieces::default();
@@ -229,6 +244,7 @@ impl Scan<'_> {
                     own.push_value(&field, base);
                 }
                 scope_spans::SPANS => {
+                    self.count_message()?;
                     let span = span_of(field.bytes()?, base + field.value_start, index, self.id)?;
                     self.chunk.spans.push(span);
                 }

@@ -4,7 +4,9 @@
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 
 use super::*;
-use crate::wire::protobuf::{put_bytes_field, put_fixed64_field, put_message, put_tag, put_varint_field};
+use crate::wire::protobuf::{
+    WireError, put_bytes_field, put_fixed64_field, put_message, put_tag, put_varint_field,
+};
 
 /// The way from a `Trace` down to a message, by field numbers.
 const MESSAGES: [(&str, &[u32]); 13] = [
@@ -180,4 +182,15 @@ fn the_size_of_a_join_is_that_of_its_message() {
     let trace = assembled(&[(0, &a), (1, &b)]);
     let read = TracesData::decode(to_protobuf(&trace).as_slice()).unwrap();
     assert_eq!(trace.joined().wire_bytes(), read.encoded_len());
+}
+
+/// What an index takes is bounded by the bytes that came, whatever they are.
+#[test]
+fn millions_of_empty_messages_are_refused() {
+    for way in [&[][..], &[1], &[1, 2]] {
+        let own = [if way.is_empty() { 0x0a } else { 0x12 }, 0x00];
+        let many = scan(Bytes::from(down(way, &own.repeat(2 << 20))), None);
+        assert_eq!(many.err(), Some(ScanError::Wire(WireError::TooLarge)), "{way:?}");
+        assert!(scan(Bytes::from(down(way, &own.repeat(100_000))), None).is_ok(), "{way:?}");
+    }
 }
