@@ -1,11 +1,13 @@
 //! Trace by id, as Tempo answers it: `/api/traces/{id}` and `/api/v2/traces/{id}`.
 
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::encode::{self, Beside};
 use super::error::ApiError;
+use super::held::Held;
 use super::params::{self, Params};
 use super::report;
 use super::router::Strict;
@@ -89,6 +91,13 @@ impl Admitted {
         );
     }
 
+    /// The answer, which from here on holds this request's place until it has left.
+    pub fn hold(mut self, response: Response) -> Response {
+        self.in_flight.is_answered();
+        let deadline = self.ask.deadline;
+        response.map(|body| Body::new(Held::new(body, self, deadline)))
+    }
+
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
         let found = state.federation().trace(self.ask.clone()).await;
         self.settle(state, found.as_ref());
@@ -113,7 +122,7 @@ pub async fn v1(
         encode::v1(trace, params::format(&admitted.parts.headers)).map_err(|_| lost())?
     };
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
-    Ok(response)
+    Ok(admitted.hold(response))
 }
 
 pub async fn v2(
@@ -132,7 +141,7 @@ pub async fn v2(
     let mut response =
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
-    Ok(response)
+    Ok(admitted.hold(response))
 }
 
 fn lost() -> ApiError {

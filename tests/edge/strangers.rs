@@ -1,16 +1,25 @@
 //! Clients that hold on to what they were given: one that says nothing, one that reads nothing.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
 use futures::stream;
+use http::Request;
+use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tower::ServiceExt;
 use tutti::api::serve::{ServeSettings, serve};
+use tutti::api::{ApiSettings, ApiState, router};
+use tutti::federation::{Federation, FederationSettings};
+use tutti::policy::Plan;
 use tutti::task::Group;
+use tutti::telemetry::Metrics;
 
 /// What a test waits for anything, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -79,4 +88,25 @@ async fn who_stops_reading_its_answer_does_not_keep_its_place() {
     // Open, and nothing is read from it any more.
     assert!(is_served(address).await);
     drop(stalled);
+}
+
+#[tokio::test]
+async fn an_answer_takes_its_place_until_it_has_left() {
+    let regions = super::places().iter().map(super::Place::region).collect();
+    let federation = Federation::new(regions, FederationSettings::default(), Arc::new(Plan::allow_all()));
+    let api = ApiSettings { requests_concurrent_max: 1, ..ApiSettings::default() };
+    let router = router(ApiState::new(federation, Metrics::default(), api));
+    let ask = |path: &str| router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+    for path in ["/api/traces/", "/api/v2/traces/", "/api/tutti/v1/traces/"] {
+        let path = format!("{path}{}", super::LARGE);
+        let unread = ask(&path).await.unwrap();
+        assert_eq!(unread.status(), 200, "{path}");
+        assert_eq!(ask(&path).await.unwrap().status(), 429, "the first is still being sent: {path}");
+        let metrics = ask("/metrics").await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let metrics = String::from_utf8(metrics.to_vec()).unwrap();
+        assert!(metrics.contains("tutti_requests_in_flight 1\n"), "{metrics}");
+        unread.into_body().collect().await.unwrap();
+        drop(ask(&path).await.unwrap());
+        assert_eq!(ask(&path).await.unwrap().status(), 200, "a reader that left has given it back: {path}");
+    }
 }
