@@ -14,11 +14,11 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     let (settings, findings) = match app::load(&args.config, args.listen, &process_environment) {
         Ok(loaded) => loaded,
         Err(lines) => {
-            anstream::eprintln!("{lines}");
-            anstream::eprintln!(
+            super::complain(&lines);
+            super::complain(&format!(
                 "\nnothing is served; `tutti check --config {}` shows each place",
                 args.config.display()
-            );
+            ));
             return ExitCode::from(EXIT_FAILED);
         }
     };

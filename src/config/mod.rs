@@ -145,6 +145,11 @@ impl Settings {
     }
 }
 
+/// The rule of an address where everyone may ask.
+pub fn check_open_listen(listen: SocketAddr) -> Result<(), ListenError> {
+    check_listen(listen, IdentityMode::Open, &[])
+}
+
 /// The rules of the gateway's own address, which may also come from the command line.
 fn check_listen(
     listen: SocketAddr,
