@@ -19,6 +19,9 @@ use crate::task::Deadline;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 use crate::trace::Assembled;
 
+/// A request id that is logged; proxies write 36 bytes, some twice that.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
 /// A by-id request, read and allowed in.
 pub(super) struct Admitted {
     pub ask: Ask,
@@ -83,6 +86,7 @@ impl Admitted {
             regions.push_str(&format!("{separator}{}={}", region.region, region.status.as_str()));
         }
         tracing::info!(
+            request_id = request_id(&self.parts.headers),
             mode = self.ask.mode.as_str(),
             outcome = outcome.as_str(),
             took_ms = report::in_ms(self.in_flight.elapsed()),
@@ -142,6 +146,12 @@ pub async fn v2(
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
     Ok(admitted.hold(response))
+}
+
+/// The id under which the answer goes out, as far as it is one: a client may have chosen it.
+fn request_id(headers: &http::HeaderMap) -> &str {
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    id.filter(|id| id.len() <= REQUEST_ID_BYTES_MAX).unwrap_or("too long")
 }
 
 fn lost() -> ApiError {

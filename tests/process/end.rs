@@ -33,6 +33,9 @@ async fn told_to_end_it_finishes_what_is_in_flight_and_says_that_it_stops() {
     let in_flight = in_flight.unwrap();
     assert!(in_flight.starts_with("HTTP/1.1 200 ") && in_flight.contains("step 1"), "{in_flight}");
     assert!(in_flight.contains("tutti-outcome: complete"), "{in_flight}");
+    let (_, id) = in_flight.split_once("x-request-id: ").unwrap();
+    let id = id.lines().next().unwrap();
+    super::running::until("the log names the answer's id", || running.said().contains(id)).await;
     let status = running.ended().await;
     assert_eq!(status.code(), Some(0), "{}", running.said());
     assert!(running.get("/ready").await.is_err(), "the port is closed");
