@@ -10,12 +10,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::api::serve::{ServeSettings, serve};
 use crate::api::{ApiSettings, ApiState, ingest, router};
 use crate::backend::memory::MemoryBackend;
-use crate::backend::settings::{KindSettings, MemorySettings, RegionSettings};
+use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
+
+/// What to do about the address of a region that is taken.
+const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
 
 /// Why the gateway could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +35,24 @@ pub enum AppError {
     Serve(std::io::Error),
 }
 
-/// A region that stands, with the tasks that belong to it. Dropping it ends them.
-#[derive(Debug)]
+/// A region that stands, with the tasks that belong to it. Dropping the last of its clones ends them.
+#[derive(Debug, Clone)]
 struct Standing {
     settings: RegionSettings,
     region: Arc<Region>,
     memory: Option<Arc<MemoryBackend>>,
-    tasks: Group,
+    door: Option<Door>,
+    _watch: Group,
+}
+
+/// Where an embedded region takes spans.
+#[derive(Debug, Clone)]
+struct Door {
+    /// As configured; port 0 is another port each time.
+    address: SocketAddr,
+    /// Kept beside the one that serves, so that the address can be handed to another region.
+    socket: Arc<std::net::TcpListener>,
+    _serving: Group,
 }
 
 /// Serves a configuration until the process is told to end.
@@ -50,7 +64,7 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let mut standing = Vec::new();
     for region in &settings.regions {
-        standing.push(stand(region, None).await?);
+        standing.push(stand(region, &[]).await?);
     }
     let metrics = Metrics::default();
     metrics.reloaded(true);
@@ -110,35 +124,53 @@ fn federation(settings: &Settings, standing: &[Standing]) -> Federation {
     Federation::new(regions, settings.federation.clone(), Arc::new(settings.plan.clone()))
 }
 
-/// Builds one region and begins its tasks. An embedded region keeps what it holds.
-async fn stand(settings: &RegionSettings, before: Option<&Standing>) -> Result<Standing, AppError> {
+/// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
+/// region keeps what it holds, and an address stays open whichever region has it.
+async fn stand(settings: &RegionSettings, before: &[Standing]) -> Result<Standing, AppError> {
     let built = |why| AppError::Region { region: settings.name.to_string(), why };
-    let tasks = Group::new();
-    let (region, memory) = match &settings.kind {
-        KindSettings::Tempo(_) => (Region::build(settings).map_err(built)?, None),
+    let (region, memory, door) = match &settings.kind {
+        KindSettings::Tempo(_) => (Region::build(settings).map_err(built)?, None, None),
         KindSettings::Memory(memory) => {
-            let backend = match before.and_then(|before| before.memory.clone()) {
-                Some(backend) => backend,
-                None => take_in(memory, &tasks).await?,
+            let same = before.iter().find(|standing| standing.settings.name == settings.name);
+            let kept = same.and_then(|same| same.memory.clone());
+            let backend = kept.unwrap_or_else(|| Arc::new(MemoryBackend::new(memory.clone())));
+            let door = match memory.otlp {
+                None => None,
+                Some(address) => Some(door(address, &backend, same, before).await?),
             };
             let (name, jurisdiction) = (settings.name.clone(), settings.jurisdiction.clone());
-            (Region::new(name, jurisdiction, backend.clone(), settings.layers.clone()), Some(backend))
+            let region = Region::new(name, jurisdiction, backend.clone(), settings.layers.clone());
+            (region, Some(backend), door)
         }
     };
     let region = Arc::new(region);
-    let watched = region.clone();
-    tasks.spawn(async move { watched.watch().await });
-    Ok(Standing { settings: settings.clone(), region, memory, tasks })
+    let (watch, watched) = (Group::new(), region.clone());
+    watch.spawn(async move { watched.watch().await });
+    Ok(Standing { settings: settings.clone(), region, memory, door, _watch: watch })
 }
 
-/// An embedded region and, where it has an address, the door through which spans come in.
-async fn take_in(settings: &MemorySettings, tasks: &Group) -> Result<Arc<MemoryBackend>, AppError> {
-    let backend = Arc::new(MemoryBackend::new(settings.clone()));
-    if let Some(address) = settings.otlp {
-        let listener = bind(address, "choose a free port with the region's otlp key").await?;
-        open_door(listener, backend.clone(), tasks);
+/// The door of an embedded region: its own if it has one there, else one on the socket of the region that
+/// had the address until now, else a new one.
+async fn door(
+    address: SocketAddr,
+    backend: &Arc<MemoryBackend>,
+    same: Option<&Standing>,
+    before: &[Standing],
+) -> Result<Door, AppError> {
+    if let Some(own) = same.and_then(|same| same.door.as_ref()).filter(|own| own.address == address) {
+        return Ok(own.clone());
     }
-    Ok(backend)
+    // Who asks for any free port wants one of its own.
+    let is_there = |door: &&Door| door.address == address && address.port() != 0;
+    let listen = |why| AppError::Listen { address, why, remedy: OTLP_REMEDY };
+    let socket = match before.iter().filter_map(|standing| standing.door.as_ref()).find(is_there) {
+        Some(other) => other.socket.clone(),
+        None => Arc::new(bind(address, OTLP_REMEDY).await?.into_std().map_err(listen)?),
+    };
+    let listener = socket.try_clone().and_then(TcpListener::from_std).map_err(listen)?;
+    let serving = Group::new();
+    open_door(listener, backend.clone(), &serving);
+    Ok(Door { address, socket, _serving: serving })
 }
 
 /// Takes OTLP/HTTP into an embedded region for as long as `tasks` live.
@@ -229,40 +261,25 @@ impl Reloading {
         }
     }
 
-    /// Regions that did not change stay as they are, with their connections, circuits and spans.
+    /// Regions that did not change stay as they are, with their connections, circuits and spans. Until all
+    /// of the new ones stand, nothing of the old is touched; if one cannot, the others fall with this.
     async fn replace(&mut self, settings: &Settings) -> Result<(), AppError> {
         let mut next = Vec::with_capacity(settings.regions.len());
         for region in &settings.regions {
-            let before = self.standing.iter().find(|standing| standing.settings.name == region.name);
-            next.push(match before {
-                Some(before) if before.settings == *region => before.shared(),
-                before => stand(region, before).await?.heir_of(before),
+            let same = self.standing.iter().find(|standing| standing.settings == *region);
+            next.push(match same {
+                Some(same) => same.clone(),
+                None => stand(region, &self.standing).await?,
             });
         }
         self.state.swap(federation(settings, &next));
-        self.standing = next;
-        Ok(())
-    }
-}
-
-impl Standing {
-    fn shared(&self) -> Self {
-        Self {
-            settings: self.settings.clone(),
-            region: self.region.clone(),
-            memory: self.memory.clone(),
-            tasks: self.tasks.clone(),
+        let before = std::mem::replace(&mut self.standing, next);
+        for gone in before.iter().map(|standing| standing.region.name()) {
+            if !self.standing.iter().any(|standing| standing.region.name() == gone) {
+                self.state.metrics.forget_circuit(gone);
+            }
         }
-    }
-
-    /// An embedded region that goes on keeps its door open.
-    fn heir_of(self, before: Option<&Self>) -> Self {
-        let Some(before) = before.filter(|before| before.memory.is_some() && self.memory.is_some()) else {
-            return self;
-        };
-        let watched = self.region.clone();
-        before.tasks.spawn(async move { watched.watch().await });
-        Self { tasks: before.tasks.clone(), ..self }
+        Ok(())
     }
 }
 

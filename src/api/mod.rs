@@ -3,6 +3,7 @@
 pub mod encode;
 pub mod error;
 mod go;
+mod held;
 pub mod ingest;
 mod layers;
 pub mod params;

@@ -40,6 +40,12 @@ const FIRST_REQUEST_WAIT: Duration = Duration::from_secs(1);
 /// stop reading would hold their answers, and their places, for as long as they like.
 const STALL_MAX: Duration = Duration::from_secs(60);
 
+/// How HTTP/2 begins. What begins otherwise is HTTP/1, and after so many bytes it is told which.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The pause before the next look at a greeting that came in pieces.
+const GREETING_GLANCE: Duration = Duration::from_millis(10);
+
 /// The wait after a failed accept (too many open files, say) before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -49,11 +55,20 @@ pub struct ServeSettings {
     pub connections_max: usize,
     /// How long requests in flight may go on once the end has come.
     pub drain: Duration,
+    /// What a client may take to say which protocol it speaks, and for each head.
+    pub head_wait: Duration,
+    /// How long a connection may take nothing of what is sent on it.
+    pub stall_max: Duration,
 }
 
 impl Default for ServeSettings {
     fn default() -> Self {
-        Self { connections_max: 4096, drain: Duration::from_secs(30) }
+        Self {
+            connections_max: 4096,
+            drain: Duration::from_secs(30),
+            head_wait: HEAD_TIMEOUT,
+            stall_max: STALL_MAX,
+        }
     }
 }
 
@@ -62,6 +77,7 @@ struct Door {
     listener: TcpListener,
     router: Router,
     permits: Arc<Semaphore>,
+    settings: ServeSettings,
 }
 
 /// How long a connection may stay.
@@ -83,7 +99,8 @@ pub async fn serve(
     settings: ServeSettings,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let door = Door { listener, router, permits: Arc::new(Semaphore::new(settings.connections_max)) };
+    let door =
+        Door { listener, router, permits: Arc::new(Semaphore::new(settings.connections_max)), settings };
     let (open, late) = (Group::new(), Group::new());
     let ending = CancellationToken::new();
     door.accept(&open, Stay::Lasting, &ending, stop).await;
@@ -123,10 +140,10 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (router, ending) = (self.router.clone(), ending.clone());
+                    let (router, ending, settings) = (self.router.clone(), ending.clone(), self.settings);
                     group.spawn(async move {
                         let _permit = permit;
-                        connection(stream, router, stay, ending).await;
+                        connection(stream, router, stay, settings, ending).await;
                     });
                 }
                 Err(error) => {
@@ -138,16 +155,31 @@ impl Door {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stay: Stay, ending: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    stay: Stay,
+    settings: ServeSettings,
+    ending: CancellationToken,
+) {
     // Answers are small or streamed; waiting to fill a packet only adds latency.
     let _ = stream.set_nodelay(true);
+    let greeting = timeout(settings.head_wait, has_greeted(&stream));
+    let left_alone = async {
+        ending.cancelled().await;
+        tokio::time::sleep(FIRST_REQUEST_WAIT).await;
+    };
+    tokio::select! {
+        greeted = greeting => if greeted != Ok(true) { return },
+        () = left_alone => return,
+    }
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(STALL_MAX));
+    stream.set_write_timeout(Some(settings.stall_max));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(settings.head_wait)
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(stay == Stay::Lasting);
     builder
@@ -178,5 +210,19 @@ async fn connection(stream: TcpStream, router: Router, stay: Stay, ending: Cance
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Waits until the client has said which protocol it speaks; false when it has left. What serves the
+/// connection then reads the same bytes again, and would wait for them without end.
+async fn has_greeted(stream: &TcpStream) -> bool {
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let Ok(length @ 1..) = stream.peek(&mut seen).await else { return false };
+        let is_undecided = length < PREFACE.len() && seen.iter().take(length).eq(PREFACE.iter().take(length));
+        if !is_undecided {
+            return true;
+        }
+        tokio::time::sleep(GREETING_GLANCE).await;
     }
 }

@@ -15,6 +15,7 @@ use http::{HeaderValue, header};
 use serde_json::json;
 
 use super::error::{ApiError, refusal_status};
+use super::held::Held;
 use super::report;
 use super::state::ApiState;
 use super::traces::{Admitted, Asked, admit};
@@ -36,7 +37,7 @@ pub async fn document(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     report::put_headers(headers, &lookup.answer.coverage, lookup.from_recent_miss);
-    Ok(response)
+    Ok(admitted.hold(response))
 }
 
 fn document_of(admitted: &Admitted, lookup: &Lookup) -> Result<Vec<u8>, ApiError> {
@@ -71,13 +72,15 @@ pub async fn events(
         .collect();
     let begin = event("begin", &json!({"traceId": admitted.ask.query.id.to_string(), "regions": regions}));
     let lookup = federation.lookup(admitted.ask.clone());
+    let deadline = admitted.ask.deadline;
     let telling = Telling { state, admitted, lookup };
     let rest = stream::unfold(telling, |mut telling| async {
         let step = telling.lookup.next().await?;
         Some((telling.tell(step), telling))
     });
     let body = stream::once(std::future::ready(begin)).chain(rest).map(Ok::<_, Infallible>);
-    let mut response = Body::from_stream(body).into_response();
+    // The place is in the body already, with the lookup.
+    let mut response = Body::new(Held::new(Body::from_stream(body), (), deadline)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -90,6 +93,7 @@ impl Telling {
             Progress::Landed(region) => event("region", &report::region_to_json(&region)),
             Progress::Done(result) => {
                 self.admitted.settle(&self.state, result.as_ref().as_ref());
+                self.admitted.in_flight.is_answered();
                 match *result {
                     Ok(lookup) => self.answer(&lookup),
                     Err(refusal) => self.refuse(&refusal),

@@ -1,12 +1,13 @@
 //! Trace by id, as Tempo answers it: `/api/traces/{id}` and `/api/v2/traces/{id}`.
 
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::encode::{self, Beside};
 use super::error::ApiError;
-use super::layers::REQUEST_ID;
+use super::held::Held;
 use super::params::{self, Params};
 use super::report;
 use super::router::Strict;
@@ -17,6 +18,9 @@ use crate::redaction::Redacted;
 use crate::task::Deadline;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 use crate::trace::Assembled;
+
+/// A request id that is logged; proxies write 36 bytes, some twice that.
+const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// A by-id request, read and allowed in.
 pub(super) struct Admitted {
@@ -81,16 +85,21 @@ impl Admitted {
             let separator = if regions.is_empty() { "" } else { " " };
             regions.push_str(&format!("{separator}{}={}", region.region, region.status.as_str()));
         }
-        // What the caller was told, so that an answer can be found here by it.
-        let request_id = self.parts.headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         tracing::info!(
-            request_id,
+            request_id = request_id(&self.parts.headers),
             mode = self.ask.mode.as_str(),
             outcome = outcome.as_str(),
             took_ms = report::in_ms(self.in_flight.elapsed()),
             regions,
             "trace by id"
         );
+    }
+
+    /// The answer, which from here on holds this request's place until it has left.
+    pub fn hold(mut self, response: Response) -> Response {
+        self.in_flight.is_answered();
+        let deadline = self.ask.deadline;
+        response.map(|body| Body::new(Held::new(body, self, deadline)))
     }
 
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
@@ -117,7 +126,7 @@ pub async fn v1(
         encode::v1(trace, params::format(&admitted.parts.headers)).map_err(|_| lost())?
     };
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
-    Ok(response)
+    Ok(admitted.hold(response))
 }
 
 pub async fn v2(
@@ -136,7 +145,13 @@ pub async fn v2(
     let mut response =
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
-    Ok(response)
+    Ok(admitted.hold(response))
+}
+
+/// The id under which the answer goes out, as far as it is one: a client may have chosen it.
+fn request_id(headers: &http::HeaderMap) -> &str {
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    id.filter(|id| id.len() <= REQUEST_ID_BYTES_MAX).unwrap_or("too long")
 }
 
 fn lost() -> ApiError {

@@ -21,9 +21,10 @@ use super::{Backend, BuildError, Fault, RegionInfo, RegionTrace, TraceCall};
 use crate::model::{Jurisdiction, RegionName};
 use crate::task::Deadline;
 
-/// What a probe waits for an answer. No one waits for the probe, but the circuit learns from it: a region
-/// that needs longer to say its version is not well.
-const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+/// What a probe waits for an answer, or longer where a question may take longer: a region that is only slow
+/// must not be closed off by a probe that had less time than questions have. Nor may a probe have as little
+/// as they may: it makes the connection that questions find open, which over a distance is three round trips.
+const PROBE_DEADLINE_MIN: Duration = Duration::from_secs(5);
 
 /// The wait between probes varies by this share of it, so that gateways that started together do not
 /// probe together.
@@ -101,7 +102,7 @@ impl Region {
     }
 
     async fn probe(&self) -> bool {
-        let deadline = Deadline::starting_now(PROBE_DEADLINE.min(self.layers.deadline));
+        let deadline = Deadline::starting_now(PROBE_DEADLINE_MIN.max(self.layers.deadline));
         let outcome = within(deadline, self.backend.probe(deadline)).await;
         let before = self.breaker.state();
         self.breaker.settle_probe(&outcome);

@@ -2,6 +2,7 @@
 //! process. It says what to try.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,7 +32,12 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     let estate = Arc::new(Estate::new(args.seed));
     if let Some(unknown) = unknown_region(args, &estate) {
         let known: Vec<&str> = estate.regions().iter().map(|region| region.name.as_str()).collect();
-        anstream::eprintln!("error: the demo has no region `{unknown}`; it has {}", known.join(", "));
+        super::complain(&format!("error: the demo has no region `{unknown}`; it has {}", known.join(", ")));
+        return ExitCode::from(super::EXIT_USAGE);
+    }
+    // What is sent to it can be read by whoever reaches it.
+    if let Err(error) = check_open_listen(args.listen) {
+        super::complain(&format!("error: {error}"));
         return ExitCode::from(super::EXIT_USAGE);
     }
     if let Err(refused) = check_open_listen(args.listen) {
@@ -71,7 +77,8 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     // As bound: port 0 asks for any free one.
     let listen = listener.local_addr().unwrap_or(args.listen);
     let shown = what_to_try(args, listen, &estate, &doors);
-    anstream::println!("{shown}");
+    // Whoever has stopped reading still has a demo to use.
+    let _ = writeln!(anstream::stdout(), "{shown}");
     app::serve_until_told(
         listener,
         state,

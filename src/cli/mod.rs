@@ -3,6 +3,7 @@
 //! Arguments become types here, at the door; each command's work is in its own file. Nothing below this
 //! floor knows that a terminal exists.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,22 +105,33 @@ pub fn command() -> Result<Command, ExitCode> {
     })
 }
 
+/// At the end, the wait for computations that cannot be interrupted: nobody waits for their results, and a
+/// file that is a pipe without a writer would never be read.
+const LEFT_BEHIND_MAX: Duration = Duration::from_secs(1);
+
 /// Runs `work` to its end on a runtime of its own.
 fn block_on<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            anstream::eprintln!("error: no runtime could be made: {error}");
+            complain(&format!("error: no runtime could be made: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(work) {
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(LEFT_BEHIND_MAX);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("error: {error}");
+            complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line on standard error, where someone still reads it.
+fn complain(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// One line per event on standard error: human-readable, or JSON with `TUTTI_LOG_FORMAT=json`. What is
@@ -127,11 +139,17 @@ fn block_on<E: std::fmt::Display>(work: impl Future<Output = Result<(), E>>) -> 
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,tutti=info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A reader of the log that is gone is no reason to panic over it: that would fail every request.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
+    // By the rules of everything else that is printed: a terminal, NO_COLOR, CLICOLOR_FORCE.
+    let has_colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     // A second start, as tests make, keeps the first.
     let _ = match std::env::var("TUTTI_LOG_FORMAT").as_deref() {
         Ok("json") => log.json().flatten_event(true).try_init(),
-        _ => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        _ => log.with_ansi(has_colours).try_init(),
     };
 }
 

@@ -14,7 +14,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     let (settings, findings) = match app::load(&args.config, args.listen, &process_environment) {
         Ok(loaded) => loaded,
         Err(lines) => {
-            anstream::eprintln!("{lines}");
+            super::complain(&lines);
             return ExitCode::from(EXIT_FAILED);
         }
     };

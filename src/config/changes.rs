@@ -55,15 +55,11 @@ impl Changes {
         };
         for gone in old.regions.iter().filter(|region| find(new, region).is_none()) {
             self.taken.push(format!("region.{} removed", gone.name));
-            self.otlp(&gone.name.to_string(), otlp(gone), None);
         }
         for region in &new.regions {
             match find(old, region) {
                 Some(before) => self.region(&before, region),
-                None => {
-                    self.taken.push(format!("region.{} added", region.name));
-                    self.otlp(&region.name.to_string(), None, otlp(region));
-                }
+                None => self.taken.push(format!("region.{} added", region.name)),
             }
         }
         let names = |of: &Settings| of.regions.iter().map(|r| r.name.clone()).collect::<Vec<_>>();
@@ -91,15 +87,22 @@ impl Changes {
         note(old.layers.probe_interval != new.layers.probe_interval, "probe_interval");
         match (&old.kind, &new.kind) {
             (KindSettings::Tempo(old), KindSettings::Tempo(new)) => tempo(old, new, note),
-            (KindSettings::Memory(old), KindSettings::Memory(new)) => memory(old, new, note),
+            (KindSettings::Memory(old), KindSettings::Memory(new)) => {
+                note(old.otlp != new.otlp, "otlp");
+                self.memory(&name, old, new);
+            }
             _ => note(true, "kind"),
         }
-        self.otlp(&name, otlp(old), otlp(new));
     }
 
-    fn otlp(&mut self, name: &str, old: Option<std::net::SocketAddr>, new: Option<std::net::SocketAddr>) {
-        if old != new {
-            self.needs_restart.push(format!("region.{name}.otlp"));
+    /// A region goes on with the spans it has and the limits it began with.
+    fn memory(&mut self, name: &str, old: &MemorySettings, new: &MemorySettings) {
+        for (is_changed, key) in
+            [(old.bytes_max != new.bytes_max, "bytes_max"), (old.age_max != new.age_max, "age_max")]
+        {
+            if is_changed {
+                self.needs_restart.push(format!("region.{name}.{key}"));
+            }
         }
     }
 
@@ -136,18 +139,6 @@ fn tempo(old: &TempoSettings, new: &TempoSettings, mut note: impl FnMut(bool, &s
     note(!same_tls, "tls");
     note(old.connect_timeout != new.connect_timeout, "connect_timeout");
     note(old.idle_connections_max != new.idle_connections_max, "idle_connections_max");
-}
-
-fn memory(old: &MemorySettings, new: &MemorySettings, mut note: impl FnMut(bool, &str)) {
-    note(old.bytes_max != new.bytes_max, "bytes_max");
-    note(old.age_max != new.age_max, "age_max");
-}
-
-fn otlp(region: &RegionSettings) -> Option<std::net::SocketAddr> {
-    match &region.kind {
-        KindSettings::Memory(memory) => memory.otlp,
-        KindSettings::Tempo(_) => None,
-    }
 }
 
 fn same_auth(old: &Auth, new: &Auth) -> bool {

@@ -74,6 +74,8 @@ pub struct InFlight {
     mode: Mode,
     begun: tokio::time::Instant,
     outcome: Option<&'static str>,
+    /// From its begin to its answer, which may then take its time to leave.
+    took: Option<Duration>,
 }
 
 impl Endpoint {
@@ -115,11 +117,11 @@ impl Metrics {
         r.register("requests", "Requests by endpoint, mode and outcome", self.requests.clone());
         r.register_with_unit(
             "request",
-            "Time from a request until its answer is ready, of a stream until its end",
+            "Time from a request until its answer stood, or its client left",
             Unit::Seconds,
             self.request_seconds.clone(),
         );
-        r.register("requests_in_flight", "Requests being answered", self.in_flight.clone());
+        r.register("requests_in_flight", "Requests whose answer has not left yet", self.in_flight.clone());
         r.register("requests_shed", "Requests refused because too many were in flight", self.shed.clone());
         r.register("region_requests", "Questions to a region by how it fared", self.region_requests.clone());
         r.register_with_unit(
@@ -156,7 +158,7 @@ impl Metrics {
     pub fn begin(&self, endpoint: Endpoint, mode: Mode) -> InFlight {
         self.in_flight.inc();
         let begun = tokio::time::Instant::now();
-        InFlight { metrics: self.clone(), endpoint, mode, begun, outcome: None }
+        InFlight { metrics: self.clone(), endpoint, mode, begun, outcome: None, took: None }
     }
 
     pub fn shed(&self) {
@@ -177,6 +179,11 @@ impl Metrics {
         self.region_circuit.get_or_create(&RegionLabels { region: region.to_string() }).set(state);
     }
 
+    /// A region that is no longer declared has no circuit.
+    pub fn forget_circuit(&self, region: &RegionName) {
+        self.region_circuit.remove(&RegionLabels { region: region.to_string() });
+    }
+
     pub fn reloaded(&self, is_good: bool) {
         let result = if is_good { "applied" } else { "refused" };
         self.reloads.get_or_create(&ReloadLabels { result }).inc();
@@ -187,6 +194,11 @@ impl Metrics {
 impl InFlight {
     pub fn settle(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome.as_str());
+    }
+
+    /// The answer stands; how fast the client reads it is no time of ours.
+    pub fn is_answered(&mut self) {
+        self.took = Some(self.begun.elapsed());
     }
 
     pub fn elapsed(&self) -> Duration {
@@ -201,6 +213,7 @@ impl Drop for InFlight {
         let outcome = self.outcome.unwrap_or("cancelled");
         self.metrics.requests.get_or_create(&RequestLabels { endpoint, mode, outcome }).inc();
         let labels = EndpointLabels { endpoint };
-        self.metrics.request_seconds.get_or_create(&labels).observe(self.begun.elapsed().as_secs_f64());
+        let took = self.took.unwrap_or_else(|| self.begun.elapsed());
+        self.metrics.request_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 }

@@ -197,7 +197,8 @@ async fn everything(seed: u64, word: &str, plan: Plan, behaviour: Behaviour) -> 
 /// The id of a request is random, in the log as on the answer.
 fn without_request_ids(log: &[u8]) -> Vec<u8> {
     let log = String::from_utf8_lossy(log);
-    let words = log.split(' ').map(|word| if word.starts_with("request_id=") { "request_id=…" } else { word });
+    let words =
+        log.split(' ').map(|word| if word.starts_with("request_id=") { "request_id=…" } else { word });
     words.collect::<Vec<_>>().join(" ").into_bytes()
 }
 

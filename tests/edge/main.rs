@@ -18,6 +18,7 @@ mod failures;
 mod gateway;
 mod parameters;
 mod paths;
+mod strangers;
 
 use std::io::Read;
 use std::sync::LazyLock;

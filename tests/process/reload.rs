@@ -1,12 +1,15 @@
 //! A new configuration in a running process: taken up whole or not at all, and nothing in flight dropped.
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::running::Running;
-use super::{FakeRegion, SLOW, V2, is_asked, region};
+use super::{FakeRegion, ID, SLOW, V2, is_asked, region};
 
 /// A folder with a configuration of one region.
 struct Estate {
@@ -109,4 +112,72 @@ async fn a_faulty_file_leaves_the_last_good_one_in_force_until_it_is_mended() {
     save(&estate.path, &config("us-new", &new));
     running.get_until("/status", "us-new").await;
     running.get_until("/metrics", GOOD).await;
+}
+
+/// A gateway over embedded regions, each given by its name and what more is said of it.
+fn embedded(regions: &[(&str, &str)]) -> String {
+    let regions = regions.iter().map(|(name, more)| {
+        format!("[[region]]\nname = \"{name}\"\njurisdiction = \"US\"\nkind = \"memory\"\n{more}\n")
+    });
+    let regions: String = regions.collect();
+    format!("[gateway]\nregion = \"us-east\"\nlisten = \"127.0.0.1:0\"\n\n{regions}")
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+async fn send(address: SocketAddr, span: u64) -> std::io::Result<String> {
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{ID}","spanId":"{span:016x}","name":"step {span}","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000001000000"}}]}}]}}]}}"#
+    );
+    let mut stream = TcpStream::connect(address).await?;
+    let head =
+        "POST /v1/traces HTTP/1.1\r\nHost: region\r\nConnection: close\r\nContent-Type: application/json";
+    stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn embedded_regions_come_and_go_with_their_addresses_and_keep_their_spans() {
+    let (one, two, taken) = (free(), free(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let otlp = |address: SocketAddr| format!("otlp = \"{address}\"");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("regions.toml");
+    std::fs::write(&path, embedded(&[("us-east", &otlp(one))])).unwrap();
+    let running = Running::serve(&path).await;
+    assert!(send(one, 1).await.unwrap().starts_with("HTTP/1.1 200 "));
+
+    // Another region comes, and the one that stays is changed.
+    let deadline = format!("{}\ndeadline = \"3s\"\nbytes_max = \"64MB\"", otlp(one));
+    save(&path, &embedded(&[("us-east", &deadline), ("us-west", &otlp(two))]));
+    running.get_until("/status", "us-west").await;
+    assert!(send(two, 2).await.unwrap().starts_with("HTTP/1.1 200 "));
+    let answer = running.get(V2).await.unwrap();
+    assert!(answer.contains("step 1") && answer.contains("step 2"), "{answer}");
+    let said = "region.us-west added; only after a restart: region.us-east.bytes_max";
+    assert!(running.said().contains(said), "{}", running.said());
+    running.get_until("/metrics", "tutti_region_circuit{region=\"us-west\"} 0").await;
+
+    // One that cannot stand leaves everything as it was.
+    let elsewhere = otlp(taken.local_addr().unwrap());
+    save(&path, &embedded(&[("us-east", &otlp(one)), ("us-south", &elsewhere)]));
+    running.get_until("/metrics", BAD).await;
+    assert!(running.get("/status").await.unwrap().contains("us-west"));
+    assert!(send(two, 3).await.unwrap().starts_with("HTTP/1.1 200 "));
+    assert!(running.get(V2).await.unwrap().contains("step 3"));
+
+    // An address goes from one region to another, and one that nobody has any more closes.
+    save(&path, &embedded(&[("us-east", ""), ("us-south", &otlp(one))]));
+    running.get_until("/status", "us-south").await;
+    running.get_until("/metrics", GOOD).await;
+    assert!(send(one, 4).await.unwrap().starts_with("HTTP/1.1 200 "));
+    let answer = running.get(V2).await.unwrap();
+    assert!(answer.contains("step 1") && answer.contains("step 4"), "{answer}");
+    assert!(!answer.contains("step 2"), "{answer}");
+    assert!(send(two, 5).await.is_err(), "its region is gone");
+    let metrics = running.get("/metrics").await.unwrap();
+    assert!(!metrics.contains("circuit{region=\"us-west\"}"), "{metrics}");
 }

@@ -271,3 +271,18 @@ async fn a_dead_region_is_probed_ever_more_seldom() {
     // Three a second apart, then 1, 2, 4 and from there 8 seconds apart.
     assert!((14..=18).contains(&fake.probed()), "{} probes in 100 s", fake.probed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_region_that_is_slower_with_a_probe_than_with_its_connection_is_not_closed_off() {
+    // Slow to say its version, within what a question may take; and one with less time for a question than
+    // making a first connection takes.
+    for (deadline, takes) in [(20 * SECOND, 8 * SECOND), (SECOND / 5, SECOND / 2)] {
+        let fake = Fake::new(&[Turn::Answer]);
+        fake.takes(takes);
+        let region = region(&fake, LayerSettings { deadline, ..settings() });
+        let _watch = watched(&region);
+        tokio::time::sleep(120 * SECOND).await;
+        assert_eq!(region.circuit().as_str(), "closed", "{deadline:?}");
+        assert!(region.info().version.is_some(), "{deadline:?}");
+    }
+}

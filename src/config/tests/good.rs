@@ -206,6 +206,21 @@ fn a_change_is_named_by_its_key_and_a_secret_only_by_that_it_changed() {
     assert_eq!(
         changes.replace("gateway.policies, ", ""),
         "policies, region.us-west.deadline, region.us-west.auth, region.lab added; \
-         only after a restart: gateway.listen, limits, region.lab.otlp"
+         only after a restart: gateway.listen, limits"
+    );
+}
+
+#[test]
+fn what_an_embedded_region_began_with_holds_until_a_restart_and_its_address_does_not() {
+    let lab = |more: &str| {
+        let lab = "[[region]]\nname = \"lab\"\njurisdiction = \"US\"\nkind = \"memory\"";
+        Estate::of(&format!("{QUIET}\n{lab}\n{more}\n")).settings()
+    };
+    let old = lab("bytes_max = \"1MB\"");
+    let changed = |more| Changes::between(&old, &lab(more)).to_string().replace("gateway.policies; ", "; ");
+    let new = changed("bytes_max = \"2MB\"\nage_max = \"5m\"\notlp = \"127.0.0.1:4318\"");
+    assert_eq!(
+        new.replace("gateway.policies, ", ""),
+        "region.lab.otlp; only after a restart: region.lab.bytes_max, region.lab.age_max"
     );
 }
