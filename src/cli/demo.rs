@@ -36,12 +36,8 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         return ExitCode::from(super::EXIT_USAGE);
     }
     // What is sent to it can be read by whoever reaches it.
-    if let Err(error) = check_open_listen(args.listen) {
-        super::complain(&format!("error: {error}"));
-        return ExitCode::from(super::EXIT_USAGE);
-    }
     if let Err(refused) = check_open_listen(args.listen) {
-        anstream::eprintln!("error: {refused}; listen on 127.0.0.1");
+        super::complain(&format!("error: {refused}; listen on 127.0.0.1"));
         return ExitCode::from(super::EXIT_USAGE);
     }
     super::block_on(serve(args, estate))
