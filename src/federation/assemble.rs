@@ -33,7 +33,8 @@ pub async fn assemble(assembly: Assembly, landed: Vec<Landed>) -> Result<Whole, 
     let done = if bytes >= LONG_WORK_BYTES { task::blocking(work).await.ok() } else { Some(work()) };
     match done {
         Some(Ok(whole)) => Ok(whole),
-        Some(Err(_)) | None => Err(Refusal::lost()),
+        Some(Err(error)) => Err(Refusal::unassembled(error)),
+        None => Err(Refusal::lost()),
     }
 }
 

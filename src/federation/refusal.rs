@@ -7,6 +7,7 @@ use super::by_id::{Ask, Found};
 use super::fanout::Landed;
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, Outcome};
+use crate::trace::join::JoinError;
 
 /// A lookup without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,14 @@ impl Refusal {
     pub fn lost() -> Self {
         let line = "the gateway lost this request while it worked on it: ask again".to_owned();
         Self { why: Why::Internal, line, coverage: None }
+    }
+
+    /// The parts together are more than can be addressed: two gigabytes and the like.
+    pub(super) fn unassembled(error: JoinError) -> Self {
+        let line = format!(
+            "the trace cannot be assembled, {error}: set limits.trace_bytes_max, or body_bytes_max of its regions"
+        );
+        Self { why: Why::TooLarge, line, coverage: None }
     }
 
     /// Refuses where no region answered, or where a strict caller misses one.
