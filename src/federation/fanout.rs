@@ -54,28 +54,33 @@ async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatme
     let took = begun.elapsed();
     match answered {
         Ok(part) => receive(&region, rank, part, took, &treatment).await,
-        Err(fault) => Landed {
-            rank,
-            view: None,
-            report: RegionReport { attempts: fault.attempts, ..failed(&region, &fault, took) },
-            inspected_bytes: 0,
-        },
+        Err(fault) => Landed { rank, view: None, report: failed(&region, fault, took), inspected_bytes: 0 },
     }
 }
 
-fn failed(region: &Region, fault: &Fault, took: Duration) -> RegionReport {
+/// A report of this region with nothing in it yet.
+fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport {
     RegionReport {
         region: region.name().clone(),
         jurisdiction: region.jurisdiction().clone(),
-        status: fault.status,
-        detail: Some(fault.detail.clone()),
-        http_status: fault.http_status,
+        status,
+        detail: None,
+        http_status: None,
         took,
         first_byte: None,
         bytes: 0,
         spans: 0,
-        attempts: fault.attempts,
+        attempts: 0,
         treated: 0,
+    }
+}
+
+fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
+    RegionReport {
+        detail: Some(fault.detail),
+        http_status: fault.http_status,
+        attempts: fault.attempts,
+        ..blank(region, fault.status, took)
     }
 }
 
@@ -86,18 +91,14 @@ async fn receive(
     took: Duration,
     treatment: &Treatment,
 ) -> Landed {
+    let status = if part.is_partial { RegionStatus::Partial } else { RegionStatus::Ok };
     let mut report = RegionReport {
-        region: region.name().clone(),
-        jurisdiction: region.jurisdiction().clone(),
-        status: if part.is_partial { RegionStatus::Partial } else { RegionStatus::Ok },
         detail: part.is_partial.then(|| "it says that its own answer is partial".to_owned()),
         http_status: part.http_status,
-        took,
         first_byte: part.first_byte,
         bytes: part.bytes,
-        spans: 0,
         attempts: part.attempts,
-        treated: 0,
+        ..blank(region, status, took)
     };
     let mut inspected_bytes = part.inspected_bytes;
     let withholds = treatment.plan.region(region.name()).withholds();

@@ -30,10 +30,6 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    pub fn has_passed(self) -> bool {
-        self.remaining().is_zero()
-    }
-
     pub fn instant(self) -> Instant {
         self.0
     }

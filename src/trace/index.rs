@@ -150,15 +150,6 @@ impl Buffer {
         self.arena.extend_from_slice(bytes);
         Ok(Extent { start, len })
     }
-
-    pub fn body_len(&self) -> usize {
-        self.body.len()
-    }
-
-    /// Bytes of the arena: what rewriting costs in memory.
-    pub fn arena_len(&self) -> usize {
-        self.arena.len()
-    }
 }
 
 /// Room is made for spans at least this large; smaller ones make the index grow once or twice. Room that

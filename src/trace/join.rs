@@ -247,9 +247,4 @@ impl Joined {
     pub fn wire_bytes(&self) -> usize {
         message_bytes(&self.batches, &self.scopes, self.spans().map(|(_, span)| span))
     }
-
-    /// Bytes the joined trace holds in memory besides its index.
-    pub fn bytes(&self) -> usize {
-        self.buffers.iter().map(|buffer| buffer.body_len() + buffer.arena_len()).sum()
-    }
 }
