@@ -6,6 +6,7 @@
 pub mod filter;
 pub mod hierarchy;
 mod program;
+pub mod rows;
 pub mod span_view;
 pub mod wire_span;
 
@@ -14,5 +15,6 @@ mod tests;
 
 pub use filter::{Filter, FilterError};
 pub use hierarchy::{Hierarchy, kept};
+pub use rows::TraceRows;
 pub use span_view::{EventView, Holder, LinkView, SpanView};
 pub use wire_span::WireSpan;

@@ -4,11 +4,19 @@
 pub mod answer;
 pub mod coverage;
 pub mod id;
+pub mod metrics;
 pub mod query;
 pub mod region;
+pub mod search;
+pub mod tags;
+pub mod value;
 
 pub use answer::{Answer, Complete};
 pub use coverage::{Coverage, Exactness, Mode, Outcome, RegionReport, RegionStatus};
 pub use id::{TraceId, TraceIdError};
+pub use metrics::{MetricsAnswer, MetricsQuery};
 pub use query::{LookupScope, TraceQuery};
 pub use region::{Jurisdiction, RegionName};
+pub use search::{Inspected, SearchAnswer, SearchQuery, TraceRow};
+pub use tags::{TagNames, TagValues, TagValuesQuery, TagsQuery};
+pub use value::ShownValue;

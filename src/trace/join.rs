@@ -69,7 +69,14 @@ impl Ids {
 
 impl Joined {
     /// Joins parts; each comes with its region's rank (its place in the configuration).
-    pub fn of(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
+    pub fn of(parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
+        let mut joined = Self::as_stored(parts)?;
+        zipkin::split_shared_ids(&mut joined)?;
+        Ok(joined)
+    }
+
+    /// Joins parts and leaves ids as they are stored, shared ones too: what a query is evaluated over.
+    pub fn as_stored(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
         parts.sort_by_key(|(rank, _)| *rank);
         for (_, chunk) in &mut parts {
             zipkin::restore_shared_ids(chunk)?;
@@ -78,7 +85,6 @@ impl Joined {
         for (rank, chunk) in parts {
             joined.append(rank, chunk)?;
         }
-        zipkin::split_shared_ids(&mut joined)?;
         Ok(joined)
     }
 
