@@ -3,18 +3,23 @@
 //! Queries are compiled once and read only the attributes they name. Knows spans through [`SpanView`] only,
 //! and nothing of regions, callers or the network.
 
+pub mod fetch;
 pub mod filter;
 pub mod hierarchy;
-mod program;
+pub mod program;
 pub mod rows;
+pub mod slots;
 pub mod span_view;
 pub mod wire_span;
 
 #[cfg(test)]
 mod tests;
 
+pub use fetch::{Fetch, FetchError, Loaded};
 pub use filter::{Filter, FilterError};
 pub use hierarchy::{Hierarchy, kept};
+pub use program::Program;
 pub use rows::TraceRows;
+pub use slots::{Slot, Slots};
 pub use span_view::{EventView, Holder, LinkView, SpanView};
 pub use wire_span::WireSpan;

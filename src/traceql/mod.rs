@@ -8,6 +8,7 @@
 pub mod ast;
 pub mod check;
 pub mod error;
+pub mod fetch;
 pub mod fold;
 mod lex;
 mod number;
