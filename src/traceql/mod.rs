@@ -23,6 +23,7 @@ pub mod value;
 
 pub use check::check;
 pub use error::Error;
+pub use number::{duration_text, float_text};
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.
