@@ -4,7 +4,8 @@ use super::extract::Extractor;
 use super::{Condition, FetchSpec, Fetched};
 use crate::traceql::ast::{Attribute, MetricsFunction, OverTime, Pipeline, ScalarExpr, SpansetExpr, Stage};
 
-pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
+/// For a search, which ignores the function, but not what it fetches: that is shown.
+pub(super) fn of_search(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
     let mut spec = Extractor::of_pipeline(pipeline);
     match function {
         MetricsFunction::Over { function, attribute, by, .. } => {
@@ -19,6 +20,11 @@ pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec
         }
         MetricsFunction::Compare { .. } => spec.second_pass_all = true,
     }
+    spec
+}
+
+pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
+    let mut spec = of_search(pipeline, function);
     if !spec.has(&Fetched::SpanStart) {
         spec.second_pass.push(Condition::any(Fetched::SpanStart));
     }

@@ -77,10 +77,16 @@ pub enum Comparison {
 }
 
 impl FetchSpec {
-    /// For a search; `None` where the query is none.
+    /// For a search; `None` where the query has several pipelines. A metrics query is searched with what
+    /// stands before its function.
     pub fn of_search(query: &Query) -> Option<Self> {
-        let Root::Pipeline(pipeline) = &query.root else { return None };
-        let mut spec = Extractor::of_pipeline(pipeline);
+        let mut spec = match &query.root {
+            Root::Pipeline(pipeline) => Extractor::of_pipeline(pipeline),
+            Root::Metrics(metrics) => {
+                let (pipeline, function) = metrics.only_leaf()?;
+                metrics::of_search(pipeline, function)
+            }
+        };
         spec.coalesce();
         Some(spec)
     }
