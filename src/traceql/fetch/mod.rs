@@ -77,14 +77,16 @@ pub enum Comparison {
 }
 
 impl FetchSpec {
-    /// For a search; `None` where the query has several pipelines. A metrics query is searched with what
-    /// stands before its function.
+    /// For a search. Of a metrics query, what stands before its function is searched for, and what the function
+    /// looks at is shown; `None` where there are several.
     pub fn of_search(query: &Query) -> Option<Self> {
         let mut spec = match &query.root {
             Root::Pipeline(pipeline) => Extractor::of_pipeline(pipeline),
             Root::Metrics(metrics) => {
                 let (pipeline, function) = metrics.only_leaf()?;
-                metrics::of_search(pipeline, function)
+                let mut spec = Extractor::of_pipeline(pipeline);
+                metrics::look(&mut spec, function);
+                spec
             }
         };
         spec.coalesce();
@@ -127,6 +129,11 @@ impl FetchSpec {
 }
 
 impl Condition {
+    /// Whether what it fetches is an attribute.
+    pub fn shows(&self) -> bool {
+        matches!(self.attribute, Fetched::Attribute(_))
+    }
+
     pub fn any(attribute: Fetched) -> Self {
         Self { attribute, comparison: Comparison::Any }
     }
