@@ -50,7 +50,14 @@ impl Comparison {
     }
 
     /// Counts one attribute of a span. Durations are not compared: nearly every span has its own.
-    pub fn observe(&mut self, selected: bool, interval: usize, name: &Arc<str>, value: &Value<'_>, weight: f64) {
+    pub fn observe(
+        &mut self,
+        selected: bool,
+        interval: usize,
+        name: &Arc<str>,
+        value: &Value<'_>,
+        weight: f64,
+    ) {
         if !matches!(value, Value::Duration(_)) {
             let label = GroupValue::of(value).label().unwrap_or_else(LabelValue::nil);
             self.add(selected, name, label, interval as u32, weight);

@@ -90,10 +90,9 @@ impl Exemplars {
 
 /// The rank of a trace or span: FNV-1a, finished so that neighbours lie far apart.
 pub fn rank(parts: [&[u8]; 2]) -> u64 {
-    let hash = parts
-        .into_iter()
-        .flatten()
-        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = parts.into_iter().flatten().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed ^ (mixed >> 33)
 }

@@ -44,7 +44,8 @@ fn folded(leaf: &Leaf, step_seconds: f64) -> SeriesSet {
             .or_insert_with(|| (labels, group.cells.clone()));
     }
     // What is counted over all spans is 0 where there are none.
-    if merged.is_empty() && shape.by.is_empty() && matches!(shape.function, Function::Rate | Function::Count) {
+    if merged.is_empty() && shape.by.is_empty() && matches!(shape.function, Function::Rate | Function::Count)
+    {
         let labels = labels_of(shape, &GroupKey::default());
         merged.insert(key_of(&labels), (labels, Cells::new(Fold::Count, leaf.intervals())));
     }
