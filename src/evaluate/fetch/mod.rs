@@ -3,6 +3,7 @@
 use super::TraceRows;
 use super::slots::{Slot, Slots};
 use crate::model::value::ShownValue;
+use crate::traceql::ast::AttributeName;
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::{Failure, Value};
@@ -74,6 +75,11 @@ impl<'t> Loaded<'t> {
     pub fn value_after(&self, candidate: u32, slot: Slot) -> &Value<'t> {
         let _ = (candidate, slot);
         &self.nil
+    }
+
+    /// Everything that was fetched of a kept candidate, once the second pass is in.
+    pub fn each_after(&self, candidate: u32, each: impl FnMut(&AttributeName, &Value<'t>)) {
+        let _ = (candidate, each);
     }
 
     /// The attributes a search row shows for a kept candidate, by bare name.
