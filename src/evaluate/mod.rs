@@ -10,6 +10,7 @@ pub mod program;
 pub mod rows;
 pub mod slots;
 pub mod span_view;
+pub mod tags;
 pub mod wire_span;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use program::Program;
 pub use rows::TraceRows;
 pub use slots::{Slot, Slots};
 pub use span_view::{EventView, Holder, LinkView, SpanView};
+pub use tags::{TagNamesCollector, TagValuesCollector, TagsError};
 pub use wire_span::WireSpan;
