@@ -5,20 +5,17 @@
 //! the first filter counts; its alternatives become groups, of which a span has to meet one. What a
 //! condition lets through is decided where spans are read.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::ast::{
     AttributeName, Binary, FieldExpr, Inner, Literal, MetricsExpr, Pipeline, Query, Root, SpansetExpr,
     SpansetFilter, Stage,
 };
-use super::fetch::{Comparison, Condition, Fetched};
 use super::fold::fold;
 use super::lex::Lexer;
+use super::number::float_text;
 use super::token::{Lexeme, Token};
 use super::types::Operator;
-use super::value::Value;
-use super::number::float_text;
 use super::{check, parse};
 
 /// Alternatives that a filter may unfold into; Tempo's default.
@@ -28,6 +25,23 @@ pub const GROUPS_MAX: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("maximum condition groups reached (limit: {GROUPS_MAX}): use fewer alternatives in the query")]
 pub struct TooManyGroups;
+
+/// What is asked of one attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    pub attribute: AttributeName,
+    pub asks: Asks,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asks {
+    /// Nothing: the attribute is only named.
+    Nothing,
+    Exists,
+    Missing,
+    /// The operator stands as written, on whichever side the constant is.
+    Compares(Operator, Literal),
+}
 
 /// Conditions that must all be met.
 pub type Group = Vec<Condition>;
@@ -39,7 +53,7 @@ pub fn condition_groups(text: &str) -> Result<Vec<Group>, TooManyGroups> {
     let Some(filter) = first_filter(pipeline_of(&query)) else { return Ok(Vec::new()) };
     let (mut groups, is_cut) = unfold(&parts_of(&fold(&filter.field), None));
     for group in &mut groups {
-        group.retain(|condition| condition.operator != Comparison::None);
+        group.retain(|condition| condition.asks != Asks::Nothing);
     }
     // An alternative that asks for nothing holds for every span, and then so does the whole.
     if groups.iter().any(Vec::is_empty) {
@@ -120,7 +134,9 @@ fn words(text: &str) -> Option<Vec<Lexeme>> {
             Err(error) => {
                 let broken = text.get(error.place.start as usize..).unwrap_or("");
                 let begins = broken.trim_start_matches('.');
-                if begins.starts_with(['"', '`', '\\', '/']) || begins.starts_with(|c: char| c.is_ascii_digit()) {
+                if begins.starts_with(['"', '`', '\\', '/'])
+                    || begins.starts_with(|c: char| c.is_ascii_digit())
+                {
                     break;
                 }
                 return None;
@@ -289,11 +305,11 @@ fn unfold(parts: &[Part]) -> (Vec<Group>, bool) {
 fn gather(field: &FieldExpr, into: &mut Group) {
     match field {
         FieldExpr::Literal { .. } => {}
-        FieldExpr::Attribute(attribute) => into.push(seen(&attribute.name)),
+        FieldExpr::Attribute(attribute) => into.push(condition(&attribute.name, Asks::Nothing)),
         // Storage is asked for what is inside; what a `!` turns around is decided later, if at all.
         FieldExpr::Negative(inner) | FieldExpr::Not(inner) => gather(&inner.field, into),
-        FieldExpr::Exists(inner) => existence(inner, Comparison::Exists, into),
-        FieldExpr::Missing(inner) => existence(inner, Comparison::Missing, into),
+        FieldExpr::Exists(inner) => existence(inner, Asks::Exists, into),
+        FieldExpr::Missing(inner) => existence(inner, Asks::Missing, into),
         FieldExpr::Binary(binary) => gather_binary(binary, into),
         FieldExpr::Chain(chain) => {
             let mut rest = chain.rest.iter();
@@ -306,9 +322,9 @@ fn gather(field: &FieldExpr, into: &mut Group) {
     }
 }
 
-fn existence(inner: &Inner, operator: Comparison, into: &mut Group) {
+fn existence(inner: &Inner, asks: Asks, into: &mut Group) {
     match &inner.field {
-        FieldExpr::Attribute(attribute) => into.push(condition(&attribute.name, operator, None)),
+        FieldExpr::Attribute(attribute) => into.push(condition(&attribute.name, asks)),
         field => gather(field, into),
     }
 }
@@ -317,16 +333,13 @@ fn gather_binary(binary: &Binary, into: &mut Group) {
     gather_pair(binary.operator, &binary.left, &binary.right, into);
 }
 
-/// A constant beside an attribute is a condition on it, with the operator as written on whichever side.
 fn gather_pair(operator: Operator, left: &FieldExpr, right: &FieldExpr, into: &mut Group) {
     match (left, right) {
         (FieldExpr::Attribute(attribute), FieldExpr::Literal { value, .. })
         | (FieldExpr::Literal { value, .. }, FieldExpr::Attribute(attribute)) => {
-            let is_chained = operator.is_logic() && matches!(value, Literal::Bool(_));
-            match comparison(operator).filter(|_| !is_chained) {
-                Some(comparison) => into.push(condition(&attribute.name, comparison, Some(owned(value)))),
-                None => into.push(seen(&attribute.name)),
-            }
+            let compares = operator.is_comparison() || operator.is_match();
+            let asks = if compares { Asks::Compares(operator, value.clone()) } else { Asks::Nothing };
+            into.push(condition(&attribute.name, asks));
         }
         _ => {
             gather(left, into);
@@ -335,36 +348,6 @@ fn gather_pair(operator: Operator, left: &FieldExpr, right: &FieldExpr, into: &m
     }
 }
 
-fn seen(name: &AttributeName) -> Condition {
-    condition(name, Comparison::None, None)
-}
-
-fn condition(name: &AttributeName, operator: Comparison, operand: Option<Value<'static>>) -> Condition {
-    Condition { attribute: Fetched::Named(name.clone()), operator, operand }
-}
-
-fn comparison(operator: Operator) -> Option<Comparison> {
-    Some(match operator {
-        Operator::Equal => Comparison::Equal,
-        Operator::NotEqual => Comparison::NotEqual,
-        Operator::Less => Comparison::Less,
-        Operator::LessEqual => Comparison::LessEqual,
-        Operator::Greater => Comparison::Greater,
-        Operator::GreaterEqual => Comparison::GreaterEqual,
-        Operator::Match => Comparison::Match,
-        Operator::NotMatch => Comparison::NotMatch,
-        _ => return None,
-    })
-}
-
-fn owned(literal: &Literal) -> Value<'static> {
-    match literal {
-        Literal::Int(int) => Value::Int(*int),
-        Literal::Float(float) => Value::Float(*float),
-        Literal::Text(text) => Value::Text(Cow::Owned(text.clone())),
-        Literal::Bool(flag) => Value::Bool(*flag),
-        Literal::Duration(nanos) => Value::Duration(*nanos),
-        Literal::Status(status) => Value::Status(*status as i64),
-        Literal::Kind(kind) => Value::Kind(*kind as i64),
-    }
+fn condition(attribute: &AttributeName, asks: Asks) -> Condition {
+    Condition { attribute: attribute.clone(), asks }
 }

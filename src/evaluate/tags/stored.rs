@@ -162,9 +162,8 @@ pub(super) fn dedicated(scope: TagScope, key: &str) -> Option<Column> {
 impl Stored<'_> {
     /// Whether it lies in a column of its own.
     pub fn is_dedicated(&self, scope: TagScope) -> bool {
-        dedicated(scope, self.key).is_some_and(|column| {
-            self.elements.first().is_some_and(|first| first.column() == column)
-        })
+        dedicated(scope, self.key)
+            .is_some_and(|column| self.elements.first().is_some_and(|first| first.column() == column))
     }
 
     /// Whether it is the service of a resource, which lies in a column of its own whatever the configuration.

@@ -8,9 +8,8 @@ use crate::evaluate::{EventView, SpanView, TraceRows};
 use crate::model::search::Inspected;
 use crate::model::tags::{TagLimits, TagValue, TagValueKind, TagValues, TagValuesQuery, TagsForm};
 use crate::traceql::ast::{AttributeName, Intrinsic, Literal, Scope};
-use crate::traceql::fetch::{Comparison, Condition, Fetched};
-use crate::traceql::lenient::{GROUPS_MAX, Group, TooManyGroups, condition_groups};
-use crate::traceql::value::{Kind, Status, Value};
+use crate::traceql::lenient::{Asks, Condition, GROUPS_MAX, Group, TooManyGroups, condition_groups};
+use crate::traceql::types::Operator;
 use crate::wire::otlp;
 
 /// Gathers values from traces, fed in the order of their ids.
@@ -79,8 +78,15 @@ impl TagValuesCollector {
             "rootServiceName" | "root.service.name" => From::Intrinsic(Intrinsic::RootServiceName),
             // Tempo tells their bytes as if they were text.
             "trace:id" | "span:id" => From::Nothing,
-            stored::SERVICE_NAME | "cluster" | "namespace" | "pod" | "container" | "k8s.namespace.name"
-            | "k8s.cluster.name" | "k8s.pod.name" | "k8s.container.name" => attributes(Scope::Resource),
+            stored::SERVICE_NAME
+            | "cluster"
+            | "namespace"
+            | "pod"
+            | "container"
+            | "k8s.namespace.name"
+            | "k8s.cluster.name"
+            | "k8s.pod.name"
+            | "k8s.container.name" => attributes(Scope::Resource),
             "http.method" | "http.url" | "http.status_code" => attributes(Scope::Span),
             _ => attributes(Scope::Any),
         };
@@ -179,15 +185,15 @@ impl TagValuesCollector {
 
 /// Values that a group says outright (`name = "x"`), and the groups that do not.
 fn split_named(name: &AttributeName, groups: Vec<Group>) -> (Vec<TagValue>, Vec<Group>) {
-    let is_same = |condition: &&Condition| {
-        condition.operator == Comparison::Equal
-            && matches!(&condition.attribute, Fetched::Named(found) if found == name)
+    let said = |condition: &Condition| match &condition.asks {
+        Asks::Compares(Operator::Equal, value) if condition.attribute == *name => Some(value_of(value)),
+        _ => None,
     };
     let mut named = Vec::new();
     let mut rest = Vec::new();
     for group in groups {
-        match group.iter().find(is_same).and_then(|condition| condition.operand.as_ref()) {
-            Some(operand) => named.extend(value_of(operand)),
+        match group.iter().find_map(said) {
+            Some(value) => named.extend(value),
             None => rest.push(group),
         }
     }
@@ -196,11 +202,7 @@ fn split_named(name: &AttributeName, groups: Vec<Group>) -> (Vec<TagValue>, Vec<
 
 /// The groups with the attribute itself among the conditions; one of any scope is looked for in two.
 fn with_tag(name: &AttributeName, groups: Vec<Group>) -> Result<Vec<Group>, TagsError> {
-    let seen = |name: AttributeName| Condition {
-        attribute: Fetched::Named(name),
-        operator: Comparison::None,
-        operand: None,
-    };
+    let seen = |attribute: AttributeName| Condition { attribute, asks: Asks::Nothing };
     let AttributeName::Named { parent, scope: Scope::Any, key } = name else {
         let with = |mut group: Group| {
             group.push(seen(name.clone()));
@@ -235,21 +237,17 @@ fn unfiltered(name: AttributeName) -> From {
 }
 
 /// A value of a query as an answer tells it; nothing for what has no type there.
-fn value_of(value: &Value<'_>) -> Option<TagValue> {
-    let told = |kind, value: String| Some(TagValue { kind, value });
-    match value {
-        Value::Text(text) => told(TagValueKind::Text, text.to_string()),
-        Value::Int(int) => told(TagValueKind::Int, int.to_string()),
-        Value::Float(float) => told(TagValueKind::Float, float_text(*float)),
-        Value::Bool(flag) => told(TagValueKind::Bool, flag.to_string()),
-        Value::Duration(nanos) => told(TagValueKind::Duration, Literal::Duration(*nanos).to_string()),
-        Value::Status(status) => {
-            let known = [Status::Error, Status::Ok, Status::Unset];
-            let status = known.into_iter().find(|known| *known as i64 == *status)?;
-            told(TagValueKind::Keyword, status.word().to_owned())
-        }
-        _ => None,
-    }
+fn value_of(value: &Literal) -> Option<TagValue> {
+    let (kind, value) = match value {
+        Literal::Text(text) => (TagValueKind::Text, text.clone()),
+        Literal::Int(int) => (TagValueKind::Int, int.to_string()),
+        Literal::Float(float) => (TagValueKind::Float, float_text(*float)),
+        Literal::Bool(flag) => (TagValueKind::Bool, flag.to_string()),
+        Literal::Duration(_) => (TagValueKind::Duration, value.to_string()),
+        Literal::Status(status) => (TagValueKind::Keyword, status.word().to_owned()),
+        Literal::Kind(_) => return None,
+    };
+    Some(TagValue { kind, value })
 }
 
 /// A stored value as an answer tells it; the older endpoint knows text only.
@@ -282,7 +280,9 @@ fn length(value: &TagValue, form: TagsForm) -> usize {
 
 /// Whether a block lists the column's values in a dictionary, each once.
 fn is_listed(intrinsic: Intrinsic) -> bool {
-    use Intrinsic::{EventName, InstrumentationName, InstrumentationVersion, Name, RootName, RootServiceName};
+    use Intrinsic::{
+        EventName, InstrumentationName, InstrumentationVersion, Name, RootName, RootServiceName,
+    };
     matches!(
         intrinsic,
         Name | RootName | RootServiceName | EventName | InstrumentationName | InstrumentationVersion

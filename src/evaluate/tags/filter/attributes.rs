@@ -70,9 +70,8 @@ impl<'t> Run<'_, 't> {
     fn asked_for(&self, scope: TagScope, level: Level, asked: &[(&str, bool)]) -> Hits<'t> {
         let keys = self.columns.keys(scope, true, |key| asked.iter().any(|(wanted, _)| key == Some(wanted)));
         let takes_null = asked.iter().any(|(_, takes_null)| *takes_null);
-        let elements = |column| {
-            self.columns.elements(scope, column, true, |value| takes_null || value.is_some())
-        };
+        let elements =
+            |column| self.columns.elements(scope, column, true, |value| takes_null || value.is_some());
         left_join(level, vec![keys], COLUMNS.into_iter().map(elements).collect(), Collect::LastElement)
     }
 }

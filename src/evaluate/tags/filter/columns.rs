@@ -7,6 +7,7 @@ use super::join::{Entry, Hit, Hits, Of, Row, Source};
 use crate::evaluate::tags::stored::{self, Column, Holder, Raw, Stored};
 use crate::evaluate::{LinkView, SpanView, TraceRows, WireSpan};
 use crate::model::tags::TagScope;
+use crate::trace::span::bytes_field;
 use crate::traceql::ast::Intrinsic;
 use crate::wire::otlp;
 
@@ -87,7 +88,15 @@ impl<'r, 't> Columns<'r, 't> {
             }
             for (number, attribute) in owner.common.iter().enumerate() {
                 let row = owner.row.at(level, number);
-                push_elements(&mut hits, attribute, row, level, column, selects.then_some(Source::Element), &keeps);
+                push_elements(
+                    &mut hits,
+                    attribute,
+                    row,
+                    level,
+                    column,
+                    selects.then_some(Source::Element),
+                    &keeps,
+                );
             }
         }
         hits
@@ -113,7 +122,7 @@ impl<'r, 't> Columns<'r, 't> {
         let mut hits = Vec::new();
         for owner in self.owners(scope) {
             // Of several the last was written.
-            match owner.own.iter().filter(|attribute| attribute.key == key).last() {
+            match owner.own.iter().rfind(|attribute| attribute.key == key) {
                 Some(attribute) => {
                     let source = selects.then_some(Source::Own);
                     push_elements(&mut hits, attribute, owner.row, level, column, source, &keeps);
@@ -167,7 +176,11 @@ impl<'r, 't> Columns<'r, 't> {
                         push(span, None, Source::Own);
                     }
                     for (at, event) in events {
-                        push(span.at(4, at), Some(Raw::Text(event_name(event))), Source::Own);
+                        push(
+                            span.at(4, at),
+                            Some(Raw::Text(field_text(event, otlp::event::NAME))),
+                            Source::Own,
+                        );
                     }
                 }
                 _ => {
@@ -183,8 +196,8 @@ impl<'r, 't> Columns<'r, 't> {
     fn span_value(&self, wire: WireSpan<'t>, row: u32, intrinsic: Intrinsic) -> (Option<Raw<'t>>, Source) {
         let numbers = || self.trace.numbers().get(row as usize).copied().unwrap_or_default();
         let (value, source) = match intrinsic {
-            Intrinsic::Name => (Raw::Text(wire.wire_name()), Source::Own),
-            Intrinsic::StatusMessage => (Raw::Text(wire.wire_status_message()), Source::Own),
+            Intrinsic::Name => (Raw::Text(field_text(wire.span, otlp::span::NAME)), Source::Own),
+            Intrinsic::StatusMessage => (Raw::Text(status_message(wire.span)), Source::Own),
             Intrinsic::Status => (Raw::Int(wire.status().into()), Source::Status),
             Intrinsic::Kind => (Raw::Int(wire.kind().into()), Source::Silent),
             Intrinsic::Duration => {
@@ -268,15 +281,16 @@ fn scope_value(wire: WireSpan<'_>, intrinsic: Intrinsic) -> Raw<'_> {
     let scope = wire.scope.unwrap_or_default();
     let number =
         if intrinsic == Intrinsic::InstrumentationName { otlp::scope::NAME } else { otlp::scope::VERSION };
-    Raw::Text(text(crate::trace::span::bytes_field(scope, number)))
+    Raw::Text(field_text(scope, number))
 }
 
-fn event_name(event: &[u8]) -> &str {
-    text(crate::trace::span::bytes_field(event, otlp::event::NAME))
+fn status_message(span: &[u8]) -> &str {
+    let messages = stored::messages(span, otlp::span::STATUS);
+    messages.map(|status| field_text(status, otlp::status::MESSAGE)).last().unwrap_or_default()
 }
 
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
+fn field_text(message: &[u8], number: u32) -> &str {
+    std::str::from_utf8(bytes_field(message, number)).unwrap_or_default()
 }
 
 fn owners_of<'t>(trace: &TraceRows<'t>, scope: TagScope) -> Vec<Owner<'t>> {

@@ -193,8 +193,8 @@ impl Collect {
                 }
             }
             Self::LastElement => {
-                let elements = std::mem::take(&mut hit.entries).into_iter();
-                let last = elements.filter(|entry| entry.source == Source::Element).last();
+                let mut entries = std::mem::take(&mut hit.entries).into_iter();
+                let last = entries.rfind(|entry| entry.source == Source::Element);
                 hit.found.extend(last.map(|entry| Found::Value(shown(entry.value, TagsForm::V2))));
             }
             Self::Holder(of) => {

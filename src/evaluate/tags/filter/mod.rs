@@ -19,8 +19,7 @@ use super::stored::{self, Holder};
 use crate::evaluate::TraceRows;
 use crate::model::tags::{TagScope, TagValue};
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
-use crate::traceql::fetch::{Condition, Fetched};
-use crate::traceql::lenient::Group;
+use crate::traceql::lenient::{Condition, Group};
 use crate::wire::otlp;
 
 /// What is asked for.
@@ -46,11 +45,11 @@ pub(in crate::evaluate::tags) struct Filter {
     groups: Vec<Scoped>,
 }
 
-/// What is asked for, owned.
-#[derive(Debug, Clone)]
+/// What is asked for, once conditions know whether they are on it.
+#[derive(Debug, Clone, Copy)]
 enum Goal {
     Names(Option<TagScope>),
-    Values(AttributeName),
+    Values,
 }
 
 /// The conditions of a group by what they are on.
@@ -89,7 +88,7 @@ impl Filter {
         }
         let asked = match asked {
             Asked::Names(scope) => Goal::Names(scope),
-            Asked::Values(name) => Goal::Values(name.clone()),
+            Asked::Values(_) => Goal::Values,
         };
         Ok((!ready.is_empty()).then_some(Self { asked, groups: ready }))
     }
@@ -98,7 +97,7 @@ impl Filter {
     pub fn run<'t>(&self, trace: &TraceRows<'t>, take: &mut impl FnMut(Found<'t>)) {
         let columns = Columns::of(trace);
         for group in &self.groups {
-            let hits = scopes::Run { asked: &self.asked, group, columns: &columns }.hits();
+            let hits = scopes::Run { asked: self.asked, group, columns: &columns }.hits();
             hits.into_iter().flat_map(|hit| hit.found).for_each(&mut *take);
         }
     }
@@ -109,9 +108,8 @@ impl Scoped {
     fn of(group: &[Condition], asked: Asked<'_>) -> Result<Option<Self>, TagsError> {
         let mut scoped = Self::default();
         for condition in group {
-            let Fetched::Named(name) = &condition.attribute else { continue };
-            let Some(list) = scoped.list(name) else { return Ok(None) };
-            list.push(Ready::of(name, condition, asked)?);
+            let Some(list) = scoped.list(&condition.attribute) else { return Ok(None) };
+            list.push(Ready::of(condition, asked)?);
         }
         Ok(Some(scoped))
     }
@@ -144,14 +142,15 @@ impl Scoped {
 }
 
 impl Ready {
-    fn of(name: &AttributeName, condition: &Condition, asked: Asked<'_>) -> Result<Self, TagsError> {
+    fn of(condition: &Condition, asked: Asked<'_>) -> Result<Self, TagsError> {
+        let name = &condition.attribute;
         let (is_asked, may_be_asked) = match asked {
             Asked::Names(_) => (false, false),
             Asked::Values(asked) => {
                 (asked == name, asked == name || (has_no_scope(asked) && key_of(asked) == key_of(name)))
             }
         };
-        let test = Test::of(name, condition)?;
+        let test = Test::of(condition)?;
         Ok(Self { attribute: name.clone(), key: key_of(name).to_owned(), test, is_asked, may_be_asked })
     }
 }
@@ -169,8 +168,8 @@ fn has_no_scope(name: &AttributeName) -> bool {
 
 impl Goal {
     /// Whether the names of a scope are asked for.
-    fn wants_names(&self, scope: TagScope) -> bool {
-        matches!(self, Self::Names(asked) if wants(*asked, scope))
+    fn wants_names(self, scope: TagScope) -> bool {
+        matches!(self, Self::Names(asked) if wants(asked, scope))
     }
 }
 

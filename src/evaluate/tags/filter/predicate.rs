@@ -2,10 +2,11 @@
 
 use crate::evaluate::tags::TagsError;
 use crate::evaluate::tags::stored::{Column, Raw};
-use crate::traceql::ast::{AttributeName, Intrinsic};
-use crate::traceql::fetch::{Comparison, Condition};
+use crate::traceql::ast::{AttributeName, Intrinsic, Literal};
+use crate::traceql::lenient::{Asks, Condition};
 use crate::traceql::pattern::Patterns;
-use crate::traceql::value::{Kind, Status, Value};
+use crate::traceql::types::Operator;
+use crate::traceql::value::{Kind, Status};
 use crate::wire::otlp;
 
 /// What a condition asks.
@@ -25,23 +26,32 @@ pub(super) enum Test {
 pub(super) enum Predicate {
     /// Anything, null too: an id that is none cannot be looked for.
     Anything,
-    Text(Comparison, String),
-    Pattern { patterns: Patterns, is_negated: bool },
-    Int(Comparison, i64),
-    Float(Comparison, f64),
-    Bool { wanted: bool, is_negated: bool },
-    Id { id: u128, is_negated: bool },
+    Text(Operator, String),
+    Pattern {
+        patterns: Patterns,
+        is_negated: bool,
+    },
+    Int(Operator, i64),
+    Float(Operator, f64),
+    Bool {
+        wanted: bool,
+        is_negated: bool,
+    },
+    Id {
+        id: u128,
+        is_negated: bool,
+    },
 }
 
 impl Test {
-    pub fn of(name: &AttributeName, condition: &Condition) -> Result<Self, TagsError> {
-        let operand = match (condition.operator, &condition.operand) {
-            (Comparison::Exists, _) => return Ok(Self::Exists),
-            (Comparison::Missing, _) => return Ok(Self::Missing),
-            (Comparison::None, _) | (_, None) => return Ok(Self::Seen),
-            (_, Some(operand)) => operand,
+    pub fn of(condition: &Condition) -> Result<Self, TagsError> {
+        let name = &condition.attribute;
+        let (operator, operand) = match &condition.asks {
+            Asks::Nothing => return Ok(Self::Seen),
+            Asks::Exists => return Ok(Self::Exists),
+            Asks::Missing => return Ok(Self::Missing),
+            Asks::Compares(operator, operand) => (*operator, operand),
         };
-        let operator = condition.operator;
         let refused = || TagsError::Operand { attribute: shown(name) };
         let AttributeName::Intrinsic(intrinsic) = name else { return of_attribute(name, operator, operand) };
         use Intrinsic as I;
@@ -53,7 +63,7 @@ impl Test {
             | I::EventName
             | I::InstrumentationName
             | I::InstrumentationVersion => match operand {
-                Value::Text(text) => of_text(name, operator, text)?,
+                Literal::Text(text) => of_text(name, operator, text)?,
                 _ => return Err(refused()),
             },
             I::Duration
@@ -67,7 +77,7 @@ impl Test {
                 Predicate::Int(ordering(name, operator)?, number(operand).ok_or_else(refused)?)
             }
             I::LinkTraceId | I::LinkSpanId => match operand {
-                Value::Text(text) => of_id(name, operator, text)?,
+                Literal::Text(text) => of_id(name, operator, text)?,
                 _ => return Err(refused()),
             },
             // Never looked at.
@@ -126,57 +136,57 @@ impl Predicate {
     }
 }
 
-fn compare<T: PartialOrd>(operator: Comparison, left: &T, right: &T) -> bool {
+fn compare<T: PartialOrd>(operator: Operator, left: &T, right: &T) -> bool {
     match operator {
-        Comparison::Equal => left == right,
-        Comparison::NotEqual => left != right,
-        Comparison::Less => left < right,
-        Comparison::LessEqual => left <= right,
-        Comparison::Greater => left > right,
-        Comparison::GreaterEqual => left >= right,
+        Operator::Equal => left == right,
+        Operator::NotEqual => left != right,
+        Operator::Less => left < right,
+        Operator::LessEqual => left <= right,
+        Operator::Greater => left > right,
+        Operator::GreaterEqual => left >= right,
         _ => false,
     }
 }
 
 /// A comparison with an attribute: its literal says in which column values are looked for.
-fn of_attribute(name: &AttributeName, operator: Comparison, operand: &Value<'_>) -> Result<Test, TagsError> {
+fn of_attribute(name: &AttributeName, operator: Operator, operand: &Literal) -> Result<Test, TagsError> {
     Ok(Test::Matches(match operand {
-        Value::Text(text) => of_text(name, operator, text)?,
-        Value::Int(int) => Predicate::Int(ordering(name, operator)?, *int),
-        Value::Float(float) => Predicate::Float(ordering(name, operator)?, *float),
-        Value::Bool(wanted) => match operator {
-            Comparison::Equal => Predicate::Bool { wanted: *wanted, is_negated: false },
-            Comparison::NotEqual => Predicate::Bool { wanted: *wanted, is_negated: true },
+        Literal::Text(text) => of_text(name, operator, text)?,
+        Literal::Int(int) => Predicate::Int(ordering(name, operator)?, *int),
+        Literal::Float(float) => Predicate::Float(ordering(name, operator)?, *float),
+        Literal::Bool(wanted) => match operator {
+            Operator::Equal => Predicate::Bool { wanted: *wanted, is_negated: false },
+            Operator::NotEqual => Predicate::Bool { wanted: *wanted, is_negated: true },
             _ => return Err(TagsError::Operator { attribute: shown(name) }),
         },
         _ => return Ok(Test::Void),
     }))
 }
 
-fn of_text(name: &AttributeName, operator: Comparison, text: &str) -> Result<Predicate, TagsError> {
+fn of_text(name: &AttributeName, operator: Operator, text: &str) -> Result<Predicate, TagsError> {
     Ok(match operator {
-        Comparison::Match | Comparison::NotMatch => Predicate::Pattern {
+        Operator::Match | Operator::NotMatch => Predicate::Pattern {
             patterns: Patterns::compile(text)?,
-            is_negated: operator == Comparison::NotMatch,
+            is_negated: operator == Operator::NotMatch,
         },
         _ => Predicate::Text(ordering(name, operator)?, text.to_owned()),
     })
 }
 
 /// Ids are compared at the length of a trace's, spans' too, which therefore never equal one.
-fn of_id(name: &AttributeName, operator: Comparison, text: &str) -> Result<Predicate, TagsError> {
+fn of_id(name: &AttributeName, operator: Operator, text: &str) -> Result<Predicate, TagsError> {
     let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.len() <= 32;
     let id = if text.is_empty() { Some(0) } else { u128::from_str_radix(text, 16).ok().filter(|_| is_hex) };
     let Some(id) = id else { return Ok(Predicate::Anything) };
     match operator {
-        Comparison::Equal => Ok(Predicate::Id { id, is_negated: false }),
-        Comparison::NotEqual => Ok(Predicate::Id { id, is_negated: true }),
+        Operator::Equal => Ok(Predicate::Id { id, is_negated: false }),
+        Operator::NotEqual => Ok(Predicate::Id { id, is_negated: true }),
         _ => Err(TagsError::Operator { attribute: shown(name) }),
     }
 }
 
-fn ordering(name: &AttributeName, operator: Comparison) -> Result<Comparison, TagsError> {
-    use Comparison::{Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual};
+fn ordering(name: &AttributeName, operator: Operator) -> Result<Operator, TagsError> {
+    use Operator::{Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual};
     match operator {
         Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual => Ok(operator),
         _ => Err(TagsError::Operator { attribute: shown(name) }),
@@ -184,32 +194,20 @@ fn ordering(name: &AttributeName, operator: Comparison) -> Result<Comparison, Ta
 }
 
 /// As the column holds it; a float fits none.
-fn number(operand: &Value<'_>) -> Option<i64> {
+fn number(operand: &Literal) -> Option<i64> {
     match operand {
-        Value::Int(int) | Value::Duration(int) => Some(*int),
-        Value::Status(status) => Some(status_to_otlp(*status)),
-        Value::Kind(kind) => Some(kind_to_otlp(*kind)),
+        Literal::Int(int) | Literal::Duration(int) => Some(*int),
+        Literal::Status(status) => Some(match status {
+            Status::Unset => 0,
+            Status::Ok => 1,
+            Status::Error => otlp::status::CODE_ERROR as i64,
+        }),
+        Literal::Kind(kind) => Some(match kind {
+            Kind::Server => otlp::kind::SERVER.into(),
+            Kind::Client => otlp::kind::CLIENT.into(),
+            other => *other as i64,
+        }),
         _ => None,
-    }
-}
-
-fn status_to_otlp(status: i64) -> i64 {
-    if status == Status::Error as i64 {
-        otlp::status::CODE_ERROR as i64
-    } else if status == Status::Unset as i64 {
-        0
-    } else {
-        status
-    }
-}
-
-fn kind_to_otlp(kind: i64) -> i64 {
-    if kind == Kind::Server as i64 {
-        otlp::kind::SERVER.into()
-    } else if kind == Kind::Client as i64 {
-        otlp::kind::CLIENT.into()
-    } else {
-        kind
     }
 }
 

@@ -10,7 +10,7 @@ use crate::traceql::ast::{AttributeName, Intrinsic};
 
 /// One group over one trace.
 pub(super) struct Run<'g, 't> {
-    pub asked: &'g Goal,
+    pub asked: Goal,
     pub group: &'g Scoped,
     pub columns: &'g Columns<'g, 't>,
 }
