@@ -10,6 +10,7 @@ pub mod check;
 pub mod error;
 pub mod fetch;
 pub mod fold;
+pub mod lenient;
 mod lex;
 pub mod metrics;
 mod number;
