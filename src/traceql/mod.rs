@@ -8,6 +8,7 @@
 pub mod ast;
 pub mod check;
 pub mod error;
+pub mod fetch;
 pub mod fold;
 mod lex;
 mod number;
@@ -21,6 +22,7 @@ pub mod value;
 
 pub use check::check;
 pub use error::Error;
+pub use number::{duration_text, float_text};
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.
