@@ -9,10 +9,10 @@ use futures::future::BoxFuture;
 use super::walk::{Bounds, Walked, walk};
 use super::{MemoryBackend, TEMPO_VERSION};
 use crate::backend::{
-    Backend, Call, Fault, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TraceCall, fault,
+    Backend, Call, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TraceCall, fault,
 };
-use crate::evaluate::gather::{Gather, SearchGather};
-use crate::model::{RegionStatus, SearchAnswer};
+use crate::evaluate::gather::{Gather, MetricsGather, SearchGather};
+use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer};
 use crate::redaction::Raw;
 use crate::task::{self, Deadline};
 
@@ -66,5 +66,9 @@ impl Backend for MemoryBackend {
 
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
         self.gather(call, SearchGather::of)
+    }
+
+    fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
+        self.gather(call, MetricsGather::of)
     }
 }
