@@ -266,3 +266,8 @@ fn too_much(than: String) -> Refusal {
 fn late(done: usize) -> String {
     format!("not answered by the deadline: {done} traces were looked at; ask about less time")
 }
+
+#[cfg(test)]
+mod estate;
+#[cfg(test)]
+mod tests;
