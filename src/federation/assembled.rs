@@ -87,7 +87,14 @@ impl Federation {
             deadline,
         };
         loop {
-            let listing = Listing { query: decision.candidates.clone(), reach, order, limit, deadline };
+            // A region that does not list its traces must leave time for those that did.
+            let listing = Listing {
+                query: decision.candidates.clone(),
+                reach,
+                order,
+                limit,
+                deadline: deadline.at_most(deadline.remaining() / 2),
+            };
             let Listed { candidates, horizon, reports } = self.list(&listing).await?;
             progress.take_reports(reports);
             self.refuse_if_too_little(decision.mode, &progress)?;

@@ -156,8 +156,7 @@ fn exports(spans: &[Made]) -> Vec<Bytes> {
 }
 
 pub(super) fn backend(spans: &[Made]) -> Arc<MemoryBackend> {
-    let settings =
-        MemorySettings { otlp: None, bytes_max: 64 << 20, age_max: Duration::from_secs(3600) };
+    let settings = MemorySettings { otlp: None, bytes_max: 64 << 20, age_max: Duration::from_secs(3600) };
     let backend = MemoryBackend::new(settings);
     for export in exports(spans) {
         assert_eq!(backend.ingest(export).unwrap().rejected.total(), 0);

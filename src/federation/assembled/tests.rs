@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use tokio::time::advance;
 
 use super::estate::*;
 use super::*;
-use crate::backend::{Backend, Behaviour, Distance, Simulated};
+use crate::backend::memory::MemoryBackend;
+use crate::backend::{Backend, Behaviour, Distance, Fault, RegionInfo, RegionTrace, Simulated};
 use crate::federation::{MetricsAsk, SearchAsk, TagValuesAsk, TagsAsk};
 use crate::model::search::{SearchAsked, Window};
 use crate::model::tags::{TagLimits, TagScope, TagsForm};
 use crate::model::{
-    MetricsAnswer, MetricsQuery, Outcome, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery,
-    TagsQuery,
+    Coverage, MetricsAnswer, MetricsQuery, Outcome, SearchAnswer, SearchQuery, TagNames, TagValues,
+    TagValuesQuery, TagsQuery,
 };
 use crate::policy::{Plan, Treatment};
 
@@ -72,7 +74,8 @@ const METRICS: &[&str] = &[
     "{ } | compare({ status = error })",
 ];
 
-const VALUES: &[&str] = &["span.n", ".s", "resource.service.name", ".user.email", "name", "status", "event.k"];
+const VALUES: &[&str] =
+    &["span.n", ".s", "resource.service.name", ".user.email", "name", "status", "event.k"];
 
 fn question<Q>(query: Q) -> crate::federation::Question<Q> {
     let deadline = Deadline::starting_now(Duration::from_secs(20));
@@ -121,8 +124,8 @@ async fn everything(federation: &Arc<Federation>) -> Vec<(String, String)> {
     for text in SEARCHES {
         for (limit, window) in [(1000, None), (3, None), (1000, Some(middle)), (2, Some(middle))] {
             let answer = federation.search(searching(text, limit, window)).await;
-            let answer = answer.map(|answer| answer.value.map(|value| value.traces).clone());
-            all.push((format!("{text} {limit} {window:?}"), said(answer.map(|rows| format!("{rows:#?}")))));
+            let answer = answer.map(|answer| format!("{:#?}", answer.value.traces));
+            all.push((format!("{text} {limit} {window:?}"), said(answer)));
         }
     }
     for text in METRICS {
@@ -134,7 +137,10 @@ async fn everything(federation: &Arc<Federation>) -> Vec<(String, String)> {
     }
     for query in [None, Some("{ .n = 1 }")] {
         let answer = federation.tag_names(naming(query, None)).await;
-        all.push((format!("names {query:?}"), said(answer.map(|answer| format!("{:?}", answer.value.scopes)))));
+        all.push((
+            format!("names {query:?}"),
+            said(answer.map(|answer| format!("{:?}", answer.value.scopes))),
+        ));
         for name in VALUES {
             let answer = federation.tag_values(listing_values(name, query)).await;
             let said = said(answer.map(|answer| format!("{:?}", answer.value.values)));
@@ -240,9 +246,8 @@ async fn nosy(federation: &Arc<Federation>) -> String {
 #[tokio::test]
 async fn estates_that_differ_in_what_is_withheld_alone_answer_the_same_bytes() {
     use Treatment::{Drop, Mask};
-    let plan = || {
-        treating(&[("eu", "user.email", Mask), ("us", "user.email", Drop), ("ap", "user.email", Mask)])
-    };
+    let plan =
+        || treating(&[("eu", "user.email", Mask), ("us", "user.email", Drop), ("ap", "user.email", Mask)]);
     for seed in 20..22 {
         let original = traces(seed, 20);
         let others = with_others(&original);
