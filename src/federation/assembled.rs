@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::by_id::Federation;
 use super::candidates::{Listed, Listing};
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask};
-use super::query::Answered;
+use super::query::{Answered, Question};
 use super::refusal::{Refusal, Why};
 use crate::backend::{Region, TraceCall};
 use crate::evaluate::TraceRows;
@@ -51,6 +51,13 @@ pub(super) struct Decision<G> {
     pub(super) candidates: String,
     pub(super) mode: Mode,
     pub(super) deadline: Deadline,
+}
+
+impl<G> Decision<G> {
+    /// A question over the traces that a query lists.
+    pub(super) fn over<Q>(candidates: impl Into<String>, gather: G, ask: &Question<Q>) -> Self {
+        Self { gather, candidates: candidates.into(), mode: ask.mode, deadline: ask.deadline }
+    }
 }
 
 /// How far it has come.

@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod error;
 pub mod fetch;
 pub mod fold;
+pub mod lenient;
 mod lex;
 pub mod metrics;
 mod number;
