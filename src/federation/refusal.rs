@@ -146,6 +146,13 @@ impl Refusal {
     }
 }
 
+/// A refusal is a rare and large value; functions that mostly succeed keep it in a box.
+impl From<Box<Self>> for Refusal {
+    fn from(boxed: Box<Self>) -> Self {
+        *boxed
+    }
+}
+
 /// A region and what became of it, as part of a sentence.
 pub fn in_words(report: &RegionReport) -> String {
     let sentence = report.status.sentence();

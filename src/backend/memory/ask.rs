@@ -135,11 +135,13 @@ mod tests {
         let (go, goes) = mpsc::channel();
         let call = Call { query: (), deadline: Deadline::starting_now(Duration::from_secs(60)) };
         let asked = region.gather(call, |()| Ok::<_, String>(Held { fed, go: goes }));
-        let task = tokio::spawn(asked);
+        let caller = task::Group::new();
+        caller.spawn(async move {
+            let _ = asked.await;
+        });
         let wait = move || (is_fed.recv().unwrap(), is_fed);
         let ((), is_fed) = task::blocking(wait).await.unwrap();
-        task.abort();
-        assert!(task.await.unwrap_err().is_cancelled());
+        caller.stop().await;
         go.send(()).unwrap();
         // The gather is dropped, and its sender with it, without a second trace.
         let rest = task::blocking(move || is_fed.iter().count()).await.unwrap();
