@@ -5,7 +5,7 @@
 //! the first filter counts; its alternatives become groups, of which a span has to meet one. What a
 //! condition lets through is decided where spans are read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::ast::{
     AttributeName, Binary, FieldExpr, Inner, Literal, MetricsExpr, Pipeline, Query, Root, SpansetExpr,
@@ -259,9 +259,7 @@ fn parts_of(field: &FieldExpr, parent: Option<Operator>) -> Vec<Part> {
         let above = operators.next().unwrap_or(parent);
         left.extend(parts_of(field, Some(*operator)));
         left = match (above, operator) {
-            (Some(Operator::Or), Operator::And) => {
-                vec![Part::all(left.into_iter().flat_map(|part| part.branches).flatten().collect())]
-            }
+            (Some(Operator::Or), Operator::And) => vec![Part::all(together(left))],
             (Some(Operator::Or), _) | (_, Operator::And) => left,
             _ => {
                 let branches = distinct(left.into_iter().flat_map(|part| part.branches));
@@ -272,9 +270,24 @@ fn parts_of(field: &FieldExpr, parent: Option<Operator>) -> Vec<Part> {
     left
 }
 
+/// Everything that parts ask for. The first is added to: a chain comes here at each of its steps.
+fn together(parts: Vec<Part>) -> Group {
+    let mut branches = parts.into_iter().flat_map(|part| part.branches);
+    let mut all = branches.next().unwrap_or_default();
+    branches.for_each(|branch| all.extend(branch));
+    all
+}
+
+/// Each branch once. Only branches of one length can be the same, so a long one is rarely looked into.
 fn distinct(branches: impl Iterator<Item = Group>) -> Vec<Group> {
+    let branches: Vec<Group> = branches.collect();
+    let mut of_length: HashMap<usize, usize> = HashMap::new();
+    for branch in &branches {
+        *of_length.entry(branch.len()).or_default() += 1;
+    }
+    let is_alone = |branch: &Group| of_length.get(&branch.len()) == Some(&1);
     let mut seen = HashSet::new();
-    branches.filter(|branch| seen.insert(format!("{branch:?}"))).collect()
+    branches.into_iter().filter(|branch| is_alone(branch) || seen.insert(format!("{branch:?}"))).collect()
 }
 
 /// One group for each way to choose a branch of every choice; and whether there were too many ways.
@@ -351,3 +364,6 @@ fn gather_pair(operator: Operator, left: &FieldExpr, right: &FieldExpr, into: &m
 fn condition(attribute: &AttributeName, asks: Asks) -> Condition {
     Condition { attribute: attribute.clone(), asks }
 }
+
+#[cfg(test)]
+mod tests;
