@@ -10,7 +10,7 @@ use super::walk::{Bounds, Walked, walk};
 use super::{MemoryBackend, TEMPO_VERSION};
 use crate::backend::{
     Backend, Call, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TagValuesCall,
-    TagsCall, TraceCall, fault,
+    TagsCall, TraceCall, TracesCall, fault,
 };
 use crate::evaluate::gather::{Gather, MetricsGather, SearchGather, TagNamesGather, TagValuesGather};
 use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
@@ -55,6 +55,10 @@ impl MemoryBackend {
 impl Backend for MemoryBackend {
     fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
         async move { Ok(self.lookup(&call.query)) }.boxed()
+    }
+
+    fn traces(&self, call: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
+        async move { Ok(self.lookup_first(&call.query)) }.boxed()
     }
 
     fn probe(&self, _deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {

@@ -352,7 +352,7 @@ async fn a_query_that_fails_on_a_span_fails_either_way() {
 struct ByIdAlone(Arc<MemoryBackend>);
 
 impl Backend for ByIdAlone {
-    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
+    fn trace_by_id(&self, call: crate::backend::TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
         self.0.trace_by_id(call)
     }
 
@@ -383,4 +383,36 @@ async fn of_more_traces_than_are_listed_first_the_newest_are_still_exact() {
         assert_eq!(one.value.traces, other.value.traces, "{text}");
         assert!(one.value.traces.len() > 5);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_traces_of_far_regions_take_few_ways_there_and_back() {
+    let far = Distance { round_trip: Duration::from_millis(100), ..Distance::default() };
+    let backends = spread(&traces(45, 300), 45)
+        .iter()
+        .map(|part| Arc::new(Simulated::new(backend(part), far.clone(), 1)) as Arc<dyn Backend>)
+        .collect();
+    let federation = of(backends, Plan::allow_all());
+    for (limit, round_trips) in [(20, 2), (1000, 5)] {
+        let began = Instant::now();
+        let answer = federation.search(searching("{ }", limit, None)).await.unwrap();
+        assert_eq!(answer.value.traces.len(), limit.min(300) as usize);
+        assert_eq!(began.elapsed().as_millis(), round_trips * 100, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn traces_that_do_not_fit_into_one_answer_are_all_looked_at() {
+    // Twenty traces of a megabyte each, in two regions that send sixteen at once.
+    let mut large = traces(46, 20);
+    for trace in &mut large {
+        let value = Any::StringValue("x".repeat(1 << 20));
+        trace[0].span.attributes.push(super::estate::attribute("large", value));
+    }
+    let parts = spread(&large, 46);
+    let federation = federation(&parts[..2], Plan::allow_all());
+    let held: HashSet<Vec<u8>> = parts[..2].iter().flatten().map(|made| made.span.trace_id.clone()).collect();
+    let answer = federation.search(searching("{ }", 100, None)).await.unwrap();
+    assert_eq!(answer.value.traces.len(), held.len());
+    assert_eq!(answer.coverage.outcome(), Outcome::Complete);
 }
