@@ -75,8 +75,8 @@ struct Progress<G> {
     deadline: Deadline,
 }
 
-/// A region's parts of some traces, or with its rank why there are none.
-type Parts = Result<Vec<Landed>, (u16, RegionReport)>;
+/// The parts of some traces that the region of this rank sent, or why it sent none.
+type Parts = (u16, Result<Vec<Landed>, RegionReport>);
 
 /// Why a trace could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +168,8 @@ impl Federation {
             let batch = left.get(..at_once.min(left.len())).unwrap_or_default();
             let parts = self.parts_of(batch, next.id, &heard, progress.deadline).await;
             // A region may send fewer at once; the rest is asked for again, from all.
-            let count = parts.iter().flatten().map(Vec::len).min().unwrap_or(batch.len());
+            let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
+            let count = sent.min().unwrap_or(batch.len());
             progress = progress.evaluate_all(batch.get(..count).unwrap_or_default(), parts).await?;
             left = left.get(count.max(1)..).unwrap_or_default();
             at_once = (at_once * 2).min(BATCH_MAX);
@@ -199,7 +200,7 @@ impl Federation {
             parts.push(part);
         }
         parts.sort_by_key(|(rank, _)| *rank);
-        parts.into_iter().map(|(rank, landed)| landed.map_err(|report| (rank, report))).collect()
+        parts
     }
 }
 
@@ -217,10 +218,10 @@ impl<G: Gather> Progress<G> {
     /// Evaluates the traces of a batch, in their order.
     async fn evaluate_all(mut self, batch: &[Candidate], parts: Vec<Parts>) -> Result<Self, Refusal> {
         let mut regions = Vec::with_capacity(parts.len());
-        for part in parts {
-            match part {
+        for (rank, landed) in parts {
+            match landed {
                 Ok(landed) => regions.push(landed.into_iter()),
-                Err((rank, report)) => self.report(rank, report),
+                Err(report) => self.report(rank, report),
             }
         }
         for candidate in batch {
@@ -323,6 +324,8 @@ fn late(done: usize) -> String {
     format!("not answered by the deadline: {done} traces were looked at; ask about less time")
 }
 
+#[cfg(test)]
+mod chance;
 #[cfg(test)]
 mod estate;
 #[cfg(test)]

@@ -81,7 +81,7 @@ fn question<Q>(query: Q) -> crate::federation::Question<Q> {
     crate::federation::Question { query, mode: Mode::BestEffort, deadline }
 }
 
-fn searching(text: &str, limit: u32, window: Option<Window>) -> SearchAsk {
+pub(super) fn searching(text: &str, limit: u32, window: Option<Window>) -> SearchAsk {
     question(SearchQuery { asked: SearchAsked::Query(text.to_owned()), limit, spans_per_set: 3, window })
 }
 
@@ -149,7 +149,7 @@ async fn everything(federation: &Arc<Federation>) -> Vec<(String, String)> {
     all
 }
 
-fn said(answer: Result<String, Refusal>) -> String {
+pub(super) fn said(answer: Result<String, Refusal>) -> String {
     answer.unwrap_or_else(|refusal| format!("{:?}: {}", refusal.why, refusal.line))
 }
 
@@ -192,7 +192,7 @@ async fn three_regions_answer_as_the_one_that_holds_all() {
 }
 
 /// The same traces, with other people in them.
-fn with_others(traces: &[Vec<Made>]) -> Vec<Vec<Made>> {
+pub(super) fn with_others(traces: &[Vec<Made>]) -> Vec<Vec<Made>> {
     let mut traces = traces.to_vec();
     for attribute in traces.iter_mut().flatten().flat_map(|made| &mut made.span.attributes) {
         if attribute.key == "user.email" {
@@ -299,7 +299,14 @@ async fn a_region_that_fails_is_named_and_a_strict_caller_is_refused() {
     let parts = spread(&traces(40, 10), 40);
     let (simulated, backends) = simulated(&parts);
     let federation = of(backends, Plan::allow_all());
-    for behaviour in [Behaviour::Down, Behaviour::ServerError, Behaviour::BlackHole, Behaviour::SaysPartial] {
+    for behaviour in [
+        Behaviour::Down,
+        Behaviour::ServerError,
+        Behaviour::BlackHole,
+        Behaviour::SaysPartial,
+        // It lists its traces, and sends others.
+        Behaviour::OtherTrace,
+    ] {
         simulated[1].behave(behaviour);
         let answer = federation.search(searching("{ }", 100, None)).await.unwrap();
         assert_eq!(answer.coverage.outcome(), Outcome::Partial, "{behaviour:?}");
