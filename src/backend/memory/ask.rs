@@ -96,6 +96,7 @@ mod tests {
     use crate::backend::settings::MemorySettings;
     use crate::evaluate::TraceRows;
     use crate::evaluate::gather::{Order, Reach};
+    use crate::evaluate::rows::Summary;
     use crate::model::search::Inspected;
     use crate::traceql::value::Failure;
 
@@ -114,6 +115,10 @@ mod tests {
 
         fn reach(&self) -> Option<Reach> {
             None
+        }
+
+        fn reaches(&self, _: &Summary) -> bool {
+            true
         }
 
         fn take(&mut self, _: &TraceRows<'_>) -> Result<(), Failure> {

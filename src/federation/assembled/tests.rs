@@ -423,3 +423,30 @@ async fn traces_that_do_not_fit_into_one_answer_are_all_looked_at() {
     assert_eq!(answer.value.traces.len(), held.len());
     assert_eq!(answer.coverage.outcome(), Outcome::Complete);
 }
+
+#[tokio::test]
+async fn the_older_forms_are_answered_alike() {
+    let spans = traces(47, 25);
+    let one = federation(&[spans.concat()], Plan::allow_all());
+    let three = federation(&spread(&spans, 47), Plan::allow_all());
+    let mut found = 0;
+    for (tags, min_duration_ms) in
+        [(vec![("s", "a")], 0), (vec![("service.name", "shop"), ("s", "b")], 0), (vec![("n", "1")], 3000)]
+    {
+        let tags = tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let asked = SearchAsked::Tags { tags, min_duration_ms, max_duration_ms: 0 };
+        let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: None });
+        let answer = one.search(ask.clone()).await.unwrap();
+        found += answer.value.traces.len();
+        assert_eq!(answer.value.traces, three.search(ask.clone()).await.unwrap().value.traces, "{ask:?}");
+    }
+    assert!(found > 0);
+    let names = question(TagsQuery { form: TagsForm::V1, ..naming(None, None).query });
+    let answer = one.tag_names(names.clone()).await.unwrap();
+    assert!(!answer.value.scopes.is_empty());
+    assert_eq!(answer.value.scopes, three.tag_names(names).await.unwrap().value.scopes);
+    let values = question(TagValuesQuery { form: TagsForm::V1, ..listing_values("s", None).query });
+    let answer = one.tag_values(values.clone()).await.unwrap();
+    assert_eq!(answer.value.values.len(), 3);
+    assert_eq!(answer.value.values, three.tag_values(values).await.unwrap().value.values);
+}
