@@ -267,7 +267,7 @@ pub(super) fn duration(name: &str, comparison: &Comparison) -> Result<Test, Fetc
         Parts::Ordered(order, Value::Floats(floats)) => {
             let list: Vec<i64> = floats.iter().filter_map(|float| whole(*float)).collect();
             let negated = negated(order, name)?;
-            // What equals no float at all is then found by none of the tests, which fetches everything.
+            // Where no float is whole, everything is fetched.
             Ok(if list.is_empty() { Test::Any } else { Test::Ints { list, negated } })
         }
         _ => int(name, comparison),
@@ -288,7 +288,7 @@ fn bound(order: Order, float: f64) -> Test {
     match order {
         _ if float.is_nan() => Test::Any,
         Order::Equal | Order::NotEqual => Test::Any,
-        _ if float < -INT_LIMIT || float >= INT_LIMIT => Test::Any,
+        _ if !(-INT_LIMIT..INT_LIMIT).contains(&float) => Test::Any,
         Order::Greater | Order::GreaterEqual if float > 0.0 => {
             Test::Int(Order::GreaterEqual, truncated.saturating_add(1))
         }
