@@ -5,7 +5,7 @@
 
 use super::cells::{Cells, Fold};
 use super::exemplar::{Candidate, Exemplars};
-use super::group::{GroupKey, GroupValue};
+use super::group::{GROUP_VALUES_MAX, GroupKey, GroupValue};
 use super::quantile::bucket;
 use crate::traceql::value::Value;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// How many cells one leaf may hold, over all its series: about 64 MiB of counts, thrice that of means.
 /// An answer of so many samples is several hundred megabytes.
 pub const CELLS_MAX: usize = 8 * 1024 * 1024;
+
+/// What a series costs beside its cells, in cells: its key and its place in the table.
+const SERIES_CELLS: usize = 32;
 
 /// What a leaf computes.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,8 +85,8 @@ pub struct Observation<'v> {
     pub weight: f64,
     /// What is measured; nil where nothing is.
     pub measured: &'v Value<'v>,
-    /// In the order of [`Shape::by`].
-    pub by: Vec<&'v Value<'v>>,
+    /// In the order of [`Shape::by`]; nil beyond.
+    pub by: [&'v Value<'v>; GROUP_VALUES_MAX],
 }
 
 /// The state of one function.
@@ -157,7 +160,7 @@ impl Leaf {
         let Self { shape, intervals, hasher, groups, is_full, .. } = self;
         let hash = hasher.hash_one(&key);
         if groups.find(hash, |group| group.key == key).is_none() {
-            if (groups.len() + 1).saturating_mul(*intervals) > CELLS_MAX {
+            if (groups.len() + 1).saturating_mul(*intervals + SERIES_CELLS) > CELLS_MAX {
                 *is_full = true;
                 return None;
             }
@@ -190,7 +193,7 @@ impl Shape {
             _ => self.number(span.measured)?,
         };
         let mut key = GroupKey::default();
-        for (at, value) in span.by.iter().enumerate() {
+        for (at, value) in span.by.iter().take(self.by.len()).enumerate() {
             key.set(at, GroupValue::of(value));
         }
         if self.function.has_buckets() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::evaluate::series::exemplar::Exemplars;
+use crate::evaluate::series::group::GROUP_VALUES_MAX;
 use crate::evaluate::series::leaf::Observation;
 use crate::model::value::ShownValue;
 use crate::traceql::value::Value;
@@ -25,7 +26,9 @@ fn leaf(function: Function, by: &[&str], of_duration: bool) -> Leaf {
 
 fn observed(mut leaf: Leaf, seen: &[Seen<'_>]) -> Leaf {
     for (at, (interval, measured, by)) in seen.iter().enumerate() {
-        let span = Observation { interval: *interval, weight: 1.0, measured, by: by.iter().collect() };
+        let mut values = [&Value::Nil; GROUP_VALUES_MAX];
+        values.iter_mut().zip(by).for_each(|(place, value)| *place = value);
+        let span = Observation { interval: *interval, weight: 1.0, measured, by: values };
         leaf.observe(&span);
         let timestamp_ms = *interval as u64 * 2_000 + 1;
         let (rank, labels) = (at as u64, Vec::new());
@@ -226,6 +229,20 @@ fn exemplars_of_counts_wait_for_their_sample() {
     let set = settle(observed(leaf(Function::Rate, &[], false), &[at(0, Value::Nil)]), STEP_SECONDS);
     let exemplars = &set.values().next().unwrap().exemplars;
     assert!(exemplars.len() == 1 && exemplars[0].value.is_nan());
+}
+
+#[test]
+fn series_beyond_the_room_for_them_are_left_out_and_said_so() {
+    let shape = Shape { function: Function::Count, of_duration: false, by: vec!["a".into()] };
+    let mut leaf = Leaf::new(shape, 100_000, Exemplars::new(0, 0, (0, 1)));
+    let values: Vec<Value<'_>> = (0..100).map(Value::Int).collect();
+    for value in &values {
+        let mut by = [&Value::Nil; GROUP_VALUES_MAX];
+        by[0] = value;
+        leaf.observe(&Observation { interval: 7, weight: 1.0, measured: &Value::Nil, by });
+    }
+    assert!(leaf.is_full());
+    assert!((50..100).contains(&leaf.groups().len()));
 }
 
 fn functions() -> impl Strategy<Value = Function> {
