@@ -60,7 +60,11 @@ impl<'q> Relaxer<'q> {
     fn field(&mut self, field: &FieldExpr) -> Formula {
         match field {
             FieldExpr::Literal { value: Literal::Bool(true), .. } => Formula::True,
-            FieldExpr::Literal { value: Literal::Bool(false), .. } => Formula::False,
+            FieldExpr::Literal { value: Literal::Bool(false), .. } => match self.of {
+                Of::Span => Formula::False,
+                // Said once is enough.
+                Of::Root => Formula::True,
+            },
             FieldExpr::Literal { .. } | FieldExpr::Negative(_) => self.open(Cause::Shape, field),
             FieldExpr::Attribute(attribute) => {
                 self.compare(attribute, Operator::Equal, &Literal::Bool(true), field)
