@@ -9,6 +9,7 @@ pub mod ast;
 pub mod check;
 pub mod conditions;
 pub mod error;
+pub mod fetch;
 pub mod fold;
 mod lex;
 mod number;
@@ -16,12 +17,14 @@ pub mod parse;
 pub mod pattern;
 pub mod place;
 pub mod print;
+pub mod rewrite;
 pub mod token;
 pub mod types;
 pub mod value;
 
 pub use check::check;
 pub use error::Error;
+pub use number::{duration_text, float_text};
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.
