@@ -14,13 +14,19 @@
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
+#[path = "../support/dice.rs"]
+mod dice;
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/server.rs"]
+mod server;
+
 mod by_id;
 mod canonical;
 mod edge;
 mod errors;
 mod estate;
 mod filter;
-mod http;
 mod limits;
 mod reliance;
 mod traces;
