@@ -76,11 +76,7 @@ impl<'j> TraceRows<'j> {
         let batch = self.joined.batch_of(span)?;
         let (resource, _) = self.joined.resource(batch);
         let scope = self.joined.scope(span.scope);
-        Some(WireSpan {
-            span: self.joined.body(span),
-            scope: (!scope.is_empty()).then_some(scope),
-            resource,
-        })
+        Some(WireSpan { span: self.joined.body(span), scope: (!scope.is_empty()).then_some(scope), resource })
     }
 
     pub fn summary(&self) -> &Summary {

@@ -26,9 +26,9 @@ use crate::trace::Assembled;
 /// The estate as one: every declared region, in the order of the configuration.
 #[derive(Debug)]
 pub struct Federation {
-    regions: Vec<Arc<Region>>,
-    settings: FederationSettings,
-    plan: Arc<Plan>,
+    pub(super) regions: Vec<Arc<Region>>,
+    pub(super) settings: FederationSettings,
+    pub(super) plan: Arc<Plan>,
     misses: RecentMisses,
 }
 

@@ -59,7 +59,7 @@ async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatme
 }
 
 /// A report of this region with nothing in it yet.
-fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport {
+pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport {
     RegionReport {
         region: region.name().clone(),
         jurisdiction: region.jurisdiction().clone(),
@@ -75,7 +75,7 @@ fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport 
     }
 }
 
-fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
+pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
     RegionReport {
         detail: Some(fault.detail),
         http_status: fault.http_status,

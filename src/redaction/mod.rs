@@ -4,6 +4,7 @@
 //! Redaction happens per region and before the merge, because a rule depends on where a span came from.
 
 pub mod rewrite;
+pub mod rows;
 mod seal;
 
 pub use rewrite::{RegionRules, View};
