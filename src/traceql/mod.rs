@@ -8,8 +8,10 @@
 pub mod ast;
 pub mod check;
 pub mod error;
+pub mod fetch;
 pub mod fold;
 mod lex;
+pub mod metrics;
 mod number;
 pub mod parse;
 pub mod pattern;
@@ -21,6 +23,7 @@ pub mod value;
 
 pub use check::check;
 pub use error::Error;
+pub use number::{duration_text, float_text};
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.

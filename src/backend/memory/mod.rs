@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 
 pub use self::store::Held;
-use self::store::{Kept, Limits, Store};
+use self::store::{Arrival, Kept, Limits, Part, Store};
 use super::settings::MemorySettings;
 use super::{Backend, Fault, RegionInfo, RegionTrace, TraceCall};
 use crate::model::{LookupScope, TraceId, TraceQuery};
@@ -88,8 +88,9 @@ impl MemoryBackend {
             // Written before the lock is taken, and let go after each: a lookup never waits for more
             // than one fragment's bookkeeping.
             let written = Bytes::from(fragment.to_bytes());
+            let new = Arrival { fragment: written, spans: fragment.spans(), times: fragment.times() };
             let now = self.clock.now();
-            match self.store().insert(fragment.trace_id(), written, fragment.spans(), now) {
+            match self.store().insert(fragment.trace_id(), new, now) {
                 Kept::New | Kept::Again => ingested.spans += fragment.spans(),
                 Kept::TraceFull => ingested.rejected.trace_full += fragment.spans(),
             }
