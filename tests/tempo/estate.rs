@@ -5,7 +5,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use prost::Message;
 use tempfile::TempDir;
@@ -53,18 +52,8 @@ impl Server {
     }
 }
 
-/// The estate of this run: started by the first test that needs it, stopped by `stop`.
-#[derive(Default)]
-pub struct Lazy(OnceLock<Result<Estate, String>>);
-
-impl Lazy {
-    pub fn get(&self, tempo: &Path) -> Result<&Estate, String> {
-        self.0.get_or_init(|| Estate::start(tempo)).as_ref().map_err(Clone::clone)
-    }
-}
-
 impl Estate {
-    fn start(tempo: &Path) -> Result<Self, String> {
+    pub fn start(tempo: &Path) -> Result<Self, String> {
         let files = TempDir::new().map_err(|error| error.to_string())?;
         let at = |name: &str| files.path().join(name);
         // Begun together, since each takes its second to stand.
