@@ -72,8 +72,8 @@ struct Trace {
 }
 
 /// Where a trace stands in time: it starts no later than this. The span that arrived first says so once for
-/// all, so that a trace never moves while a query walks by. A span without a start says nothing, and leaves
-/// its trace at the newest end, where it is looked at first.
+/// all, so that a trace does not move while a query walks by. Only a span without a start, which leaves it
+/// open when its trace started, brings its trace to the newest end, where it is looked at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) start: u64,
@@ -150,6 +150,9 @@ impl Store {
             return Kept::Again;
         }
         self.make_room(cost);
+        if new.times.earliest == 0 {
+            self.move_to_newest(id);
+        }
         if let Some(trace) = self.traces.get_mut(&id) {
             trace.fragments.push(new.fragment);
             trace.bytes += cost;
@@ -234,6 +237,14 @@ impl Store {
         self.arrivals.insert(turn, id);
     }
 
+    /// A span without a start makes it uncertain when its trace started.
+    fn move_to_newest(&mut self, id: TraceId) {
+        let Some(trace) = self.traces.get_mut(&id) else { return };
+        self.places.remove(&trace.place);
+        trace.place.start = u64::MAX;
+        self.places.insert(trace.place);
+    }
+
     fn make_room(&mut self, cost: u64) {
         while self.held.bytes.saturating_add(cost) > self.limits.bytes_max && self.arrivals.len() > 1 {
             self.evict_oldest();
@@ -257,14 +268,13 @@ impl Store {
 
 impl Trace {
     fn fresh(id: TraceId, times: Times, arrived: Duration, turn: u64) -> Self {
-        let start = if times.first_start == 0 { u64::MAX } else { times.first_start };
         Self {
             fragments: Vec::new(),
             bytes: 0,
             spans: 0,
             arrived,
             turn,
-            place: Place { start, id },
+            place: Place { start: times.first_start, id },
             earliest: u64::MAX,
             latest: 0,
             is_cut: false,
