@@ -46,6 +46,27 @@ impl Answer {
         Self::Lines(lines)
     }
 
+    /// Reads what [`std::fmt::Display`] wrote.
+    pub fn from_lines(text: &str) -> Option<Self> {
+        let mut lines: Vec<String> = Vec::new();
+        for line in text.lines() {
+            let line = line.strip_prefix("> ")?;
+            match lines.last_mut() {
+                Some(last) if line.starts_with(' ') => {
+                    last.push('\n');
+                    last.push_str(line);
+                }
+                _ => lines.push(line.to_owned()),
+            }
+        }
+        Some(match lines.first().map(String::as_str) {
+            Some("refused") => Self::Refused(String::new()),
+            Some("fails") => Self::Failed(String::new()),
+            Some("nothing") => Self::Lines(Vec::new()),
+            _ => Self::Lines(lines),
+        })
+    }
+
     /// Whether two answers say the same.
     pub fn is(&self, other: &Self) -> bool {
         match (self, other) {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message;
 use tutti::evaluate::{Metrics, QueryError, Search, TraceRows, overlaps};
 use tutti::model::TraceId;
-use tutti::model::metrics::MetricsQuery;
+use tutti::model::metrics::{MetricsAnswer, MetricsQuery};
 use tutti::model::search::{SearchAnswer, Window};
 use tutti::trace::{Joined, scan};
 use tutti::traceql::metrics::align;
@@ -57,14 +57,20 @@ impl Embedded {
             Question::Instant { query, start, end } => self.metrics(query, *start, *end, None),
             Question::Names { .. } | Question::Values { .. } => unreachable!("tags are asked of a gateway"),
         };
-        match answered {
-            Ok(body) => {
-                let reply = Reply { status: 200, headers: Vec::new(), body };
-                Answer::of(question, &reply, BEGINNING)
-            }
-            Err(NoAnswer::Refused(why)) => Answer::Refused(why),
-            Err(NoAnswer::Failed(why)) => Answer::Failed(why),
-        }
+        read(question, answered)
+    }
+
+    /// Series over a grid in nanoseconds of the epoch, not aligned to anything.
+    pub fn on_grid(&self, query: &str, grid: (u64, u64, u64)) -> Answer {
+        let question = Question::Range { query: query.to_owned(), start: 0, end: 0, step: 0 };
+        read(&question, self.series(query, grid, false))
+    }
+
+    /// As a range of one interval, so that what is told holds its time.
+    pub fn in_one_interval(&self, query: &str, start: u64, end: u64) -> Answer {
+        let question = Question::Range { query: query.to_owned(), start: 0, end: 0, step: 0 };
+        let answered = self.evaluate(query, (start, end, end - start), true);
+        read(&question, answered.map(|answer| range_json(&answer, Jobs::default(), answer.partial.as_deref())))
     }
 
     fn search(&self, query: &str, window: Option<(i64, i64)>) -> Result<Vec<u8>, NoAnswer> {
@@ -98,12 +104,27 @@ impl Embedded {
             }
             None => (start, end, end - start),
         };
+        self.series(query, (start, end, step_nanos), step.is_none())
+    }
+
+    fn series(&self, query: &str, grid: (u64, u64, u64), is_instant: bool) -> Result<Vec<u8>, NoAnswer> {
+        let answer = self.evaluate(query, grid, is_instant)?;
+        let write = if is_instant { instant_json } else { range_json };
+        Ok(write(&answer, Jobs::default(), answer.partial.as_deref()))
+    }
+
+    fn evaluate(
+        &self,
+        query: &str,
+        (start, end, step): (u64, u64, u64),
+        is_instant: bool,
+    ) -> Result<MetricsAnswer, NoAnswer> {
         let mut metrics = Metrics::compile(&MetricsQuery {
             query: query.to_owned(),
             start,
             end,
-            step: step_nanos,
-            is_instant: step.is_none(),
+            step,
+            is_instant,
             exemplars: 0,
             max_series: 0,
         })?;
@@ -113,8 +134,17 @@ impl Embedded {
                 metrics.observe(&rows).map_err(|failure| NoAnswer::Failed(format!("{failure:?}")))?;
             }
         }
-        let answer = metrics.finish();
-        let write = if step.is_some() { range_json } else { instant_json };
-        Ok(write(&answer, Jobs::default(), answer.partial.as_deref()))
+        Ok(metrics.finish())
+    }
+}
+
+fn read(question: &Question, answered: Result<Vec<u8>, NoAnswer>) -> Answer {
+    match answered {
+        Ok(body) => {
+            let reply = Reply { status: 200, headers: Vec::new(), body };
+            Answer::of(question, &reply, BEGINNING)
+        }
+        Err(NoAnswer::Refused(why)) => Answer::Refused(why),
+        Err(NoAnswer::Failed(why)) => Answer::Failed(why),
     }
 }

@@ -230,8 +230,8 @@ fn link(dice: &mut Dice) -> Link {
     }
 }
 
-fn text(text: &str) -> Value {
-    Value::StringValue(text.to_owned())
+fn text(text: impl AsRef<str>) -> Value {
+    Value::StringValue(text.as_ref().to_owned())
 }
 
 fn pair(key: &str, value: Option<Value>) -> KeyValue {
@@ -280,7 +280,7 @@ fn any(dice: &mut Dice) -> Option<Value> {
 fn array(dice: &mut Dice) -> Value {
     let count = dice.below(4);
     let kind = dice.below(5);
-    let mut item = |dice: &mut Dice| match kind {
+    let item = |dice: &mut Dice| match kind {
         0 => text(dice.of(&["p", "q", "z", "z2"])),
         1 => Value::IntValue(dice.below(4) as i64),
         2 => Value::DoubleValue(*dice.of(&[0.5, 1.0, 2.5])),

@@ -37,6 +37,7 @@ mod sketch;
 
 mod by_id;
 mod canonical;
+mod corpus;
 mod edge;
 mod errors;
 mod estate;
@@ -88,6 +89,7 @@ fn main() {
             Ok(())
         }));
     }
+    trials.extend(of_corpus(&arguments));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Exiting runs no destructors, and the processes must not outlive the run.
     drop((estate, judge));
@@ -101,15 +103,43 @@ fn trial(
     tempo: Option<PathBuf>,
     run: impl FnOnce(&Path) -> Result<(), Failed> + Send + 'static,
 ) -> Trial {
-    let is_asked = arguments.filter.as_deref().is_none_or(|filter| name.contains(filter));
-    let is_run_anyway = arguments.ignored || arguments.include_ignored;
-    if tempo.is_none() && is_asked && !is_run_anyway && !arguments.list {
-        // To the error stream, which no harness holds back.
-        eprintln!("SKIPPED: {name}: {NO_TEMPO}");
+    if tempo.is_none() {
+        say_skipped(arguments, name, NO_TEMPO);
     }
     let is_ignored = tempo.is_none();
     let runner = move || run(&tempo.ok_or_else(|| Failed::from(NO_TEMPO))?);
     Trial::test(name, runner).with_ignored_flag(is_ignored)
+}
+
+fn say_skipped(arguments: &Arguments, name: &str, why: &str) {
+    let is_asked = arguments.filter.as_deref().is_none_or(|filter| name.contains(filter));
+    let is_run_anyway = arguments.ignored || arguments.include_ignored;
+    if is_asked && !is_run_anyway && !arguments.list {
+        // To the error stream, which no harness holds back.
+        eprintln!("SKIPPED: {name}: {why}");
+    }
+}
+
+/// Trials that need a corpus, and no Tempo.
+fn of_corpus(arguments: &Arguments) -> Vec<Trial> {
+    let tests: [(&str, fn(&Path)); 2] = [
+        ("every_search_of_a_foreign_corpus_is_answered_as_the_union", corpus::searches),
+        ("every_metrics_query_of_a_foreign_corpus_is_answered_as_the_union", corpus::metrics),
+    ];
+    let folder = corpus::folder();
+    let made = tests.into_iter().map(|(name, run)| {
+        if folder.is_none() {
+            say_skipped(arguments, name, corpus::NO_CORPUS);
+        }
+        let folder = folder.clone();
+        let is_ignored = folder.is_none();
+        let runner = move || {
+            run(&folder.ok_or_else(|| Failed::from(corpus::NO_CORPUS))?);
+            Ok(())
+        };
+        Trial::test(name, runner).with_ignored_flag(is_ignored)
+    });
+    made.collect()
 }
 
 /// What is started by the first test that needs it, and let go at the end of the run.
