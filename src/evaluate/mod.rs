@@ -20,6 +20,8 @@ pub mod tags_search;
 pub mod wire_span;
 
 #[cfg(test)]
+mod made;
+#[cfg(test)]
 mod tests;
 
 pub use collect::{Rows, overlaps};

@@ -17,6 +17,7 @@ pub mod parse;
 pub mod pattern;
 pub mod place;
 pub mod print;
+pub mod rewrite;
 pub mod token;
 pub mod types;
 pub mod value;
