@@ -5,6 +5,19 @@
 //! are made of a leaf once it is whole (rates, averages, quantiles, the top values of a comparison); second
 //! stages and arithmetic work on final series only.
 
+mod answer;
+pub mod cells;
+pub mod compare;
+pub mod exemplar;
+mod grid;
+pub mod group;
+pub mod label;
+pub mod leaf;
+mod quantile;
+mod set;
+mod settle;
+mod stage;
+
 use super::{QueryError, TraceRows};
 use crate::model::metrics::{MetricsAnswer, MetricsQuery};
 use crate::traceql::value::Failure;
