@@ -53,6 +53,10 @@ pub fn refusal_status(why: Why) -> StatusCode {
         Why::Failed => StatusCode::BAD_GATEWAY,
         Why::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         Why::TooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::Query => StatusCode::BAD_REQUEST,
+        Why::QueryFailed => StatusCode::INTERNAL_SERVER_ERROR,
+        Why::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::Unsupported => StatusCode::NOT_IMPLEMENTED,
         Why::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -26,6 +26,8 @@ pub enum QueryError {
     Language(#[from] traceql::Error),
     #[error("math expressions not supported")]
     Math,
+    #[error("not a metrics query")]
+    NotMetrics,
     #[error("invalid regex: {0}")]
     Pattern(#[from] PatternError),
     /// Tempo finds it out when it reads a block.

@@ -4,10 +4,15 @@ mod assemble;
 pub mod by_id;
 mod fanout;
 pub mod filter;
+mod metrics;
+pub mod query;
 pub mod refusal;
+mod search;
 pub mod settings;
+mod tags;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use filter::TraceFilter;
+pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
 pub use settings::{Additions, FederationSettings};

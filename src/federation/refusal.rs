@@ -29,6 +29,14 @@ pub enum Why {
     TooLarge,
     /// The gateway itself lost the work.
     Internal,
+    /// The query is no TraceQL, or none that can be run. No region was asked.
+    Query,
+    /// The query is one that can be run, and evaluating it failed on a span.
+    QueryFailed,
+    /// Answering needs more than this gateway may take for one query.
+    TooMuch,
+    /// Regions as they are declared can't be asked this.
+    Unsupported,
 }
 
 impl Refusal {
@@ -44,6 +52,21 @@ impl Refusal {
             "the trace cannot be assembled, {error}: set limits.trace_bytes_max, or body_bytes_max of its regions"
         );
         Self { why: Why::TooLarge, line, coverage: None }
+    }
+
+    /// The query can't be run as it is written.
+    pub(super) fn query(error: impl std::fmt::Display) -> Self {
+        Self { why: Why::Query, line: error.to_string(), coverage: None }
+    }
+
+    /// The query failed on a span; the words are its own.
+    pub(super) fn query_failed(failure: impl std::fmt::Display) -> Self {
+        Self { why: Why::QueryFailed, line: failure.to_string(), coverage: None }
+    }
+
+    /// Refuses where no region answered, or where a strict caller misses one.
+    pub(super) fn of_query_coverage(coverage: &Coverage) -> Option<Self> {
+        (coverage.outcome() == Outcome::Refused).then(|| Self::of(coverage.clone()))
     }
 
     /// Refuses where no region answered, or where a strict caller misses one.

@@ -12,6 +12,7 @@ pub mod error;
 pub mod fetch;
 pub mod fold;
 mod lex;
+pub mod metrics;
 mod number;
 pub mod parse;
 pub mod pattern;
