@@ -115,7 +115,13 @@ fn found(search: &Search, id: TraceId, joined: &Joined) -> Result<Option<BTreeSe
 
 fn queries(dice: &mut Dice) -> (String, Search, Conditions) {
     loop {
-        let text = random_queries::search(dice);
+        let mut text = random_queries::search(dice);
+        // What goes wrong goes wrong between conditions on one key in several scopes.
+        if dice.percent(40) {
+            for key in [".y", ".z", ".k", ".m", ".s"] {
+                text = text.replace(&format!("{key} "), ".x ");
+            }
+        }
         let Ok(query) = tutti::traceql::compile(&text) else { continue };
         let Ok(search) = Search::of(&query) else { continue };
         return (text, search, conditions::of(&query, &Withheld::nothing()));
@@ -185,4 +191,54 @@ fn regions_find_together_what_is_local_to_spans() {
         }
     }
     assert!(compared > cases() / 12, "{compared}");
+}
+
+/// Searches whose filters, pushed as they stand (trace-level conditions left out), lose what the whole finds.
+#[test]
+fn what_is_pushed_unchanged_would_lose_is_found() {
+    let traps = [
+        // A float is seen through the other filter's condition.
+        ("span 1 \"a\" @0s +1s x=1.5", "{ .x > 1 } && { .x > 0.5 }", "{ .x > 1 }"),
+        // An event's attribute is found by an unscoped name that another filter brings in.
+        ("span 1 \"a\" @0s +1s\nevent \"e\" k=\"v\"", "{ .k = `v` } && { event.k = `v` }", "{ .k = `v` }"),
+        // An attribute called as an intrinsic.
+        ("span 1 \"a\" @0s +1s", "{ .name = `a` } && { name = `a` }", "{ .name = `a` }"),
+        // What is missing is there as the text "nil".
+        ("span 1 \"a\" @0s +1s", "{ span.k != `v` } && { span.k = nil }", "{ span.k != `v` }"),
+        // The region sees no value of the span, and drops it.
+        ("span 1 \"a\" @0s +1s x=1 y=1", "{ rootName = `a` && (.x != 1 || !(.y = 2)) }", "{ .x != 1 || !(.y = 2) }"),
+        // The number of the other condition makes one more element visible, as that of the whole does not.
+        (
+            "span 1 \"a\" @0s +1s x=[5, 6] y=5.0",
+            "{ .x != 5 && .y = 5.0 } && { }",
+            "{ (.x != 5 || .x != 5.0) && (.y = 5 || .y = 5.0) }",
+        ),
+        // Two events, each with one of the conditions: alone, one event must pass both.
+        (
+            "span 1 \"a\" @0s +1s\nevent \"e\" k=1\nevent \"f\" m=2",
+            "{ event.k = 1 && event.m = 2 } && { }",
+            "{ event.k = 1 && event.m = 2 }",
+        ),
+        // Without events, a list of names that must not be is passed.
+        (
+            "span 1 \"a\" @0s +1s",
+            "{ event:name != `e` && event:name != `f` && name = `a` } && { }",
+            "{ event:name != `e` && name = `a` }",
+        ),
+        ("span 1 \"a\" @0s +1s x=2", "{ 1 < .x } && { .x > 1 }", "{ 1 < .x }"),
+    ];
+    for (sketch, query, naive) in traps {
+        let trace = sketch::read(&format!("trace a1\nresource service.name=\"s\"\n{sketch}\n")).remove(0);
+        let (id, whole) = (TraceId::parse(&trace.id_hex()).unwrap(), stored(&trace));
+        let finds = |text: &str| {
+            let search = Search::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            found(&search, id, &whole).unwrap_or_else(|error| panic!("{text}: {error}")).is_some()
+        };
+        assert!(finds(query), "{query}");
+        assert!(!finds(naive), "{naive} is no trap");
+        let conditions = conditions::of(&tutti::traceql::compile(query).unwrap(), &Withheld::nothing());
+        for condition in conditions.each.iter().map(ToString::to_string).chain([conditions.any.to_string()]) {
+            assert!(finds(&condition), "{query}: {condition}");
+        }
+    }
 }
