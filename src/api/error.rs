@@ -42,7 +42,8 @@ impl ApiError {
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
             Self::NoSuchTrace => String::new(),
-            Self::Refused(refusal) => refusal.line.clone(),
+            // The line may show what a query says.
+            Self::Refused(refusal) => one_line(&refusal.line),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The edge: Tempo's query API over HTTP. Only this room knows status codes and headers.
 
+mod admit;
 pub mod encode;
 pub mod error;
 mod go;

@@ -9,6 +9,7 @@ pub mod ast;
 pub mod check;
 pub mod error;
 pub mod fold;
+pub mod identifier;
 mod lex;
 mod number;
 pub mod parse;
@@ -21,6 +22,8 @@ pub mod value;
 
 pub use check::check;
 pub use error::Error;
+pub use identifier::identifier;
+pub use number::duration_text;
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.
