@@ -61,6 +61,12 @@ pub fn uint32(text: &str) -> Result<u32, String> {
     Err(format!("strconv.ParseUint: parsing {}: {why}", quoted(text)))
 }
 
+/// `ParseInt` in base 10 and 32 bits, likewise.
+pub fn int32(text: &str) -> Result<i32, String> {
+    let number = int(text).and_then(|number| i32::try_from(number).map_err(|_| "value out of range"));
+    number.map_err(|why| format!("strconv.ParseInt: parsing {}: {why}", quoted(text)))
+}
+
 /// `ParseFloat` in 64 bits, but for hexadecimal ones. Beyond the largest is none, unless it says so itself.
 pub fn float(text: &str) -> Option<f64> {
     let float: f64 = text.parse().ok()?;
