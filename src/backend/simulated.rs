@@ -15,8 +15,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use super::{Backend, Fault, RegionInfo, RegionTrace, TraceCall, fault};
-use crate::model::TraceId;
+use super::call::{MetricsCall, SearchCall, TagValuesCall, TagsCall};
+use super::{Backend, Fault, RegionAnswer, RegionInfo, RegionTrace, TraceCall, fault};
+use crate::model::{MetricsAnswer, SearchAnswer, TagNames, TagValues, TraceId};
 use crate::redaction::Raw;
 use crate::task::Deadline;
 use crate::wire::otlp::{resource_spans, scope_spans, span, trace};
@@ -105,6 +106,26 @@ impl Simulated {
         Ok(answer)
     }
 
+    /// Another question than for a trace. Its answer has no bytes that could be exchanged or weighed, so
+    /// bytes that are no protobuf are the fault that they would be.
+    async fn ask_query<A>(
+        &self,
+        answer: BoxFuture<'_, Result<RegionAnswer<A>, Fault>>,
+    ) -> Result<RegionAnswer<A>, Fault> {
+        let began = Instant::now();
+        let behaviour = self.behaviour();
+        self.travel(behaviour).await;
+        match refusal(behaviour) {
+            Some(fault) => return Err(fault),
+            None if behaviour == Behaviour::Garbage => return Err(fault::no_envelope()),
+            None => {}
+        }
+        let mut answer = answer.await?;
+        answer.first_byte = Some(began.elapsed());
+        answer.is_partial |= behaviour == Behaviour::SaysPartial;
+        Ok(answer)
+    }
+
     async fn ask_who(&self, deadline: Deadline) -> Result<RegionInfo, Fault> {
         let behaviour = self.behaviour();
         self.travel(behaviour).await;
@@ -144,6 +165,26 @@ impl Backend for Simulated {
 
     fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
         self.ask_who(deadline).boxed()
+    }
+
+    fn answers_queries(&self) -> bool {
+        self.inner.answers_queries()
+    }
+
+    fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
+        self.ask_query(self.inner.search(call)).boxed()
+    }
+
+    fn tag_names(&self, call: TagsCall) -> BoxFuture<'_, Result<RegionAnswer<TagNames>, Fault>> {
+        self.ask_query(self.inner.tag_names(call)).boxed()
+    }
+
+    fn tag_values(&self, call: TagValuesCall) -> BoxFuture<'_, Result<RegionAnswer<TagValues>, Fault>> {
+        self.ask_query(self.inner.tag_values(call)).boxed()
+    }
+
+    fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
+        self.ask_query(self.inner.metrics(call)).boxed()
     }
 }
 

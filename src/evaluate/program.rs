@@ -5,6 +5,8 @@
 //! that is itself an array then fails the query, so it is made here exactly where Tempo makes it, which is
 //! everywhere but below `!`, `-` and comparisons with nil.
 
+use super::fetch::Loaded;
+use super::slots::{Slot, Slots};
 use crate::traceql::ast::{AttributeName, FieldExpr};
 use crate::traceql::check::type_of;
 use crate::traceql::fold::fold;
@@ -13,44 +15,62 @@ use crate::traceql::types::{Operator, Type};
 use crate::traceql::value::{self, Failure, Value};
 use std::borrow::Cow;
 
+/// An expression of a query, reading what was fetched.
 #[derive(Debug)]
-pub(super) enum Node {
+pub struct Program {
+    node: Node<Slot>,
+}
+
+impl Program {
+    /// Compiles an expression that was checked; its attributes get their slots.
+    pub fn compile(field: &FieldExpr, slots: &mut Slots) -> Result<Self, PatternError> {
+        Ok(Self { node: compile(field)?.mapped(&mut |name| slots.of(&name)) })
+    }
+
+    /// What the expression is for a candidate.
+    pub fn run<'t>(&self, loaded: &Loaded<'t>, candidate: u32) -> Result<Value<'t>, Failure> {
+        self.node.run(&|slot| loaded.value(candidate, *slot).clone())
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Node<A = AttributeName> {
     Constant(Value<'static>),
-    Attribute(AttributeName),
+    Attribute(A),
     /// The text is for the error.
     Not {
-        node: Box<Node>,
+        node: Box<Node<A>>,
         text: String,
     },
     Negative {
-        node: Box<Node>,
+        node: Box<Node<A>>,
         text: String,
     },
     Exists {
-        node: Box<Node>,
+        node: Box<Node<A>>,
         negated: bool,
     },
     Binary {
         operator: Operator,
-        left: Box<Node>,
-        right: Box<Node>,
+        left: Box<Node<A>>,
+        right: Box<Node<A>>,
     },
     Match {
-        left: Box<Node>,
+        left: Box<Node<A>>,
         patterns: Patterns,
         negated: bool,
     },
     Chain {
-        first: Box<Node>,
-        rest: Vec<Link>,
+        first: Box<Node<A>>,
+        rest: Vec<Link<A>>,
     },
 }
 
 /// An operand of `&&` or `||` after the first.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Link<A> {
     operator: Operator,
-    node: Node,
+    node: Node<A>,
     /// Whether it may be passed over once the left side is false (for `&&`) or true (for `||`). It may not
     /// where it could fail, or be no boolean, because both show in the result.
     skippable: bool,
@@ -217,6 +237,76 @@ fn owned(value: Value<'_>) -> Value<'static> {
     }
 }
 
+impl<A> Node<A> {
+    /// The same with other names for attributes.
+    fn mapped<B>(self, name: &mut impl FnMut(A) -> B) -> Node<B> {
+        let mut inner = |node: Box<Node<A>>| Box::new(node.mapped(name));
+        match self {
+            Self::Constant(value) => Node::Constant(value),
+            Self::Attribute(attribute) => Node::Attribute(name(attribute)),
+            Self::Not { node, text } => Node::Not { node: inner(node), text },
+            Self::Negative { node, text } => Node::Negative { node: inner(node), text },
+            Self::Exists { node, negated } => Node::Exists { node: inner(node), negated },
+            Self::Binary { operator, left, right } => {
+                let left = inner(left);
+                Node::Binary { operator, left, right: inner(right) }
+            }
+            Self::Match { left, patterns, negated } => Node::Match { left: inner(left), patterns, negated },
+            Self::Chain { first, rest } => {
+                let first = inner(first);
+                let rest = rest.into_iter().map(|Link { operator, node, skippable }| Link {
+                    operator,
+                    node: node.mapped(name),
+                    skippable,
+                });
+                Node::Chain { first, rest: rest.collect() }
+            }
+        }
+    }
+
+    /// Evaluates; `read` gives what a span has for an attribute.
+    pub(super) fn run<'s>(&self, read: &dyn Fn(&A) -> Value<'s>) -> Result<Value<'s>, Failure> {
+        match self {
+            Self::Constant(value) => Ok(value.clone()),
+            Self::Attribute(name) => Ok(read(name)),
+            Self::Not { node, text } => {
+                let value = node.run(read)?;
+                value::not(&value).ok_or_else(|| wrong_type(text, "a boolean", &value))
+            }
+            Self::Negative { node, text } => {
+                let value = node.run(read)?;
+                value::negated(&value).ok_or_else(|| wrong_type(text, "a numeric", &value))
+            }
+            Self::Exists { node, negated } => Ok(Value::Bool((node.run(read)? == Value::Nil) == *negated)),
+            Self::Binary { operator, left, right } => {
+                // Borrowing a constant spares a copy for every span.
+                match (&**left, &**right) {
+                    (left, Self::Constant(right)) => value::apply(*operator, &left.run(read)?, right),
+                    (Self::Constant(left), right) => value::apply(*operator, left, &right.run(read)?),
+                    (left, right) => {
+                        let left = left.run(read)?;
+                        value::apply(*operator, &left, &right.run(read)?)
+                    }
+                }
+            }
+            Self::Match { left, patterns, negated } => {
+                Ok(Value::Bool(patterns.decide(&left.run(read)?, *negated)?))
+            }
+            Self::Chain { first, rest } => {
+                let mut left = first.run(read)?;
+                for link in rest {
+                    let decided = Value::Bool(link.operator == Operator::Or);
+                    if link.skippable && left == decided {
+                        continue;
+                    }
+                    left = value::apply(link.operator, &left, &link.node.run(read)?)?;
+                }
+                Ok(left)
+            }
+        }
+    }
+}
+
 impl Node {
     /// Whether some span makes it fail rather than answer.
     pub(super) fn can_fail(&self) -> bool {
@@ -259,48 +349,6 @@ impl Node {
             Self::Constant(value) => value.of_type().element().is_none(),
             Self::Attribute(name) => matches!(name, AttributeName::Intrinsic(_)),
             _ => true,
-        }
-    }
-
-    /// Evaluates; `read` gives what a span has for an attribute.
-    pub(super) fn run<'s>(&self, read: &dyn Fn(&AttributeName) -> Value<'s>) -> Result<Value<'s>, Failure> {
-        match self {
-            Self::Constant(value) => Ok(value.clone()),
-            Self::Attribute(name) => Ok(read(name)),
-            Self::Not { node, text } => {
-                let value = node.run(read)?;
-                value::not(&value).ok_or_else(|| wrong_type(text, "a boolean", &value))
-            }
-            Self::Negative { node, text } => {
-                let value = node.run(read)?;
-                value::negated(&value).ok_or_else(|| wrong_type(text, "a numeric", &value))
-            }
-            Self::Exists { node, negated } => Ok(Value::Bool((node.run(read)? == Value::Nil) == *negated)),
-            Self::Binary { operator, left, right } => {
-                // Borrowing a constant spares a copy for every span.
-                match (&**left, &**right) {
-                    (left, Self::Constant(right)) => value::apply(*operator, &left.run(read)?, right),
-                    (Self::Constant(left), right) => value::apply(*operator, left, &right.run(read)?),
-                    (left, right) => {
-                        let left = left.run(read)?;
-                        value::apply(*operator, &left, &right.run(read)?)
-                    }
-                }
-            }
-            Self::Match { left, patterns, negated } => {
-                Ok(Value::Bool(patterns.decide(&left.run(read)?, *negated)?))
-            }
-            Self::Chain { first, rest } => {
-                let mut left = first.run(read)?;
-                for link in rest {
-                    let decided = Value::Bool(link.operator == Operator::Or);
-                    if link.skippable && left == decided {
-                        continue;
-                    }
-                    left = value::apply(link.operator, &left, &link.node.run(read)?)?;
-                }
-                Ok(left)
-            }
         }
     }
 }

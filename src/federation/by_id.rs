@@ -19,7 +19,7 @@ use crate::cache::RecentMisses;
 use crate::model::coverage::Owing;
 use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::Redacted;
+use crate::redaction::{Marks, Redacted};
 use crate::task::Deadline;
 use crate::trace::Assembled;
 
@@ -107,7 +107,7 @@ impl Federation {
         let treatment = Treatment {
             id: ask.query.id,
             plan: self.plan.clone(),
-            marks_region: self.settings.additions.region,
+            marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
         let landing = ask_all(&self.regions, &call, &treatment).boxed();
         let landed = Vec::with_capacity(self.regions.len());

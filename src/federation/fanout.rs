@@ -11,7 +11,7 @@ use crate::backend::{Fault, Region, RegionTrace, TraceCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{RegionName, TraceId};
 use crate::policy::Plan;
-use crate::redaction::{self, Redacted, RegionRules, View};
+use crate::redaction::{self, Marks, Redacted, RegionRules, View};
 use crate::task;
 
 /// A part of a trace at least this large is scanned and redacted off the threads that serve requests:
@@ -32,7 +32,7 @@ pub struct Landed {
 pub struct Treatment {
     pub id: TraceId,
     pub plan: Arc<Plan>,
-    pub marks_region: bool,
+    pub marks: Marks,
 }
 
 /// Asks all regions; dropping the stream drops every question that is still open.
@@ -132,11 +132,7 @@ async fn redact(
     let (name, treatment) = (name.clone(), treatment.clone());
     let is_long = part.bytes >= LONG_WORK_BYTES;
     let work = move || {
-        let rules = RegionRules {
-            region: &name,
-            plan: treatment.plan.region(&name),
-            is_marked: treatment.marks_region,
-        };
+        let rules = RegionRules { region: &name, plan: treatment.plan.region(&name), marks: treatment.marks };
         redaction::rewrite::trace(part.trace, &treatment.id, rules)
     };
     let scanned = if is_long { task::blocking(work).await.map_err(|lost| lost.to_string())? } else { work() };

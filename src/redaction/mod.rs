@@ -7,5 +7,5 @@ pub mod rewrite;
 pub mod rows;
 mod seal;
 
-pub use rewrite::{RegionRules, View};
+pub use rewrite::{Marks, RegionRules, View};
 pub use seal::{Raw, Redacted};

@@ -3,7 +3,6 @@
 
 use super::index::Flags;
 use super::join::{JoinError, Joined};
-use super::span::in_canonical_order;
 use super::tree::Tree;
 use crate::wire::protobuf::{message_len, varint_len};
 
@@ -41,7 +40,7 @@ pub(super) const EMPTY_STATUS: &[u8] = &[0x7a, 0x00];
 
 impl Assembled {
     pub fn of(mut joined: Joined, tree: &Tree) -> Result<Self, JoinError> {
-        sort_events_and_links(&mut joined)?;
+        joined.sort_events_and_links()?;
         let mut assembled = Self { spans: Vec::with_capacity(joined.spans.len()), joined, ..Self::default() };
         assembled.collect_scopes(tree);
         assembled.measure();
@@ -192,19 +191,4 @@ impl Assembled {
         let extra = self.joined.extras.get(span.extra as usize).map_or(0, |extra| extra.len());
         span.body.len() + extra + status
     }
-}
-
-fn sort_events_and_links(joined: &mut Joined) -> Result<(), JoinError> {
-    let unsorted: Vec<u32> =
-        joined.spans().filter(|(_, span)| span.flags.has(Flags::UNSORTED)).map(|(index, _)| index).collect();
-    for index in unsorted {
-        let Some(body) = joined.span(index).map(|span| in_canonical_order(joined.body(span))) else {
-            continue;
-        };
-        joined.replace_body(index, &body)?;
-        if let Some(span) = joined.spans.get_mut(index as usize) {
-            span.flags.clear(Flags::UNSORTED);
-        }
-    }
-    Ok(())
 }

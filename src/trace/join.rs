@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 
 use super::index::{Batch, Buffer, Chunk, Extent, Flags, Scope, Span};
 use super::size::message_bytes;
+use super::span::in_canonical_order;
 use super::zipkin;
 use crate::wire::protobuf::WireError;
 
@@ -75,7 +76,8 @@ impl Joined {
         Ok(joined)
     }
 
-    /// Joins parts and leaves ids as they are stored, shared ones too: what a query is evaluated over.
+    /// Joins parts and leaves ids as they are stored, shared ones too: what a query is evaluated over. Events and
+    /// links are in canonical order.
     pub fn as_stored(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
         parts.sort_by_key(|(rank, _)| *rank);
         for (_, chunk) in &mut parts {
@@ -85,7 +87,27 @@ impl Joined {
         for (rank, chunk) in parts {
             joined.append(rank, chunk)?;
         }
+        joined.sort_events_and_links()?;
         Ok(joined)
+    }
+
+    /// Puts events and links of every span in canonical order; few spans need it.
+    pub(super) fn sort_events_and_links(&mut self) -> Result<(), JoinError> {
+        let unsorted: Vec<u32> = self
+            .spans()
+            .filter(|(_, span)| span.flags.has(Flags::UNSORTED))
+            .map(|(index, _)| index)
+            .collect();
+        for index in unsorted {
+            let Some(body) = self.span(index).map(|span| in_canonical_order(self.body(span))) else {
+                continue;
+            };
+            self.replace_body(index, &body)?;
+            if let Some(span) = self.spans.get_mut(index as usize) {
+                span.flags.clear(Flags::UNSORTED);
+            }
+        }
+        Ok(())
     }
 
     fn with_room_for(parts: &[(u16, Chunk)]) -> Self {

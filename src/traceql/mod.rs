@@ -8,9 +8,11 @@
 pub mod ast;
 pub mod check;
 pub mod error;
+pub mod fetch;
 pub mod fold;
 pub mod identifier;
 mod lex;
+pub mod metrics;
 mod number;
 pub mod parse;
 pub mod pattern;
@@ -23,7 +25,7 @@ pub mod value;
 pub use check::check;
 pub use error::Error;
 pub use identifier::identifier;
-pub use number::duration_text;
+pub use number::{duration_text, float_text};
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.

@@ -55,6 +55,8 @@ pub enum Failure {
     ModuloByZero,
     #[error("unsupported operation: arithmetic on an array")]
     ArrayArithmetic,
+    #[error("spanset operators are not supported for multiple spansets per trace. consider using coalesce()")]
+    SeveralSpansets,
     #[error("array operators must consist of a scalar and an array operand")]
     TwoArrays,
     #[error("expression ({expression}) expected {wanted}, but got {}", .found.name())]

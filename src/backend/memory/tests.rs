@@ -10,6 +10,8 @@ use prost::Message;
 use tokio::time::advance;
 
 use super::*;
+use crate::backend::{Backend, TraceCall};
+use crate::task::Deadline;
 use crate::wire::export::arbitrary;
 
 const HOUR: Duration = Duration::from_secs(3600);
