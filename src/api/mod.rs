@@ -7,14 +7,18 @@ mod go;
 mod held;
 pub mod ingest;
 mod layers;
+pub mod metrics;
 pub mod params;
 mod path;
+mod query;
 pub mod report;
 pub mod router;
+pub mod search;
 pub mod serve;
 pub mod state;
 pub mod status;
 pub mod stream;
+pub mod tags;
 pub mod traces;
 
 pub use router::router;

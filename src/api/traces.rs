@@ -103,7 +103,7 @@ pub async fn v2(
     let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
     let (trace, was_filtered) = filtered(trace, filter).await?;
-    let message = report::message(&coverage, exceeds, was_filtered);
+    let message = report::trace_message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
     let mut response =
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;

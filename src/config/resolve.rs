@@ -102,11 +102,7 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
     }
 }
 
-fn federation(
-    given: &GivenFile,
-    deadlines: &DeadlineSettings,
-    out: &mut Findings,
-) -> FederationSettings {
+fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Findings) -> FederationSettings {
     let default = FederationSettings::default();
     let added = &given.additions;
     FederationSettings {

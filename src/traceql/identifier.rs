@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn a_name_is_read_as_in_a_query() {
-        for name in ["resource.service.name", "span.\"http status\"", ".a/b", "duration", "trace:id", "name"] {
+        for name in ["resource.service.name", "span.\"http status\"", ".a/b", "duration", "trace:id", "name"]
+        {
             assert!(identifier(name).is_ok(), "{name}: {:?}", identifier(name));
         }
         assert!(matches!(identifier("status").unwrap().name, AttributeName::Intrinsic(_)));

@@ -7,7 +7,9 @@ pub fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
     let mut pairs = BTreeMap::new();
     for line in text.split('\n') {
         let mut line = Line { line: line.strip_suffix('\r').unwrap_or(line), at: 0 };
-        while let Some((key, value)) = line.pair().map_err(|(what, at)| format!("{what} at pos {}", at + 1))? {
+        while let Some((key, value)) =
+            line.pair().map_err(|(what, at)| format!("{what} at pos {}", at + 1))?
+        {
             if pairs.contains_key(key) {
                 return Err(format!("tag {key} has been set twice"));
             }

@@ -20,8 +20,7 @@ pub fn timestamp(text: &str) -> Result<i128, String> {
     match int(text) {
         Ok(number) if text.len() <= SECONDS_CHARS_MAX => Ok(i128::from(number) * SECOND),
         Ok(number) => Ok(i128::from(number)),
-        Err(why) => rfc3339(text)
-            .ok_or_else(|| format!("strconv.ParseInt: parsing {}: {why}", quoted(text))),
+        Err(why) => rfc3339(text).ok_or_else(|| format!("strconv.ParseInt: parsing {}: {why}", quoted(text))),
     }
 }
 
@@ -120,8 +119,17 @@ mod tests {
     #[test]
     fn what_is_no_time_is_said_as_go_says_it_of_a_number() {
         for text in [
-            "x", "1e9", "1.5.5", "now", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-1-1T00:00:00Z",
-            "2026-01-01 00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z",
+            "x",
+            "1e9",
+            "1.5.5",
+            "now",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-1-1T00:00:00Z",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
         ] {
             let why = format!("strconv.ParseInt: parsing {}: invalid syntax", quoted(text));
             assert_eq!(timestamp(text), Err(why), "{text}");

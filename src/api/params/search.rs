@@ -81,7 +81,9 @@ fn within(limit: u32, settings: &SearchSettings) -> Result<u32, ApiError> {
 
 fn check_order(start: u32, end: u32) -> Result<(), ApiError> {
     if end <= start && (start, end) != (0, 0) {
-        return Err(bad(format!("http parameter start must be before end. received start={start} end={end}")));
+        return Err(bad(format!(
+            "http parameter start must be before end. received start={start} end={end}"
+        )));
     }
     Ok(())
 }

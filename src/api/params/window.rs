@@ -25,7 +25,8 @@ pub(super) struct Clamped {
 /// The window of a search or a question for tags.
 pub(super) fn clamped(params: &Params, now: u64) -> Result<Clamped, ApiError> {
     let now = i128::from(now);
-    let (start, end) = clamped_nanos(params, now).map_err(|why| bad(format!("error parsing date range: {why}")))?;
+    let (start, end) =
+        clamped_nanos(params, now).map_err(|why| bad(format!("error parsing date range: {why}")))?;
     let end = if end == now { -(-end).div_euclid(SECOND) } else { end.div_euclid(SECOND) };
     Ok(Clamped { start: start.div_euclid(SECOND).to_string(), end: end.to_string() })
 }
