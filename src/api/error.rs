@@ -102,10 +102,15 @@ pub fn plain(text: impl Into<axum::body::Body>) -> Response {
     ([content_type], text.into()).into_response()
 }
 
+/// Marks an answer that no route gave.
+#[derive(Debug, Clone, Copy)]
+pub struct NoRoute;
+
 /// Go's answer to a path that does not exist.
 pub fn page_not_found() -> Response {
     let mut response = plain("404 page not found\n");
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.extensions_mut().insert(NoRoute);
     response
 }

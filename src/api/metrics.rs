@@ -10,7 +10,7 @@ use super::query::{Asking, Estate, jobs};
 use super::report;
 use super::state::ApiState;
 use crate::federation::query::Answered;
-use crate::federation::{Refusal, Why};
+use crate::federation::{MetricsAsk, Refusal, Why};
 use crate::model::{Coverage, MetricsAnswer, Outcome};
 use crate::telemetry::metrics::Endpoint;
 use crate::wire::answers::{instant_json, range_json};
@@ -18,8 +18,7 @@ use crate::wire::answers::{instant_json, range_json};
 pub async fn range(State(state): State<ApiState>, request: Request) -> Result<Response, ApiError> {
     let asking = Asking::read(&state, request);
     let query = params::metrics::range(&asking.params, &asking.federation.settings().metrics, asking.now)?;
-    let put = |federation: Estate, ask| async move { limited(federation.metrics(ask).await) };
-    let answering = asking.answer(&state, Endpoint::MetricsRange, query, put, |_, answer, coverage| {
+    let answering = asking.answer(&state, Endpoint::MetricsRange, query, ask, |_, answer, coverage| {
         Written::json(range_json(answer, jobs(coverage), message(answer, coverage).as_deref()))
     });
     answering.await
@@ -28,8 +27,7 @@ pub async fn range(State(state): State<ApiState>, request: Request) -> Result<Re
 pub async fn instant(State(state): State<ApiState>, request: Request) -> Result<Response, ApiError> {
     let asking = Asking::read(&state, request);
     let query = params::metrics::instant(&asking.params, &asking.federation.settings().metrics, asking.now)?;
-    let put = |federation: Estate, ask| async move { limited(federation.metrics(ask).await) };
-    let answering = asking.answer(&state, Endpoint::MetricsInstant, query, put, |_, answer, coverage| {
+    let answering = asking.answer(&state, Endpoint::MetricsInstant, query, ask, |_, answer, coverage| {
         Written::json(instant_json(answer, jobs(coverage), message(answer, coverage).as_deref()))
     });
     answering.await
@@ -37,8 +35,8 @@ pub async fn instant(State(state): State<ApiState>, request: Request) -> Result<
 
 /// An answer that lacks series is partial, though every region answered. One who takes only whole answers is
 /// refused: an alert must not rest on fewer series.
-fn limited(answered: Answered<MetricsAnswer>) -> Answered<MetricsAnswer> {
-    let mut answer = answered?;
+async fn ask(federation: Estate, ask: MetricsAsk) -> Answered<MetricsAnswer> {
+    let mut answer = federation.metrics(ask).await?;
     if let Some(line) = answer.value.partial.clone() {
         answer.coverage.is_size_limited = true;
         if answer.coverage.outcome() == Outcome::Refused {

@@ -22,6 +22,7 @@ mod estate;
 mod filter;
 mod http;
 mod limits;
+mod queries;
 mod reliance;
 mod traces;
 
@@ -41,8 +42,16 @@ fn main() {
     let arguments = Arguments::from_args();
     let tempo = std::env::var_os("TEMPO_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     let estate = Arc::new(Lazy::default());
-    let tests =
-        [by_id::TESTS, edge::TESTS, errors::TESTS, filter::TESTS, limits::TESTS, reliance::TESTS].concat();
+    let tests = [
+        by_id::TESTS,
+        edge::TESTS,
+        errors::TESTS,
+        filter::TESTS,
+        limits::TESTS,
+        queries::TESTS,
+        reliance::TESTS,
+    ]
+    .concat();
     let why = tempo.is_none().then_some(NO_TEMPO);
     let trials: Vec<Trial> =
         tests.iter().map(|test| trial(&arguments, *test, why, tempo.clone(), &estate)).collect();

@@ -29,6 +29,9 @@ pub fn range(params: &Params, settings: &MetricsSettings, now: u64) -> Result<Me
     check(text, &parsed)?;
     // One that asks for an instant here has no grid to stand on.
     let (start, end) = if is_instant { (start, end.min(now)) } else { (first, last) };
+    if start == 0 {
+        return Err(bad("start required"));
+    }
     Ok(MetricsQuery {
         query: text.to_owned(),
         start,

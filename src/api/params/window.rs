@@ -27,7 +27,8 @@ pub(super) fn clamped(params: &Params, now: u64) -> Result<Clamped, ApiError> {
     let now = i128::from(now);
     let (start, end) =
         clamped_nanos(params, now).map_err(|why| bad(format!("error parsing date range: {why}")))?;
-    let end = if end == now { -(-end).div_euclid(SECOND) } else { end.div_euclid(SECOND) };
+    let is_now = end == now && start < now;
+    let end = if is_now { -(-end).div_euclid(SECOND) } else { end.div_euclid(SECOND) };
     Ok(Clamped { start: start.div_euclid(SECOND).to_string(), end: end.to_string() })
 }
 
