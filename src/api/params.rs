@@ -194,3 +194,6 @@ pub fn format(headers: &HeaderMap) -> Format {
 fn bad(line: impl Into<String>) -> ApiError {
     ApiError::BadRequest(line.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,11 +39,11 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused_with_its_place() {
         let refusal = |name: &str| identifier(name).unwrap_err().to_string();
-        insta::assert_snapshot!(refusal("nope"), @"");
-        insta::assert_snapshot!(refusal(".a = 1"), @"");
-        insta::assert_snapshot!(refusal(".a} | {.b"), @"");
-        insta::assert_snapshot!(refusal("1"), @"");
-        insta::assert_snapshot!(refusal(""), @"");
-        insta::assert_snapshot!(refusal(".a}"), @"");
+        insta::assert_snapshot!(refusal("nope"), @r#"parse error at line 1, col 2: unknown identifier: nope; an attribute is written .nope, span.nope or resource.nope, a string "nope""#);
+        insta::assert_snapshot!(refusal(".a = 1"), @r#"parse error at line 1, col 2: this is more than the name of one attribute; write a name alone: .foo, span.foo, resource.service.name, duration"#);
+        insta::assert_snapshot!(refusal(".a} | {.b"), @r#"parse error at line 1, col 2: this is more than the name of one attribute; write a name alone: .foo, span.foo, resource.service.name, duration"#);
+        insta::assert_snapshot!(refusal("1"), @r#"parse error at line 1, col 2: this is more than the name of one attribute; write a name alone: .foo, span.foo, resource.service.name, duration"#);
+        insta::assert_snapshot!(refusal(""), @r#"parse error at line 1, col 2: this is more than the name of one attribute; write a name alone: .foo, span.foo, resource.service.name, duration"#);
+        insta::assert_snapshot!(refusal(".a}"), @r#"parse error at line 1, col 5: syntax error: unexpected `}`, expecting an operator, `|` or the end of the query"#);
     }
 }
