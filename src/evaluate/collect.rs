@@ -1,38 +1,130 @@
 //! The rows of a search as they come, at most as many as asked for.
 
 use super::rows::Summary;
+use crate::model::TraceId;
 use crate::model::search::{TraceRow, Window};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-/// Collects rows and keeps the newest.
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
+/// Collects rows and keeps the newest of those it met.
 #[derive(Debug)]
 pub struct Rows {
-    rows: Vec<TraceRow>,
+    /// In the order of the answer: the newest first; of the same start, the smaller id.
+    kept: BTreeMap<(Reverse<u64>, TraceId), TraceRow>,
+    limit: usize,
+    most_recent: bool,
 }
 
 impl Rows {
     /// `most_recent` asks for exactly the newest; else any will do, and collecting may stop once full.
     pub fn new(limit: u32, most_recent: bool) -> Self {
-        let _ = (limit, most_recent);
-        Self { rows: Vec::new() }
+        Self { kept: BTreeMap::new(), limit: limit as usize, most_recent }
     }
 
     pub fn push(&mut self, row: TraceRow) {
-        self.rows.push(row);
+        self.kept.insert((Reverse(row.start), row.id), row);
+        if self.kept.len() > self.limit {
+            self.kept.pop_last();
+        }
     }
 
-    /// Whether no further row can change the answer.
+    /// Whether the answer is good as it is, so that no further trace need be read.
     pub fn is_full(&self) -> bool {
-        false
+        self.limit == 0 || (!self.most_recent && self.kept.len() == self.limit)
+    }
+
+    /// Whether a trace with this start could still change an answer that is not full. With it, whoever has
+    /// traces in order of their start can stop early.
+    pub fn admits(&self, start: u64) -> bool {
+        let last = self.kept.last_key_value().filter(|_| self.kept.len() >= self.limit);
+        self.limit > 0 && last.is_none_or(|((Reverse(oldest), _), _)| start >= *oldest)
+    }
+
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
     }
 
     /// The newest first; of the same start, the smaller id.
     pub fn finish(self) -> Vec<TraceRow> {
-        self.rows
+        self.kept.into_values().collect()
     }
 }
 
-/// Whether a trace's whole interval overlaps the window, both ends included.
+/// Whether a trace's whole interval overlaps the window, both ends included. A window that starts at 0 is
+/// none.
 pub fn overlaps(summary: &Summary, window: Window) -> bool {
-    let _ = (summary, window);
-    true
+    let nanos = |seconds: u32| i64::from(seconds) * NANOS_PER_SECOND;
+    // Storage compares signed numbers; a start beyond those is before everything and never met.
+    window.start == 0
+        || ((0..=nanos(window.end)).contains(&(summary.start as i64))
+            && summary.end as i64 >= nanos(window.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u8, start: u64) -> TraceRow {
+        TraceRow {
+            id: TraceId::from_bytes([id; 16]),
+            root_service: String::new(),
+            root_name: String::new(),
+            start,
+            duration_ns: 0,
+            span_sets: Vec::new(),
+            service_stats: BTreeMap::new(),
+        }
+    }
+
+    fn kept(rows: Rows) -> Vec<(u8, u64)> {
+        rows.finish().iter().map(|row| (row.id.as_bytes()[0], row.start)).collect()
+    }
+
+    #[test]
+    fn the_newest_are_kept_and_ties_go_to_the_smaller_id() {
+        let mut rows = Rows::new(3, true);
+        for (id, start) in [(5, 10), (4, 30), (9, 20), (1, 20), (2, 5), (3, 30)] {
+            rows.push(row(id, start));
+            assert!(!rows.is_full());
+        }
+        assert!(rows.admits(20) && !rows.admits(19));
+        assert_eq!(kept(rows), [(3, 30), (4, 30), (1, 20)]);
+    }
+
+    #[test]
+    fn any_rows_will_do_once_there_are_enough() {
+        let mut rows = Rows::new(2, false);
+        rows.push(row(1, 1));
+        assert!(!rows.is_full() && rows.admits(0));
+        rows.push(row(2, 2));
+        assert!(rows.is_full());
+        rows.push(row(3, 3));
+        assert_eq!(kept(rows), [(3, 3), (2, 2)]);
+        assert!(Rows::new(0, true).is_full());
+    }
+
+    #[test]
+    fn a_trace_overlaps_a_window_that_it_touches() {
+        let second = NANOS_PER_SECOND as u64;
+        let summary = |start, end| Summary { start, end, ..Summary::default() };
+        let window = Window { start: 10, end: 20 };
+        let table = [
+            (summary(9 * second, 10 * second), true),
+            (summary(9 * second, 10 * second - 1), false),
+            (summary(20 * second, 30 * second), true),
+            (summary(20 * second + 1, 30 * second), false),
+            (summary(0, 40 * second), true),
+            (summary(u64::MAX, u64::MAX), false),
+        ];
+        for (summary, expected) in table {
+            assert_eq!(overlaps(&summary, window), expected, "{summary:?}");
+        }
+        assert!(overlaps(&summary(second, second), Window { start: 0, end: 0 }));
+    }
 }

@@ -231,7 +231,7 @@ pub fn kind_of(otlp: i32) -> i64 {
 }
 
 /// Hexadecimal without leading zeros.
-fn trimmed_hex(id: &[u8]) -> String {
+pub(super) fn trimmed_hex(id: &[u8]) -> String {
     const DIGITS: [char; 16] =
         ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
@@ -239,6 +239,6 @@ fn trimmed_hex(id: &[u8]) -> String {
 }
 
 /// Sixteen digits, whatever the length was, and more only where they count.
-fn span_id_text(id: &[u8]) -> String {
+pub(super) fn span_id_text(id: &[u8]) -> String {
     format!("{:0>16}", trimmed_hex(id))
 }

@@ -20,12 +20,14 @@ pub mod tags_search;
 pub mod wire_span;
 
 #[cfg(test)]
+mod made;
+#[cfg(test)]
 mod tests;
 
 pub use collect::{Rows, overlaps};
 pub use fetch::{Fetch, FetchError, Loaded};
 pub use filter::{Filter, FilterError};
-pub use gather::{Gather, SearchGather};
+pub use gather::{Gather, MetricsGather, SearchGather};
 pub use hierarchy::{Hierarchy, kept};
 pub use program::Program;
 pub use rows::TraceRows;

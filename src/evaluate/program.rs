@@ -1,19 +1,13 @@
-//! A field expression made ready to run over many spans: constants folded, patterns compiled, alternatives
-//! of one attribute gathered into one comparison.
-//!
-//! The gathering is Tempo's rewrite of `.a = 1 || .a = 2` into "in", and it is not neutral: an attribute
-//! that is itself an array then fails the query, so it is made here exactly where Tempo makes it, which is
-//! everywhere but below `!`, `-` and comparisons with nil.
+//! A field expression made ready to run over many spans: rewritten as Tempo rewrites it, patterns compiled,
+//! attributes numbered.
 
 use super::fetch::Loaded;
 use super::slots::{Slot, Slots};
 use crate::traceql::ast::{AttributeName, FieldExpr};
-use crate::traceql::check::type_of;
-use crate::traceql::fold::fold;
 use crate::traceql::pattern::{PatternError, Patterns};
+use crate::traceql::rewrite::{Rewritten, folded, rewrite};
 use crate::traceql::types::{Operator, Type};
 use crate::traceql::value::{self, Failure, Value};
-use std::borrow::Cow;
 
 /// An expression of a query, reading what was fetched.
 #[derive(Debug)]
@@ -24,7 +18,16 @@ pub struct Program {
 impl Program {
     /// Compiles an expression that was checked; its attributes get their slots.
     pub fn compile(field: &FieldExpr, slots: &mut Slots) -> Result<Self, PatternError> {
-        Ok(Self { node: compile(field)?.mapped(&mut |name| slots.of(&name)) })
+        Self::of(&rewrite(field), slots)
+    }
+
+    /// The same for the filter of `compare()`, which Tempo does not rewrite.
+    pub fn compile_folded(field: &FieldExpr, slots: &mut Slots) -> Result<Self, PatternError> {
+        Self::of(&folded(field), slots)
+    }
+
+    fn of(field: &Rewritten, slots: &mut Slots) -> Result<Self, PatternError> {
+        Ok(Self { node: build(field, Absence::Text)?.mapped(&mut |name| slots.of(&name)) })
     }
 
     /// What the expression is for a candidate.
@@ -50,6 +53,8 @@ pub(super) enum Node<A = AttributeName> {
         node: Box<Node<A>>,
         negated: bool,
     },
+    /// What asks `= nil` of what storage fetched.
+    IsNilText(Box<Node<A>>),
     Binary {
         operator: Operator,
         left: Box<Node<A>>,
@@ -78,163 +83,44 @@ pub(super) struct Link<A> {
 
 /// Compiles an expression that was checked.
 pub(super) fn compile(field: &FieldExpr) -> Result<Node, PatternError> {
-    build(&fold(field), true)
+    build(&rewrite(field), Absence::Nil)
 }
 
-fn build(field: &FieldExpr, gather: bool) -> Result<Node, PatternError> {
+/// What an expression finds in place of an attribute that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    Nil,
+    /// What storage puts there where a query asks `= nil`: the text "nil", which a value can be too.
+    Text,
+}
+
+fn build(field: &Rewritten, absence: Absence) -> Result<Node, PatternError> {
+    let inner = |field: &Rewritten| build(field, absence).map(Box::new);
     Ok(match field {
-        FieldExpr::Literal { value, .. } => Node::Constant(owned(value.value())),
-        FieldExpr::Attribute(attribute) => Node::Attribute(attribute.name.clone()),
-        FieldExpr::Not(inner) => {
-            Node::Not { node: Box::new(build(&inner.field, false)?), text: field.to_string() }
+        Rewritten::Constant(value) => Node::Constant(value.clone()),
+        Rewritten::Attribute(name) => Node::Attribute(name.clone()),
+        Rewritten::Not { inner: field, text } => Node::Not { node: inner(field)?, text: text.clone() },
+        Rewritten::Negative { inner: field, text } => {
+            Node::Negative { node: inner(field)?, text: text.clone() }
         }
-        FieldExpr::Negative(inner) => {
-            Node::Negative { node: Box::new(build(&inner.field, false)?), text: field.to_string() }
+        Rewritten::Exists(field) => Node::Exists { node: inner(field)?, negated: false },
+        Rewritten::Missing(field) if absence == Absence::Text => Node::IsNilText(inner(field)?),
+        Rewritten::Missing(field) => Node::Exists { node: inner(field)?, negated: true },
+        Rewritten::Binary { operator, left, right } => {
+            Node::Binary { operator: *operator, left: inner(left)?, right: inner(right)? }
         }
-        FieldExpr::Exists(inner) => {
-            Node::Exists { node: Box::new(build(&inner.field, false)?), negated: false }
+        Rewritten::Match { left, patterns, negated } => {
+            Node::Match { left: inner(left)?, patterns: Patterns::of(patterns)?, negated: *negated }
         }
-        FieldExpr::Missing(inner) => {
-            Node::Exists { node: Box::new(build(&inner.field, false)?), negated: true }
-        }
-        FieldExpr::Binary(binary) => {
-            let left = Box::new(build(&binary.left, gather)?);
-            let right = build(&binary.right, gather)?;
-            match (binary.operator.is_match(), right) {
-                (true, Node::Constant(Value::Text(pattern))) => Node::Match {
-                    left,
-                    patterns: Patterns::compile(&pattern)?,
-                    negated: binary.operator == Operator::NotMatch,
-                },
-                (_, right) => Node::Binary { operator: binary.operator, left, right: Box::new(right) },
-            }
-        }
-        FieldExpr::Chain(chain) => {
-            let mut node = build(&chain.first, gather)?;
-            for (operator, field) in &chain.rest {
-                let right = build(field, gather)?;
-                let boolean = type_of(field) == Type::Bool;
-                node = joined(node, *operator, right, boolean, gather);
-            }
-            node
+        Rewritten::Chain { first, rest } => {
+            let rest = rest.iter().map(|link| {
+                let node = build(&link.field, absence)?;
+                let skippable = !node.can_fail() && (link.operator == Operator::And || link.is_boolean);
+                Ok(Link { operator: link.operator, node, skippable })
+            });
+            Node::Chain { first: inner(first)?, rest: rest.collect::<Result<_, _>>()? }
         }
     })
-}
-
-fn joined(left: Node, operator: Operator, right: Node, boolean: bool, gather: bool) -> Node {
-    let (left, right) = match if gather { gathered(left, operator, right) } else { Err((left, right)) } {
-        Ok(node) => return node,
-        Err(apart) => apart,
-    };
-    let safe = !right.can_fail() && (operator == Operator::And || boolean);
-    let link = Link { operator, node: right, skippable: safe };
-    match left {
-        Node::Chain { first, mut rest } => {
-            rest.push(link);
-            Node::Chain { first, rest }
-        }
-        first => Node::Chain { first: Box::new(first), rest: vec![link] },
-    }
-}
-
-/// `.a = 1 || .a = 2` as one comparison, and likewise `!=` with `&&`, `=~` with `||`, `!~` with `&&`;
-/// what is no such pair is given back.
-fn gathered(left: Node, operator: Operator, right: Node) -> Result<Node, (Node, Node)> {
-    let joins = |comparison: Operator| match operator {
-        Operator::Or => comparison == Operator::Equal,
-        _ => comparison == Operator::NotEqual,
-    };
-    match (left, right) {
-        (
-            Node::Binary { operator: one, left: a, right: b },
-            Node::Binary { operator: two, left: c, right: d },
-        ) if one == two && joins(one) => {
-            match (attribute_and_constant(&a, &b), attribute_and_constant(&c, &d)) {
-                (Some((attribute, x)), Some((other, y))) if attribute == other => match appended(x, y) {
-                    Some(values) => Ok(Node::Binary {
-                        operator: one,
-                        left: Box::new(Node::Attribute(attribute.clone())),
-                        right: Box::new(Node::Constant(values)),
-                    }),
-                    None => Err(apart((one, a, b), (two, c, d))),
-                },
-                _ => Err(apart((one, a, b), (two, c, d))),
-            }
-        }
-        (
-            Node::Match { left: a, patterns: x, negated: one },
-            Node::Match { left: b, patterns: y, negated: two },
-        ) if one == two && one == (operator == Operator::And) => match (&*a, &*b) {
-            (Node::Attribute(attribute), Node::Attribute(other)) if attribute == other => {
-                Ok(Node::Match { left: a, patterns: x.and(y), negated: one })
-            }
-            _ => Err((
-                Node::Match { left: a, patterns: x, negated: one },
-                Node::Match { left: b, patterns: y, negated: two },
-            )),
-        },
-        other => Err(other),
-    }
-}
-
-type Sides = (Operator, Box<Node>, Box<Node>);
-
-fn apart(one: Sides, two: Sides) -> (Node, Node) {
-    let node = |(operator, left, right): Sides| Node::Binary { operator, left, right };
-    (node(one), node(two))
-}
-
-/// An attribute on one side and a constant on the other.
-fn attribute_and_constant<'n>(
-    left: &'n Node,
-    right: &'n Node,
-) -> Option<(&'n AttributeName, &'n Value<'static>)> {
-    match (left, right) {
-        (Node::Attribute(attribute), Node::Constant(constant))
-        | (Node::Constant(constant), Node::Attribute(attribute)) => Some((attribute, constant)),
-        _ => None,
-    }
-}
-
-/// Both values as one array, where they are of one type that has arrays.
-fn appended(left: &Value<'static>, right: &Value<'static>) -> Option<Value<'static>> {
-    fn both<T: Clone>(left: &[T], right: &[T]) -> Vec<T> {
-        [left, right].concat()
-    }
-    use Value::{Bool, Bools, Float, Floats, Int, Ints, Text, Texts};
-    Some(match (left, right) {
-        (Int(l), Int(r)) => Ints(vec![*l, *r]),
-        (Int(l), Ints(r)) => Ints(both(&[*l], r)),
-        (Ints(l), Int(r)) => Ints(both(l, &[*r])),
-        (Ints(l), Ints(r)) => Ints(both(l, r)),
-        (Float(l), Float(r)) => Floats(vec![*l, *r]),
-        (Float(l), Floats(r)) => Floats(both(&[*l], r)),
-        (Floats(l), Float(r)) => Floats(both(l, &[*r])),
-        (Floats(l), Floats(r)) => Floats(both(l, r)),
-        (Bool(l), Bool(r)) => Bools(vec![*l, *r]),
-        (Bool(l), Bools(r)) => Bools(both(&[*l], r)),
-        (Bools(l), Bool(r)) => Bools(both(l, &[*r])),
-        (Bools(l), Bools(r)) => Bools(both(l, r)),
-        (Text(l), Text(r)) => Texts(vec![l.clone(), r.clone()]),
-        (Text(l), Texts(r)) => Texts(both(std::slice::from_ref(l), r)),
-        (Texts(l), Text(r)) => Texts(both(l, std::slice::from_ref(r))),
-        (Texts(l), Texts(r)) => Texts(both(l, r)),
-        _ => return None,
-    })
-}
-
-fn owned(value: Value<'_>) -> Value<'static> {
-    match value {
-        Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-        Value::Int(int) => Value::Int(int),
-        Value::Float(float) => Value::Float(float),
-        Value::Bool(flag) => Value::Bool(flag),
-        Value::Duration(nanos) => Value::Duration(nanos),
-        Value::Status(status) => Value::Status(status),
-        Value::Kind(kind) => Value::Kind(kind),
-        // No literal is an array.
-        Value::Nil | Value::Ints(_) | Value::Floats(_) | Value::Texts(_) | Value::Bools(_) => Value::Nil,
-    }
 }
 
 impl<A> Node<A> {
@@ -247,6 +133,7 @@ impl<A> Node<A> {
             Self::Not { node, text } => Node::Not { node: inner(node), text },
             Self::Negative { node, text } => Node::Negative { node: inner(node), text },
             Self::Exists { node, negated } => Node::Exists { node: inner(node), negated },
+            Self::IsNilText(node) => Node::IsNilText(inner(node)),
             Self::Binary { operator, left, right } => {
                 let left = inner(left);
                 Node::Binary { operator, left, right: inner(right) }
@@ -278,6 +165,9 @@ impl<A> Node<A> {
                 value::negated(&value).ok_or_else(|| wrong_type(text, "a numeric", &value))
             }
             Self::Exists { node, negated } => Ok(Value::Bool((node.run(read)? == Value::Nil) == *negated)),
+            Self::IsNilText(node) => {
+                Ok(Value::Bool(matches!(node.run(read)?, Value::Text(text) if text == "nil")))
+            }
             Self::Binary { operator, left, right } => {
                 // Borrowing a constant spares a copy for every span.
                 match (&**left, &**right) {
@@ -314,7 +204,7 @@ impl Node {
             Self::Constant(_) | Self::Attribute(_) => false,
             Self::Not { node, .. } => node.can_fail() || !node.is_boolean(),
             Self::Negative { .. } => true,
-            Self::Exists { node, .. } => node.can_fail(),
+            Self::Exists { node, .. } | Self::IsNilText(node) => node.can_fail(),
             Self::Binary { operator, left, right } => {
                 let one_scalar = left.is_scalar() || right.is_scalar();
                 let arrays_possible = !(left.is_scalar() && right.is_scalar());
@@ -336,7 +226,7 @@ impl Node {
     fn is_boolean(&self) -> bool {
         match self {
             Self::Constant(value) => value.of_type() == Type::Bool,
-            Self::Not { .. } | Self::Exists { .. } | Self::Match { .. } => true,
+            Self::Not { .. } | Self::Exists { .. } | Self::IsNilText(_) | Self::Match { .. } => true,
             Self::Binary { operator, .. } => !operator.is_arithmetic(),
             Self::Chain { .. } => true,
             Self::Attribute(_) | Self::Negative { .. } => false,

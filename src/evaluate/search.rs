@@ -1,12 +1,23 @@
 //! A search in TraceQL over assembled traces: text in, one row for each trace that matches.
 
-use super::TraceRows;
-use super::engine::Pipeline;
-use super::fetch::{Fetch, FetchError};
-use crate::model::search::TraceRow;
+use super::engine::{self, Pipeline, Spanset};
+use super::fetch::{Fetch, FetchError, Loaded};
+use super::shown::shown;
+use super::slots::Slots;
+use super::span_view::SpanView;
+use super::{TraceRows, WireSpan};
+use crate::model::search::{ServiceStats, SpanRow, SpanSet, TraceRow};
+use crate::model::value::ShownValue;
 use crate::traceql;
+use crate::traceql::ast::{self, Literal, MetricsExpr, Query, Root};
+use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::Failure;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
+/// Spans shown of a set where none or 0 is asked for; Tempo's number.
+const SPANS_PER_SET: usize = 3;
 
 /// Why a query cannot be searched with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,21 +38,41 @@ pub enum QueryError {
 /// A compiled search.
 #[derive(Debug)]
 pub struct Search {
-    pipeline: Pipeline,
-    fetch: Option<Fetch>,
+    /// Nothing where no trace can match.
+    program: Option<(Fetch, Pipeline)>,
     most_recent: bool,
 }
 
 impl Search {
+    /// Of a metrics query, what stands before its function is searched for.
     pub fn compile(text: &str) -> Result<Self, QueryError> {
-        let _ = text;
-        Err(QueryError::Math)
+        Self::of(&traceql::compile(text)?)
+    }
+
+    /// Of a query that was checked.
+    pub fn of(query: &Query) -> Result<Self, QueryError> {
+        let pipeline = searched(&query.root).ok_or(QueryError::Math)?;
+        let spec = FetchSpec::of_search(query).ok_or(QueryError::Math)?;
+        let mut slots = Slots::default();
+        let compiled = Pipeline::compile(pipeline, &mut slots)?;
+        let program =
+            if engine::is_noop(pipeline) { None } else { Some((Fetch::of(&spec, &slots)?, compiled)) };
+        Ok(Self { program, most_recent: asks_for_most_recent(query) })
     }
 
     /// The trace's row where it matches. Of each spanset at most so many spans are shown, 3 where it is 0.
     pub fn decide(&self, trace: &TraceRows<'_>, spans_per_set: u32) -> Result<Option<TraceRow>, Failure> {
-        let _ = (trace, spans_per_set, &self.pipeline, &self.fetch);
-        Ok(None)
+        let Some((fetch, pipeline)) = &self.program else { return Ok(None) };
+        let Some(mut loaded) = fetch.load(trace)? else { return Ok(None) };
+        let sets = pipeline.run(&loaded)?;
+        if sets.is_empty() {
+            return Ok(None);
+        }
+        let most = if spans_per_set == 0 { SPANS_PER_SET } else { spans_per_set as usize };
+        let sets = merged(sets.into_iter().map(|set| Cut::of(set, most)).collect(), &loaded);
+        loaded.complete(fetch, sets.iter().flat_map(|set| set.spans.iter().copied()))?;
+        let sets = sets.into_iter().map(|set| set.shown(&loaded)).collect();
+        Ok(Some(row_of(trace, sets, trace.service_stats())))
     }
 
     /// Whether the query asks for the newest traces, as `with(most_recent=true)` does.
@@ -51,6 +82,115 @@ impl Search {
 
     /// Whether nothing can match, so that no trace need be read.
     pub fn is_noop(&self) -> bool {
-        self.fetch.is_none()
+        self.program.is_none()
     }
 }
+
+/// A trace's row with these sets.
+pub(super) fn row_of(
+    trace: &TraceRows<'_>,
+    span_sets: Vec<SpanSet>,
+    service_stats: BTreeMap<String, ServiceStats>,
+) -> TraceRow {
+    let summary = trace.summary();
+    TraceRow {
+        id: *trace.id(),
+        root_service: summary.root_service.clone(),
+        root_name: summary.root_name.clone(),
+        start: summary.start,
+        duration_ns: summary.duration(),
+        span_sets,
+        service_stats,
+    }
+}
+
+/// The pipeline a search runs; nothing where there are several.
+fn searched(root: &Root) -> Option<&ast::Pipeline> {
+    let mut metrics = match root {
+        Root::Pipeline(pipeline) => return Some(pipeline),
+        Root::Metrics(metrics) => metrics,
+    };
+    loop {
+        metrics = match metrics {
+            MetricsExpr::Query { pipeline, .. } => return Some(pipeline),
+            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => input,
+            MetricsExpr::Math { .. } => return None,
+        }
+    }
+}
+
+/// The first hint of the name that is a boolean counts.
+fn asks_for_most_recent(query: &Query) -> bool {
+    let hint =
+        query.hints.iter().filter(|hint| hint.name == "most_recent").find_map(|hint| match hint.value {
+            Literal::Bool(flag) => Some(flag),
+            _ => None,
+        });
+    hint.unwrap_or(false)
+}
+
+/// A set of which only the spans to show are left.
+struct Cut {
+    spans: Vec<u32>,
+    matched: u32,
+    attributes: Vec<(String, ShownValue)>,
+}
+
+impl Cut {
+    fn of(set: Spanset<'_>, most: usize) -> Self {
+        let matched = u32::try_from(set.spans.len()).unwrap_or(u32::MAX);
+        let mut spans = set.spans;
+        spans.truncate(most);
+        let attributes = set.attributes.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+        Self { spans, matched, attributes }
+    }
+
+    /// What tells the group from others to Tempo: how its `by` attributes read, and nil reads as "nil" does.
+    fn group(&self) -> String {
+        let by = self.attributes.iter().filter(|(name, _)| name.starts_with("by"));
+        by.map(|(name, value)| format!("{name}{value:?}")).collect()
+    }
+
+    fn shown(self, loaded: &Loaded<'_>) -> SpanSet {
+        let spans = self.spans.iter().filter_map(|span| span_row(loaded, *span)).collect();
+        SpanSet { spans, matched: self.matched, attributes: self.attributes }
+    }
+}
+
+/// The sets in the order Tempo meets them again in its second reading, which is that of the last span shown
+/// of each. Of sets that are one group the larger stays, the first where they are alike.
+fn merged(mut sets: Vec<Cut>, loaded: &Loaded<'_>) -> Vec<Cut> {
+    sets.sort_by_key(|set| set.spans.last().map(|span| loaded.row(*span)));
+    let mut merged: Vec<Cut> = Vec::with_capacity(sets.len());
+    let mut places = HashMap::with_capacity(sets.len());
+    for set in sets {
+        let place = *places.entry(set.group()).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(known) if known.matched < set.matched => *known = set,
+            Some(_) => {}
+            None => merged.push(set),
+        }
+    }
+    merged
+}
+
+fn span_row(loaded: &Loaded<'_>, span: u32) -> Option<SpanRow> {
+    let wire = loaded.rows().wire(loaded.row(span))?;
+    Some(SpanRow {
+        id: padded_id(&wire),
+        name: loaded.name(span).to_owned(),
+        start: wire.start(),
+        duration_ns: wire.end().wrapping_sub(wire.start()),
+        attributes: loaded.shown(span),
+    })
+}
+
+/// An id that is too short is a smaller number.
+fn padded_id(wire: &WireSpan<'_>) -> [u8; 8] {
+    let mut id = [0; 8];
+    id.iter_mut().rev().zip(wire.wire_id().iter().rev()).for_each(|(to, from)| *to = *from);
+    id
+}
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,16 @@ impl<'a> WireSpan<'a> {
         last_bytes(self.span, otlp::span::SPAN_ID)
     }
 
+    /// Every attribute of a holder, key and value, also those that repeat a key.
+    pub fn attributes(self, holder: Holder) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
+        let (message, number) = match holder {
+            Holder::Span => (self.span, otlp::span::ATTRIBUTES),
+            Holder::Resource => (self.resource, otlp::resource::ATTRIBUTES),
+            Holder::Instrumentation => (self.scope.unwrap_or_default(), otlp::scope::ATTRIBUTES),
+        };
+        messages(message, number).map(|pair| (last_bytes(pair, otlp::key_value::KEY), attribute_value(pair)))
+    }
+
     /// The parent's id, for as long as the bytes live.
     pub fn wire_parent_id(&self) -> &'a [u8] {
         last_bytes(self.span, otlp::span::PARENT_SPAN_ID)
@@ -194,17 +204,17 @@ fn text(bytes: &[u8]) -> &str {
 
 /// The first attribute of this key among the `KeyValue`s in field `number`.
 fn attribute<'m>(message: &'m [u8], number: u32, key: &str) -> Option<Value<'m>> {
-    messages(message, number).find(|pair| last_bytes(pair, otlp::key_value::KEY) == key.as_bytes()).map(
-        |pair| {
-            let any = messages(pair, otlp::key_value::VALUE).flat_map(fields);
-            match last_of_any(any) {
-                Some(field) if field.number == otlp::any_value::ARRAY => {
-                    field.bytes().map_or(Value::Nil, array)
-                }
-                field => field.map_or(Value::Nil, scalar),
-            }
-        },
-    )
+    messages(message, number)
+        .find(|pair| last_bytes(pair, otlp::key_value::KEY) == key.as_bytes())
+        .map(attribute_value)
+}
+
+fn attribute_value(pair: &[u8]) -> Value<'_> {
+    let any = messages(pair, otlp::key_value::VALUE).flat_map(fields);
+    match last_of_any(any) {
+        Some(field) if field.number == otlp::any_value::ARRAY => field.bytes().map_or(Value::Nil, array),
+        field => field.map_or(Value::Nil, scalar),
+    }
 }
 
 /// The last field that is a value at all: it is the one that is set.

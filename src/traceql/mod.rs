@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod check;
+pub mod conditions;
 pub mod error;
 pub mod fetch;
 pub mod fold;
@@ -18,6 +19,7 @@ pub mod parse;
 pub mod pattern;
 pub mod place;
 pub mod print;
+pub mod rewrite;
 pub mod token;
 pub mod types;
 pub mod value;

@@ -56,11 +56,13 @@ impl Patterns {
         Ok(Self { patterns: vec![(pattern.to_owned(), regex)] })
     }
 
-    /// Both together, as in `.a =~ "x" || .a =~ "y"`.
-    #[must_use]
-    pub fn and(mut self, other: Patterns) -> Self {
-        self.patterns.extend(other.patterns);
-        self
+    /// Several together, as in `.a =~ "x" || .a =~ "y"`.
+    pub fn of(patterns: &[String]) -> Result<Self, PatternError> {
+        let mut all = Vec::with_capacity(patterns.len());
+        for pattern in patterns {
+            all.extend(Self::compile(pattern)?.patterns);
+        }
+        Ok(Self { patterns: all })
     }
 
     pub fn is_match(&self, text: &str) -> bool {

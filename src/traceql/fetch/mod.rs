@@ -1,80 +1,196 @@
-//! What a query lets its storage fetch: the conditions of its filters, and whether all of them must hold.
+//! What a query lets its storage fetch: the conditions on single attributes in it, and whether all of them
+//! must hold.
+//!
+//! An answer of Tempo is what its storage lets be seen, and then what the query makes of that; so the
+//! conditions are part of what a query means. They are gathered here as Tempo gathers them, with all that is
+//! peculiar about it (`1 < .a` asks storage for `.a < 1`, `!` changes nothing, one `||` anywhere frees all).
+//! What storage does with them is told in `evaluate`.
 
-use super::ast::{Attribute, AttributeName, MetricsFunction, Pipeline, Query};
+mod extract;
+mod metrics;
+
+#[cfg(test)]
+mod tests;
+
+use super::ast::{AttributeName, MetricsFunction, Pipeline, Query, Root, Scope};
 use super::value::Value;
+use extract::Extractor;
 
 /// What is fetched for a query.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FetchSpec {
     /// In the order Tempo gathers them.
     pub conditions: Vec<Condition>,
-    /// Fetched for what the engine kept.
+    /// Fetched afterwards, for the spans the query keeps; not seen while it runs.
     pub second_pass: Vec<Condition>,
     /// Whether the second pass fetches every attribute there is.
     pub second_pass_all: bool,
     /// Whether a span must meet all conditions.
     pub all_conditions: bool,
+    /// Whether spans are fetched one by one rather than traces as wholes, as metrics are where no stage looks
+    /// at more than one span. Then a failure drops its span rather than failing the query, and the conditions
+    /// on events need not be met by one event.
+    pub is_span_only: bool,
+    /// Whether what is fetched is the answer already: Tempo then does not run the query's stages. Only of
+    /// metrics, and not neutral: `{ duration * 2 > 1s } | rate()` counts every span.
+    pub is_decided: bool,
 }
 
 /// What is asked of one attribute.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     pub attribute: Fetched,
-    pub operator: Comparison,
-    /// An array for the operators of several operands.
-    pub operand: Option<Value<'static>>,
+    pub comparison: Comparison,
 }
 
-/// An attribute of a query, or what only the storage knows.
+/// An attribute of a query, or what only storage knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Fetched {
-    Named(AttributeName),
-    /// When the span starts; matches every span.
+    Attribute(AttributeName),
+    /// When the span starts.
     SpanStart,
-    /// Where the span stands in the tree; matches every span.
-    Structure,
-    /// What a search row says of the whole trace; matches every trace.
-    TraceStart,
-    ServiceStats,
+    /// Where the span stands in the tree, as far as `>>` and `<<` need it.
+    Descendants,
+    /// The same for `>` and `<`.
+    Children,
+    /// The same for `~`.
+    Siblings,
 }
 
-/// How a condition compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an attribute is compared; what is given is a constant.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Comparison {
-    /// Everything is fetched.
-    None,
+    /// Whatever it is, and also where it is not there.
+    Any,
     Exists,
     Missing,
-    Equal,
-    NotEqual,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-    Match,
-    NotMatch,
-    In,
-    NotIn,
-    MatchAny,
-    MatchNone,
+    Equal(Value<'static>),
+    NotEqual(Value<'static>),
+    Less(Value<'static>),
+    LessEqual(Value<'static>),
+    Greater(Value<'static>),
+    GreaterEqual(Value<'static>),
+    /// Any of these patterns.
+    Match(Vec<String>),
+    /// None of these patterns.
+    NotMatch(Vec<String>),
 }
 
 impl FetchSpec {
-    /// For a search.
+    /// For a search; `None` where the query is none.
     pub fn of_search(query: &Query) -> Option<Self> {
-        let _ = query;
-        None
+        let Root::Pipeline(pipeline) = &query.root else { return None };
+        let mut spec = Extractor::of_pipeline(pipeline);
+        spec.coalesce();
+        Some(spec)
     }
 
-    /// For one leaf of a metrics query.
+    /// For one leaf of a metrics query. What exemplars need besides is not part of it: it decides nothing.
     pub fn of_metrics(pipeline: &Pipeline, function: &MetricsFunction) -> Self {
-        let _ = (pipeline, function);
-        Self { conditions: Vec::new(), second_pass: Vec::new(), second_pass_all: false, all_conditions: true }
+        metrics::spec(pipeline, function)
+    }
+
+    /// Joins conditions that fetch everything together anyway. Tempo does it where not all must hold.
+    fn coalesce(&mut self) {
+        if self.all_conditions {
+            return;
+        }
+        let mut before = usize::MAX;
+        while self.conditions.len() != before {
+            before = self.conditions.len();
+            let mut joined: Vec<Condition> = Vec::with_capacity(before);
+            for condition in self.conditions.drain(..) {
+                match joined.iter_mut().find_map(|one| Some((one.with(&condition)?, one))) {
+                    Some((both, one)) => *one = both,
+                    None => joined.push(condition),
+                }
+            }
+            self.conditions = joined;
+        }
+    }
+
+    /// Whether any pass fetches it.
+    fn has(&self, attribute: &Fetched) -> bool {
+        self.conditions.iter().any(|condition| condition.attribute.covers(attribute))
+            || self.second_pass_has(attribute)
+    }
+
+    fn second_pass_has(&self, attribute: &Fetched) -> bool {
+        self.second_pass.iter().any(|condition| condition.attribute.covers(attribute))
     }
 }
 
-impl From<&Attribute> for Fetched {
-    fn from(attribute: &Attribute) -> Self {
-        Self::Named(attribute.name.clone())
+impl Condition {
+    pub fn any(attribute: Fetched) -> Self {
+        Self { attribute, comparison: Comparison::Any }
+    }
+
+    /// Both as one, where that fetches the same.
+    fn with(&self, other: &Self) -> Option<Self> {
+        if self.attribute != other.attribute {
+            return None;
+        }
+        match (&self.comparison, &other.comparison) {
+            (one, two) if one == two => Some(self.clone()),
+            (Comparison::Any, _) | (_, Comparison::Any) => Some(Self::any(self.attribute.clone())),
+            (Comparison::Equal(one), Comparison::NotEqual(two))
+            | (Comparison::NotEqual(one), Comparison::Equal(two))
+                if one == two && !is_array(one) =>
+            {
+                Some(Self::any(self.attribute.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// "In" and "not in" are no `=` and `!=`.
+fn is_array(value: &Value<'_>) -> bool {
+    value.of_type().element().is_some()
+}
+
+impl Fetched {
+    /// Whether fetching this fetches the other too: `.a` is looked for in spans and resources.
+    fn covers(&self, other: &Self) -> bool {
+        if self == other {
+            return true;
+        }
+        match (self, other) {
+            (
+                Self::Attribute(AttributeName::Named { parent: one, scope: Scope::Any, key }),
+                Self::Attribute(AttributeName::Named {
+                    parent: two,
+                    scope: Scope::Span | Scope::Resource,
+                    key: found,
+                }),
+            ) => one == two && key == found,
+            _ => false,
+        }
+    }
+
+    /// Whether it is no named attribute.
+    pub fn is_intrinsic(&self) -> bool {
+        !matches!(self, Self::Attribute(AttributeName::Named { .. }))
+    }
+
+    /// Whether every span has it.
+    fn is_everywhere(&self) -> bool {
+        self.is_intrinsic()
+            || matches!(
+                self,
+                Self::Attribute(AttributeName::Named { parent: false, scope: Scope::Resource, key })
+                    if key == "service.name"
+            )
+    }
+
+    /// Whether it is a name without a scope.
+    pub fn is_unscoped(&self) -> bool {
+        matches!(self, Self::Attribute(AttributeName::Named { scope: Scope::Any, .. }))
+    }
+}
+
+impl From<&AttributeName> for Fetched {
+    fn from(name: &AttributeName) -> Self {
+        Self::Attribute(name.clone())
     }
 }

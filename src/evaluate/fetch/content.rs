@@ -1,0 +1,272 @@
+//! Attributes as they lie on the wire, taken apart as far as a block would store them.
+
+use super::plan::{Generic, Key};
+use super::test::{Cell, Stored, Test};
+use crate::traceql::value::Value;
+use crate::wire::otlp::{any_value, key_value, list};
+use crate::wire::protobuf::{self, Reader};
+use std::borrow::Cow;
+
+/// A value that is visible.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry<'t> {
+    pub key: Key,
+    pub value: Value<'t>,
+}
+
+/// What an attribute holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content<'t> {
+    One(Cell<'t>),
+    /// An encoded `ArrayValue` whose elements are all of this type.
+    Array(&'t [u8], Stored),
+    EmptyArray,
+    /// Bytes, maps, mixed arrays, nothing: no block has a column for it.
+    Other,
+}
+
+impl<'t> Content<'t> {
+    /// Of an encoded `AnyValue`.
+    pub(super) fn of(any: &'t [u8]) -> Self {
+        let Some(field) = last_of_any(any) else { return Self::Other };
+        match (field.number, field.value) {
+            (any_value::ARRAY, protobuf::Value::Bytes(array)) => Self::of_array(array),
+            _ => scalar(field).map_or(Self::Other, Self::One),
+        }
+    }
+
+    fn of_array(array: &'t [u8]) -> Self {
+        let mut types = elements(array).map(|element| element.and_then(Cell::stored));
+        let Some(first) = types.next() else { return Self::EmptyArray };
+        match first {
+            Some(stored) if types.all(|other| other == first) => Self::Array(array, stored),
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a column of this type can hold it.
+    pub(super) fn fits(self, wanted: Stored) -> bool {
+        match self {
+            Self::One(cell) => cell.stored() == Some(wanted),
+            Self::Array(_, stored) => stored == wanted,
+            Self::EmptyArray => true,
+            Self::Other => false,
+        }
+    }
+
+    pub(super) fn cells(self) -> impl Iterator<Item = Cell<'t>> {
+        let (one, array) = match self {
+            Self::One(cell) => (Some(cell), [].as_slice()),
+            Self::Array(array, _) => (None, array),
+            Self::EmptyArray | Self::Other => (None, [].as_slice()),
+        };
+        one.into_iter().chain(elements(array).flatten())
+    }
+}
+
+impl<'t> Cell<'t> {
+    pub(super) fn stored(self) -> Option<Stored> {
+        match self {
+            Self::Text(_) => Some(Stored::Text),
+            Self::Int(_) => Some(Stored::Int),
+            Self::Float(_) => Some(Stored::Float),
+            Self::Bool(_) => Some(Stored::Bool),
+            Self::Empty | Self::Bytes(_) => None,
+        }
+    }
+
+    pub(super) fn value(self) -> Value<'t> {
+        match self {
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Int(int) => Value::Int(int),
+            Self::Float(float) => Value::Float(float),
+            Self::Bool(flag) => Value::Bool(flag),
+            Self::Empty | Self::Bytes(_) => Value::Nil,
+        }
+    }
+}
+
+fn elements(array: &[u8]) -> impl Iterator<Item = Option<Cell<'_>>> {
+    fields(array).filter(|field| field.number == list::VALUES).filter_map(|field| field.bytes().ok()).map(
+        |any| {
+            let field = last_of_any(any)?;
+            scalar(field)
+        },
+    )
+}
+
+/// The fields of a message, up to where the bytes stop being protobuf.
+pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = protobuf::Field<'_>> {
+    let mut reader = Reader::new(message);
+    std::iter::from_fn(move || reader.next().ok().flatten())
+}
+
+/// The last field that is a value at all: it is the one that is set.
+fn last_of_any(any: &[u8]) -> Option<protobuf::Field<'_>> {
+    fields(any).filter(|field| (any_value::STRING..=any_value::BYTES).contains(&field.number)).last()
+}
+
+fn scalar(field: protobuf::Field<'_>) -> Option<Cell<'_>> {
+    match (field.number, field.value) {
+        (any_value::STRING, protobuf::Value::Bytes(bytes)) => std::str::from_utf8(bytes).ok().map(Cell::Text),
+        (any_value::BOOL, protobuf::Value::Varint(flag)) => Some(Cell::Bool(flag != 0)),
+        (any_value::INT, protobuf::Value::Varint(int)) => Some(Cell::Int(int as i64)),
+        (any_value::DOUBLE, protobuf::Value::Fixed64(bits)) => Some(Cell::Float(f64::from_bits(bits))),
+        _ => None,
+    }
+}
+
+/// A `KeyValue` taken apart: its key and its encoded value. Of several values the last is taken, which is
+/// what merging them comes to, as each sets one and the same choice.
+#[inline]
+pub(super) fn pair(message: &[u8]) -> (&[u8], &[u8]) {
+    let (mut key, mut any): (&[u8], &[u8]) = (&[], &[]);
+    let mut reader = Reader::new(message);
+    while let Ok(Some(field)) = reader.next() {
+        match (field.number, field.value) {
+            (key_value::KEY, protobuf::Value::Bytes(bytes)) => key = bytes,
+            (key_value::VALUE, protobuf::Value::Bytes(bytes)) => any = bytes,
+            _ => {}
+        }
+    }
+    (key, any)
+}
+
+/// What was met of the attributes a part looks for by name.
+#[derive(Debug, Default)]
+pub(super) struct Met<'t> {
+    /// By the number of the name: whether it is among the generic attributes.
+    is_there: Vec<bool>,
+    /// The same: what its column of its own holds.
+    own: Vec<Option<Content<'t>>>,
+    /// Whether any entry came of it.
+    pub any: bool,
+}
+
+impl<'t> Met<'t> {
+    pub(super) fn clear(&mut self, generic: &Generic) {
+        self.is_there.clear();
+        self.is_there.resize(generic.named.len(), false);
+        self.own.clear();
+        self.own.resize(generic.named.len(), None);
+        self.any = false;
+    }
+
+    pub(super) fn is_absent(&self, name: u16) -> bool {
+        self.is_there.get(usize::from(name)).is_some_and(|is_there| !is_there)
+    }
+
+    pub(super) fn own(&self, name: usize) -> Option<Content<'t>> {
+        self.own.get(name).copied().flatten()
+    }
+
+    /// Takes one attribute of the message.
+    #[inline]
+    pub(super) fn take(&mut self, generic: &Generic, message: &'t [u8], out: &mut Vec<Entry<'t>>) {
+        let (key, any) = pair(message);
+        let found = generic.named.iter().position(|named| named.name.as_bytes() == key);
+        if let Some(at) = found {
+            self.take_named(generic, at, any, out);
+        }
+    }
+
+    fn take_named(&mut self, generic: &Generic, at: usize, any: &'t [u8], out: &mut Vec<Entry<'t>>) {
+        let Some(named) = generic.named.get(at) else { return };
+        let content = Content::of(any);
+        if let Some(stored) = named.dedicated
+            && let Some(own) = self.own.get_mut(at)
+        {
+            let fits = content.fits(stored);
+            // An array that does not fit empties the column before it is stored elsewhere; so does a scalar.
+            *own = fits.then_some(content);
+            if fits {
+                return;
+            }
+        }
+        if let Some(is_there) = self.is_there.get_mut(at) {
+            *is_there = true;
+        }
+        if named.is_generic
+            && let Some(value) = generic.visible(content)
+        {
+            self.any = true;
+            out.push(Entry { key: named.key, value });
+        }
+    }
+}
+
+impl Generic {
+    /// What is visible of an attribute that is looked for: nil where nothing is, none where it vanishes.
+    fn visible<'t>(&self, content: Content<'t>) -> Option<Value<'t>> {
+        match content {
+            Content::One(cell) => {
+                if self.accepts(cell) {
+                    return Some(cell.value());
+                }
+            }
+            Content::Array(array, stored) => {
+                let value = self.visible_array(array, stored);
+                if value != Value::Nil {
+                    return Some(value);
+                }
+            }
+            Content::EmptyArray | Content::Other => {}
+        }
+        let vanishes = self.must_match && !self.accepts_absence(content);
+        (!vanishes).then_some(Value::Nil)
+    }
+
+    fn tests(&self, stored: Stored) -> Option<&[Test]> {
+        match stored {
+            Stored::Text => self.texts.as_deref(),
+            Stored::Int => self.ints.as_deref(),
+            Stored::Float => self.floats.as_deref(),
+            Stored::Bool => self.bools.as_deref(),
+        }
+    }
+
+    fn accepts(&self, cell: Cell<'_>) -> bool {
+        let tests = cell.stored().and_then(|stored| self.tests(stored));
+        tests.is_some_and(|tests| tests.iter().any(|test| test.accepts(cell)))
+    }
+
+    /// Whether the one column that is read is empty in this row, and accepted so.
+    fn accepts_absence(&self, content: Content<'_>) -> bool {
+        [Stored::Text, Stored::Int, Stored::Float, Stored::Bool].into_iter().any(|stored| {
+            let is_empty = matches!(content, Content::EmptyArray) || !content.fits(stored);
+            let tests = self.tests(stored).unwrap_or_default();
+            is_empty && tests.iter().any(|test| test.accepts(Cell::Empty))
+        })
+    }
+
+    /// Elements are accepted one by one; what is left of them is the value.
+    fn visible_array<'t>(&self, array: &'t [u8], stored: Stored) -> Value<'t> {
+        let accepted = || elements(array).flatten().filter(|cell| self.accepts(*cell));
+        let mut first_two = accepted();
+        match (first_two.next(), first_two.next()) {
+            (None, _) => return Value::Nil,
+            (Some(one), None) => return one.value(),
+            _ => {}
+        }
+        match stored {
+            Stored::Text => Value::Texts(
+                accepted()
+                    .filter_map(|cell| if let Cell::Text(text) = cell { Some(text.into()) } else { None })
+                    .collect(),
+            ),
+            Stored::Int => Value::Ints(
+                accepted().filter_map(|cell| if let Cell::Int(int) = cell { Some(int) } else { None }).collect(),
+            ),
+            Stored::Float => Value::Floats(
+                accepted()
+                    .filter_map(|cell| if let Cell::Float(float) = cell { Some(float) } else { None })
+                    .collect(),
+            ),
+            Stored::Bool => Value::Bools(
+                accepted()
+                    .filter_map(|cell| if let Cell::Bool(flag) = cell { Some(flag) } else { None })
+                    .collect(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Searches by construct over traces written down here.

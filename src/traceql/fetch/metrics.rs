@@ -1,0 +1,90 @@
+//! What a metrics query fetches besides its filter, and when Tempo leaves the filter out.
+
+use super::extract::Extractor;
+use super::{Condition, FetchSpec, Fetched};
+use crate::traceql::ast::{Attribute, MetricsFunction, OverTime, Pipeline, ScalarExpr, SpansetExpr, Stage};
+
+pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
+    let mut spec = Extractor::of_pipeline(pipeline);
+    match function {
+        MetricsFunction::Over { function, attribute, by, .. } => {
+            measured(&mut spec, attribute.as_ref());
+            // Tempo's average does not ask again for what the filter asked for already, though the filter may
+            // hide it; the labels of such an average are nil then.
+            grouped(&mut spec, by, *function == OverTime::Avg);
+        }
+        MetricsFunction::Quantile { attribute, by, .. } => {
+            measured(&mut spec, Some(attribute));
+            grouped(&mut spec, by, false);
+        }
+        MetricsFunction::Compare { .. } => spec.second_pass_all = true,
+    }
+    if !spec.has(&Fetched::SpanStart) {
+        spec.second_pass.push(Condition::any(Fetched::SpanStart));
+    }
+    spec.is_span_only = !pipeline.stages.iter().any(looks_at_several);
+    simplify(&mut spec);
+    if !spec.is_span_only {
+        spec.coalesce();
+    }
+    spec
+}
+
+fn measured(spec: &mut FetchSpec, attribute: Option<&Attribute>) {
+    if let Some(attribute) = attribute.map(|attribute| Fetched::from(&attribute.name))
+        && !spec.has(&attribute)
+    {
+        spec.second_pass.push(Condition::any(attribute));
+    }
+}
+
+/// A label must be whole: where the filter may hide a value, it is fetched again.
+fn grouped(spec: &mut FetchSpec, by: &[Attribute], once_is_enough: bool) {
+    for attribute in by.iter().map(|attribute| Fetched::from(&attribute.name)) {
+        let is_there = match once_is_enough || spec.all_conditions {
+            true => spec.has(&attribute),
+            false => spec.second_pass_has(&attribute),
+        };
+        if !is_there {
+            spec.second_pass.push(Condition::any(attribute));
+        }
+    }
+}
+
+/// Whether a stage needs the whole trace.
+fn looks_at_several(stage: &Stage) -> bool {
+    match stage {
+        Stage::Spanset(SpansetExpr::Operation(_)) => true,
+        Stage::Spanset(SpansetExpr::Pipeline(pipeline)) => pipeline.stages.iter().any(looks_at_several),
+        Stage::Scalar(filter) => [&filter.left, &filter.right].into_iter().any(|side| match side {
+            ScalarExpr::Aggregate(_) | ScalarExpr::Pipeline { .. } => true,
+            ScalarExpr::Constant { .. } | ScalarExpr::Operation(_) => false,
+        }),
+        Stage::Spanset(SpansetExpr::Filter(_))
+        | Stage::By { .. }
+        | Stage::Coalesce { .. }
+        | Stage::Select { .. } => false,
+    }
+}
+
+/// Tempo's shortcuts: where all conditions must hold, what every span has is fetched at once, and
+/// where the conditions alone seem to say everything, the filter is not run.
+fn simplify(spec: &mut FetchSpec) {
+    if !spec.all_conditions || spec.second_pass_all {
+        return;
+    }
+    let seen_twice = |at: usize, attribute: &Fetched| {
+        spec.conditions.iter().take(at).any(|earlier| earlier.attribute == *attribute)
+    };
+    let is_plain = spec
+        .conditions
+        .iter()
+        .enumerate()
+        .all(|(at, one)| !one.attribute.is_unscoped() && !seen_twice(at, &one.attribute));
+    if !is_plain || !spec.second_pass.iter().all(|one| one.attribute.is_everywhere()) {
+        return;
+    }
+    spec.conditions.append(&mut spec.second_pass);
+    let are_everywhere = spec.conditions.iter().all(|one| one.attribute.is_everywhere());
+    spec.is_decided = spec.conditions.len() == 1 || are_everywhere;
+}
