@@ -236,7 +236,8 @@ fn decide<G: Gather>(
     views: Vec<View>,
 ) -> Result<u64, Undecided> {
     let parts = ranks.into_iter().zip(views.into_iter().map(|view| view.chunk)).collect();
-    let joined = Joined::as_stored(parts)?;
+    // Only embedded regions are asked so far, and they renumber no ids.
+    let joined = Joined::as_sent(parts)?;
     let rows = TraceRows::of(id, &joined);
     if !rows.rows().is_empty() {
         gather.feed(&rows)?;

@@ -6,7 +6,8 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::query::{Answered, EVERY_TRACE, MetricsAsk, Way};
+use super::candidates;
+use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::Refusal;
 use crate::evaluate::gather::MetricsGather;
 use crate::model::MetricsAnswer;
@@ -21,7 +22,7 @@ impl Federation {
             Way::Assembled => {
                 let decision = Decision {
                     gather,
-                    candidates: EVERY_TRACE.to_owned(),
+                    candidates: candidates::of_query(&ask.query.query, &self.plan),
                     mode: ask.mode,
                     deadline: ask.deadline,
                 };

@@ -157,6 +157,10 @@ fn said(answer: Result<String, Refusal>) -> String {
 #[track_caller]
 fn assert_same(one: &[(String, String)], other: &[(String, String)], seed: u64) {
     for (one, other) in one.iter().zip(other) {
+        let lines = one.1.lines().zip(other.1.lines()).zip(1..);
+        if let Some(((left, right), line)) = lines.into_iter().find(|((left, right), _)| left != right) {
+            panic!("seed {seed}, {}, line {line}: {left} and {right}", one.0);
+        }
         assert_eq!(one, other, "seed {seed}");
     }
     assert_eq!(one.len(), other.len());
