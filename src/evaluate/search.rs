@@ -9,7 +9,7 @@ use super::{TraceRows, WireSpan};
 use crate::model::search::{ServiceStats, SpanRow, SpanSet, TraceRow};
 use crate::model::value::ShownValue;
 use crate::traceql;
-use crate::traceql::ast::{self, Literal, MetricsExpr, Query, Root};
+use crate::traceql::ast::{self, Literal, Query, Root};
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::Failure;
@@ -28,6 +28,8 @@ pub enum QueryError {
     Math,
     #[error("not a metrics query")]
     NotMetrics,
+    #[error(transparent)]
+    Grid(#[from] traceql::metrics::GridError),
     #[error("invalid regex: {0}")]
     Pattern(#[from] PatternError),
     /// Tempo finds it out when it reads a block.
@@ -70,7 +72,7 @@ impl Search {
         }
         let most = if spans_per_set == 0 { SPANS_PER_SET } else { spans_per_set as usize };
         let sets = merged(sets.into_iter().map(|set| Cut::of(set, most)).collect(), &loaded);
-        loaded.complete(fetch, sets.iter().flat_map(|set| set.spans.iter().copied()))?;
+        loaded.complete(sets.iter().flat_map(|set| set.spans.iter().copied()))?;
         let sets = sets.into_iter().map(|set| set.shown(&loaded)).collect();
         Ok(Some(row_of(trace, sets, trace.service_stats())))
     }
@@ -106,16 +108,9 @@ pub(super) fn row_of(
 
 /// The pipeline a search runs; nothing where there are several.
 fn searched(root: &Root) -> Option<&ast::Pipeline> {
-    let mut metrics = match root {
-        Root::Pipeline(pipeline) => return Some(pipeline),
-        Root::Metrics(metrics) => metrics,
-    };
-    loop {
-        metrics = match metrics {
-            MetricsExpr::Query { pipeline, .. } => return Some(pipeline),
-            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => input,
-            MetricsExpr::Math { .. } => return None,
-        }
+    match root {
+        Root::Pipeline(pipeline) => Some(pipeline),
+        Root::Metrics(metrics) => metrics.only_leaf().map(|(pipeline, _)| pipeline),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Plan, ask, redact, assemble, decide, answer. Knows no status code, no header and no URL.
 
 mod assemble;
+mod assembled;
 pub mod by_id;
+mod candidates;
 mod fanout;
 pub mod filter;
 mod metrics;
@@ -15,4 +17,4 @@ pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use filter::TraceFilter;
 pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
-pub use settings::{Additions, FederationSettings};
+pub use settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};

@@ -2,23 +2,11 @@
 
 use super::extract::Extractor;
 use super::{Condition, FetchSpec, Fetched};
-use crate::traceql::ast::{Attribute, MetricsFunction, OverTime, Pipeline, ScalarExpr, SpansetExpr, Stage};
+use crate::traceql::ast::{Attribute, MetricsFunction, Pipeline, ScalarExpr, SpansetExpr, Stage};
 
 pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
     let mut spec = Extractor::of_pipeline(pipeline);
-    match function {
-        MetricsFunction::Over { function, attribute, by, .. } => {
-            measured(&mut spec, attribute.as_ref());
-            // Tempo's average does not ask again for what the filter asked for already, though the filter may
-            // hide it; the labels of such an average are nil then.
-            grouped(&mut spec, by, *function == OverTime::Avg);
-        }
-        MetricsFunction::Quantile { attribute, by, .. } => {
-            measured(&mut spec, Some(attribute));
-            grouped(&mut spec, by, false);
-        }
-        MetricsFunction::Compare { .. } => spec.second_pass_all = true,
-    }
+    look(&mut spec, function);
     if !spec.has(&Fetched::SpanStart) {
         spec.second_pass.push(Condition::any(Fetched::SpanStart));
     }
@@ -30,6 +18,22 @@ pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec
     spec
 }
 
+/// Adds what the function itself looks at.
+pub(super) fn look(spec: &mut FetchSpec, function: &MetricsFunction) {
+    match function {
+        MetricsFunction::Over { attribute, by, .. } => {
+            measured(spec, attribute.as_ref());
+            // An average's too: Tempo's forgets to, and loses labels to its filter that a sum and a count keep.
+            grouped(spec, by);
+        }
+        MetricsFunction::Quantile { attribute, by, .. } => {
+            measured(spec, Some(attribute));
+            grouped(spec, by);
+        }
+        MetricsFunction::Compare { .. } => spec.second_pass_all = true,
+    }
+}
+
 fn measured(spec: &mut FetchSpec, attribute: Option<&Attribute>) {
     if let Some(attribute) = attribute.map(|attribute| Fetched::from(&attribute.name))
         && !spec.has(&attribute)
@@ -39,9 +43,9 @@ fn measured(spec: &mut FetchSpec, attribute: Option<&Attribute>) {
 }
 
 /// A label must be whole: where the filter may hide a value, it is fetched again.
-fn grouped(spec: &mut FetchSpec, by: &[Attribute], once_is_enough: bool) {
+fn grouped(spec: &mut FetchSpec, by: &[Attribute]) {
     for attribute in by.iter().map(|attribute| Fetched::from(&attribute.name)) {
-        let is_there = match once_is_enough || spec.all_conditions {
+        let is_there = match spec.all_conditions {
             true => spec.has(&attribute),
             false => spec.second_pass_has(&attribute),
         };

@@ -77,10 +77,18 @@ pub enum Comparison {
 }
 
 impl FetchSpec {
-    /// For a search; `None` where the query is none.
+    /// For a search. Of a metrics query, what stands before its function is searched for, and what the function
+    /// looks at is shown; `None` where there are several.
     pub fn of_search(query: &Query) -> Option<Self> {
-        let Root::Pipeline(pipeline) = &query.root else { return None };
-        let mut spec = Extractor::of_pipeline(pipeline);
+        let mut spec = match &query.root {
+            Root::Pipeline(pipeline) => Extractor::of_pipeline(pipeline),
+            Root::Metrics(metrics) => {
+                let (pipeline, function) = metrics.only_leaf()?;
+                let mut spec = Extractor::of_pipeline(pipeline);
+                metrics::look(&mut spec, function);
+                spec
+            }
+        };
         spec.coalesce();
         Some(spec)
     }
@@ -121,6 +129,11 @@ impl FetchSpec {
 }
 
 impl Condition {
+    /// Whether what it fetches is an attribute.
+    pub fn shows(&self) -> bool {
+        matches!(self.attribute, Fetched::Attribute(_))
+    }
+
     pub fn any(attribute: Fetched) -> Self {
         Self { attribute, comparison: Comparison::Any }
     }
