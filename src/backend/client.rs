@@ -13,12 +13,19 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::breaker::{Breaker, BreakerLayer, CircuitState, PAUSE_MIN};
+use super::call::{
+    Answering, Call, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall,
+};
+use super::call::{TagsCall, TraceCall, TracesCall};
 use super::deadline::{DeadlineLayer, within};
 use super::retry::RetryOnce;
 use super::settings::{KindSettings, LayerSettings, RegionSettings};
 use super::tempo::TempoBackend;
-use super::{Backend, BuildError, Fault, RegionInfo, RegionTrace, TraceCall};
-use crate::model::{Jurisdiction, RegionName};
+use super::{Backend, BuildError, Fault, RegionInfo};
+use crate::model::{
+    Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames, TagValues,
+    TagValuesQuery, TagsQuery, TraceId, TraceQuery,
+};
 use crate::task::Deadline;
 
 /// What a probe waits for an answer, or longer where a question may take longer: a region that is only slow
@@ -30,7 +37,20 @@ const PROBE_DEADLINE_MIN: Duration = Duration::from_secs(5);
 /// probe together.
 const PROBE_JITTER: f64 = 0.1;
 
-type Stack = BoxCloneSyncService<TraceCall, RegionTrace, Fault>;
+/// The layers around one kind of question.
+type Stack<Q, A> = BoxCloneSyncService<Call<Q>, A, Fault>;
+
+/// One stack for each kind of question. They share what counts for the region as a whole: its circuit, its
+/// places, its budget of second attempts.
+#[derive(Debug)]
+struct Stacks {
+    trace: Stack<TraceQuery, RegionTrace>,
+    traces: Stack<Vec<TraceId>, Vec<RegionTrace>>,
+    search: Stack<SearchQuery, RegionAnswer<SearchAnswer>>,
+    tag_names: Stack<TagsQuery, RegionAnswer<TagNames>>,
+    tag_values: Stack<TagValuesQuery, RegionAnswer<TagValues>>,
+    metrics: Stack<MetricsQuery, RegionAnswer<MetricsAnswer>>,
+}
 
 /// One declared region. Shared in an `Arc` by everyone who asks it.
 #[derive(Debug)]
@@ -38,7 +58,7 @@ pub struct Region {
     name: RegionName,
     jurisdiction: Jurisdiction,
     backend: Arc<dyn Backend>,
-    stack: Stack,
+    stacks: Stacks,
     breaker: Arc<Breaker>,
     layers: LayerSettings,
     /// What the last probe that was answered told.
@@ -53,8 +73,8 @@ impl Region {
         layers: LayerSettings,
     ) -> Self {
         let breaker = Breaker::new(layers.breaker.clone());
-        let stack = stack(backend.clone(), breaker.clone(), &layers);
-        Self { name, jurisdiction, backend, stack, breaker, layers, info: Mutex::default() }
+        let stacks = Shared::of(backend.clone(), breaker.clone(), &layers).stacks();
+        Self { name, jurisdiction, backend, stacks, breaker, layers, info: Mutex::default() }
     }
 
     /// A region over the network.
@@ -79,7 +99,33 @@ impl Region {
 
     /// Every span the region holds of one trace, by the earlier of its own and the call's deadline.
     pub async fn trace_by_id(&self, call: TraceCall) -> Result<RegionTrace, Fault> {
-        self.stack.clone().oneshot(call).await
+        self.stacks.trace.clone().oneshot(call).await
+    }
+
+    /// Whether it answers searches, tags and metrics at all.
+    pub fn answers_queries(&self) -> bool {
+        self.backend.answers_queries()
+    }
+
+    /// Every span of each of the first of these traces.
+    pub async fn traces(&self, call: TracesCall) -> Result<Vec<RegionTrace>, Fault> {
+        self.stacks.traces.clone().oneshot(call).await
+    }
+
+    pub async fn search(&self, call: SearchCall) -> Result<RegionAnswer<SearchAnswer>, Fault> {
+        self.stacks.search.clone().oneshot(call).await
+    }
+
+    pub async fn tag_names(&self, call: TagsCall) -> Result<RegionAnswer<TagNames>, Fault> {
+        self.stacks.tag_names.clone().oneshot(call).await
+    }
+
+    pub async fn tag_values(&self, call: TagValuesCall) -> Result<RegionAnswer<TagValues>, Fault> {
+        self.stacks.tag_values.clone().oneshot(call).await
+    }
+
+    pub async fn metrics(&self, call: MetricsCall) -> Result<RegionAnswer<MetricsAnswer>, Fault> {
+        self.stacks.metrics.clone().oneshot(call).await
     }
 
     /// What the last probe that was answered told.
@@ -148,26 +194,64 @@ fn with_jitter(wait: Duration) -> Duration {
     wait.mul_f64(rand::random_range(1.0 - PROBE_JITTER..1.0 + PROBE_JITTER))
 }
 
-/// The layers of one region, outermost first.
-fn stack(backend: Arc<dyn Backend>, breaker: Arc<Breaker>, layers: &LayerSettings) -> Stack {
-    let concurrent_max = layers.concurrent_max.clamp(1, Semaphore::MAX_PERMITS);
-    let stack = ServiceBuilder::new()
-        // Outermost, so that a closed-off region costs nothing: no timer, no place in line. It judges the
-        // outcome a caller sees, after retries, and a timeout among them.
-        .layer(BreakerLayer(breaker))
-        // Above the limit, so that waiting in line counts; above the retries, so that they share one
-        // deadline and never add time.
-        .layer(DeadlineLayer { allowed: layers.deadline, concurrent_max })
-        // Above the retries, so that a question keeps its place for the second attempt and the region
-        // never has more than its number at once. A caller who leaves gives the place back.
-        .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::new(Semaphore::new(concurrent_max))))
-        // Innermost, so that it sees single attempts, each with the time it took.
-        .layer(RetryLayer::new(RetryOnce::new(&layers.retry)))
-        .service(service_fn(move |call: TraceCall| {
-            let backend = backend.clone();
-            async move { backend.trace_by_id(call).await }
-        }));
-    BoxCloneSyncService::new(stack)
+/// What the stacks of one region have in common.
+struct Shared {
+    backend: Arc<dyn Backend>,
+    breaker: Arc<Breaker>,
+    deadline: DeadlineLayer,
+    places: Arc<Semaphore>,
+    retry: RetryOnce,
+}
+
+impl Shared {
+    fn of(backend: Arc<dyn Backend>, breaker: Arc<Breaker>, layers: &LayerSettings) -> Self {
+        let concurrent_max = layers.concurrent_max.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            backend,
+            breaker,
+            deadline: DeadlineLayer { allowed: layers.deadline, concurrent_max },
+            places: Arc::new(Semaphore::new(concurrent_max)),
+            retry: RetryOnce::new(&layers.retry),
+        }
+    }
+
+    fn stacks(&self) -> Stacks {
+        Stacks {
+            trace: self.stack(|backend, call| backend.trace_by_id(call)),
+            traces: self.stack(|backend, call| backend.traces(call)),
+            search: self.stack(|backend, call| backend.search(call)),
+            tag_names: self.stack(|backend, call| backend.tag_names(call)),
+            tag_values: self.stack(|backend, call| backend.tag_values(call)),
+            metrics: self.stack(|backend, call| backend.metrics(call)),
+        }
+    }
+
+    /// The layers around one kind of question, outermost first.
+    fn stack<Q, A>(&self, put: for<'b> fn(&'b dyn Backend, Call<Q>) -> Answering<'b, A>) -> Stack<Q, A>
+    where
+        Q: Clone + Send + Sync + 'static,
+        A: Reply,
+    {
+        let backend = self.backend.clone();
+        let stack = ServiceBuilder::new()
+            // Outermost, so that a closed-off region costs nothing: no timer, no place in line. It judges
+            // the outcome a caller sees, after retries, and a timeout among them.
+            .layer(BreakerLayer(self.breaker.clone()))
+            // Above the limit, so that waiting in line counts; above the retries, so that they share one
+            // deadline and never add time.
+            .layer(self.deadline.clone())
+            // Above the retries, so that a question keeps its place for the second attempt and the region
+            // never has more than its number at once, of all kinds together. A caller who leaves gives the
+            // place back.
+            .layer(GlobalConcurrencyLimitLayer::with_semaphore(self.places.clone()))
+            // Innermost, so that it sees single attempts, each with the time it took.
+            .layer(RetryLayer::new(self.retry.clone()))
+            .service(service_fn(move |call: Call<Q>| {
+                let backend = backend.clone();
+                async move { put(&*backend, call).await }
+            }));
+        BoxCloneSyncService::new(stack)
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use futures::future::BoxFuture;
 use tokio::time::timeout_at;
 use tower::{Layer, Service, ServiceExt};
 
-use super::{Fault, RegionTrace, TraceCall, fault};
+use super::call::Call;
+use super::{Fault, fault};
 use crate::model::RegionStatus;
 use crate::task::Deadline;
 
@@ -50,21 +51,22 @@ impl<S> Layer<S> for DeadlineLayer {
     }
 }
 
-impl<S> Service<TraceCall> for ByDeadline<S>
+impl<S, Q> Service<Call<Q>> for ByDeadline<S>
 where
-    S: Service<TraceCall, Response = RegionTrace, Error = Fault> + Clone + Send + 'static,
+    S: Service<Call<Q>, Error = Fault> + Clone + Send + 'static,
     S::Future: Send,
+    Q: Send + 'static,
 {
-    type Response = RegionTrace;
+    type Response = S::Response;
     type Error = Fault;
-    type Future = BoxFuture<'static, Result<RegionTrace, Fault>>;
+    type Future = BoxFuture<'static, Result<S::Response, Fault>>;
 
     /// Always ready: the wait for the layer below belongs to the call, where the deadline covers it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, call: TraceCall) -> Self::Future {
+    fn call(&mut self, call: Call<Q>) -> Self::Future {
         let deadline = call.deadline.at_most(self.settings.allowed);
         let concurrent_max = self.settings.concurrent_max;
         let fair = FAIR_TIME_MIN.min(self.settings.allowed / 2);
@@ -78,7 +80,7 @@ where
                 Ok(Ok(_)) if !time_left.is_zero() => {}
                 _ => return Err(fault::timeout_in_line(concurrent_max)),
             }
-            let outcome = within(deadline, inner.call(TraceCall { deadline, ..call })).await;
+            let outcome = within(deadline, inner.call(Call { deadline, ..call })).await;
             outcome.map_err(|fault| Fault {
                 is_blameless: fault.is_blameless
                     || (fault.status == RegionStatus::Timeout && time_left < fair),

@@ -31,6 +31,17 @@ pub(super) fn not_asked(status: RegionStatus, detail: impl Into<String>) -> Faul
     Fault { attempts: 0, is_blameless: true, ..Fault::new(status, detail) }
 }
 
+/// A kind of region that can't answer such a question yet. It was not asked.
+pub(super) fn not_answered_yet(what: &str) -> Fault {
+    not_asked(RegionStatus::Rejected, format!("it does not answer a {what} yet"))
+}
+
+/// Evaluating the query failed on a span. The words are those of the query's own failure.
+pub(super) fn of_query(failure: impl std::fmt::Display) -> Fault {
+    let fault = Fault::new(RegionStatus::Rejected, failure.to_string());
+    Fault { is_of_the_query: true, is_blameless: true, ..fault }
+}
+
 pub(super) fn refused() -> Fault {
     retryable("it refused the connection")
 }

@@ -3,6 +3,7 @@
 
 mod body;
 mod breaker;
+mod call;
 mod client;
 mod deadline;
 #[cfg(test)]
@@ -14,16 +15,17 @@ pub mod settings;
 mod simulated;
 mod tempo;
 
-use std::time::Duration;
-
-use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::model::{RegionStatus, TraceQuery};
-use crate::redaction::Raw;
+use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
 use crate::task::Deadline;
 
 pub use breaker::CircuitState;
+pub use call::{
+    Answering, Call, MetricsCall, RegionAnswer, RegionTrace, SearchCall, TagValuesCall, TagsCall, TraceCall,
+    TracesCall,
+};
 pub use client::Region;
 pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
@@ -36,29 +38,42 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// Asks the region who it is. Runs off the request path: it also keeps connections warm and is what
     /// an open circuit waits for.
     fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>>;
+
+    /// Whether it answers searches, tags and metrics at all. Where one does not, nothing is asked of the
+    /// others either: what they would say together is no answer.
+    fn answers_queries(&self) -> bool {
+        false
+    }
+
+    /// Every span the region holds of each of these traces, in their order. Where that is much, of as many of
+    /// the first as it cares to send at once, and of one at least.
+    fn traces(&self, _: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
+        not_yet("question for several traces")
+    }
+
+    /// Traces that match, the newest first.
+    fn search(&self, _: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
+        not_yet("search")
+    }
+
+    /// Names of attributes.
+    fn tag_names(&self, _: TagsCall) -> BoxFuture<'_, Result<RegionAnswer<TagNames>, Fault>> {
+        not_yet("question for tags")
+    }
+
+    /// Values of one attribute.
+    fn tag_values(&self, _: TagValuesCall) -> BoxFuture<'_, Result<RegionAnswer<TagValues>, Fault>> {
+        not_yet("question for the values of a tag")
+    }
+
+    /// Series over time.
+    fn metrics(&self, _: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
+        not_yet("metrics query")
+    }
 }
 
-/// One question to one region.
-#[derive(Debug, Clone)]
-pub struct TraceCall {
-    pub query: TraceQuery,
-    pub deadline: Deadline,
-}
-
-/// What a region holds of one trace.
-#[derive(Debug)]
-pub struct RegionTrace {
-    /// Protobuf `Trace` (repeated `ResourceSpans`); empty when the region holds none.
-    pub trace: Raw<Bytes>,
-    /// The region said itself that this is not the whole.
-    pub is_partial: bool,
-    /// Bytes the region says it read to answer.
-    pub inspected_bytes: u64,
-    /// Bytes of the body, decompressed.
-    pub bytes: u64,
-    pub first_byte: Option<Duration>,
-    pub http_status: Option<u16>,
-    pub attempts: u32,
+fn not_yet<T: Send + 'static>(what: &'static str) -> BoxFuture<'static, Result<T, Fault>> {
+    futures::future::ready(Err(fault::not_answered_yet(what))).boxed()
 }
 
 /// What a region says of itself.
@@ -83,6 +98,8 @@ pub struct Fault {
     /// Whether it says nothing about the region: it was not asked, or had no fair time to answer. A
     /// circuit does not count such a fault.
     pub is_blameless: bool,
+    /// Whether the query itself failed on a span, as it would in any region that holds such a one.
+    pub is_of_the_query: bool,
 }
 
 /// Why a region can't be built from its settings. The texts are for the operator who wrote them; none
@@ -120,21 +137,7 @@ impl Fault {
             attempts: 1,
             is_retryable: false,
             is_blameless: false,
-        }
-    }
-}
-
-impl RegionTrace {
-    /// The region answered and holds nothing of the trace.
-    pub fn none() -> Self {
-        Self {
-            trace: Raw::seal(Bytes::new()),
-            is_partial: false,
-            inspected_bytes: 0,
-            bytes: 0,
-            first_byte: None,
-            http_status: None,
-            attempts: 1,
+            is_of_the_query: false,
         }
     }
 }

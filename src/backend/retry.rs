@@ -11,8 +11,9 @@ use tokio::time::{Instant, Sleep, sleep};
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
 
+use super::Fault;
+use super::call::{Call, Reply};
 use super::settings::RetrySettings;
-use super::{Fault, RegionTrace, TraceCall};
 
 /// How long an answered question counts towards the budget.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ const RETRIES_PER_SECOND_MIN: u32 = 1;
 /// replaced by its neighbour, spread so that callers who failed together do not return together.
 const PAUSE_MS: std::ops::Range<u64> = 5..40;
 
-/// The policy of one region; a clone of it accompanies each question.
+/// The policy of one region, with one budget for every kind of question; a clone of it accompanies each.
 #[derive(Debug, Clone)]
 pub(super) struct RetryOnce {
     /// Absent when retries are turned off.
@@ -52,13 +53,13 @@ impl RetryOnce {
     }
 }
 
-impl Policy<TraceCall, RegionTrace, Fault> for RetryOnce {
+impl<Q: Clone, A: Reply> Policy<Call<Q>, A, Fault> for RetryOnce {
     type Future = Sleep;
 
-    fn retry(&mut self, _: &mut TraceCall, result: &mut Result<RegionTrace, Fault>) -> Option<Self::Future> {
+    fn retry(&mut self, _: &mut Call<Q>, result: &mut Result<A, Fault>) -> Option<Self::Future> {
         match result {
-            Ok(trace) => {
-                trace.attempts = self.attempts;
+            Ok(reply) => {
+                reply.set_attempts(self.attempts);
                 if let Some(budget) = &self.budget {
                     budget.deposit();
                 }
@@ -76,7 +77,7 @@ impl Policy<TraceCall, RegionTrace, Fault> for RetryOnce {
     }
 
     /// Called before each attempt.
-    fn clone_request(&mut self, call: &TraceCall) -> Option<TraceCall> {
+    fn clone_request(&mut self, call: &Call<Q>) -> Option<Call<Q>> {
         self.attempt_began = Some(Instant::now());
         Some(call.clone())
     }

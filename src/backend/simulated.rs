@@ -15,8 +15,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use super::{Backend, Fault, RegionInfo, RegionTrace, TraceCall, fault};
-use crate::model::TraceId;
+use super::call::{MetricsCall, SearchCall, TagValuesCall, TagsCall, TracesCall};
+use super::{Backend, Fault, RegionAnswer, RegionInfo, RegionTrace, TraceCall, fault};
+use crate::model::{MetricsAnswer, SearchAnswer, TagNames, TagValues, TraceId};
 use crate::redaction::Raw;
 use crate::task::Deadline;
 use crate::wire::otlp::{resource_spans, scope_spans, span, trace};
@@ -94,14 +95,44 @@ impl Simulated {
             Some(fault) => return Err(fault),
             None => self.inner.trace_by_id(call).await?,
         };
-        answer.first_byte = Some(began.elapsed());
-        match behaviour {
-            Behaviour::Garbage => seal(&mut answer, Bytes::from_static(b"\xffthis is no protobuf")),
-            Behaviour::OtherTrace => seal(&mut answer, trace_other_than(id)),
-            Behaviour::SaysPartial => answer.is_partial = true,
-            _ => {}
-        }
+        distort(&mut answer, id, behaviour, began.elapsed());
         self.carry(answer.bytes).await;
+        Ok(answer)
+    }
+
+    async fn ask_several(&self, call: TracesCall) -> Result<Vec<RegionTrace>, Fault> {
+        let began = Instant::now();
+        let behaviour = self.behaviour();
+        self.travel(behaviour).await;
+        let ids = call.query.clone();
+        let mut answers = match refusal(behaviour) {
+            Some(fault) => return Err(fault),
+            None => self.inner.traces(call).await?,
+        };
+        for (answer, id) in answers.iter_mut().zip(ids) {
+            distort(answer, id, behaviour, began.elapsed());
+        }
+        self.carry(answers.iter().map(|answer| answer.bytes).sum()).await;
+        Ok(answers)
+    }
+
+    /// Another question than for a trace. Its answer has no bytes that could be exchanged or weighed, so
+    /// bytes that are no protobuf are the fault that they would be.
+    async fn ask_query<A>(
+        &self,
+        answer: BoxFuture<'_, Result<RegionAnswer<A>, Fault>>,
+    ) -> Result<RegionAnswer<A>, Fault> {
+        let began = Instant::now();
+        let behaviour = self.behaviour();
+        self.travel(behaviour).await;
+        match refusal(behaviour) {
+            Some(fault) => return Err(fault),
+            None if behaviour == Behaviour::Garbage => return Err(fault::no_envelope()),
+            None => {}
+        }
+        let mut answer = answer.await?;
+        answer.first_byte = Some(began.elapsed());
+        answer.is_partial |= behaviour == Behaviour::SaysPartial;
         Ok(answer)
     }
 
@@ -145,6 +176,30 @@ impl Backend for Simulated {
     fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
         self.ask_who(deadline).boxed()
     }
+
+    fn answers_queries(&self) -> bool {
+        self.inner.answers_queries()
+    }
+
+    fn traces(&self, call: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
+        self.ask_several(call).boxed()
+    }
+
+    fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
+        self.ask_query(self.inner.search(call)).boxed()
+    }
+
+    fn tag_names(&self, call: TagsCall) -> BoxFuture<'_, Result<RegionAnswer<TagNames>, Fault>> {
+        self.ask_query(self.inner.tag_names(call)).boxed()
+    }
+
+    fn tag_values(&self, call: TagValuesCall) -> BoxFuture<'_, Result<RegionAnswer<TagValues>, Fault>> {
+        self.ask_query(self.inner.tag_values(call)).boxed()
+    }
+
+    fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
+        self.ask_query(self.inner.metrics(call)).boxed()
+    }
 }
 
 /// The fault that is a region's whole answer, where it is one.
@@ -167,6 +222,17 @@ fn refusal(behaviour: Behaviour) -> Option<Fault> {
         | Behaviour::Garbage
         | Behaviour::OtherTrace
         | Behaviour::SaysPartial => None,
+    }
+}
+
+/// What a region that lies makes of its answer.
+fn distort(answer: &mut RegionTrace, id: TraceId, behaviour: Behaviour, took: Duration) {
+    answer.first_byte = Some(took);
+    match behaviour {
+        Behaviour::Garbage => seal(answer, Bytes::from_static(b"\xffthis is no protobuf")),
+        Behaviour::OtherTrace => seal(answer, trace_other_than(id)),
+        Behaviour::SaysPartial => answer.is_partial = true,
+        _ => {}
     }
 }
 

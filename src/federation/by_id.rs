@@ -19,16 +19,16 @@ use crate::cache::RecentMisses;
 use crate::model::coverage::Owing;
 use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::Redacted;
+use crate::redaction::{Marks, Redacted};
 use crate::task::Deadline;
 use crate::trace::Assembled;
 
 /// The estate as one: every declared region, in the order of the configuration.
 #[derive(Debug)]
 pub struct Federation {
-    regions: Vec<Arc<Region>>,
-    settings: FederationSettings,
-    plan: Arc<Plan>,
+    pub(super) regions: Vec<Arc<Region>>,
+    pub(super) settings: FederationSettings,
+    pub(super) plan: Arc<Plan>,
     misses: RecentMisses,
 }
 
@@ -107,7 +107,7 @@ impl Federation {
         let treatment = Treatment {
             id: ask.query.id,
             plan: self.plan.clone(),
-            marks_region: self.settings.additions.region,
+            marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
         let landing = ask_all(&self.regions, &call, &treatment).boxed();
         let landed = Vec::with_capacity(self.regions.len());

@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, Stream};
 use tokio::time::Instant;
 
-use crate::backend::{Fault, Region, RegionTrace, TraceCall};
+use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{RegionName, TraceId};
 use crate::policy::Plan;
-use crate::redaction::{self, Redacted, RegionRules, View};
+use crate::redaction::{self, Marks, Redacted, RegionRules, View};
 use crate::task;
 
 /// A part of a trace at least this large is scanned and redacted off the threads that serve requests:
@@ -32,7 +32,7 @@ pub struct Landed {
 pub struct Treatment {
     pub id: TraceId,
     pub plan: Arc<Plan>,
-    pub marks_region: bool,
+    pub marks: Marks,
 }
 
 /// Asks all regions; dropping the stream drops every question that is still open.
@@ -58,8 +58,31 @@ async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatme
     }
 }
 
+/// One region's parts of several traces: of as many of the first as it sent at once.
+pub(super) async fn ask_several(
+    region: &Region,
+    rank: u16,
+    call: TracesCall,
+    treatment: &Treatment,
+) -> Result<Vec<Landed>, RegionReport> {
+    let begun = Instant::now();
+    let ids = call.query.clone();
+    let answered = region.traces(call).await;
+    let took = begun.elapsed();
+    let parts = answered.map_err(|fault| failed(region, fault, took))?;
+    if parts.is_empty() {
+        let detail = Some("it sent none of the traces it was asked for".to_owned());
+        return Err(RegionReport { detail, ..blank(region, RegionStatus::Malformed, took) });
+    }
+    let mut landed = Vec::with_capacity(parts.len());
+    for (part, id) in parts.into_iter().zip(ids) {
+        landed.push(receive(region, rank, part, took, &Treatment { id, ..treatment.clone() }).await);
+    }
+    Ok(landed)
+}
+
 /// A report of this region with nothing in it yet.
-fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport {
+pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport {
     RegionReport {
         region: region.name().clone(),
         jurisdiction: region.jurisdiction().clone(),
@@ -75,7 +98,7 @@ fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport 
     }
 }
 
-fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
+pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
     RegionReport {
         detail: Some(fault.detail),
         http_status: fault.http_status,
@@ -132,11 +155,7 @@ async fn redact(
     let (name, treatment) = (name.clone(), treatment.clone());
     let is_long = part.bytes >= LONG_WORK_BYTES;
     let work = move || {
-        let rules = RegionRules {
-            region: &name,
-            plan: treatment.plan.region(&name),
-            is_marked: treatment.marks_region,
-        };
+        let rules = RegionRules { region: &name, plan: treatment.plan.region(&name), marks: treatment.marks };
         redaction::rewrite::trace(part.trace, &treatment.id, rules)
     };
     let scanned = if is_long { task::blocking(work).await.map_err(|lost| lost.to_string())? } else { work() };

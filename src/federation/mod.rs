@@ -1,13 +1,20 @@
 //! Plan, ask, redact, assemble, decide, answer. Knows no status code, no header and no URL.
 
 mod assemble;
+mod assembled;
 pub mod by_id;
+mod candidates;
 mod fanout;
 pub mod filter;
+mod metrics;
+pub mod query;
 pub mod refusal;
+mod search;
 pub mod settings;
+mod tags;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use filter::TraceFilter;
+pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
-pub use settings::{Additions, FederationSettings};
+pub use settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};

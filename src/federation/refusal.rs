@@ -5,6 +5,8 @@
 
 use super::by_id::{Ask, Found};
 use super::fanout::Landed;
+use crate::evaluate::QueryError;
+use crate::evaluate::tags::TagsError;
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, Outcome};
 use crate::trace::join::JoinError;
@@ -29,6 +31,14 @@ pub enum Why {
     TooLarge,
     /// The gateway itself lost the work.
     Internal,
+    /// The query is no TraceQL, or none that can be run. No region was asked.
+    Query,
+    /// The query is one that can be run, and evaluating it failed on a span.
+    QueryFailed,
+    /// Answering needs more than this gateway may take for one query.
+    TooMuch,
+    /// Regions as they are declared can't be asked this.
+    Unsupported,
 }
 
 impl Refusal {
@@ -44,6 +54,30 @@ impl Refusal {
             "the trace cannot be assembled, {error}: set limits.trace_bytes_max, or body_bytes_max of its regions"
         );
         Self { why: Why::TooLarge, line, coverage: None }
+    }
+
+    /// The query can't be run as it is written. What Tempo finds out only when it reads a block is a failure
+    /// there, and one here.
+    pub(super) fn query(error: QueryError) -> Self {
+        let why = if matches!(error, QueryError::Fetch(_)) { Why::QueryFailed } else { Why::Query };
+        Self { why, line: error.to_string(), coverage: None }
+    }
+
+    /// As `query`, of a question for tags.
+    pub(super) fn tags(error: TagsError) -> Self {
+        let is_refused = matches!(error, TagsError::Name { .. } | TagsError::TooManyGroups(_));
+        let why = if is_refused { Why::Query } else { Why::QueryFailed };
+        Self { why, line: error.to_string(), coverage: None }
+    }
+
+    /// The query failed on a span; the words are its own.
+    pub(super) fn query_failed(failure: impl std::fmt::Display) -> Self {
+        Self { why: Why::QueryFailed, line: failure.to_string(), coverage: None }
+    }
+
+    /// Refuses where no region answered, or where a strict caller misses one.
+    pub(super) fn of_query_coverage(coverage: &Coverage) -> Option<Self> {
+        (coverage.outcome() == Outcome::Refused).then(|| Self::of(coverage.clone()))
     }
 
     /// Refuses where no region answered, or where a strict caller misses one.
@@ -109,6 +143,13 @@ impl Refusal {
             }
         };
         Self { why, line, coverage: Some(coverage) }
+    }
+}
+
+/// A refusal is a rare and large value; functions that mostly succeed keep it in a box.
+impl From<Box<Self>> for Refusal {
+    fn from(boxed: Box<Self>) -> Self {
+        *boxed
     }
 }
 

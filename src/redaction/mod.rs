@@ -4,7 +4,8 @@
 //! Redaction happens per region and before the merge, because a rule depends on where a span came from.
 
 pub mod rewrite;
+pub mod rows;
 mod seal;
 
-pub use rewrite::{RegionRules, View};
+pub use rewrite::{Marks, RegionRules, View};
 pub use seal::{Raw, Redacted};

@@ -34,8 +34,18 @@ const CLAIMS: [&str; 2] = [REGION_KEY, CLOCK_ADJUSTED_MS];
 pub struct RegionRules<'a> {
     pub region: &'a RegionName,
     pub plan: &'a RegionPlan,
-    /// Whether each resource is marked with its region.
-    pub is_marked: bool,
+    pub marks: Marks,
+}
+
+/// What the gateway adds to what it lets pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marks {
+    /// The region on each resource; on what was treated, that it was.
+    Every,
+    /// As before, but the region only where a resource has no attribute at all.
+    Bare,
+    /// Nothing: a query is about what the regions hold, and not about what is said of it on the way.
+    None,
 }
 
 /// A region's part of a trace as the caller may see it.
@@ -58,10 +68,12 @@ impl View {
 pub fn trace(raw: Raw<Bytes>, id: &TraceId, rules: RegionRules<'_>) -> Result<Redacted<View>, ScanError> {
     let mut chunk = scan(raw.open(), Some(id))?;
     let treated = match rules.plan {
-        RegionPlan::Keys(keys) if rules.plan.withholds() => treat(&mut chunk, keys)?,
+        RegionPlan::Keys(keys) if rules.plan.withholds() => treat(&mut chunk, keys, rules.marks)?,
         RegionPlan::AllowAll | RegionPlan::Keys(_) => 0,
     };
-    mark(&mut chunk, rules)?;
+    if rules.marks != Marks::None {
+        mark(&mut chunk, rules)?;
+    }
     Ok(Redacted::pass(View { chunk, treated }))
 }
 
@@ -78,7 +90,7 @@ fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
         }
         // A resource with no attribute at all makes Grafana drop its spans.
         let is_bare = !has_attribute(chunk.buffer.get(batch.resource), resource::ATTRIBUTES, |_| true);
-        if rules.is_marked || is_bare {
+        if rules.marks == Marks::Every || is_bare {
             batch.extra = mark;
         }
     }
@@ -91,8 +103,13 @@ fn key_of(pair: &[u8]) -> &[u8] {
 }
 
 /// Applies key rules to every place of a chunk that has attributes.
-fn treat(chunk: &mut Chunk, keys: &KeyRules) -> Result<u64, WireError> {
+fn treat(chunk: &mut Chunk, keys: &KeyRules, marks: Marks) -> Result<u64, WireError> {
     let mut treatment = Treat { keys, path: Vec::new(), count: 0 };
+    let say_treated = |body: &mut Vec<u8>, attributes| {
+        if marks != Marks::None {
+            say_treated(body, attributes);
+        }
+    };
     for batch in &mut chunk.batches {
         if let Some(mut body) = treatment.message(chunk.buffer.get(batch.resource), &RESOURCE) {
             say_treated(&mut body, resource::ATTRIBUTES);

@@ -47,6 +47,13 @@ pub enum Endpoint {
     TraceV2,
     TraceReport,
     TraceStream,
+    Search,
+    TagsV1,
+    TagsV2,
+    TagValuesV1,
+    TagValuesV2,
+    MetricsRange,
+    MetricsInstant,
 }
 
 /// Every family. Cheap to clone; all clones count together.
@@ -79,12 +86,33 @@ pub struct InFlight {
 }
 
 impl Endpoint {
+    pub const ALL: [Self; 11] = [
+        Self::TraceV1,
+        Self::TraceV2,
+        Self::TraceReport,
+        Self::TraceStream,
+        Self::Search,
+        Self::TagsV1,
+        Self::TagsV2,
+        Self::TagValuesV1,
+        Self::TagValuesV2,
+        Self::MetricsRange,
+        Self::MetricsInstant,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TraceV1 => "traces_v1",
             Self::TraceV2 => "traces_v2",
             Self::TraceReport => "trace_report",
             Self::TraceStream => "trace_stream",
+            Self::Search => "search",
+            Self::TagsV1 => "tags_v1",
+            Self::TagsV2 => "tags_v2",
+            Self::TagValuesV1 => "tag_values_v1",
+            Self::TagValuesV2 => "tag_values_v2",
+            Self::MetricsRange => "metrics_range",
+            Self::MetricsInstant => "metrics_instant",
         }
     }
 }

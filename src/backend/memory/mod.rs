@@ -1,22 +1,23 @@
-//! An embedded region: OTLP in, traces by id out, for the demo and for tests.
+//! An embedded region: OTLP in, traces and answers to queries out, for the demo and for tests.
 //!
 //! It keeps the bytes that arrived, taken apart by trace, within a limit of bytes and age. It knows
 //! nothing of HTTP: the edge that takes OTLP is in `api`, and distance is simulated by a wrapper.
 
+mod ask;
 mod store;
+mod walk;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{BoxFuture, FutureExt};
 
 pub use self::store::Held;
-use self::store::{Kept, Limits, Store};
+use self::store::{Arrival, Kept, Limits, Part, Store};
+use super::RegionTrace;
 use super::settings::MemorySettings;
-use super::{Backend, Fault, RegionInfo, RegionTrace, TraceCall};
 use crate::model::{LookupScope, TraceId, TraceQuery};
 use crate::redaction::Raw;
-use crate::task::Deadline;
 use crate::task::clock::Clock;
 use crate::wire::export::{self, split_by_trace};
 
@@ -27,13 +28,22 @@ pub const TEMPO_VERSION: &str = "3.0.2";
 /// runaway trace nor one absurd batch empties the region of everything else.
 const SHARE: u64 = 4;
 
+/// An answer of several traces ends with the one that reaches so many bytes.
+const ANSWER_BYTES: u64 = 16 << 20;
+
 /// A region in this process.
 #[derive(Debug)]
 pub struct MemoryBackend {
-    /// Held for one fragment or one lookup at a time, and never across an await.
+    holdings: Arc<Holdings>,
+    request_bytes_max: u64,
+}
+
+/// What is held, shared with the queries that are under way.
+#[derive(Debug)]
+struct Holdings {
+    /// Held for one fragment, one lookup or one page at a time, and never across an await.
     store: Mutex<Store>,
     clock: Clock,
-    request_bytes_max: u64,
 }
 
 /// What became of a request's spans.
@@ -70,7 +80,8 @@ impl MemoryBackend {
         let share = settings.bytes_max / SHARE;
         let limits =
             Limits { bytes_max: settings.bytes_max, trace_bytes_max: share, age_max: settings.age_max };
-        Self { store: Mutex::new(Store::new(limits)), clock: Clock::start(), request_bytes_max: share }
+        let holdings = Holdings { store: Mutex::new(Store::new(limits)), clock: Clock::start() };
+        Self { holdings: Arc::new(holdings), request_bytes_max: share }
     }
 
     /// Takes a protobuf `ExportTraceServiceRequest`. A request with a fault is refused before anything
@@ -88,8 +99,9 @@ impl MemoryBackend {
             // Written before the lock is taken, and let go after each: a lookup never waits for more
             // than one fragment's bookkeeping.
             let written = Bytes::from(fragment.to_bytes());
-            let now = self.clock.now();
-            match self.store().insert(fragment.trace_id(), written, fragment.spans(), now) {
+            let new = Arrival { fragment: written, spans: fragment.spans(), times: fragment.times() };
+            let now = self.holdings.now();
+            match self.holdings.store().insert(fragment.trace_id(), new, now) {
                 Kept::New | Kept::Again => ingested.spans += fragment.spans(),
                 Kept::TraceFull => ingested.rejected.trace_full += fragment.spans(),
             }
@@ -99,14 +111,14 @@ impl MemoryBackend {
 
     /// Up to `count` trace ids, the one that something arrived for last first.
     pub fn newest(&self, count: usize) -> Vec<TraceId> {
-        let now = self.clock.now();
-        self.store().newest(count, now)
+        let now = self.holdings.now();
+        self.holdings.store().newest(count, now)
     }
 
     /// What is held now.
     pub fn held(&self) -> Held {
-        let now = self.clock.now();
-        let mut store = self.store();
+        let now = self.holdings.now();
+        let mut store = self.holdings.store();
         store.expire(now);
         store.held()
     }
@@ -126,37 +138,62 @@ impl MemoryBackend {
         if query.scope == LookupScope::External {
             return RegionTrace::none();
         }
-        let trace = self.trace(&query.id);
-        let bytes = trace.len() as u64;
-        RegionTrace { trace: Raw::seal(trace), inspected_bytes: bytes, bytes, ..RegionTrace::none() }
+        let held = self.holdings.trace(&query.id);
+        let bytes = held.trace.len() as u64;
+        RegionTrace {
+            trace: Raw::seal(held.trace),
+            is_partial: held.is_cut,
+            inspected_bytes: bytes,
+            bytes,
+            ..RegionTrace::none()
+        }
     }
 
-    fn trace(&self, id: &TraceId) -> Bytes {
-        let now = self.clock.now();
-        // Only references are taken under the lock; the bytes are joined after it.
-        let fragments = self.store().fragments(id, now);
-        join(fragments)
+    /// As many of these traces as make a reasonable answer.
+    fn lookup_first(&self, ids: &[TraceId]) -> Vec<RegionTrace> {
+        let mut bytes = 0;
+        let mut traces = Vec::with_capacity(ids.len());
+        for id in ids {
+            if bytes >= ANSWER_BYTES {
+                break;
+            }
+            let trace = self.lookup(&TraceQuery::of(*id));
+            bytes += trace.bytes;
+            traces.push(trace);
+        }
+        traces
     }
 
     /// For tests, which may look at what production code can only seal.
     #[cfg(test)]
     pub(crate) fn peek(&self, id: &TraceId) -> Bytes {
-        self.trace(id)
+        self.holdings.trace(id).trace
+    }
+}
+
+/// A trace as it is held.
+#[derive(Debug)]
+struct HeldTrace {
+    trace: Bytes,
+    /// There was more of it than one trace may take here. What is said of such a trace is partial.
+    is_cut: bool,
+}
+
+impl Holdings {
+    fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn trace(&self, id: &TraceId) -> HeldTrace {
+        let now = self.now();
+        // Only references are taken under the lock; the bytes are joined after it.
+        let Part { fragments, is_cut } = self.store().part(id, now);
+        HeldTrace { trace: join(fragments), is_cut }
     }
 
     fn store(&self) -> MutexGuard<'_, Store> {
         // A panic while the lock was held left at worst a wrong count; the region goes on.
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Backend for MemoryBackend {
-    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
-        async move { Ok(self.lookup(&call.query)) }.boxed()
-    }
-
-    fn probe(&self, _deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
-        async { Ok(RegionInfo { version: Some(TEMPO_VERSION.to_owned()) }) }.boxed()
     }
 }
 

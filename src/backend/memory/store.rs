@@ -1,16 +1,21 @@
 //! What an embedded region holds: fragments by trace, within a limit of bytes and age, the trace that
 //! nothing has arrived for longest leaving first. Knows no lock and no clock; time is given to it.
+//!
+//! Traces are also found by when they were: newest first, a page at a time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::evaluate::gather::Reach;
 use crate::model::TraceId;
+use crate::wire::export::Times;
 
-/// What a trace costs besides its fragments: its place in both maps, each at its worst load, and the
-/// smallest vector of fragments. 80 bytes at a load of 7/16, 24 at one half, and four slots of 32.
-const TRACE_BYTES: u64 = 384;
+/// What a trace costs besides its fragments: its places in the three maps, each at its worst load, and the
+/// smallest vector of fragments. 112 bytes at a load of 7/16, twice 24 at one half, and four slots of 32.
+const TRACE_BYTES: u64 = 512;
 
 /// What a fragment costs besides its bytes: its slot, doubled by the vector's growth, the count that a
 /// shared buffer gets, and what the allocator keeps for two allocations.
@@ -19,6 +24,9 @@ const FRAGMENT_BYTES: u64 = 128;
 /// An exporter that got no answer sends the same batch again. So many of a trace's last fragments are
 /// compared with what arrives; comparing all would make a trace of many fragments slow to grow.
 const AGAIN_WITHIN: usize = 16;
+
+/// Traces that are looked at for one page: nobody waits for the lock while more than so many are.
+pub(super) const PAGE_TRACES: usize = 1024;
 
 /// Traces that one call lets go because of their age. A lookup never pays for a whole generation, and
 /// as each arrival adds at most one trace, this keeps up with any rate.
@@ -41,6 +49,8 @@ pub(super) struct Store {
     /// Traces by arrival, the oldest first. The key is the turn of the last arrival, which unlike a
     /// time is never the same twice.
     arrivals: BTreeMap<u64, TraceId>,
+    /// Traces by when they were.
+    places: BTreeSet<Place>,
     next_turn: u64,
     held: Held,
 }
@@ -53,6 +63,30 @@ struct Trace {
     spans: u64,
     arrived: Duration,
     turn: u64,
+    place: Place,
+    /// Of all spans.
+    earliest: u64,
+    latest: u64,
+    /// Something of it was not taken, since it takes as much as one trace may.
+    is_cut: bool,
+}
+
+/// Where a trace stands in time: it starts no later than this. The span that arrived first says so once for
+/// all, so that a trace does not move while a query walks by. Only a span without a start, which leaves it
+/// open when its trace started, brings its trace to the newest end, where it is looked at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) start: u64,
+    pub(super) id: TraceId,
+}
+
+/// What is held of one trace.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// In the order they arrived.
+    pub(super) fragments: Vec<Bytes>,
+    /// There was more of it than may be held.
+    pub(super) is_cut: bool,
 }
 
 /// What a region holds, and what it had to let go since it began.
@@ -64,6 +98,14 @@ pub struct Held {
     pub bytes: u64,
     pub evicted_for_bytes: u64,
     pub evicted_for_age: u64,
+}
+
+/// A fragment as it arrives.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) fragment: Bytes,
+    pub(super) spans: u64,
+    pub(super) times: Times,
 }
 
 /// What became of a fragment.
@@ -81,45 +123,78 @@ impl Store {
             limits,
             traces: HashMap::new(),
             arrivals: BTreeMap::new(),
+            places: BTreeSet::new(),
             next_turn: 0,
             held: Held::default(),
         }
     }
 
     /// Keeps a fragment, letting the oldest traces go first to make room for it.
-    pub(super) fn insert(&mut self, id: TraceId, fragment: Bytes, spans: u64, now: Duration) -> Kept {
+    pub(super) fn insert(&mut self, id: TraceId, new: Arrival, now: Duration) -> Kept {
         self.expire(now);
         let (known, is_again) = match self.traces.get(&id) {
-            Some(trace) => (trace.bytes, trace.holds(&fragment)),
+            Some(trace) => (trace.bytes, trace.holds(&new.fragment)),
             None => (0, false),
         };
         let first = if known == 0 { TRACE_BYTES } else { 0 };
-        let cost = first + FRAGMENT_BYTES + fragment.len() as u64;
+        let cost = first + FRAGMENT_BYTES + new.fragment.len() as u64;
         if !is_again && known.saturating_add(cost) > self.limits.trace_bytes_max {
+            if let Some(trace) = self.traces.get_mut(&id) {
+                trace.is_cut = true;
+            }
             return Kept::TraceFull;
         }
         // The trace is the newest before room is made, so it is not what makes room: alone, it fits.
-        self.arrive(id, now);
+        self.arrive(id, new.times, now);
         if is_again {
             return Kept::Again;
         }
         self.make_room(cost);
+        if new.times.earliest == 0 {
+            self.move_to_newest(id);
+        }
         if let Some(trace) = self.traces.get_mut(&id) {
-            trace.fragments.push(fragment);
+            trace.fragments.push(new.fragment);
             trace.bytes += cost;
-            trace.spans += spans;
+            trace.spans += new.spans;
+            trace.earliest = trace.earliest.min(new.times.earliest);
+            trace.latest = trace.latest.max(new.times.latest);
             self.held.bytes += cost;
-            self.held.spans += spans;
+            self.held.spans += new.spans;
         }
         debug_assert!(self.held.bytes <= self.limits.bytes_max);
         Kept::New
     }
 
-    /// A trace's fragments, in the order they arrived.
-    pub(super) fn fragments(&mut self, id: &TraceId, now: Duration) -> Vec<Bytes> {
+    pub(super) fn part(&mut self, id: &TraceId, now: Duration) -> Part {
         self.expire(now);
         let trace = self.traces.get(id).filter(|trace| !self.is_expired(trace, now));
-        trace.map(|trace| trace.fragments.clone()).unwrap_or_default()
+        trace
+            .map(|trace| Part { fragments: trace.fragments.clone(), is_cut: trace.is_cut })
+            .unwrap_or_default()
+    }
+
+    /// Appends to `page` the traces that may lie in reach, from the newest start after `last` on. Gives the
+    /// place to go on from, where there may be more.
+    pub(super) fn page(
+        &self,
+        last: Option<Place>,
+        reach: Option<Reach>,
+        now: Duration,
+        page: &mut Vec<Place>,
+    ) -> Option<Place> {
+        let below = (Bound::Unbounded, last.map_or(Bound::Unbounded, Bound::Excluded));
+        let mut reached = None;
+        let mut looked_at = 0;
+        for place in self.places.range(below).rev().take(PAGE_TRACES) {
+            (reached, looked_at) = (Some(*place), looked_at + 1);
+            let Some(trace) = self.traces.get(&place.id) else { continue };
+            let in_reach = reach.is_none_or(|reach| reach.holds(trace.earliest, trace.latest));
+            if in_reach && !self.is_expired(trace, now) {
+                page.push(*place);
+            }
+        }
+        reached.filter(|_| looked_at == PAGE_TRACES)
     }
 
     pub(super) fn newest(&self, count: usize, now: Duration) -> Vec<TraceId> {
@@ -148,17 +223,26 @@ impl Store {
     }
 
     /// Makes a trace the newest one.
-    fn arrive(&mut self, id: TraceId, now: Duration) {
+    fn arrive(&mut self, id: TraceId, times: Times, now: Duration) {
         let turn = self.next_turn;
         self.next_turn += 1;
-        let fresh = || Trace { fragments: Vec::new(), bytes: 0, spans: 0, arrived: now, turn };
-        let trace = self.traces.entry(id).or_insert_with(fresh);
-        if trace.turn != turn {
+        let trace = self.traces.entry(id).or_insert_with(|| Trace::fresh(id, times, now, turn));
+        if trace.turn == turn {
+            self.places.insert(trace.place);
+        } else {
             self.arrivals.remove(&trace.turn);
             trace.turn = turn;
             trace.arrived = now;
         }
         self.arrivals.insert(turn, id);
+    }
+
+    /// A span without a start makes it uncertain when its trace started.
+    fn move_to_newest(&mut self, id: TraceId) {
+        let Some(trace) = self.traces.get_mut(&id) else { return };
+        self.places.remove(&trace.place);
+        trace.place.start = u64::MAX;
+        self.places.insert(trace.place);
     }
 
     fn make_room(&mut self, cost: u64) {
@@ -175,6 +259,7 @@ impl Store {
     fn evict_oldest(&mut self) {
         let Some((_, id)) = self.arrivals.pop_first() else { return };
         if let Some(trace) = self.traces.remove(&id) {
+            self.places.remove(&trace.place);
             self.held.bytes -= trace.bytes;
             self.held.spans -= trace.spans;
         }
@@ -182,6 +267,20 @@ impl Store {
 }
 
 impl Trace {
+    fn fresh(id: TraceId, times: Times, arrived: Duration, turn: u64) -> Self {
+        Self {
+            fragments: Vec::new(),
+            bytes: 0,
+            spans: 0,
+            arrived,
+            turn,
+            place: Place { start: times.first_start, id },
+            earliest: u64::MAX,
+            latest: 0,
+            is_cut: false,
+        }
+    }
+
     fn holds(&self, fragment: &Bytes) -> bool {
         self.fragments.iter().rev().take(AGAIN_WITHIN).any(|held| held == fragment)
     }

@@ -15,4 +15,4 @@ pub(crate) mod arbitrary;
 pub use answer::Encoding;
 pub use check::{Fault, check};
 pub use json::{JsonFault, protobuf_of_json};
-pub use split::{Fragment, Split, split_by_trace};
+pub use split::{Fragment, Split, Times, split_by_trace};

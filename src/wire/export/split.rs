@@ -41,6 +41,19 @@ struct SpanAt<'a> {
     trace: u32,
     scope: u32,
     bytes: &'a [u8],
+    start: u64,
+    end: u64,
+}
+
+/// When a fragment's spans were, in nanoseconds of the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Start of the first span as it was sent.
+    pub first_start: u64,
+    /// The earliest start of any.
+    pub earliest: u64,
+    /// The latest start or end of any.
+    pub latest: u64,
 }
 
 #[derive(Debug)]
@@ -128,10 +141,11 @@ impl<'a> Splitter<'a> {
                 continue;
             }
             let bytes = field.bytes()?;
-            match trace_id(bytes)? {
+            let facts = Facts::read(bytes)?;
+            match facts.id {
                 Some(id) => {
-                    let trace = self.number(id)?;
-                    self.spans.push(SpanAt { trace, scope, bytes });
+                    let (trace, Facts { start, end, .. }) = (self.number(id)?, facts);
+                    self.spans.push(SpanAt { trace, scope, bytes, start, end });
                 }
                 None => self.without_trace_id += 1,
             }
@@ -157,17 +171,32 @@ fn index(length: usize) -> Result<u32, WireError> {
     u32::try_from(length).map_err(|_| WireError::TooLarge)
 }
 
-/// As in every protobuf reader, the last of several values holds.
-fn trace_id(span: &[u8]) -> Result<Option<TraceId>, WireError> {
-    let mut id = None;
-    let mut reader = Reader::new(span);
-    while let Some(field) = reader.next()? {
-        if field.number == span::TRACE_ID {
-            let bytes = <[u8; 16]>::try_from(field.bytes()?).ok();
-            id = bytes.filter(|bytes| *bytes != [0; 16]).map(TraceId::from_bytes);
+/// What telling spans apart by trace and time takes.
+#[derive(Default)]
+struct Facts {
+    id: Option<TraceId>,
+    start: u64,
+    end: u64,
+}
+
+impl Facts {
+    /// As in every protobuf reader, the last of several values holds.
+    fn read(span: &[u8]) -> Result<Self, WireError> {
+        let mut facts = Self::default();
+        let mut reader = Reader::new(span);
+        while let Some(field) = reader.next()? {
+            match field.number {
+                span::TRACE_ID => {
+                    let bytes = <[u8; 16]>::try_from(field.bytes()?).ok();
+                    facts.id = bytes.filter(|bytes| *bytes != [0; 16]).map(TraceId::from_bytes);
+                }
+                span::START_TIME => facts.start = field.fixed64()?,
+                span::END_TIME => facts.end = field.fixed64()?,
+                _ => {}
+            }
         }
+        Ok(facts)
     }
-    Ok(id)
 }
 
 impl Split<'_> {
@@ -190,6 +219,16 @@ impl<'s> Fragment<'s> {
 
     pub fn spans(&self) -> u64 {
         self.spans.len() as u64
+    }
+
+    pub fn times(&self) -> Times {
+        let first_start = self.spans.first().map_or(0, |span| span.start);
+        let none = Times { first_start, earliest: u64::MAX, latest: 0 };
+        self.spans.iter().fold(none, |times, span| Times {
+            earliest: times.earliest.min(span.start),
+            latest: times.latest.max(span.start).max(span.end),
+            ..times
+        })
     }
 
     /// Bytes that `to_bytes` gives. Resources and scopes count once for each trace that has spans of

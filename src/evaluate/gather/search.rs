@@ -1,0 +1,81 @@
+//! A search, trace by trace.
+
+use super::{Gather, Order, Reach};
+use crate::evaluate::rows::Summary;
+use crate::evaluate::{QueryError, Rows, Search, TagsSearch, TraceRows, overlaps};
+use crate::model::search::{Inspected, SearchAnswer, SearchAsked, SearchQuery, Window};
+use crate::traceql::value::Failure;
+
+/// The newest rows of a search.
+///
+/// Tempo gives any so many matching traces, and the newest where it is asked for them; the newest are right
+/// either way, so they are what is always given.
+#[derive(Debug)]
+pub struct SearchGather {
+    asked: Asked,
+    spans_per_set: u32,
+    window: Option<Window>,
+    rows: Rows,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Query(Box<Search>),
+    Tags(TagsSearch),
+}
+
+impl SearchGather {
+    pub fn of(query: &SearchQuery) -> Result<Self, QueryError> {
+        let asked = match &query.asked {
+            SearchAsked::Query(text) => Asked::Query(Box::new(Search::compile(text)?)),
+            SearchAsked::Tags { tags, min_duration_ms, max_duration_ms } => {
+                Asked::Tags(TagsSearch::new(tags, *min_duration_ms, *max_duration_ms))
+            }
+        };
+        Ok(Self {
+            asked,
+            spans_per_set: query.spans_per_set,
+            window: query.window,
+            rows: Rows::new(query.limit, true),
+        })
+    }
+}
+
+impl Gather for SearchGather {
+    type Answer = SearchAnswer;
+
+    fn order(&self) -> Order {
+        Order::Newest
+    }
+
+    fn reach(&self) -> Option<Reach> {
+        Reach::of(self.window)
+    }
+
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.window.is_none_or(|window| overlaps(summary, window))
+    }
+
+    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+        let row = match &self.asked {
+            Asked::Query(search) => search.decide(trace, self.spans_per_set)?,
+            Asked::Tags(search) => search.decide(trace),
+        };
+        if let Some(row) = row {
+            self.rows.push(row);
+        }
+        Ok(())
+    }
+
+    fn wants(&self, start: u64) -> bool {
+        let is_possible = match &self.asked {
+            Asked::Query(search) => !search.is_noop(),
+            Asked::Tags(_) => true,
+        };
+        is_possible && self.rows.admits(start)
+    }
+
+    fn finish(self, inspected: Inspected) -> SearchAnswer {
+        SearchAnswer { traces: self.rows.finish(), inspected }
+    }
+}

@@ -1,0 +1,110 @@
+//! What searches, tags and metrics have in common: how they are asked, and which way they are answered.
+//!
+//! A region that stands alone and withholds nothing is asked the query itself. Otherwise what each region
+//! would say of its own part is no answer: the traces are assembled from all, and the query is decided here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::by_id::Federation;
+use super::fanout::{blank, failed};
+use super::refusal::{Refusal, Why};
+use crate::backend::{Answering, Call, Region, RegionAnswer};
+use crate::model::coverage::{Owing, RegionReport, RegionStatus};
+use crate::model::{Answer, Coverage, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery};
+use crate::redaction::{Redacted, rows};
+use crate::task::Deadline;
+
+/// One query as a caller asks it.
+#[derive(Debug, Clone)]
+pub struct Question<Q> {
+    pub query: Q,
+    pub mode: Mode,
+    pub deadline: Deadline,
+}
+
+pub type SearchAsk = Question<SearchQuery>;
+pub type TagsAsk = Question<TagsQuery>;
+pub type TagValuesAsk = Question<TagValuesQuery>;
+pub type MetricsAsk = Question<MetricsQuery>;
+
+/// What may be seen of the answer, and what it covers.
+pub type Answered<A> = Result<Answer<Redacted<A>>, Refusal>;
+
+/// How a query is answered.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// By this region, which is the only one and withholds nothing.
+    Alone(Arc<Region>),
+    /// From the traces of every region, assembled here.
+    Assembled,
+}
+
+impl Federation {
+    pub(super) fn way(&self) -> Result<Way, Box<Refusal>> {
+        let unable: Vec<&str> =
+            self.regions.iter().filter(|r| !r.answers_queries()).map(|r| r.name().as_str()).collect();
+        if !unable.is_empty() {
+            let line = format!(
+                "no search, tags or metrics over {} yet: only embedded regions (`kind = \"memory\"`) answer \
+                 them; a trace by its id is answered from every region",
+                unable.join(", ")
+            );
+            return Err(Box::new(Refusal { why: Why::Unsupported, line, coverage: None }));
+        }
+        match &*self.regions {
+            [region] if !self.plan.region(region.name()).withholds() => Ok(Way::Alone(region.clone())),
+            _ => Ok(Way::Assembled),
+        }
+    }
+
+    /// Asks the one region the query itself.
+    pub(super) async fn ask_alone<Q, A>(
+        &self,
+        region: &Region,
+        ask: Question<Q>,
+        put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
+    ) -> Answered<A> {
+        let begun = Instant::now();
+        let call = Call { query: ask.query, deadline: ask.deadline.less(self.settings.reserve) };
+        let outcome = put(region, call).await;
+        let took = begun.elapsed();
+        match outcome {
+            Ok(reply) => {
+                let coverage = self.covering(ask.mode, vec![answered(region, &reply, took)]);
+                let value = rows::pass(reply.answer, self.plan.region(region.name()));
+                match (Refusal::of_query_coverage(&coverage), value) {
+                    (None, Some(value)) => Ok(Answer { value, coverage }),
+                    (refusal, _) => Err(refusal.unwrap_or_else(Refusal::lost)),
+                }
+            }
+            Err(fault) if fault.is_of_the_query => Err(Refusal::query_failed(fault)),
+            Err(fault) => {
+                let coverage = self.covering(ask.mode, vec![failed(region, fault, took)]);
+                Err(Refusal::of_query_coverage(&coverage).unwrap_or_else(Refusal::lost))
+            }
+        }
+    }
+
+    pub(super) fn covering(&self, mode: Mode, regions: Vec<RegionReport>) -> Coverage {
+        Coverage {
+            mode,
+            regions,
+            owed: Owing::default(),
+            is_size_limited: false,
+            plan_digest: self.plan.digest().to_owned(),
+        }
+    }
+}
+
+pub(super) fn answered<A>(region: &Region, reply: &RegionAnswer<A>, took: Duration) -> RegionReport {
+    let status = if reply.is_partial { RegionStatus::Partial } else { RegionStatus::Ok };
+    RegionReport {
+        detail: reply.is_partial.then(|| "it says that its own answer is partial".to_owned()),
+        first_byte: reply.first_byte,
+        attempts: reply.attempts,
+        ..blank(region, status, took)
+    }
+}
