@@ -22,9 +22,9 @@ mod estate;
 mod filter;
 mod http;
 mod limits;
-mod queries;
 mod reliance;
 mod traces;
+mod wrong_questions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn main() {
         errors::TESTS,
         filter::TESTS,
         limits::TESTS,
-        queries::TESTS,
+        wrong_questions::TESTS,
         reliance::TESTS,
     ]
     .concat();
