@@ -1,6 +1,6 @@
 //! Attributes as they lie on the wire, taken apart as far as a block would store them.
 
-use super::plan::{Generic, Key};
+use super::plan::{Generic, Key, Own};
 use super::test::{Cell, Stored, Test};
 use crate::traceql::value::Value;
 use crate::wire::otlp::{any_value, key_value, list};
@@ -156,8 +156,8 @@ impl<'t> Met<'t> {
         self.is_there.get(usize::from(name)).is_some_and(|is_there| !is_there)
     }
 
-    pub(super) fn own(&self, name: usize) -> Option<Content<'t>> {
-        self.own.get(name).copied().flatten()
+    pub(super) fn own(&self, name: u16) -> Option<Content<'t>> {
+        self.own.get(usize::from(name)).copied().flatten()
     }
 
     /// Takes one attribute of the message.
@@ -173,15 +173,21 @@ impl<'t> Met<'t> {
     fn take_named(&mut self, generic: &Generic, at: usize, any: &'t [u8], out: &mut Vec<Entry<'t>>) {
         let Some(named) = generic.named.get(at) else { return };
         let content = Content::of(any);
-        if let Some(stored) = named.dedicated
-            && let Some(own) = self.own.get_mut(at)
-        {
-            let fits = content.fits(stored);
-            // An array that does not fit empties the column before it is stored elsewhere; so does a scalar.
-            *own = fits.then_some(content);
-            if fits {
-                return;
+        let fits = match named.own {
+            Own::None => false,
+            Own::Of(stored) => content.fits(stored),
+            Own::Service => matches!(content, Content::One(Cell::Text(_))),
+        };
+        if let Some(own) = self.own.get_mut(at) {
+            match named.own {
+                _ if fits => *own = Some(content),
+                // What does not fit empties the column, and is stored with the others.
+                Own::Of(_) => *own = None,
+                Own::None | Own::Service => {}
             }
+        }
+        if fits {
+            return;
         }
         if let Some(is_there) = self.is_there.get_mut(at) {
             *is_there = true;

@@ -27,9 +27,8 @@ pub(super) enum Level {
 pub(super) enum Source {
     Intrinsic(Intrinsic),
     SpanStart,
-    ServiceName,
-    /// By its number in [`DEDICATED`].
-    Dedicated(u8),
+    /// That of a named attribute, by its number among the named ones.
+    Own(u16),
     /// An attribute that is not there, by its number among the named ones.
     Absent(u16),
 }
@@ -106,8 +105,17 @@ pub(super) struct Named {
     pub key: Key,
     /// Whether what is found among the generic attributes is an entry.
     pub is_generic: bool,
-    /// Whether it has a column of its own, for values of one type.
-    pub dedicated: Option<Stored>,
+    pub own: Own,
+}
+
+/// Which values of an attribute have a column of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    None,
+    /// Those of this type, arrays too.
+    Of(Stored),
+    /// Texts, but no arrays.
+    Service,
 }
 
 /// The generic attributes of one level.
@@ -287,9 +295,10 @@ impl Pass {
 }
 
 impl Part {
-    /// Conditions on one column of a span are alternatives; elsewhere each is a column of its own.
+    /// Conditions on one column of a span are alternatives, and so are those on a dedicated one; elsewhere each
+    /// is a column of its own.
     fn add_column(&mut self, level: Level, source: Source, key: Key, test: Test) {
-        let is_joined = level == Level::Span || matches!(source, Source::Dedicated(_));
+        let is_joined = level == Level::Span || self.is_dedicated(source);
         let same = self.columns.iter_mut().find(|column| is_joined && column.source == source);
         match same {
             Some(column) => column.tests.push(test),
@@ -307,25 +316,24 @@ impl Part {
         let own = AttributeName::Named { parent: false, scope: scope_of(level), key: name.to_owned() };
         let key = keys.of(level, own);
         let stored = test::stored_type(comparison);
-        let column = own_column(level, name);
+        let column = self.own_column(level, name, key);
+        let at = match column {
+            Some((Source::Own(at), _)) => at,
+            _ => self.generic.name(name, key, Own::None),
+        };
         let settles = matches!(comparison, Comparison::Any | Comparison::Exists | Comparison::Missing);
         if let Some((source, of_type)) = column
             && (settles || stored == Some(of_type))
         {
             let test = test::typed(of_type, name, comparison)?;
             // Absence is asked apart from the rest, and not joined with it.
-            if settles && *comparison == Comparison::Missing {
+            if *comparison == Comparison::Missing {
                 self.columns.push(Column { source, key, tests: vec![test] });
             } else {
                 self.add_column(level, source, key, test);
             }
-            if matches!(source, Source::Dedicated(_)) {
-                self.generic.name(name, key, Some(of_type));
-            }
             return Ok(());
         }
-        let dedicated = column.filter(|(source, _)| *source != Source::ServiceName).map(|(_, of)| of);
-        let at = self.generic.name(name, key, dedicated);
         if *comparison == Comparison::Missing {
             self.columns.push(Column { source: Source::Absent(at), key, tests: vec![Test::Any] });
             return Ok(());
@@ -337,12 +345,31 @@ impl Part {
     }
 }
 
+impl Part {
+    /// The column of its own that an attribute has at this level, and its type.
+    fn own_column(&mut self, level: Level, name: &str, key: Key) -> Option<(Source, Stored)> {
+        let (own, stored) = if level == Level::Resource && name == SERVICE_NAME {
+            (Own::Service, Stored::Text)
+        } else {
+            let (_, stored, _) = DEDICATED.iter().find(|(at, _, key)| *at == level && *key == name)?;
+            (Own::Of(*stored), *stored)
+        };
+        Some((Source::Own(self.generic.name(name, key, own)), stored))
+    }
+
+    fn is_dedicated(&self, source: Source) -> bool {
+        let Source::Own(at) = source else { return false };
+        let named = self.generic.named.get(usize::from(at));
+        named.is_some_and(|named| matches!(named.own, Own::Of(_)))
+    }
+}
+
 impl Generic {
     /// The number of the name.
-    fn name(&mut self, name: &str, key: Key, dedicated: Option<Stored>) -> u16 {
+    fn name(&mut self, name: &str, key: Key, own: Own) -> u16 {
         let found = self.named.iter().position(|named| *named.name == *name);
         let at = found.unwrap_or_else(|| {
-            self.named.push(Named { name: name.into(), key, is_generic: false, dedicated });
+            self.named.push(Named { name: name.into(), key, is_generic: false, own });
             self.named.len() - 1
         });
         u16::try_from(at).unwrap_or(u16::MAX)
@@ -386,16 +413,6 @@ impl Generic {
             self.named.iter_mut().for_each(|named| named.is_generic = false);
         }
     }
-}
-
-/// The column of its own that an attribute has at this level, and its type.
-fn own_column(level: Level, name: &str) -> Option<(Source, Stored)> {
-    if level == Level::Resource && name == SERVICE_NAME {
-        return Some((Source::ServiceName, Stored::Text));
-    }
-    let at = DEDICATED.iter().position(|(at, _, key)| *at == level && *key == name)?;
-    let (_, stored, _) = DEDICATED.get(at)?;
-    Some((Source::Dedicated(u8::try_from(at).ok()?), *stored))
 }
 
 /// The levels a condition is read at.

@@ -1,0 +1,668 @@
+//! Reads what one pass makes visible of the spans of one trace.
+//!
+//! Spans come in row order, so what belongs to a resource or a scope is read once for all its spans. A span's
+//! bytes are walked once, and not at all where the conditions look only at what the index holds.
+
+use super::content::{Content, Entry, Met, fields};
+use super::plan::{Column, Level, Own, Part, Pass, Source};
+use super::test::Cell;
+use crate::evaluate::filter::{kind_of, span_id_text, status_of, trimmed_hex};
+use crate::evaluate::rows::{Numbers, TraceRows};
+use crate::evaluate::{SpanView, WireSpan};
+use crate::trace::index::{Flags, Span};
+use crate::traceql::ast::Intrinsic;
+use crate::traceql::value::Value;
+use crate::wire::otlp::{self, event, link, resource, scope, span};
+use crate::wire::protobuf;
+use std::borrow::Cow;
+
+/// What is visible of one span.
+#[derive(Debug, Default)]
+pub(super) struct Visible<'t> {
+    pub trace: Vec<Entry<'t>>,
+    pub resource: Vec<Entry<'t>>,
+    pub scope: Vec<Entry<'t>>,
+    pub span: Vec<Entry<'t>>,
+    pub event: Vec<Entry<'t>>,
+    pub link: Vec<Entry<'t>>,
+    /// Numbers in the tree; those that are not visible are 0.
+    pub left: i32,
+    pub right: i32,
+    pub parent: i32,
+    has_start: bool,
+    has_id: bool,
+}
+
+impl<'t> Visible<'t> {
+    pub(super) fn list(&self, level: Level) -> &[Entry<'t>] {
+        match level {
+            Level::Trace => &self.trace,
+            Level::Resource => &self.resource,
+            Level::Scope => &self.scope,
+            Level::Span => &self.span,
+            Level::Event => &self.event,
+            Level::Link => &self.link,
+        }
+    }
+
+    /// How much of the span there is to see, nil not counted: what Tempo compares with the number of
+    /// attributes named.
+    fn count(&self, levels: &[Level]) -> usize {
+        let seen = |level: &Level| self.list(*level).iter().filter(|entry| entry.value != Value::Nil).count();
+        let is_in_tree = self.left > 0 || self.right > 0 || self.parent != 0;
+        let besides = [self.has_start, self.has_id, is_in_tree].into_iter().filter(|is| *is).count();
+        levels.iter().map(seen).sum::<usize>() + besides
+    }
+
+    fn clear_span(&mut self) {
+        self.span.clear();
+        self.event.clear();
+        self.link.clear();
+        (self.left, self.right, self.parent) = (0, 0, 0);
+        (self.has_start, self.has_id) = (false, false);
+    }
+}
+
+/// Fields of a span that are read, as one bit each.
+type Fields = u32;
+
+fn bit(number: u32) -> Fields {
+    1u32.checked_shl(number).unwrap_or(0)
+}
+
+/// A reader of one trace for one pass.
+#[derive(Debug)]
+pub(super) struct PassReader<'p, 't> {
+    pass: &'p Pass,
+    trace: &'t TraceRows<'t>,
+    is_span_only: bool,
+    fields: Fields,
+    numbers: Option<&'t [Numbers]>,
+    batch: Option<(u32, bool)>,
+    scope: Option<(u32, bool)>,
+    met: Met<'t>,
+    texts: SpanTexts<'t>,
+    events: Vec<&'t [u8]>,
+    links: Vec<&'t [u8]>,
+    pub visible: Visible<'t>,
+}
+
+/// What is read from a span's bytes beside attributes.
+#[derive(Debug, Default, Clone, Copy)]
+struct SpanTexts<'t> {
+    id: &'t [u8],
+    parent: &'t [u8],
+    name: &'t str,
+    code: i32,
+    message: &'t str,
+}
+
+const ALL_LEVELS: [Level; 6] =
+    [Level::Trace, Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
+
+impl<'p, 't> PassReader<'p, 't> {
+    /// `None` where no span of the trace can be a candidate.
+    pub(super) fn of(pass: &'p Pass, trace: &'t TraceRows<'t>, is_span_only: bool) -> Option<Self> {
+        let mut reader = Self {
+            pass,
+            trace,
+            is_span_only,
+            fields: fields_of(pass),
+            numbers: needs_numbers(pass).then(|| trace.numbers()),
+            batch: None,
+            scope: None,
+            met: Met::default(),
+            texts: SpanTexts::default(),
+            events: Vec::new(),
+            links: Vec::new(),
+            visible: Visible::default(),
+        };
+        reader.read_trace().then_some(reader)
+    }
+
+    fn read_trace(&mut self) -> bool {
+        let summary = self.trace.summary();
+        let mut are_all = true;
+        for column in &self.pass.trace.columns {
+            let Source::Intrinsic(intrinsic) = column.source else { continue };
+            let id = self.trace.id().as_bytes();
+            let cell = match intrinsic {
+                Intrinsic::TraceId => Cell::Bytes(id),
+                Intrinsic::TraceDuration => Cell::Int(summary.end.wrapping_sub(summary.start) as i64),
+                Intrinsic::RootName => Cell::Text(&summary.root_name),
+                _ => Cell::Text(&summary.root_service),
+            };
+            let is_met = accepts(column, cell);
+            are_all &= is_met;
+            if is_met {
+                self.visible.trace.push(Entry { key: column.key, value: value_of(intrinsic, cell) });
+            }
+        }
+        are_all || !self.pass.all
+    }
+
+    /// Reads the span of a row; whether it is a candidate.
+    pub(super) fn read(&mut self, row: u32) -> bool {
+        let Some(at) = self.trace.rows().get(row as usize) else { return false };
+        if self.batch == Some((at.batch, false)) {
+            return false;
+        }
+        let mut wire = LazyWire { trace: self.trace, row, found: None };
+        if self.batch.is_none_or(|(batch, _)| batch != at.batch) {
+            let is_met = self.read_resource(wire.get().resource);
+            self.batch = Some((at.batch, is_met));
+            self.scope = None;
+            if !is_met {
+                return false;
+            }
+        }
+        match self.scope {
+            Some((scope, is_met)) if scope == at.scope => {
+                if !is_met {
+                    return false;
+                }
+            }
+            _ => {
+                let is_met = self.read_scope(wire.get().scope);
+                self.scope = Some((at.scope, is_met));
+                if !is_met {
+                    return false;
+                }
+            }
+        }
+        let Some(span) = self.trace.span(row) else { return false };
+        self.visible.clear_span();
+        self.read_span(row, span, &mut wire) && self.is_enough()
+    }
+
+    /// Whether as much is visible as Tempo asks for.
+    fn is_enough(&self) -> bool {
+        let pass = self.pass;
+        match (pass.all, self.is_span_only) {
+            (true, true) => self.visible.count(&ALL_LEVELS) >= pass.distinct,
+            (true, false) => {
+                self.visible.count(&[Level::Span, Level::Event, Level::Link]) >= pass.span.distinct
+            }
+            (false, _) => !pass.needs_any || self.visible.count(&ALL_LEVELS) > 0,
+        }
+    }
+
+    fn read_resource(&mut self, message: &'t [u8]) -> bool {
+        let part = &self.pass.resource;
+        let mut out = std::mem::take(&mut self.visible.resource);
+        out.clear();
+        self.met.clear(&part.generic);
+        if !part.generic.named.is_empty() {
+            self.take_attributes(part, message, resource::ATTRIBUTES, &mut out);
+        }
+        let are_all = self.own_columns(part, &mut out);
+        self.visible.resource = out;
+        self.is_met(part, are_all, self.visible.resource.len())
+    }
+
+    fn read_scope(&mut self, message: Option<&'t [u8]>) -> bool {
+        let part = &self.pass.scope;
+        let mut out = std::mem::take(&mut self.visible.scope);
+        out.clear();
+        if part.is_asked {
+            self.met.clear(&part.generic);
+            let message = message.unwrap_or_default();
+            self.take_attributes(part, message, scope::ATTRIBUTES, &mut out);
+            let mut are_all = self.own_columns(part, &mut out);
+            for column in &part.columns {
+                let Source::Intrinsic(intrinsic) = column.source else { continue };
+                let number = match intrinsic {
+                    Intrinsic::InstrumentationName => scope::NAME,
+                    _ => scope::VERSION,
+                };
+                let text = last_text(message, number);
+                are_all &= accept(column, Cell::Text(text), Value::Text(Cow::Borrowed(text)), &mut out);
+            }
+            self.visible.scope = out;
+            return self.is_met(part, are_all, self.visible.scope.len());
+        }
+        self.visible.scope = out;
+        true
+    }
+
+    /// Whether a level above spans meets its conditions, where it has to.
+    fn is_met(&self, part: &Part, are_all: bool, entries: usize) -> bool {
+        let enough = self.is_span_only || entries >= part.distinct;
+        !self.pass.all || (are_all && enough && (!part.generic.is_read || self.met.any))
+    }
+
+    fn take_attributes(&mut self, part: &Part, message: &'t [u8], number: u32, out: &mut Vec<Entry<'t>>) {
+        for field in fields(message) {
+            if let (true, protobuf::Value::Bytes(pair)) = (field.number == number, field.value) {
+                self.met.take(&part.generic, pair, out);
+            }
+        }
+    }
+
+    /// The columns of named attributes; whether all are met.
+    fn own_columns(&self, part: &Part, out: &mut Vec<Entry<'t>>) -> bool {
+        let mut are_all = true;
+        for column in &part.columns {
+            match column.source {
+                Source::Absent(name) => {
+                    let is_absent = self.met.is_absent(name);
+                    are_all &= is_absent;
+                    if is_absent {
+                        out.push(Entry { key: column.key, value: nil_text() });
+                    }
+                }
+                Source::Own(name) => are_all &= self.own_column(part, column, name, out),
+                Source::Intrinsic(_) | Source::SpanStart => {}
+            }
+        }
+        are_all
+    }
+
+    fn own_column(&self, part: &Part, column: &Column, name: u16, out: &mut Vec<Entry<'t>>) -> bool {
+        let content = self.met.own(name);
+        let is_service =
+            part.generic.named.get(usize::from(name)).is_some_and(|named| named.own == Own::Service);
+        if is_service {
+            let text = match content {
+                Some(Content::One(Cell::Text(text))) => text,
+                // Every resource has the column.
+                _ => "",
+            };
+            return accept(column, Cell::Text(text), Value::Text(Cow::Borrowed(text)), out);
+        }
+        let mut cells = content.into_iter().flat_map(Content::cells).peekable();
+        if cells.peek().is_none() {
+            return accept(column, Cell::Empty, nil_text(), out);
+        }
+        // Of an array, each element is an entry, and the first one counts.
+        cells.fold(false, |met, cell| accept(column, cell, cell.value(), out) | met)
+    }
+
+    fn read_span(&mut self, row: u32, span: &Span, wire: &mut LazyWire<'t>) -> bool {
+        let part = &self.pass.span;
+        let mut out = std::mem::take(&mut self.visible.span);
+        self.met.clear(&part.generic);
+        if self.fields != 0 {
+            self.scan(part, wire.get().span, &mut out);
+        }
+        let generic = out.len();
+        let mut are_all = (!part.generic.is_read || self.met.any) & self.own_columns(part, &mut out);
+        for column in &part.columns {
+            are_all &= match column.source {
+                Source::SpanStart => {
+                    self.visible.has_start = span.start != 0;
+                    true
+                }
+                Source::Intrinsic(intrinsic) => self.intrinsic(column, intrinsic, row, span, wire, &mut out),
+                Source::Own(_) | Source::Absent(_) => true,
+            };
+        }
+        self.structure(row);
+        if self.is_span_only {
+            // Metrics list what has a column of its own before the rest.
+            out.rotate_left(generic);
+        }
+        self.visible.span = out;
+        if self.pass.all && !are_all {
+            return false;
+        }
+        self.elements(Level::Event, span) && self.elements(Level::Link, span)
+    }
+
+    /// Walks the bytes of a span once.
+    fn scan(&mut self, part: &Part, message: &'t [u8], out: &mut Vec<Entry<'t>>) {
+        self.texts = SpanTexts::default();
+        self.events.clear();
+        self.links.clear();
+        for field in fields(message) {
+            let protobuf::Value::Bytes(bytes) = field.value else { continue };
+            if self.fields & bit(field.number) == 0 {
+                continue;
+            }
+            match field.number {
+                span::ATTRIBUTES => self.met.take(&part.generic, bytes, out),
+                span::EVENTS => self.events.push(bytes),
+                span::LINKS => self.links.push(bytes),
+                span::NAME => self.texts.name = text(bytes),
+                span::SPAN_ID => self.texts.id = bytes,
+                span::PARENT_SPAN_ID => self.texts.parent = bytes,
+                span::STATUS => self.scan_status(bytes),
+                _ => {}
+            }
+        }
+    }
+
+    fn scan_status(&mut self, message: &'t [u8]) {
+        for field in fields(message) {
+            match (field.number, field.value) {
+                (otlp::status::CODE, protobuf::Value::Varint(code)) => self.texts.code = code as i32,
+                (otlp::status::MESSAGE, protobuf::Value::Bytes(bytes)) => self.texts.message = text(bytes),
+                _ => {}
+            }
+        }
+    }
+
+    fn intrinsic(
+        &mut self,
+        column: &Column,
+        intrinsic: Intrinsic,
+        row: u32,
+        span: &Span,
+        wire: &mut LazyWire<'t>,
+        out: &mut Vec<Entry<'t>>,
+    ) -> bool {
+        let numbers = self.numbers_of(row);
+        let cell = match intrinsic {
+            Intrinsic::Name => Cell::Text(self.texts.name),
+            Intrinsic::Duration => Cell::Int(span.end.wrapping_sub(span.start) as i64),
+            Intrinsic::Kind => Cell::Int(match span.kind {
+                u8::MAX => i64::from(wire.get().kind()),
+                kind => i64::from(kind),
+            }),
+            Intrinsic::Status if span.flags.has(Flags::IS_ERROR) => Cell::Int(2),
+            Intrinsic::Status => Cell::Int(i64::from(self.texts.code)),
+            Intrinsic::StatusMessage => Cell::Text(self.texts.message),
+            Intrinsic::SpanId => Cell::Bytes(self.texts.id),
+            Intrinsic::ParentId => Cell::Bytes(self.texts.parent),
+            Intrinsic::ChildCount => Cell::Int(i64::from(numbers.children)),
+            Intrinsic::NestedSetLeft => Cell::Int(i64::from(numbers.left)),
+            Intrinsic::NestedSetRight => Cell::Int(i64::from(numbers.right)),
+            Intrinsic::NestedSetParent => Cell::Int(i64::from(numbers.parent)),
+            _ => return true,
+        };
+        if !accepts(column, cell) {
+            return false;
+        }
+        let is_number = match intrinsic {
+            Intrinsic::NestedSetLeft => {
+                self.visible.left = numbers.left;
+                true
+            }
+            Intrinsic::NestedSetRight => {
+                self.visible.right = numbers.right;
+                true
+            }
+            Intrinsic::NestedSetParent => {
+                self.visible.parent = numbers.parent;
+                true
+            }
+            Intrinsic::SpanId => {
+                self.visible.has_id = !self.texts.id.is_empty();
+                false
+            }
+            _ => false,
+        };
+        // Metrics keep the numbers beside the attributes only.
+        if !(is_number && self.is_span_only) {
+            out.push(Entry { key: column.key, value: value_of(intrinsic, cell) });
+        }
+        true
+    }
+
+    fn numbers_of(&self, row: u32) -> Numbers {
+        self.numbers.and_then(|all| all.get(row as usize)).copied().unwrap_or_default()
+    }
+
+    fn structure(&mut self, row: u32) {
+        let wanted = self.pass.structure;
+        let numbers = self.numbers_of(row);
+        if wanted.left {
+            self.visible.left = numbers.left;
+        }
+        if wanted.right {
+            self.visible.right = numbers.right;
+        }
+        if wanted.parent {
+            self.visible.parent = numbers.parent;
+        }
+    }
+
+    /// Reads the events or links of the span just scanned; whether the conditions on them are met.
+    fn elements(&mut self, level: Level, span: &Span) -> bool {
+        let (part, all) = match level {
+            Level::Event => (&self.pass.event, std::mem::take(&mut self.events)),
+            _ => (&self.pass.link, std::mem::take(&mut self.links)),
+        };
+        let mut is_met = true;
+        if part.is_asked {
+            let mut out = match level {
+                Level::Event => std::mem::take(&mut self.visible.event),
+                _ => std::mem::take(&mut self.visible.link),
+            };
+            is_met = match self.is_span_only {
+                true => self.each_condition(part, level, &all, span, &mut out),
+                false => self.each_element(part, level, &all, span, &mut out),
+            };
+            match level {
+                Level::Event => self.visible.event = out,
+                _ => self.visible.link = out,
+            }
+        }
+        match level {
+            Level::Event => self.events = all,
+            _ => self.links = all,
+        }
+        is_met
+    }
+
+    /// One event after the other; where all conditions must hold, one event must meet all of them.
+    fn each_element(
+        &mut self,
+        part: &Part,
+        level: Level,
+        all: &[&'t [u8]],
+        span: &Span,
+        out: &mut Vec<Entry<'t>>,
+    ) -> bool {
+        let mut is_met = false;
+        // A span without events is stored as one with nothing in it.
+        let elements = all.iter().map(|element| Some(*element)).chain(all.is_empty().then_some(None));
+        for element in elements {
+            let before = out.len();
+            self.met.clear(&part.generic);
+            let mut are_all = true;
+            if let Some(element) = element {
+                self.take_attributes(part, element, attributes_of(level), out);
+                are_all &= self.own_columns(part, out);
+            } else {
+                are_all &= !part.columns.iter().any(|column| matches!(column.source, Source::Absent(_)));
+            }
+            are_all &= !part.generic.is_read || self.met.any;
+            for column in &part.columns {
+                are_all &= element_column(column, element, span, out);
+            }
+            if self.pass.all && !(are_all && out.len() - before >= part.distinct) {
+                out.truncate(before);
+            } else {
+                is_met = true;
+            }
+        }
+        is_met
+    }
+
+    /// One condition after the other, as metrics do: each may be met by another event.
+    fn each_condition(
+        &mut self,
+        part: &Part,
+        level: Level,
+        all: &[&'t [u8]],
+        span: &Span,
+        out: &mut Vec<Entry<'t>>,
+    ) -> bool {
+        let mut are_all = true;
+        for column in &part.columns {
+            let mut is_met = false;
+            match column.source {
+                Source::Absent(name) => {
+                    for element in all {
+                        self.met.clear(&part.generic);
+                        self.take_attributes(part, element, attributes_of(level), &mut Vec::new());
+                        if self.met.is_absent(name) {
+                            out.push(Entry { key: column.key, value: nil_text() });
+                            is_met = true;
+                        }
+                    }
+                }
+                _ => {
+                    for element in all {
+                        is_met |= element_column(column, Some(element), span, out);
+                    }
+                    if all.is_empty() {
+                        is_met |= element_column(column, None, span, out);
+                    }
+                }
+            }
+            are_all &= is_met;
+        }
+        let mut any = false;
+        for element in all {
+            self.met.clear(&part.generic);
+            self.take_attributes(part, element, attributes_of(level), out);
+            any |= self.met.any;
+        }
+        are_all &= !part.generic.is_read || any;
+        are_all || !self.pass.all
+    }
+}
+
+/// The bytes of a span, looked up when first needed.
+struct LazyWire<'t> {
+    trace: &'t TraceRows<'t>,
+    row: u32,
+    found: Option<WireSpan<'t>>,
+}
+
+impl<'t> LazyWire<'t> {
+    fn get(&mut self) -> WireSpan<'t> {
+        *self.found.get_or_insert_with(|| {
+            let nothing = WireSpan { span: &[], scope: None, resource: &[] };
+            self.trace.wire(self.row).unwrap_or(nothing)
+        })
+    }
+}
+
+fn attributes_of(level: Level) -> u32 {
+    if level == Level::Event { event::ATTRIBUTES } else { link::ATTRIBUTES }
+}
+
+/// A column of an event or link; `None` is that of a span that has none.
+fn element_column<'t>(
+    column: &Column,
+    element: Option<&'t [u8]>,
+    span: &Span,
+    out: &mut Vec<Entry<'t>>,
+) -> bool {
+    let Source::Intrinsic(intrinsic) = column.source else { return true };
+    let cell = match (element, intrinsic) {
+        (None, _) => Cell::Empty,
+        (Some(event), Intrinsic::EventName) => Cell::Text(last_text(event, event::NAME)),
+        (Some(event), Intrinsic::EventTimeSinceStart) => {
+            let time = fields(event).filter(|field| field.number == event::TIME);
+            let time = time.filter_map(|field| field.value.fixed64().ok()).last().unwrap_or(0);
+            Cell::Int(time.wrapping_sub(span.start) as i64)
+        }
+        (Some(link), Intrinsic::LinkTraceId) => Cell::Bytes(last_bytes(link, link::TRACE_ID)),
+        (Some(link), _) => Cell::Bytes(last_bytes(link, link::SPAN_ID)),
+    };
+    let is_met = accepts(column, cell);
+    if is_met {
+        out.push(Entry { key: column.key, value: value_of(intrinsic, cell) });
+    }
+    is_met
+}
+
+fn accepts(column: &Column, cell: Cell<'_>) -> bool {
+    column.tests.iter().any(|test| test.accepts(cell))
+}
+
+fn accept<'t>(column: &Column, cell: Cell<'_>, value: Value<'t>, out: &mut Vec<Entry<'t>>) -> bool {
+    let is_met = accepts(column, cell);
+    if is_met {
+        out.push(Entry { key: column.key, value });
+    }
+    is_met
+}
+
+/// The value of an intrinsic from what its column holds.
+fn value_of<'t>(intrinsic: Intrinsic, cell: Cell<'t>) -> Value<'t> {
+    match (intrinsic, cell) {
+        (Intrinsic::Duration | Intrinsic::TraceDuration, Cell::Int(nanos)) => Value::Duration(nanos),
+        (Intrinsic::EventTimeSinceStart, cell) => match cell {
+            Cell::Int(nanos) => Value::Duration(nanos),
+            _ => Value::Duration(0),
+        },
+        (Intrinsic::Kind, Cell::Int(kind)) => Value::Kind(kind_of(kind as i32)),
+        (Intrinsic::Status, Cell::Int(code)) => Value::Status(status_of(code as i32)),
+        (Intrinsic::TraceId | Intrinsic::LinkTraceId, cell) => Value::Text(match cell {
+            Cell::Bytes(id) => trimmed_hex(id).into(),
+            _ => Cow::Borrowed(""),
+        }),
+        (Intrinsic::SpanId | Intrinsic::ParentId | Intrinsic::LinkSpanId, cell) => Value::Text(match cell {
+            Cell::Bytes(id) => span_id_text(id).into(),
+            _ => span_id_text(&[]).into(),
+        }),
+        // An event's name where there is no event.
+        (_, Cell::Empty) => Value::Text(Cow::Borrowed("")),
+        (_, cell) => cell.value(),
+    }
+}
+
+/// What stands for an attribute that is not there, where storage was asked for that.
+fn nil_text<'t>() -> Value<'t> {
+    Value::Text(Cow::Borrowed("nil"))
+}
+
+fn last_bytes(message: &[u8], number: u32) -> &[u8] {
+    let found = fields(message).filter(|field| field.number == number);
+    found.filter_map(|field| field.bytes().ok()).last().unwrap_or_default()
+}
+
+fn last_text(message: &[u8], number: u32) -> &str {
+    text(last_bytes(message, number))
+}
+
+/// What is no UTF-8 is no text.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+fn fields_of(pass: &Pass) -> Fields {
+    let mut all = 0;
+    if !pass.span.generic.named.is_empty() {
+        all |= bit(span::ATTRIBUTES);
+    }
+    if pass.event.is_asked {
+        all |= bit(span::EVENTS);
+    }
+    if pass.link.is_asked {
+        all |= bit(span::LINKS);
+    }
+    for column in &pass.span.columns {
+        all |= match column.source {
+            Source::Intrinsic(Intrinsic::Name) => bit(span::NAME),
+            Source::Intrinsic(Intrinsic::SpanId) => bit(span::SPAN_ID),
+            Source::Intrinsic(Intrinsic::ParentId) => bit(span::PARENT_SPAN_ID),
+            Source::Intrinsic(Intrinsic::Status | Intrinsic::StatusMessage) => bit(span::STATUS),
+            _ => 0,
+        };
+    }
+    all
+}
+
+fn needs_numbers(pass: &Pass) -> bool {
+    let wanted = pass.structure;
+    wanted.left
+        || wanted.right
+        || wanted.parent
+        || pass.span.columns.iter().any(|column| {
+            matches!(
+                column.source,
+                Source::Intrinsic(
+                    Intrinsic::ChildCount
+                        | Intrinsic::NestedSetLeft
+                        | Intrinsic::NestedSetRight
+                        | Intrinsic::NestedSetParent
+                )
+            )
+        })
+}
