@@ -1,146 +1,91 @@
 //! The names of computed attributes: the canonical text of `by(...)` and of aggregates.
 //!
-//! Not the text of the query as written, but of what Tempo runs: constants computed, alternatives of one
-//! attribute gathered into one comparison, trace ids without leading zeros.
+//! Not the text of the query as written, but of what runs: constants computed, alternatives of one attribute
+//! gathered into one comparison. Written as Tempo writes it, also where that would not parse again.
 
-use crate::traceql::ast::{Aggregate, AttributeName, FieldExpr, Inner, Intrinsic, Literal};
-use crate::traceql::fold::fold;
+use crate::traceql::ast::{Aggregate, FieldExpr};
+use crate::traceql::rewrite::{Rewritten, rewrite};
 use crate::traceql::types::Operator;
+use crate::traceql::value::Value;
+use crate::traceql::{duration_text, float_text};
+
+use crate::evaluate::shown::{kind_text, status_text};
 
 pub(super) fn of_by(field: &FieldExpr) -> String {
-    format!("by({})", piece(&fold(field), true).text)
+    format!("by({})", text(&rewrite(field)))
 }
 
 pub(super) fn of_aggregate(aggregate: &Aggregate) -> String {
-    let field = aggregate.field.as_ref().map(|field| piece(&fold(field), true).text);
+    let field = aggregate.field.as_ref().map(|field| text(&rewrite(field)));
     format!("{}({})", aggregate.function.word(), field.unwrap_or_default())
 }
 
-/// A part of an expression as text.
-struct Piece {
-    text: String,
-    /// Whether it stands in another expression without parentheses.
-    plain: bool,
-    /// What it compares, where it compares an attribute with constants.
-    compared: Option<Compared>,
-}
-
-/// `attribute operator constant`, or several of them gathered.
-struct Compared {
-    operator: Operator,
-    attribute: AttributeName,
-    of: Elements,
-    texts: Vec<String>,
-}
-
-/// The types of constants that can be gathered.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Elements {
-    Ints,
-    Floats,
-    Texts,
-    Bools,
-}
-
-impl Piece {
-    fn plain(text: String) -> Self {
-        Self { text, plain: true, compared: None }
-    }
-
-    fn compound(text: String) -> Self {
-        Self { text, plain: false, compared: None }
-    }
-
-    fn wrapped(&self) -> String {
-        if self.plain { self.text.clone() } else { format!("({})", self.text) }
-    }
-}
-
-fn piece(field: &FieldExpr, gather: bool) -> Piece {
-    // Tempo gathers nothing below these.
-    let inner = |inner: &Inner| piece(&inner.field, false).wrapped();
+fn text(field: &Rewritten) -> String {
     match field {
-        FieldExpr::Literal { value, .. } => Piece::plain(literal(value)),
-        FieldExpr::Attribute(attribute) => Piece::plain(attribute.name.to_string()),
-        FieldExpr::Negative(of) => Piece::compound(format!("-{}", inner(of))),
-        FieldExpr::Not(of) => Piece::compound(format!("!{}", inner(of))),
-        FieldExpr::Exists(of) => Piece::compound(format!("{} != nil", inner(of))),
-        FieldExpr::Missing(of) => Piece::compound(format!("{} = nil", inner(of))),
-        FieldExpr::Binary(binary) => {
-            let (left, right) = without_zeros(&binary.left, &binary.right);
-            let (l, r) = (piece(&left, gather), piece(&right, gather));
-            let text = format!("{} {} {}", l.wrapped(), binary.operator.sign(), r.wrapped());
-            Piece { compared: compared(binary.operator, &left, &right), ..Piece::compound(text) }
+        Rewritten::Constant(value) => constant(value),
+        Rewritten::Attribute(name) => name.to_string(),
+        Rewritten::Not { inner, .. } => format!("!{}", operand(inner)),
+        Rewritten::Negative { inner, .. } => format!("-{}", operand(inner)),
+        Rewritten::Exists(inner) => format!("{} != nil", operand(inner)),
+        Rewritten::Missing(inner) => format!("{} = nil", operand(inner)),
+        Rewritten::Binary { operator, left, right } => {
+            let sign = match (operator, &**right) {
+                (Operator::Equal, Rewritten::Constant(array)) if is_array(array) => "IN",
+                (Operator::NotEqual, Rewritten::Constant(array)) if is_array(array) => "NOT IN",
+                _ => operator.sign(),
+            };
+            format!("{} {sign} {}", operand(left), operand(right))
         }
-        FieldExpr::Chain(chain) => {
-            chain.rest.iter().fold(piece(&chain.first, gather), |left, (operator, right)| {
-                let right = piece(right, gather);
-                let gathered = if gather { gathered(*operator, &left, &right) } else { None };
-                gathered.unwrap_or_else(|| {
-                    let text = format!("{} {} {}", left.wrapped(), operator.sign(), right.wrapped());
-                    Piece::compound(text)
-                })
-            })
+        Rewritten::Match { left, patterns, negated } => {
+            let quoted: Vec<String> = patterns.iter().map(|pattern| format!("`{pattern}`")).collect();
+            match (negated, quoted.as_slice()) {
+                (false, [one]) => format!("{} =~ {one}", operand(left)),
+                (true, [one]) => format!("{} !~ {one}", operand(left)),
+                (false, all) => format!("{} MATCH ANY [{}]", operand(left), all.join(", ")),
+                (true, all) => format!("{} MATCH NONE [{}]", operand(left), all.join(", ")),
+            }
+        }
+        // An operation of two sides each, from the left: all but the last are in parentheses.
+        Rewritten::Chain { first, rest } => {
+            let mut all = "(".repeat(rest.len().saturating_sub(1)) + &operand(first);
+            for (at, link) in rest.iter().enumerate() {
+                let close = if at == 0 { "" } else { ")" };
+                all += &format!("{close} {} {}", link.operator.sign(), operand(&link.field));
+            }
+            all
         }
     }
 }
 
-/// A trace id that is compared with a text is compared without its leading zeros.
-fn without_zeros(left: &FieldExpr, right: &FieldExpr) -> (FieldExpr, FieldExpr) {
-    let is_id = |field: &FieldExpr| matches!(field, FieldExpr::Attribute(a) if a.name == AttributeName::Intrinsic(Intrinsic::TraceId));
-    let trimmed = |field: &FieldExpr| match field {
-        FieldExpr::Literal { value: Literal::Text(text), place } => FieldExpr::Literal {
-            value: Literal::Text(text.trim_start_matches('0').to_owned()),
-            place: *place,
-        },
-        other => other.clone(),
-    };
-    let left_after = if is_id(right) { trimmed(left) } else { left.clone() };
-    let right_after = if is_id(left) { trimmed(right) } else { right.clone() };
-    (left_after, right_after)
-}
-
-fn compared(operator: Operator, left: &FieldExpr, right: &FieldExpr) -> Option<Compared> {
-    let (attribute, value) = match (left, right) {
-        (FieldExpr::Attribute(attribute), FieldExpr::Literal { value, .. })
-        | (FieldExpr::Literal { value, .. }, FieldExpr::Attribute(attribute)) => (attribute, value),
-        _ => return None,
-    };
-    let (of, text) = match value {
-        Literal::Int(int) => (Elements::Ints, int.to_string()),
-        Literal::Float(float) => (Elements::Floats, element_text(*float)),
-        Literal::Text(text) => (Elements::Texts, format!("`{text}`")),
-        Literal::Bool(flag) => (Elements::Bools, flag.to_string()),
-        Literal::Duration(_) | Literal::Status(_) | Literal::Kind(_) => return None,
-    };
-    Some(Compared { operator, attribute: attribute.name.clone(), of, texts: vec![text] })
-}
-
-/// `.a = 1 || .a = 2` as `.a IN [1, 2]`, and its like; nothing where the two do not go together.
-fn gathered(joined_by: Operator, left: &Piece, right: &Piece) -> Option<Piece> {
-    let (l, r) = (left.compared.as_ref()?, right.compared.as_ref()?);
-    if l.operator != r.operator || l.attribute != r.attribute || l.of != r.of {
-        return None;
+fn operand(field: &Rewritten) -> String {
+    match field {
+        Rewritten::Constant(_) | Rewritten::Attribute(_) => text(field),
+        _ => format!("({})", text(field)),
     }
-    let word = match (joined_by, l.operator) {
-        (Operator::Or, Operator::Equal) => "IN",
-        (Operator::And, Operator::NotEqual) => "NOT IN",
-        (Operator::Or, Operator::Match) if l.of == Elements::Texts => "MATCH ANY",
-        (Operator::And, Operator::NotMatch) if l.of == Elements::Texts => "MATCH NONE",
-        _ => return None,
-    };
-    let texts = [l.texts.as_slice(), r.texts.as_slice()].concat();
-    let text = format!("{} {word} [{}]", l.attribute, texts.join(", "));
-    let compared = Compared { operator: l.operator, attribute: l.attribute.clone(), of: l.of, texts };
-    Some(Piece { compared: Some(compared), ..Piece::compound(text) })
 }
 
-/// A constant as Tempo writes it: texts in back quotes whatever is in them.
-fn literal(value: &Literal) -> String {
+fn is_array(value: &Value<'_>) -> bool {
+    value.of_type().element().is_some()
+}
+
+/// Texts are in back quotes, whatever is in them.
+fn constant(value: &Value<'_>) -> String {
+    fn listed(all: impl Iterator<Item = String>) -> String {
+        format!("[{}]", all.collect::<Vec<_>>().join(", "))
+    }
     match value {
-        Literal::Text(text) => format!("`{text}`"),
-        Literal::Int(int) => int.to_string(),
-        other => other.to_string(),
+        Value::Nil => "nil".to_owned(),
+        Value::Int(int) => int.to_string(),
+        Value::Float(float) => float_text(*float),
+        Value::Text(text) => format!("`{text}`"),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Duration(nanos) => duration_text(*nanos),
+        Value::Status(status) => status_text(*status),
+        Value::Kind(kind) => kind_text(*kind),
+        Value::Ints(all) => listed(all.iter().map(ToString::to_string)),
+        Value::Floats(all) => listed(all.iter().map(|float| element_text(*float))),
+        Value::Texts(all) => listed(all.iter().map(|text| format!("`{text}`"))),
+        Value::Bools(all) => listed(all.iter().map(ToString::to_string)),
     }
 }
 
@@ -148,7 +93,7 @@ fn literal(value: &Literal) -> String {
 fn element_text(float: f64) -> String {
     let short = format!("{float:e}");
     let exponent: i32 = short.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-    if (-4..21).contains(&exponent) { float.to_string() } else { crate::traceql::float_text(float) }
+    if (-4..21).contains(&exponent) { float.to_string() } else { float_text(float) }
 }
 
 #[cfg(test)]
