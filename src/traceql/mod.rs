@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod check;
+pub mod conditions;
 pub mod error;
 pub mod fetch;
 pub mod fold;

@@ -1,0 +1,154 @@
+//! The names a query mentions, and which of them can be taken for each other.
+//!
+//! The engine looks a name up among the values that *any* condition of the query brought into view: `.k`
+//! finds an event's `k` if another condition loaded it, the intrinsic `name` an attribute called so, and
+//! `k = nil` makes a stand-in value. Such a name says nothing when it is asked alone.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::traceql::ast::{
+    Attribute, AttributeName, FieldExpr, MetricsExpr, MetricsFunction, Pipeline, Query, Root, ScalarExpr,
+    Scope, SpansetExpr, Stage,
+};
+
+/// What a query mentions, by bare key.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    by_key: BTreeMap<String, HashSet<AttributeName>>,
+    /// Keys that some `= nil` is about.
+    missing: HashSet<String>,
+}
+
+impl Names {
+    pub fn of(query: &Query) -> Self {
+        let mut names = Self::default();
+        match &query.root {
+            Root::Pipeline(pipeline) => names.pipeline(pipeline),
+            Root::Metrics(metrics) => names.metrics(metrics),
+        }
+        names
+    }
+
+    /// Whether the name may be answered by a value that is not its own.
+    pub fn is_unsure(&self, name: &AttributeName) -> bool {
+        let key = key_of(name);
+        if self.missing.contains(key) {
+            return true;
+        }
+        let others = || self.by_key.get(key).into_iter().flatten().filter(|other| *other != name);
+        match name {
+            AttributeName::Intrinsic(_) => others().next().is_some(),
+            AttributeName::Named { scope: Scope::Any, .. } => others().any(|other| match other {
+                AttributeName::Intrinsic(_) => true,
+                AttributeName::Named { scope, .. } => !matches!(scope, Scope::Span | Scope::Resource),
+            }),
+            AttributeName::Named { .. } => false,
+        }
+    }
+
+    fn attribute(&mut self, attribute: &Attribute) {
+        let name = &attribute.name;
+        self.by_key.entry(key_of(name).to_owned()).or_default().insert(name.clone());
+    }
+
+    fn field(&mut self, field: &FieldExpr) {
+        let mut found = Vec::new();
+        field.attributes(&mut found);
+        found.into_iter().for_each(|attribute| self.attribute(attribute));
+        self.missing_in(field);
+    }
+
+    fn missing_in(&mut self, field: &FieldExpr) {
+        match field {
+            FieldExpr::Literal { .. } | FieldExpr::Attribute(_) => {}
+            FieldExpr::Missing(inner) => match &inner.field {
+                FieldExpr::Attribute(attribute) => {
+                    self.missing.insert(key_of(&attribute.name).to_owned());
+                }
+                other => self.missing_in(other),
+            },
+            FieldExpr::Negative(inner) | FieldExpr::Not(inner) | FieldExpr::Exists(inner) => {
+                self.missing_in(&inner.field);
+            }
+            FieldExpr::Binary(binary) => {
+                self.missing_in(&binary.left);
+                self.missing_in(&binary.right);
+            }
+            FieldExpr::Chain(chain) => {
+                self.missing_in(&chain.first);
+                chain.rest.iter().for_each(|(_, field)| self.missing_in(field));
+            }
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline) {
+        for stage in &pipeline.stages {
+            match stage {
+                Stage::Spanset(spanset) => self.spanset(spanset),
+                Stage::Scalar(filter) => {
+                    self.scalar(&filter.left);
+                    self.scalar(&filter.right);
+                }
+                Stage::By { field, .. } => self.field(field),
+                Stage::Coalesce { .. } => {}
+                Stage::Select { attributes, .. } => attributes.iter().for_each(|a| self.attribute(a)),
+            }
+        }
+    }
+
+    fn spanset(&mut self, spanset: &SpansetExpr) {
+        match spanset {
+            SpansetExpr::Filter(filter) => self.field(&filter.field),
+            SpansetExpr::Operation(operation) => {
+                self.spanset(&operation.left);
+                self.spanset(&operation.right);
+            }
+            SpansetExpr::Pipeline(pipeline) => self.pipeline(pipeline),
+        }
+    }
+
+    fn scalar(&mut self, scalar: &ScalarExpr) {
+        match scalar {
+            ScalarExpr::Constant { .. } => {}
+            ScalarExpr::Aggregate(aggregate) => aggregate.field.iter().for_each(|field| self.field(field)),
+            ScalarExpr::Operation(operation) => {
+                self.scalar(&operation.left);
+                self.scalar(&operation.right);
+            }
+            ScalarExpr::Pipeline { pipeline, aggregate, .. } => {
+                self.pipeline(pipeline);
+                aggregate.field.iter().for_each(|field| self.field(field));
+            }
+        }
+    }
+
+    fn metrics(&mut self, metrics: &MetricsExpr) {
+        match metrics {
+            MetricsExpr::Query { pipeline, function, .. } => {
+                self.pipeline(pipeline);
+                match function {
+                    MetricsFunction::Over { attribute, by, .. } => {
+                        attribute.iter().chain(by).for_each(|a| self.attribute(a));
+                    }
+                    MetricsFunction::Quantile { attribute, by, .. } => {
+                        std::iter::once(attribute).chain(by).for_each(|a| self.attribute(a));
+                    }
+                    MetricsFunction::Compare { filter, .. } => self.field(&filter.field),
+                }
+            }
+            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => self.metrics(input),
+            MetricsExpr::Math { left, right, .. } => {
+                self.metrics(left);
+                self.metrics(right);
+            }
+        }
+    }
+}
+
+/// What a name is found by when no scope is asked for.
+fn key_of(name: &AttributeName) -> &str {
+    match name {
+        AttributeName::Named { key, .. } => key,
+        AttributeName::Intrinsic(intrinsic) => intrinsic.word(),
+    }
+}
