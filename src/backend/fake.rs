@@ -8,8 +8,9 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use tokio::time::sleep;
 
-use super::{Backend, Fault, RegionInfo, RegionTrace, TraceCall};
-use crate::model::{RegionStatus, TraceId, TraceQuery};
+use super::{Backend, Fault, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TraceCall};
+use crate::model::search::SearchAsked;
+use crate::model::{RegionStatus, SearchAnswer, SearchQuery, TraceId, TraceQuery};
 use crate::task::Deadline;
 
 /// What becomes of one question or one probe.
@@ -17,6 +18,8 @@ use crate::task::Deadline;
 pub(super) enum Turn {
     Answer,
     Fail(RegionStatus),
+    /// The query itself fails.
+    QueryFails,
     /// A failure for which the region did no work.
     Break,
     Never,
@@ -72,11 +75,22 @@ impl Fake {
         if script.len() > 1 { script.remove(0) } else { script[0] }
     }
 
+    /// One question, of whatever kind.
+    async fn take_turn(&self) -> Result<(), Fault> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let turn = self.next();
+        let at_once = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        let _under_way = UnderWay(&self.now);
+        self.at_once_max.fetch_max(at_once, Ordering::SeqCst);
+        self.play(turn).await
+    }
+
     async fn play(&self, turn: Turn) -> Result<(), Fault> {
         let takes = *self.takes.lock().unwrap();
         sleep(takes).await;
         match turn {
             Turn::Answer => Ok(()),
+            Turn::QueryFails => Err(super::fault::of_query("integer divide by zero")),
             Turn::Fail(status) => Err(Fault::new(status, "as the script says")),
             Turn::Break => Err(super::fault::broke_before_answer()),
             Turn::Never => pending().await,
@@ -95,15 +109,15 @@ impl Drop for UnderWay<'_> {
 
 impl Backend for Fake {
     fn trace_by_id(&self, _: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let turn = self.next();
-        async move {
-            let at_once = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-            let _under_way = UnderWay(&self.now);
-            self.at_once_max.fetch_max(at_once, Ordering::SeqCst);
-            self.play(turn).await.map(|()| RegionTrace::none())
-        }
-        .boxed()
+        async { self.take_turn().await.map(|()| RegionTrace::none()) }.boxed()
+    }
+
+    fn answers_queries(&self) -> bool {
+        true
+    }
+
+    fn search(&self, _: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
+        async { self.take_turn().await.map(|()| RegionAnswer::whole(SearchAnswer::default())) }.boxed()
     }
 
     fn probe(&self, _: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
@@ -120,4 +134,10 @@ impl Backend for Fake {
 pub(super) fn call_within(allowed: Duration) -> TraceCall {
     let query = TraceQuery::of(TraceId::parse("abc").unwrap());
     TraceCall { query, deadline: Deadline::starting_now(allowed) }
+}
+
+pub(super) fn search_within(allowed: Duration) -> SearchCall {
+    let asked = SearchAsked::Query("{ }".to_owned());
+    let query = SearchQuery { asked, limit: 20, spans_per_set: 3, window: None };
+    SearchCall { query, deadline: Deadline::starting_now(allowed) }
 }

@@ -27,7 +27,7 @@ mod tests;
 pub use collect::{Rows, overlaps};
 pub use fetch::{Fetch, FetchError, Loaded};
 pub use filter::{Filter, FilterError};
-pub use gather::{Gather, SearchGather};
+pub use gather::{Gather, MetricsGather, SearchGather};
 pub use hierarchy::{Hierarchy, kept};
 pub use program::Program;
 pub use rows::TraceRows;

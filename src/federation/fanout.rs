@@ -48,7 +48,7 @@ pub fn ask_all(
         .collect::<FuturesUnordered<_>>()
 }
 
-async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
+pub(super) async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
     let begun = Instant::now();
     let answered = region.trace_by_id(call).await;
     let took = begun.elapsed();

@@ -4,17 +4,29 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 
+use super::assembled::Decision;
 use super::by_id::Federation;
-use super::query::{Answered, MetricsAsk, Way};
+use super::query::{Answered, EVERY_TRACE, MetricsAsk, Way};
+use super::refusal::Refusal;
+use crate::evaluate::gather::MetricsGather;
 use crate::model::MetricsAnswer;
 
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
+        let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
         match self.way()? {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
-            Way::Assembled => Err(super::Refusal::lost()),
+            Way::Assembled => {
+                let decision = Decision {
+                    gather,
+                    candidates: EVERY_TRACE.to_owned(),
+                    mode: ask.mode,
+                    deadline: ask.deadline,
+                };
+                self.decide(decision).await
+            }
         }
     }
 }

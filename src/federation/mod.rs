@@ -1,7 +1,9 @@
 //! Plan, ask, redact, assemble, decide, answer. Knows no status code, no header and no URL.
 
 mod assemble;
+mod assembled;
 pub mod by_id;
+mod candidates;
 mod fanout;
 pub mod filter;
 mod metrics;

@@ -31,6 +31,10 @@ pub type TagsAsk = Question<TagsQuery>;
 pub type TagValuesAsk = Question<TagValuesQuery>;
 pub type MetricsAsk = Question<MetricsQuery>;
 
+/// Lists every trace.
+pub(super) const EVERY_TRACE: &str = "{ }";
+
+/// What may be seen of the answer, and what it covers.
 pub type Answered<A> = Result<Answer<Redacted<A>>, Refusal>;
 
 /// How a query is answered.

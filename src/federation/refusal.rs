@@ -5,6 +5,7 @@
 
 use super::by_id::{Ask, Found};
 use super::fanout::Landed;
+use crate::evaluate::QueryError;
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, Outcome};
 use crate::trace::join::JoinError;
@@ -54,9 +55,11 @@ impl Refusal {
         Self { why: Why::TooLarge, line, coverage: None }
     }
 
-    /// The query can't be run as it is written.
-    pub(super) fn query(error: impl std::fmt::Display) -> Self {
-        Self { why: Why::Query, line: error.to_string(), coverage: None }
+    /// The query can't be run as it is written. What Tempo finds out only when it reads a block is a failure
+    /// there, and one here.
+    pub(super) fn query(error: QueryError) -> Self {
+        let why = if matches!(error, QueryError::Fetch(_)) { Why::QueryFailed } else { Why::Query };
+        Self { why, line: error.to_string(), coverage: None }
     }
 
     /// The query failed on a span; the words are its own.

@@ -3,7 +3,7 @@
 //!
 //! This is the plan of listed keys; decisions by caller, purpose and class build on the same type.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::RegionName;
 
@@ -68,6 +68,11 @@ impl KeyRules {
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        // Keys were text when they were listed.
+        self.rules.keys().filter_map(|key| std::str::from_utf8(key).ok())
+    }
 }
 
 impl RegionPlan {
@@ -95,6 +100,16 @@ impl Plan {
 
     pub fn region(&self, region: &RegionName) -> &RegionPlan {
         self.regions.get(region).unwrap_or(&RegionPlan::AllowAll)
+    }
+
+    /// Every key that is withheld in some region: no condition on one may be sent to any, since whether it
+    /// matches would tell of its value.
+    pub fn withheld_keys(&self) -> BTreeSet<&str> {
+        let rules = self.regions.values().filter_map(|plan| match plan {
+            RegionPlan::AllowAll => None,
+            RegionPlan::Keys(keys) => Some(keys),
+        });
+        rules.flat_map(KeyRules::keys).collect()
     }
 
     /// 16 hex digits that change whenever the plan does.

@@ -60,6 +60,11 @@ impl<T> Redacted<T> {
         Redacted(f(self.0))
     }
 
+    /// Lets another view become part of what is made of views.
+    pub fn absorb<U, R>(&mut self, view: Redacted<U>, f: impl FnOnce(&mut T, U) -> R) -> R {
+        f(&mut self.0, view.0)
+    }
+
     /// Several views as one.
     pub fn join(parts: Vec<Self>) -> Redacted<Vec<T>> {
         Redacted(parts.into_iter().map(|part| part.0).collect())

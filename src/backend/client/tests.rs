@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use tokio::time::{advance, timeout};
 
-use super::super::fake::{Fake, Turn, call_within};
+use super::super::fake::{Fake, Turn, call_within, search_within};
 use super::super::settings::{BreakerSettings, RetrySettings};
 use super::*;
 use crate::model::RegionStatus;
@@ -285,4 +285,74 @@ async fn a_region_that_is_slower_with_a_probe_than_with_its_connection_is_not_cl
         assert_eq!(region.circuit().as_str(), "closed", "{deadline:?}");
         assert!(region.info().version.is_some(), "{deadline:?}");
     }
+}
+
+async fn search(region: &Region) -> RegionStatus {
+    let answer = region.search(search_within(20 * SECOND)).await;
+    answer.map_or_else(|fault| fault.status, |_| RegionStatus::Ok)
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_of_every_kind_share_one_circuit() {
+    let fake = Fake::new(&[Turn::Fail(RegionStatus::Error)]);
+    let region = region(&fake, settings());
+    for _ in 0..2 {
+        assert_eq!(search(&region).await, RegionStatus::Error);
+    }
+    assert_eq!(status(&region).await, RegionStatus::Error);
+    assert_eq!(search(&region).await, RegionStatus::CircuitOpen);
+    assert_eq!(status(&region).await, RegionStatus::CircuitOpen);
+    assert_eq!(fake.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_of_every_kind_share_the_places() {
+    let fake = Fake::new(&[Turn::Answer]);
+    let region = region(&fake, settings());
+    let searches = join_all((0..10).map(|_| search(&region)));
+    let lookups = join_all((0..10).map(|_| status(&region)));
+    futures::future::join(searches, lookups).await;
+    assert_eq!((fake.asked(), fake.at_once_max.load(std::sync::atomic::Ordering::SeqCst)), (20, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_is_asked_again_where_the_region_did_no_work_for_it() {
+    let fake = Fake::new(&[Turn::Break, Turn::Answer]);
+    let region = region(&fake, settings());
+    let answer = region.search(search_within(20 * SECOND)).await.unwrap();
+    assert_eq!((answer.attempts, fake.asked()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_fails_by_itself_says_nothing_of_its_region() {
+    let fake = Fake::new(&[Turn::QueryFails]);
+    let region = region(&fake, settings());
+    for _ in 0..10 {
+        let fault = region.search(search_within(20 * SECOND)).await.unwrap_err();
+        assert!(fault.is_of_the_query && fault.detail == "integer divide by zero");
+    }
+    assert_eq!(fake.asked(), 10);
+    assert!(matches!(region.circuit(), CircuitState::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_region_cannot_answer_yet_is_said_at_once_and_counts_for_nothing() {
+    let fake = Fake::new(&[Turn::Answer]);
+    let region = region(&fake, settings());
+    let query = crate::model::MetricsQuery {
+        query: "{ } | rate()".to_owned(),
+        start: 0,
+        end: 60,
+        step: 60,
+        is_instant: true,
+        exemplars: 0,
+        max_series: 0,
+    };
+    for _ in 0..10 {
+        let call = Call { query: query.clone(), deadline: Deadline::starting_now(SECOND) };
+        let fault = region.metrics(call).await.unwrap_err();
+        assert_eq!((fault.status, fault.attempts), (RegionStatus::Rejected, 1));
+        assert_eq!(fault.detail, "it does not answer a metrics query yet");
+    }
+    assert!(matches!(region.circuit(), CircuitState::Closed));
 }

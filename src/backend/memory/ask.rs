@@ -9,10 +9,10 @@ use futures::future::BoxFuture;
 use super::walk::{Bounds, Walked, walk};
 use super::{MemoryBackend, TEMPO_VERSION};
 use crate::backend::{
-    Backend, Call, Fault, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TraceCall, fault,
+    Backend, Call, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TraceCall, fault,
 };
-use crate::evaluate::gather::{Gather, SearchGather};
-use crate::model::{RegionStatus, SearchAnswer};
+use crate::evaluate::gather::{Gather, MetricsGather, SearchGather};
+use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer};
 use crate::redaction::Raw;
 use crate::task::{self, Deadline};
 
@@ -66,5 +66,74 @@ impl Backend for MemoryBackend {
 
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
         self.gather(call, SearchGather::of)
+    }
+
+    fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
+        self.gather(call, MetricsGather::of)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::backend::memory::tests::export;
+    use crate::backend::settings::MemorySettings;
+    use crate::evaluate::TraceRows;
+    use crate::evaluate::gather::{Order, Reach};
+    use crate::model::search::Inspected;
+    use crate::traceql::value::Failure;
+
+    /// Says when it is fed, and waits to be told to go on. What it was fed is known when it is dropped.
+    struct Held {
+        fed: mpsc::Sender<()>,
+        go: mpsc::Receiver<()>,
+    }
+
+    impl Gather for Held {
+        type Answer = ();
+
+        fn order(&self) -> Order {
+            Order::Id
+        }
+
+        fn reach(&self) -> Option<Reach> {
+            None
+        }
+
+        fn take(&mut self, _: &TraceRows<'_>) -> Result<(), Failure> {
+            self.fed.send(()).unwrap();
+            self.go.recv().unwrap();
+            Ok(())
+        }
+
+        fn wants(&self, _: u64) -> bool {
+            true
+        }
+
+        fn finish(self, _: Inspected) {}
+    }
+
+    #[tokio::test]
+    async fn a_question_that_nobody_waits_for_any_more_ends_at_the_next_trace() {
+        let region = MemoryBackend::new(MemorySettings::default());
+        for trace in 1..=20 {
+            region.ingest(export(trace, 1, 5)).unwrap();
+        }
+        let (fed, is_fed) = mpsc::channel();
+        let (go, goes) = mpsc::channel();
+        let call = Call { query: (), deadline: Deadline::starting_now(Duration::from_secs(60)) };
+        let asked = region.gather(call, |()| Ok::<_, String>(Held { fed, go: goes }));
+        let task = tokio::spawn(asked);
+        let wait = move || (is_fed.recv().unwrap(), is_fed);
+        let ((), is_fed) = task::blocking(wait).await.unwrap();
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        go.send(()).unwrap();
+        // The gather is dropped, and its sender with it, without a second trace.
+        let rest = task::blocking(move || is_fed.iter().count()).await.unwrap();
+        assert_eq!(rest, 0);
     }
 }

@@ -25,7 +25,7 @@ fn id(number: u64) -> TraceId {
 }
 
 /// One span of a trace, with a name of so many bytes.
-fn export(trace: u64, span: u64, name_len: usize) -> Bytes {
+pub(super) fn export(trace: u64, span: u64, name_len: usize) -> Bytes {
     let span = Span {
         trace_id: id(trace).as_bytes().to_vec(),
         span_id: span.to_be_bytes().to_vec(),

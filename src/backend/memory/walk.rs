@@ -126,3 +126,6 @@ impl<G: Gather> Walk<'_, G> {
 fn unreadable(error: &dyn std::fmt::Display) -> Fault {
     Fault::new(RegionStatus::Malformed, format!("a trace it holds cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

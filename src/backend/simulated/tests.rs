@@ -1,6 +1,6 @@
 //! A simulated region behaves as told, on paused time.
 
-use super::super::fake::{Fake, Turn, call_within};
+use super::super::fake::{Fake, Turn, call_within, search_within};
 use super::*;
 use crate::model::RegionStatus;
 use tokio::time::timeout;
@@ -35,6 +35,37 @@ async fn each_behaviour_has_the_outcome_of_its_name() {
     assert!(ask(&region).await.unwrap().is_partial);
     region.behave(Behaviour::Well);
     assert!(!ask(&region).await.unwrap().is_partial);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_meets_every_behaviour_that_a_lookup_meets() {
+    let region = simulated(Distance { round_trip: SECOND, ..Distance::default() });
+    let search = || region.search(search_within(20 * SECOND));
+    for behaviour in [
+        Behaviour::Down,
+        Behaviour::CutOff,
+        Behaviour::Html,
+        Behaviour::Throttled,
+        Behaviour::ServerError,
+        Behaviour::RejectsRequest,
+        Behaviour::TooLarge,
+        Behaviour::TooFresh,
+    ] {
+        region.behave(behaviour);
+        let of_lookup = ask(&region).await.unwrap_err();
+        assert_eq!(search().await.unwrap_err(), of_lookup, "{behaviour:?}");
+    }
+    region.behave(Behaviour::Garbage);
+    assert_eq!(search().await.unwrap_err().status, RegionStatus::Malformed);
+    region.behave(Behaviour::SaysPartial);
+    assert!(search().await.unwrap().is_partial);
+    region.behave(Behaviour::Slow(8 * SECOND));
+    let began = Instant::now();
+    let answer = search().await.unwrap();
+    assert_eq!(began.elapsed().as_millis(), 9001);
+    assert!(!answer.is_partial && answer.first_byte == Some(began.elapsed()));
+    region.behave(Behaviour::BlackHole);
+    assert!(timeout(3600 * SECOND, search()).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

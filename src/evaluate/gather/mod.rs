@@ -2,6 +2,7 @@
 //!
 //! Whoever asks feeds whole traces; where they come from and in what time is not known here.
 
+mod metrics;
 mod newest;
 mod search;
 
@@ -10,6 +11,7 @@ use super::rows::Summary;
 use crate::model::search::{Inspected, Window};
 use crate::traceql::value::Failure;
 
+pub use metrics::MetricsGather;
 pub use search::SearchGather;
 
 const NANOS: u64 = 1_000_000_000;
@@ -21,7 +23,7 @@ pub trait Gather: Send + 'static {
     /// In which order it is fed.
     fn order(&self) -> Order;
 
-    /// Which traces it is about; all where there is none.
+    /// Which traces it is about, by what is known of them before they are read; all where there is none.
     fn reach(&self) -> Option<Reach>;
 
     /// Takes a trace in reach.
@@ -32,12 +34,14 @@ pub trait Gather: Send + 'static {
 
     fn finish(self, inspected: Inspected) -> Self::Answer;
 
-    /// Takes a trace, if it is in reach as a whole.
+    /// Whether a trace is in reach: as a whole, from its first start to its last end.
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.reach().is_none_or(|reach| reach.holds(summary.start, summary.end))
+    }
+
+    /// Takes a trace, if it is in reach.
     fn feed(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
-        match self.reach() {
-            Some(reach) if !reach.holds_trace(trace.summary()) => Ok(()),
-            _ => self.take(trace),
-        }
+        if self.reaches(trace.summary()) { self.take(trace) } else { Ok(()) }
     }
 }
 
@@ -68,9 +72,5 @@ impl Reach {
     /// Whether what lies between these times overlaps.
     pub fn holds(self, earliest: u64, latest: u64) -> bool {
         earliest <= self.end && latest >= self.start
-    }
-
-    fn holds_trace(self, summary: &Summary) -> bool {
-        self.holds(summary.start, summary.end)
     }
 }

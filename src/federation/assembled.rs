@@ -1,0 +1,280 @@
+//! A query decided at the gateway: every trace that may match is assembled from all regions, each part
+//! through the policy of its region, and the query is evaluated on the whole.
+//!
+//! Nothing is added to a trace on the way: a query is about what the regions hold. What is withheld is not
+//! there to be matched, shown or counted, and no region is asked about it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::{self, FuturesUnordered};
+use tokio::time::Instant;
+
+use super::by_id::Federation;
+use super::candidates::{Listed, Listing};
+use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask};
+use super::query::Answered;
+use super::refusal::{Refusal, Why};
+use crate::backend::{Region, TraceCall};
+use crate::evaluate::TraceRows;
+use crate::evaluate::gather::{Gather, Order};
+use crate::model::coverage::RegionReport;
+use crate::model::search::Inspected;
+use crate::model::{Answer, Mode, TraceId, TraceQuery};
+use crate::redaction::rows::Candidate;
+use crate::redaction::{Marks, Redacted, View};
+use crate::task::{self, Deadline};
+use crate::trace::Joined;
+use crate::trace::join::JoinError;
+use crate::traceql::value::Failure;
+
+/// Traces that one query may look at. An index entry of each is held, and rows of them while regions list
+/// them: some ten megabytes for each region.
+const TRACES_MAX: u32 = 50_000;
+
+/// Traces that are listed first where only the newest are wanted.
+const TRACES_FIRST: u32 = 512;
+
+/// Bytes of views that one query may evaluate. They are looked at one trace after the other, so this bounds
+/// the work and not the memory: some seconds.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// Traces that are asked for ahead of the one that is evaluated.
+const AHEAD: usize = 8;
+
+/// A query that is decided here.
+#[derive(Debug)]
+pub(super) struct Decision<G> {
+    pub(super) gather: G,
+    /// Which traces may match, in TraceQL; names nothing that is withheld anywhere.
+    pub(super) candidates: String,
+    pub(super) mode: Mode,
+    pub(super) deadline: Deadline,
+}
+
+/// How far it has come.
+struct Progress<G> {
+    gather: Redacted<G>,
+    inspected: Inspected,
+    done: HashSet<TraceId>,
+    /// By rank.
+    reports: Vec<RegionReport>,
+    begun: Instant,
+    deadline: Deadline,
+}
+
+/// Why a trace could not be evaluated.
+#[derive(Debug, thiserror::Error)]
+enum Undecided {
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    #[error(transparent)]
+    Join(#[from] JoinError),
+}
+
+impl Federation {
+    pub(super) async fn decide<G: Gather>(self: &Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
+        let deadline = decision.deadline.less(self.settings.reserve);
+        let (order, reach) = (decision.gather.order(), decision.gather.reach());
+        let mut limit = if order == Order::Newest { TRACES_FIRST } else { TRACES_MAX };
+        let mut progress = Progress {
+            gather: Redacted::<()>::nothing().map(|()| decision.gather),
+            inspected: Inspected::default(),
+            done: HashSet::new(),
+            reports: Vec::new(),
+            begun: Instant::now(),
+            deadline,
+        };
+        loop {
+            // A region that does not list its traces must leave time for those that did.
+            let listing = Listing {
+                query: decision.candidates.clone(),
+                reach,
+                order,
+                limit,
+                deadline: deadline.at_most(deadline.remaining() / 2),
+            };
+            let Listed { candidates, horizon, reports } = self.list(&listing).await?;
+            progress.take_reports(reports);
+            self.refuse_if_too_little(decision.mode, &progress)?;
+            let Some(horizon) = horizon else {
+                progress = self.look_at(candidates, progress).await?;
+                break;
+            };
+            if order == Order::Id {
+                return Err(too_many_traces());
+            }
+            let newer = candidates.into_iter().filter(|candidate| candidate.start >= horizon).collect();
+            progress = self.look_at(newer, progress).await?;
+            match (progress.gather.wants(horizon), limit) {
+                (false, _) => break,
+                (true, TRACES_MAX) => return Err(too_many_traces()),
+                (true, _) => limit = TRACES_MAX,
+            }
+        }
+        self.refuse_if_too_little(decision.mode, &progress)?;
+        let coverage = self.covering(decision.mode, progress.reports);
+        let inspected = progress.inspected;
+        Ok(Answer { value: progress.gather.map(|gather| gather.finish(inspected)), coverage })
+    }
+
+    fn refuse_if_too_little<G>(&self, mode: Mode, progress: &Progress<G>) -> Result<(), Refusal> {
+        let coverage = self.covering(mode, progress.reports.clone());
+        Refusal::of_query_coverage(&coverage).map_or(Ok(()), Err)
+    }
+
+    /// Assembles and evaluates one trace after the other, until none of the next can matter.
+    async fn look_at<G: Gather>(
+        self: &Arc<Self>,
+        candidates: Vec<Candidate>,
+        mut progress: Progress<G>,
+    ) -> Result<Progress<G>, Refusal> {
+        let heard: Vec<(u16, Arc<Region>)> = (0u16..)
+            .zip(&self.regions)
+            .zip(&progress.reports)
+            .filter(|(_, report)| report.status.has_answered())
+            .map(|((rank, region), _)| (rank, region.clone()))
+            .collect();
+        let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
+        let deadline = progress.deadline;
+        let mut coming = stream::iter(new)
+            .map(|candidate| {
+                let parts = self.parts_of(candidate.id, &heard, deadline);
+                async move { (candidate, parts.await) }
+            })
+            .buffered(AHEAD);
+        while let Some((candidate, landed)) = coming.next().await {
+            if !progress.gather.wants(candidate.start) {
+                break;
+            }
+            if progress.deadline.remaining().is_zero() {
+                return Err(Refusal { why: Why::Late, line: late(progress.done.len()), coverage: None });
+            }
+            progress = progress.evaluate(candidate.id, landed).await?;
+        }
+        drop(coming);
+        Ok(progress)
+    }
+
+    /// Every region's part of one trace, by rank.
+    fn parts_of(
+        &self,
+        id: TraceId,
+        regions: &[(u16, Arc<Region>)],
+        deadline: Deadline,
+    ) -> impl Future<Output = Vec<Landed>> + Send + use<> {
+        let call = TraceCall { query: TraceQuery::of(id), deadline };
+        let treatment = Treatment { id, plan: self.plan.clone(), marks: Marks::None };
+        let asked: FuturesUnordered<_> = regions
+            .iter()
+            .map(|(rank, region)| ask(region.clone(), *rank, call.clone(), treatment.clone()))
+            .collect();
+        async move {
+            let mut landed: Vec<Landed> = asked.collect().await;
+            landed.sort_by_key(|landed| landed.rank);
+            landed
+        }
+    }
+}
+
+impl<G: Gather> Progress<G> {
+    fn take_reports(&mut self, reports: Vec<RegionReport>) {
+        if self.reports.is_empty() {
+            self.reports = reports;
+            return;
+        }
+        for (known, report) in self.reports.iter_mut().zip(reports) {
+            merge(known, report);
+        }
+    }
+
+    async fn evaluate(mut self, id: TraceId, landed: Vec<Landed>) -> Result<Self, Refusal> {
+        let mut ranks = Vec::with_capacity(landed.len());
+        let mut views = Vec::with_capacity(landed.len());
+        let mut bytes = 0;
+        for part in landed {
+            if let Some(view) = part.view {
+                bytes += view.bytes();
+                ranks.push(part.rank);
+                views.push(view);
+            }
+            if let Some(known) = self.reports.get_mut(usize::from(part.rank)) {
+                merge(known, RegionReport { took: self.begun.elapsed(), ..part.report });
+            }
+        }
+        self.done.insert(id);
+        self.inspected.add(Inspected { traces: 1, spans: 0, bytes });
+        if self.inspected.bytes > BYTES_MAX {
+            return Err(too_much(format!("{BYTES_MAX} bytes of traces")));
+        }
+        let views = Redacted::join(views);
+        let work = move || {
+            let decided = self.gather.absorb(views, |gather, views| decide(gather, id, ranks, views));
+            decided.map(|spans| {
+                self.inspected.add(Inspected { spans, ..Inspected::default() });
+                self
+            })
+        };
+        let decided = if bytes >= LONG_WORK_BYTES {
+            task::blocking(work).await.map_err(|_| Refusal::lost())?
+        } else {
+            work()
+        };
+        decided.map_err(|undecided| match undecided {
+            Undecided::Failure(failure) => Refusal::query_failed(failure),
+            Undecided::Join(error) => Refusal::unassembled(error),
+        })
+    }
+}
+
+/// Evaluates one whole trace; gives its number of spans.
+fn decide<G: Gather>(
+    gather: &mut G,
+    id: TraceId,
+    ranks: Vec<u16>,
+    views: Vec<View>,
+) -> Result<u64, Undecided> {
+    let parts = ranks.into_iter().zip(views.into_iter().map(|view| view.chunk)).collect();
+    let joined = Joined::as_stored(parts)?;
+    let rows = TraceRows::of(id, &joined);
+    if !rows.rows().is_empty() {
+        gather.feed(&rows)?;
+    }
+    Ok(rows.rows().len() as u64)
+}
+
+/// One region's parts add up to its part in the whole; the first that was not whole says why it is not.
+fn merge(known: &mut RegionReport, part: RegionReport) {
+    known.bytes = known.bytes.saturating_add(part.bytes);
+    known.spans = known.spans.saturating_add(part.spans);
+    known.treated = known.treated.saturating_add(part.treated);
+    known.attempts = known.attempts.max(part.attempts);
+    known.took = known.took.max(part.took);
+    if known.status.is_whole() && !part.status.is_whole() {
+        known.status = part.status;
+        known.detail = part.detail;
+        known.http_status = part.http_status;
+    }
+}
+
+fn too_many_traces() -> Refusal {
+    too_much(format!("{TRACES_MAX} traces"))
+}
+
+fn too_much(than: String) -> Refusal {
+    let line = format!(
+        "more than {than} would have to be assembled to answer this: ask about less time, or with conditions \
+         that fewer traces meet"
+    );
+    Refusal { why: Why::TooMuch, line, coverage: None }
+}
+
+fn late(done: usize) -> String {
+    format!("not answered by the deadline: {done} traces were looked at; ask about less time")
+}
+
+#[cfg(test)]
+mod estate;
+#[cfg(test)]
+mod tests;
