@@ -1,5 +1,5 @@
-//! Trace answers as bytes: v1 and v2, protobuf and JSON and the document for language models. Large
-//! answers leave a frame at a time, as fast as the client reads.
+//! Answers with their content types. Traces: v1 and v2, protobuf and JSON and the document for language
+//! models; large ones leave a frame at a time, as fast as the client reads. All others are written whole.
 
 use std::sync::Arc;
 
@@ -31,6 +31,33 @@ const PROTOBUF: &str = "application/protobuf";
 const JSON: &str = "application/json";
 const LLM_V1: &str = "application/vnd.grafana.llm";
 const LLM_V2: &str = "application/vnd.grafana.llm+json";
+
+/// A whole answer, written.
+#[derive(Debug)]
+pub struct Written {
+    body: Vec<u8>,
+    kind: &'static str,
+}
+
+impl Written {
+    pub fn json(body: Vec<u8>) -> Self {
+        Self { body, kind: JSON }
+    }
+
+    pub fn protobuf(body: Vec<u8>) -> Self {
+        Self { body, kind: PROTOBUF }
+    }
+
+    pub fn llm(body: Vec<u8>) -> Self {
+        Self { body, kind: LLM_V2 }
+    }
+}
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        with_type(Body::from(self.body), self.kind)
+    }
+}
 
 /// Up to here JSON is gathered before it leaves. What is longer has no length, since counting it would
 /// mean writing it twice; Go's server draws the line here, too.

@@ -42,7 +42,8 @@ impl ApiError {
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
             Self::NoSuchTrace => String::new(),
-            Self::Refused(refusal) => refusal.line.clone(),
+            // The line may show what a query says.
+            Self::Refused(refusal) => one_line(&refusal.line),
         }
     }
 }
@@ -101,10 +102,15 @@ pub fn plain(text: impl Into<axum::body::Body>) -> Response {
     ([content_type], text.into()).into_response()
 }
 
+/// Marks an answer that no route gave.
+#[derive(Debug, Clone, Copy)]
+pub struct NoRoute;
+
 /// Go's answer to a path that does not exist.
 pub fn page_not_found() -> Response {
     let mut response = plain("404 page not found\n");
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.extensions_mut().insert(NoRoute);
     response
 }

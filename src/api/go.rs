@@ -1,6 +1,10 @@
 //! What Go's standard library and its uuid package make of a parameter, where Tempo's answer shows it:
 //! which pairs of a query string count, how a text is quoted, why a number or a UUID is none.
 
+pub mod duration;
+pub mod logfmt;
+pub mod time;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -43,6 +47,30 @@ pub fn int(text: &str) -> Result<i64, &'static str> {
             _ => "invalid syntax",
         }
     })
+}
+
+/// `ParseUint` in base 10 and 32 bits, with its whole complaint.
+pub fn uint32(text: &str) -> Result<u32, String> {
+    let why = if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        "invalid syntax"
+    } else if let Ok(number) = text.parse() {
+        return Ok(number);
+    } else {
+        "value out of range"
+    };
+    Err(format!("strconv.ParseUint: parsing {}: {why}", quoted(text)))
+}
+
+/// `ParseInt` in base 10 and 32 bits, likewise.
+pub fn int32(text: &str) -> Result<i32, String> {
+    let number = int(text).and_then(|number| i32::try_from(number).map_err(|_| "value out of range"));
+    number.map_err(|why| format!("strconv.ParseInt: parsing {}: {why}", quoted(text)))
+}
+
+/// `ParseFloat` in 64 bits, but for hexadecimal ones. Beyond the largest is none, unless it says so itself.
+pub fn float(text: &str) -> Option<f64> {
+    let float: f64 = text.parse().ok()?;
+    (float.is_finite() || !text.contains(|c: char| c.is_ascii_digit())).then_some(float)
 }
 
 /// `ParseBool`.

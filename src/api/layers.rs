@@ -13,7 +13,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::request_id::MakeRequestUuid;
 
-use super::error::plain;
+use super::error::{NoRoute, plain};
 use super::report;
 use super::state::ApiState;
 
@@ -41,7 +41,7 @@ pub fn around_answers(routes: Router<ApiState>) -> Router<ApiState> {
     let layers = ServiceBuilder::new()
         // Said always, whether or not this answer is compressed, since a cache between must know; in one
         // spelling, so that answers differ in nothing else.
-        .override_response_header(header::VARY, HeaderValue::from_static("Accept-Encoding"))
+        .override_response_header(header::VARY, varies)
         // Innermost: it works on a handler's body as the body streams. At its fastest level, since packing a
         // large trace takes longer than everything else that is done for it: the usual level saves some more
         // of its size for several times the work.
@@ -52,6 +52,12 @@ pub fn around_answers(routes: Router<ApiState>) -> Router<ApiState> {
                 .compress_when(worth_compressing),
         );
     routes.layer(layers)
+}
+
+/// What has no route is the same whatever is accepted.
+fn varies<B>(response: &Response<B>) -> Option<HeaderValue> {
+    let has_route = response.extensions().get::<NoRoute>().is_none();
+    has_route.then_some(HeaderValue::from_static("Accept-Encoding"))
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {

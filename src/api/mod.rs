@@ -1,19 +1,24 @@
 //! The edge: Tempo's query API over HTTP. Only this room knows status codes and headers.
 
+mod admit;
 pub mod encode;
 pub mod error;
 mod go;
 mod held;
 pub mod ingest;
 mod layers;
+pub mod metrics;
 pub mod params;
 mod path;
+mod query;
 pub mod report;
 pub mod router;
+pub mod search;
 pub mod serve;
 pub mod state;
 pub mod status;
 pub mod stream;
+pub mod tags;
 pub mod traces;
 
 pub use router::router;

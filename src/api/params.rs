@@ -1,6 +1,11 @@
 //! Parameters as Tempo reads them: the first value of each name, its own checks in its own order, its
 //! own words for what is wrong.
 
+pub mod metrics;
+pub mod search;
+pub mod tags;
+mod window;
+
 use http::{HeaderMap, Uri, header};
 
 use super::error::ApiError;
@@ -43,6 +48,34 @@ impl Params {
         let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     }
+
+    /// Whether a name stands there, with or without a value.
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+}
+
+/// Tempo's first look at any query, be it read or not.
+fn check_query_size(params: &Params) -> Result<(), ApiError> {
+    let is_query = |(name, _): &&(String, String)| name == "q" || name == "query";
+    if params.0.iter().filter(is_query).any(|(_, query)| query.len() > QUERY_BYTES_MAX) {
+        return Err(bad(format!(
+            "TraceQL expression exceeds the configured maximum size of {QUERY_BYTES_MAX} bytes, reduce \
+             the query expression size or contact your system administrator"
+        )));
+    }
+    Ok(())
+}
+
+/// A number of 32 bits.
+fn number(params: &Params, name: &str) -> Result<Option<u32>, ApiError> {
+    let Some(text) = params.get(name) else { return Ok(None) };
+    go::uint32(text).map(Some).map_err(|why| bad(format!("invalid {name}: {why}")))
+}
+
+/// A number that Tempo passes over where it is none.
+fn number_if_any(params: &Params, name: &str) -> u32 {
+    params.get(name).and_then(|text| go::uint32(text).ok()).unwrap_or(0)
 }
 
 /// The lookup a by-id request asks for.
@@ -87,14 +120,7 @@ fn seconds(params: &Params, name: &str) -> Result<Option<i64>, ApiError> {
 
 /// v2's filter parameters; none without `q`, whatever else is given.
 pub fn filter(params: &Params) -> Result<Option<FilterParams>, ApiError> {
-    for name in ["q", "query"] {
-        if params.get(name).is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
-            return Err(bad(format!(
-                "TraceQL expression exceeds the configured maximum size of {QUERY_BYTES_MAX} bytes, reduce \
-                 the query expression size or contact your system administrator"
-            )));
-        }
-    }
+    check_query_size(params)?;
     let Some(query) = params.get("q").map(str::trim).filter(|query| !query.is_empty()) else {
         return Ok(None);
     };
@@ -168,3 +194,6 @@ pub fn format(headers: &HeaderMap) -> Format {
 fn bad(line: impl Into<String>) -> ApiError {
     ApiError::BadRequest(line.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,15 +52,18 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// Why a trace is partial, as v2's `message`: Tempo's own reasons first, in its order and words.
-pub fn message(coverage: &Coverage, exceeds: Option<u64>, was_filtered: bool) -> Option<String> {
-    let mut reasons = Vec::new();
-    if let Some(bytes_max) = exceeds {
-        reasons.push(format!("Trace exceeds maximum size of {bytes_max} bytes, a partial trace is returned"));
-    }
-    if was_filtered {
-        reasons.push("Trace filtered, only a subset of spans matching the filter is returned".to_owned());
-    }
-    reasons.extend(coverage.missing().map(in_words));
+pub fn trace_message(coverage: &Coverage, exceeds: Option<u64>, was_filtered: bool) -> Option<String> {
+    let exceeds = exceeds.map(|bytes_max| {
+        format!("Trace exceeds maximum size of {bytes_max} bytes, a partial trace is returned")
+    });
+    let filtered = was_filtered
+        .then(|| "Trace filtered, only a subset of spans matching the filter is returned".to_owned());
+    message(exceeds.into_iter().chain(filtered), coverage)
+}
+
+/// Why an answer is partial: Tempo's own reasons, then what is missing by region.
+pub fn message(of_tempo: impl IntoIterator<Item = String>, coverage: &Coverage) -> Option<String> {
+    let reasons: Vec<String> = of_tempo.into_iter().chain(coverage.missing().map(in_words)).collect();
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 

@@ -8,7 +8,7 @@ use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{layers, path, status, stream, traces};
+use super::{layers, metrics, path, search, status, stream, tags, traces};
 
 /// The request came in under `/strict`.
 #[derive(Debug, Clone, Copy)]
@@ -25,8 +25,8 @@ pub fn router(state: ApiState) -> Router {
         request.extensions_mut().insert(Strict);
         request
     });
-    let answers = layers::around_answers(at(&prefix, traces().into_iter().chain(own())));
-    let strict_answers = layers::around_answers(at(&format!("/strict{prefix}"), traces())).layer(strict);
+    let answers = layers::around_answers(at(&prefix, queries().chain(own())));
+    let strict_answers = layers::around_answers(at(&format!("/strict{prefix}"), queries())).layer(strict);
     let routes = at("", operator())
         .merge(at(&prefix, about()))
         .merge(at(&format!("/strict{prefix}"), about()))
@@ -39,7 +39,7 @@ pub fn router(state: ApiState) -> Router {
 
 /// The paths of all routes, so that a test can hold that it tries every one.
 pub fn paths(prefix: &str) -> Vec<String> {
-    let tempo = || traces().into_iter().chain(about()).map(|(path, _)| path);
+    let tempo = || queries().chain(about()).map(|(path, _)| path);
     let own = own().into_iter().map(|(path, _)| path);
     let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
     paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
@@ -48,8 +48,11 @@ pub fn paths(prefix: &str) -> Vec<String> {
 }
 
 fn at(prefix: &str, routes: impl IntoIterator<Item = Route>) -> Router<ApiState> {
-    let join =
-        |router: Router<ApiState>, (path, answers): Route| router.route(&format!("{prefix}{path}"), answers);
+    let join = |router: Router<ApiState>, (path, answers): Route| {
+        // A name may hold slashes, so it takes what is left of the path; `tags` finds its end.
+        let path = path.replace("{name}/values", "{*name}");
+        router.route(&format!("{prefix}{path}"), answers)
+    };
     routes.into_iter().fold(Router::new(), join)
 }
 
@@ -71,9 +74,20 @@ fn about() -> [Route; 2] {
     ]
 }
 
-/// Tempo's traces by id.
-fn traces() -> [Route; 2] {
-    [("/api/traces/{id}", any(traces::v1)), ("/api/v2/traces/{id}", any(traces::v2))]
+/// What Tempo answers from its traces.
+fn queries() -> impl Iterator<Item = Route> {
+    let routes: [Route; 9] = [
+        ("/api/traces/{id}", any(traces::v1)),
+        ("/api/v2/traces/{id}", any(traces::v2)),
+        ("/api/search", any(search::search)),
+        ("/api/search/tags", any(tags::names_v1)),
+        ("/api/v2/search/tags", any(tags::names_v2)),
+        ("/api/search/tag/{name}/values", any(tags::values_v1)),
+        ("/api/v2/search/tag/{name}/values", any(tags::values_v2)),
+        ("/api/metrics/query_range", any(metrics::range)),
+        ("/api/metrics/query", any(metrics::instant)),
+    ];
+    routes.into_iter()
 }
 
 /// The gateway's own routes.

@@ -30,7 +30,7 @@ pub async fn document(
 ) -> Result<Response, ApiError> {
     let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?)?;
     let found = state.federation().trace(admitted.ask.clone()).await;
-    admitted.settle(&state, found.as_ref());
+    admitted.settle_lookup(&state, found.as_ref());
     let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
     let body = document_of(&admitted, &lookup)?;
     let mut response = Body::from(body).into_response();
@@ -72,7 +72,7 @@ pub async fn events(
         .collect();
     let begin = event("begin", &json!({"traceId": admitted.ask.query.id.to_string(), "regions": regions}));
     let lookup = federation.lookup(admitted.ask.clone());
-    let deadline = admitted.ask.deadline;
+    let deadline = admitted.deadline;
     let telling = Telling { state, admitted, lookup };
     let rest = stream::unfold(telling, |mut telling| async {
         let step = telling.lookup.next().await?;
@@ -92,7 +92,7 @@ impl Telling {
         match step {
             Progress::Landed(region) => event("region", &report::region_to_json(&region)),
             Progress::Done(result) => {
-                self.admitted.settle(&self.state, result.as_ref().as_ref());
+                self.admitted.settle_lookup(&self.state, result.as_ref().as_ref());
                 self.admitted.in_flight.is_answered();
                 match *result {
                     Ok(lookup) => self.answer(&lookup),

@@ -1,13 +1,12 @@
 //! Trace by id, as Tempo answers it: `/api/traces/{id}` and `/api/v2/traces/{id}`.
 
-use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
+use super::admit::{self, Ending};
 use super::encode::{self, Beside};
 use super::error::ApiError;
-use super::held::Held;
 use super::params::{self, Params};
 use super::report;
 use super::router::Strict;
@@ -15,20 +14,11 @@ use super::state::ApiState;
 use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
 use crate::model::{Answer, Mode, Outcome, TraceQuery};
 use crate::redaction::Redacted;
-use crate::task::Deadline;
-use crate::telemetry::metrics::{Endpoint, InFlight};
+use crate::telemetry::metrics::Endpoint;
 use crate::trace::Assembled;
 
-/// A request id that is logged; proxies write 36 bytes, some twice that.
-const REQUEST_ID_BYTES_MAX: usize = 128;
-
 /// A by-id request, read and allowed in.
-pub(super) struct Admitted {
-    pub ask: Ask,
-    pub in_flight: InFlight,
-    pub parts: Parts,
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
+pub(super) type Admitted = admit::Admitted<Ask>;
 
 /// A by-id request, read: nothing in it is wrong.
 pub(super) struct Asked {
@@ -53,58 +43,31 @@ impl Asked {
 
 /// Takes a request in if there is room.
 pub(super) fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) -> Result<Admitted, ApiError> {
-    let Ok(permit) = state.permits.clone().try_acquire_owned() else {
-        state.metrics.shed();
-        return Err(ApiError::Busy);
-    };
     let Asked { query, mode, adjusts_skew, parts, .. } = asked;
-    let ask = Ask {
+    let may_use_recent_miss = endpoint == Endpoint::TraceV1;
+    admit::admit(state, endpoint, mode, parts, |deadline| Ask {
         query,
         mode,
-        deadline: Deadline::starting_now(state.federation().settings().deadline),
+        deadline,
         adjusts_skew,
-        may_use_recent_miss: endpoint == Endpoint::TraceV1,
-    };
-    let in_flight = state.metrics.begin(endpoint, mode);
-    Ok(Admitted { ask, in_flight, parts, _permit: permit })
+        may_use_recent_miss,
+    })
 }
 
 impl Admitted {
-    /// Counts and logs the end of a request: once, here.
-    pub fn settle(&mut self, state: &ApiState, ended: Result<&Lookup, &Refusal>) {
+    /// The end of a lookup.
+    pub fn settle_lookup(&mut self, state: &ApiState, ended: Result<&Lookup, &Refusal>) {
         let (outcome, coverage) = match ended {
             Ok(lookup) => (lookup.answer.coverage.outcome(), Some(&lookup.answer.coverage)),
             Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
         };
-        self.in_flight.settle(outcome);
-        let mut regions = String::new();
-        for region in coverage.iter().flat_map(|coverage| &coverage.regions) {
-            if !ended.is_ok_and(|lookup| lookup.from_recent_miss) {
-                state.metrics.region(region);
-            }
-            let separator = if regions.is_empty() { "" } else { " " };
-            regions.push_str(&format!("{separator}{}={}", region.region, region.status.as_str()));
-        }
-        tracing::info!(
-            request_id = request_id(&self.parts.headers),
-            mode = self.ask.mode.as_str(),
-            outcome = outcome.as_str(),
-            took_ms = report::in_ms(self.in_flight.elapsed()),
-            regions,
-            "trace by id"
-        );
-    }
-
-    /// The answer, which from here on holds this request's place until it has left.
-    pub fn hold(mut self, response: Response) -> Response {
-        self.in_flight.is_answered();
-        let deadline = self.ask.deadline;
-        response.map(|body| Body::new(Held::new(body, self, deadline)))
+        let is_of_regions = !ended.is_ok_and(|lookup| lookup.from_recent_miss);
+        self.settle(state, &Ending { outcome, coverage, is_of_regions });
     }
 
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
         let found = state.federation().trace(self.ask.clone()).await;
-        self.settle(state, found.as_ref());
+        self.settle_lookup(state, found.as_ref());
         found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))
     }
 }
@@ -140,18 +103,12 @@ pub async fn v2(
     let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
     let (trace, was_filtered) = filtered(trace, filter).await?;
-    let message = report::message(&coverage, exceeds, was_filtered);
+    let message = report::trace_message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
     let mut response =
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
     report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
     Ok(admitted.hold(response))
-}
-
-/// The id under which the answer goes out, as far as it is one: a client may have chosen it.
-fn request_id(headers: &http::HeaderMap) -> &str {
-    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-    id.filter(|id| id.len() <= REQUEST_ID_BYTES_MAX).unwrap_or("too long")
 }
 
 fn lost() -> ApiError {

@@ -21,6 +21,8 @@ pub(super) struct GivenFile {
     pub gateway: GivenGateway,
     pub deadlines: GivenDeadlines,
     pub limits: GivenLimits,
+    pub search: GivenSearch,
+    pub metrics: GivenMetrics,
     pub additions: GivenAdditions,
     pub identity: Given<IdentityWord>,
     pub regions: Vec<GivenRegion>,
@@ -51,6 +53,24 @@ pub(super) struct GivenLimits {
     pub trace_bytes_max: Given<u64>,
     pub requests_concurrent_max: Given<u64>,
     pub connections_max: Given<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenSearch {
+    pub duration_max: Given<Duration>,
+    pub limit_default: Given<u64>,
+    pub limit_max: Given<u64>,
+    pub spss_default: Given<u64>,
+    pub spss_max: Given<u64>,
+    pub tags_bytes_max: Given<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenMetrics {
+    pub duration_max: Given<Duration>,
+    pub intervals_max: Given<u64>,
+    pub exemplars_max: Given<u64>,
+    pub series_max: Given<u64>,
 }
 
 #[derive(Debug)]
@@ -134,6 +154,8 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         gateway: gateway(&mut root, out),
         deadlines: deadlines(&mut root, out),
         limits: limits(&mut root, out),
+        search: search(&mut root, out),
+        metrics: metrics(&mut root, out),
         additions: additions(&mut root, out),
         identity: identity(&mut root, out),
         has_regions: match &regions {
@@ -184,6 +206,35 @@ fn limits(root: &mut Table<'_>, out: &mut Findings) -> GivenLimits {
         trace_bytes_max: table.size("trace_bytes_max", 0, out),
         requests_concurrent_max: table.whole("requests_concurrent_max", 1..=CONCURRENT_MAX, out),
         connections_max: table.whole("connections_max", 1..=CONCURRENT_MAX, out),
+    };
+    table.close(out);
+    given
+}
+
+/// Numbers that requests carry have 32 bits.
+const COUNT_MAX: u64 = u32::MAX as u64;
+
+fn search(root: &mut Table<'_>, out: &mut Findings) -> GivenSearch {
+    let mut table = optional(root, "search", out);
+    let given = GivenSearch {
+        duration_max: table.duration("duration_max", out),
+        limit_default: table.whole("limit_default", 1..=COUNT_MAX, out),
+        limit_max: table.whole("limit_max", 0..=COUNT_MAX, out),
+        spss_default: table.whole("spss_default", 1..=COUNT_MAX, out),
+        spss_max: table.whole("spss_max", 0..=COUNT_MAX, out),
+        tags_bytes_max: table.size("tags_bytes_max", 0, out),
+    };
+    table.close(out);
+    given
+}
+
+fn metrics(root: &mut Table<'_>, out: &mut Findings) -> GivenMetrics {
+    let mut table = optional(root, "metrics", out);
+    let given = GivenMetrics {
+        duration_max: table.duration("duration_max", out),
+        intervals_max: table.whole("intervals_max", 0..=COUNT_MAX, out),
+        exemplars_max: table.whole("exemplars_max", 0..=COUNT_MAX, out),
+        series_max: table.whole("series_max", 0..=COUNT_MAX, out),
     };
     table.close(out);
     given

@@ -15,7 +15,7 @@ use super::{
     check_listen, collide, is_loopback, keys, warnings,
 };
 use crate::backend::settings::RegionSettings;
-use crate::federation::settings::{Additions, FederationSettings};
+use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::model::RegionName;
 use crate::policy::Plan;
 
@@ -68,7 +68,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     };
     Some(Settings {
         gateway,
-        federation: federation(given, &deadlines),
+        federation: federation(given, &deadlines, out),
         deadlines,
         limits: limits(given),
         identity,
@@ -102,7 +102,7 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
     }
 }
 
-fn federation(given: &GivenFile, deadlines: &DeadlineSettings) -> FederationSettings {
+fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Findings) -> FederationSettings {
     let default = FederationSettings::default();
     let added = &given.additions;
     FederationSettings {
@@ -116,7 +116,50 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings) -> FederationSett
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
+        search: search(given, out),
+        metrics: metrics(given),
     }
+}
+
+fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
+    let (given, default) = (&given.search, SearchSettings::default());
+    let limit_max = count(&given.limit_max, default.limit_max);
+    let spss_max = count(&given.spss_max, default.spss_max);
+    SearchSettings {
+        duration_max: given.duration_max.or(default.duration_max),
+        limit_default: within(&given.limit_default, default.limit_default, limit_max, out),
+        limit_max,
+        spss_default: within(&given.spss_default, default.spss_default, spss_max, out),
+        spss_max,
+        tags_bytes_max: given.tags_bytes_max.or(default.tags_bytes_max),
+    }
+}
+
+/// A default gives way to a lower limit that a person wrote; what a person wrote must keep it.
+fn within(given: &Given<u64>, default: u32, max: u32, out: &mut Findings) -> u32 {
+    let max = if max == 0 { u32::MAX } else { max };
+    if let Some(at) = given.is()
+        && at.value > u64::from(max)
+    {
+        let what = format!("{} is more than any request may ask for, {max}", at.value);
+        out.fault(&at.place, what, "write less, or raise the limit below it");
+    }
+    count(given, default.min(max))
+}
+
+fn metrics(given: &GivenFile) -> MetricsSettings {
+    let (given, default) = (&given.metrics, MetricsSettings::default());
+    MetricsSettings {
+        duration_max: given.duration_max.or(default.duration_max),
+        intervals_max: given.intervals_max.or(default.intervals_max),
+        exemplars_max: count(&given.exemplars_max, default.exemplars_max),
+        series_max: count(&given.series_max, default.series_max),
+    }
+}
+
+/// Read within 32 bits.
+fn count(given: &Given<u64>, default: u32) -> u32 {
+    given.value().and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
 }
 
 fn limits(given: &GivenFile) -> LimitSettings {

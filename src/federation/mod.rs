@@ -17,4 +17,4 @@ pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use filter::TraceFilter;
 pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
-pub use settings::{Additions, FederationSettings};
+pub use settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};

@@ -11,6 +11,34 @@ pub struct FederationSettings {
     /// Largest merged trace, in protobuf bytes; 0 is no limit. Tempo's own default is 5 MB.
     pub trace_bytes_max: u64,
     pub additions: Additions,
+    pub search: SearchSettings,
+    pub metrics: MetricsSettings,
+}
+
+/// What may be asked of searches and of tags. Defaults are Tempo's; 0 is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchSettings {
+    /// The longest window.
+    pub duration_max: Duration,
+    /// Traces, where a request does not say how many, and the most it may say.
+    pub limit_default: u32,
+    pub limit_max: u32,
+    /// Spans shown of each spanset, likewise.
+    pub spss_default: u32,
+    pub spss_max: u32,
+    /// Names or values of one answer.
+    pub tags_bytes_max: u64,
+}
+
+/// What may be asked of metrics queries. Defaults are Tempo's; 0 is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// The longest range.
+    pub duration_max: Duration,
+    /// Steps of one range.
+    pub intervals_max: u64,
+    pub exemplars_max: u32,
+    pub series_max: u32,
 }
 
 /// What the gateway adds to a trace, each switchable.
@@ -35,6 +63,32 @@ impl Default for FederationSettings {
             reserve: Duration::from_millis(500),
             trace_bytes_max: 0,
             additions: Additions::default(),
+            search: SearchSettings::default(),
+            metrics: MetricsSettings::default(),
+        }
+    }
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self {
+            duration_max: Duration::from_hours(7 * 24),
+            limit_default: 20,
+            limit_max: 262_144,
+            spss_default: 3,
+            spss_max: 100,
+            tags_bytes_max: 1_000_000,
+        }
+    }
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self {
+            duration_max: Duration::from_hours(24),
+            intervals_max: 10_000,
+            exemplars_max: 100,
+            series_max: 0,
         }
     }
 }

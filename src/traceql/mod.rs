@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod error;
 pub mod fetch;
 pub mod fold;
+pub mod identifier;
 mod lex;
 pub mod metrics;
 mod number;
@@ -25,6 +26,7 @@ pub mod value;
 
 pub use check::check;
 pub use error::Error;
+pub use identifier::identifier;
 pub use number::{duration_text, float_text};
 pub use parse::parse;
 

@@ -206,6 +206,7 @@ storage:
 metrics_generator:
   storage: {{path: {dir}/generator}}
 query_frontend:
+  query_end_cutoff: 0s
   trace_by_id: {{query_shards: 2}}
 overrides:
   per_tenant_override_config: {overrides}

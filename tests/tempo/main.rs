@@ -46,6 +46,7 @@ mod judge;
 mod known;
 mod limits;
 mod metrics;
+mod queries;
 mod reliance;
 mod search;
 mod traces;
@@ -72,8 +73,9 @@ fn main() {
     let estate: Arc<Lazy<Estate>> = Arc::default();
     let judge: Arc<Lazy<Judge>> = Arc::default();
     let by_id =
-        [by_id::TESTS, edge::TESTS, errors::TESTS, filter::TESTS, limits::TESTS, reliance::TESTS].concat();
-    let queries = [search::TESTS, metrics::TESTS].concat();
+        [by_id::TESTS, edge::TESTS, errors::TESTS, filter::TESTS, limits::TESTS, queries::TESTS, reliance::TESTS]
+            .concat();
+    let judged = [search::TESTS, metrics::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();
@@ -82,7 +84,7 @@ fn main() {
             Ok(())
         }));
     }
-    for (name, run) in queries {
+    for (name, run) in judged {
         let judge = judge.clone();
         trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
             run(judge.get(tempo, Judge::start)?);
