@@ -33,8 +33,12 @@ impl Answer {
         }
         let json: Value = serde_json::from_slice(&reply.unpacked()).expect("an answer in JSON");
         let mut lines = match question {
-            Question::Search { .. } => list(&json["traces"]).iter().map(|row| trace(row, beginning)).collect(),
-            Question::Range { .. } => list(&json["series"]).iter().map(|one| series(one, beginning)).collect(),
+            Question::Search { .. } => {
+                list(&json["traces"]).iter().map(|row| trace(row, beginning)).collect()
+            }
+            Question::Range { .. } => {
+                list(&json["series"]).iter().map(|one| series(one, beginning)).collect()
+            }
             Question::Instant { .. } => list(&json["series"]).iter().map(instant).collect(),
             Question::Names { .. } => list(&json["scopes"]).iter().flat_map(names).collect(),
             Question::Values { .. } => list(&json["tagValues"])
@@ -152,8 +156,10 @@ fn span_set(set: &Value, beginning: u64) -> String {
 }
 
 fn attributes(json: &Value) -> String {
-    let mut pairs: Vec<String> =
-        list(json).iter().map(|pair| format!(" {}={}", key(text(&pair["key"])), shown(&pair["value"]))).collect();
+    let mut pairs: Vec<String> = list(json)
+        .iter()
+        .map(|pair| format!(" {}={}", key(text(&pair["key"])), shown(&pair["value"])))
+        .collect();
     pairs.sort();
     pairs.concat()
 }

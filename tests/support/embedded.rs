@@ -70,7 +70,10 @@ impl Embedded {
     pub fn in_one_interval(&self, query: &str, start: u64, end: u64) -> Answer {
         let question = Question::Range { query: query.to_owned(), start: 0, end: 0, step: 0 };
         let answered = self.evaluate(query, (start, end, end - start), true);
-        read(&question, answered.map(|answer| range_json(&answer, Jobs::default(), answer.partial.as_deref())))
+        read(
+            &question,
+            answered.map(|answer| range_json(&answer, Jobs::default(), answer.partial.as_deref())),
+        )
     }
 
     fn search(&self, query: &str, window: Option<(i64, i64)>) -> Result<Vec<u8>, NoAnswer> {

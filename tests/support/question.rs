@@ -11,12 +11,30 @@ const AROUND: i64 = 1_500;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
-    Search { query: String, window: Option<(i64, i64)> },
+    Search {
+        query: String,
+        window: Option<(i64, i64)>,
+    },
     /// In seconds.
-    Range { query: String, start: i64, end: i64, step: i64 },
-    Instant { query: String, start: i64, end: i64 },
-    Names { scope: Option<String>, query: Option<String> },
-    Values { name: String, query: Option<String> },
+    Range {
+        query: String,
+        start: i64,
+        end: i64,
+        step: i64,
+    },
+    Instant {
+        query: String,
+        start: i64,
+        end: i64,
+    },
+    Names {
+        scope: Option<String>,
+        query: Option<String>,
+    },
+    Values {
+        name: String,
+        query: Option<String>,
+    },
 }
 
 impl Question {

@@ -10,13 +10,46 @@ const COMPARISONS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 const STRUCTURAL: [&str; 15] =
     [">", ">>", "<", "<<", "~", "!>", "!>>", "!<", "!<<", "!~", "&>", "&>>", "&<", "&<<", "&~"];
 const KEYS: [&str; 28] = [
-    ".x", ".y", ".s", ".b", ".arr", ".z", "span.x", "span.y", "span.s", "span.b", "span.arr", "span.odd",
-    "span.http.status_code", "span.\"a b\"", "resource.s", "resource.x", "resource.z", "resource.arr",
-    "resource.service.name", "resource.k8s.pod.name", ".service.name", "event.k", "event.m", "event.x", "link.rel",
-    "link.x", "instrumentation.lang", "instrumentation.x",
+    ".x",
+    ".y",
+    ".s",
+    ".b",
+    ".arr",
+    ".z",
+    "span.x",
+    "span.y",
+    "span.s",
+    "span.b",
+    "span.arr",
+    "span.odd",
+    "span.http.status_code",
+    "span.\"a b\"",
+    "resource.s",
+    "resource.x",
+    "resource.z",
+    "resource.arr",
+    "resource.service.name",
+    "resource.k8s.pod.name",
+    ".service.name",
+    "event.k",
+    "event.m",
+    "event.x",
+    "link.rel",
+    "link.x",
+    "instrumentation.lang",
+    "instrumentation.x",
 ];
-const NUMBERS: [&str; 9] =
-    ["span.x", "span.y", ".x", ".y", "duration", "span:childCount", "resource.x", "span.http.status_code", ".z"];
+const NUMBERS: [&str; 9] = [
+    "span.x",
+    "span.y",
+    ".x",
+    ".y",
+    "duration",
+    "span:childCount",
+    "resource.x",
+    "span.http.status_code",
+    ".z",
+];
 
 pub fn search(dice: &mut Dice) -> String {
     let mut query = match dice.below(12) {
@@ -38,7 +71,9 @@ pub fn search(dice: &mut Dice) -> String {
 pub fn metrics(dice: &mut Dice) -> Question {
     let query = match dice.below(10) {
         0 => format!("({}) {} ({})", series(dice), dice.of(&["+", "-", "*", "/"]), series(dice)),
-        1 => format!("({}) {} {}", series(dice), dice.of(&["+", "-", "*", "/"]), dice.of(&["2", "0.5", "100"])),
+        1 => {
+            format!("({}) {} {}", series(dice), dice.of(&["+", "-", "*", "/"]), dice.of(&["2", "0.5", "100"]))
+        }
         2 => format!("{} | {}({})", series(dice), dice.of(&["topk", "bottomk"]), 1 + dice.below(3)),
         3 => format!("{} {} {}", series(dice), dice.of(&COMPARISONS), dice.of(&["0", "1", "0.5", "1s"])),
         _ => series(dice),
@@ -67,20 +102,38 @@ fn series(dice: &mut Dice) -> String {
         7 => format!("avg_over_time({})", over(dice)),
         8 => format!("histogram_over_time({})", over(dice)),
         9 | 10 => {
-            format!("quantile_over_time({}, {})", over(dice), dice.of(&["0.5", ".9, .99", "0, 1", "0.25, 0.75"]))
+            format!(
+                "quantile_over_time({}, {})",
+                over(dice),
+                dice.of(&["0.5", ".9, .99", "0, 1", "0.25, 0.75"])
+            )
         }
         _ => return format!("{from} | compare({}, {})", filter(dice), dice.of(&["10", "3", "1000"])),
     };
     let by: Vec<String> = (0..dice.below(4).saturating_sub(1)).map(|_| label(dice)).collect();
-    if by.is_empty() { format!("{from} | {function}") } else { format!("{from} | {function} by ({})", by.join(", ")) }
+    if by.is_empty() {
+        format!("{from} | {function}")
+    } else {
+        format!("{from} | {function} by ({})", by.join(", "))
+    }
 }
 
 fn label(dice: &mut Dice) -> String {
     if dice.percent(60) {
         return (*dice.of(&KEYS)).to_owned();
     }
-    (*dice.of(&["name", "status", "kind", "rootName", "rootServiceName", "span:childCount", "statusMessage",
-        "event:name", "instrumentation:name", "span:duration"]))
+    (*dice.of(&[
+        "name",
+        "status",
+        "kind",
+        "rootName",
+        "rootServiceName",
+        "span:childCount",
+        "statusMessage",
+        "event:name",
+        "instrumentation:name",
+        "span:duration",
+    ]))
     .to_owned()
 }
 
@@ -103,7 +156,11 @@ fn stage(dice: &mut Dice) -> String {
         2 | 3 => {
             let function = dice.of(&["min", "max", "sum", "avg"]);
             let field = dice.of(&NUMBERS);
-            let than = if *field == "duration" { *dice.of(&["1s", "0s", "1ns"]) } else { *dice.of(&["0", "1", "2.5"]) };
+            let than = if *field == "duration" {
+                *dice.of(&["1s", "0s", "1ns"])
+            } else {
+                *dice.of(&["0", "1", "2.5"])
+            };
             format!("{function}({field}) {} {than}", dice.of(&COMPARISONS))
         }
         4 | 5 => format!("by({})", if dice.percent(80) { label(dice) } else { number(dice) }),
@@ -159,7 +216,9 @@ fn attribute_atom(dice: &mut Dice) -> String {
             let value = *dice.of(&["0", "1", "2", "-1", "0.5", "2.5", "200", "1s"]);
             format!("{key} {} {value}", dice.of(&COMPARISONS))
         }
-        ".b" if dice.percent(80) => format!("{key} {} {}", dice.of(&["=", "!="]), dice.of(&["true", "false"])),
+        ".b" if dice.percent(80) => {
+            format!("{key} {} {}", dice.of(&["=", "!="]), dice.of(&["true", "false"]))
+        }
         _ if dice.percent(25) => {
             let pattern = *dice.of(&["foo.*", "f.+", ".*", "a|b", "[pz].?", "", "nil", ".*ü"]);
             format!("{key} {} {pattern:?}", dice.of(&["=~", "!~"]))
@@ -195,7 +254,11 @@ fn number(dice: &mut Dice) -> String {
     match dice.below(6) {
         0 => format!("-{left}"),
         1 => left.to_owned(),
-        _ => format!("{left} {} {}", dice.of(&["+", "-", "*", "/", "%", "^"]), dice.of(&["1", "2", "0.5", "span.x"])),
+        _ => format!(
+            "{left} {} {}",
+            dice.of(&["+", "-", "*", "/", "%", "^"]),
+            dice.of(&["1", "2", "0.5", "span.x"])
+        ),
     }
 }
 
@@ -207,7 +270,10 @@ fn intrinsic_atom(dice: &mut Dice) -> String {
         2 => format!("name {} {:?}", dice.of(&["=~", "!~"]), dice.of(&["A|B", "G.*", ""])),
         3 | 4 => format!("duration {comparison} {}", dice.of(&["0s", "1ns", "1s", "1.5s", "100000000000"])),
         5 => format!("status {equality} {}", dice.of(&["ok", "error", "unset"])),
-        6 => format!("kind {equality} {}", dice.of(&["client", "server", "internal", "unspecified", "consumer"])),
+        6 => format!(
+            "kind {equality} {}",
+            dice.of(&["client", "server", "internal", "unspecified", "consumer"])
+        ),
         7 => format!("statusMessage {equality} {:?}", dice.of(&["", "boom"])),
         8 => format!("rootName {equality} {:?}", dice.of(&NAMES)),
         9 => format!("rootServiceName {equality} {:?}", dice.of(&SERVICES)),
@@ -215,14 +281,27 @@ fn intrinsic_atom(dice: &mut Dice) -> String {
         11 => format!("span:childCount {comparison} {}", dice.below(4)),
         12 => format!("event:name {equality} {:?}", dice.of(&["e0", "e1", ""])),
         13 => format!("event:timeSinceStart {comparison} {}", dice.of(&["0s", "1ms", "2ms"])),
-        14 => format!("link:traceID {equality} {:?}", dice.of(&["f1", "f2", "000000000000000000000000000000f1"])),
-        15 => format!("link:spanID {equality} {:?}", dice.of(&["e100000000000000", "e100000000000001", "zz"])),
+        14 => format!(
+            "link:traceID {equality} {:?}",
+            dice.of(&["f1", "f2", "000000000000000000000000000000f1"])
+        ),
+        15 => {
+            format!("link:spanID {equality} {:?}", dice.of(&["e100000000000000", "e100000000000001", "zz"]))
+        }
         16 => format!("instrumentation:name {equality} {:?}", dice.of(&["l1", "l2", ""])),
         17 => match dice.below(4) {
             0 => format!("instrumentation:version {equality} {:?}", dice.of(&["1", "2.0", ""])),
-            1 => format!("span:id {equality} {:?}", dice.of(&["a10000000000a100", "a10000000000a110", "a110", ""])),
-            2 => format!("span:parentID {equality} {:?}", dice.of(&["a10000000000a100", "", "0000000000000001"])),
-            _ => format!("trace:id {equality} {:?}", dice.of(&["c0ffee00", "c0ffee01", "00abc0ffee02", "xyz"])),
+            1 => format!(
+                "span:id {equality} {:?}",
+                dice.of(&["a10000000000a100", "a10000000000a110", "a110", ""])
+            ),
+            2 => format!(
+                "span:parentID {equality} {:?}",
+                dice.of(&["a10000000000a100", "", "0000000000000001"])
+            ),
+            _ => {
+                format!("trace:id {equality} {:?}", dice.of(&["c0ffee00", "c0ffee01", "00abc0ffee02", "xyz"]))
+            }
         },
         _ => {
             let intrinsic = *dice.of(&["nestedSetParent", "nestedSetLeft", "nestedSetRight"]);

@@ -29,13 +29,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts a program whose words go to a file `log` in its folder.
-    pub fn begin(
-        name: &str,
-        program: &Path,
-        args: &[String],
-        dir: &Path,
-        http: u16,
-    ) -> Result<Self, String> {
+    pub fn begin(name: &str, program: &Path, args: &[String], dir: &Path, http: u16) -> Result<Self, String> {
         let log = File::create(dir.join("log")).map_err(|error| error.to_string())?;
         let child = Command::new(program)
             .args(args)

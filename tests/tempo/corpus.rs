@@ -23,7 +23,8 @@ use crate::sketch::{BEGINNING, Trace, hex, nanos};
 const SECOND: i64 = 1_000_000_000;
 const SHOWN: usize = 10;
 
-pub const NO_CORPUS: &str = "TRACEQL_CORPUS is not set: set it to the folder of a corpus of queries to run this";
+pub const NO_CORPUS: &str =
+    "TRACEQL_CORPUS is not set: set it to the folder of a corpus of queries to run this";
 
 pub fn folder() -> Option<PathBuf> {
     std::env::var_os("TRACEQL_CORPUS").filter(|path| !path.is_empty()).map(PathBuf::from)
@@ -45,8 +46,11 @@ pub fn metrics(folder: &Path) {
         if query["instant"] == true {
             return region.in_one_interval(asked, start, end);
         }
-        let (start, end) =
-            if query["align"] == true { tutti::traceql::metrics::align(start, end, step) } else { (start, end) };
+        let (start, end) = if query["align"] == true {
+            tutti::traceql::metrics::align(start, end, step)
+        } else {
+            (start, end)
+        };
         region.on_grid(asked, (start, end, step))
     });
 }
@@ -129,9 +133,12 @@ fn traces(regions: &Value) -> Vec<Trace> {
         ids_in_hex(&mut export);
         let protobuf = tutti::wire::export::protobuf_of_json(export.to_string().as_bytes()).expect("OTLP");
         for batch in TracesData::decode(protobuf.as_slice()).expect("OTLP").resource_spans {
-            let Some(first) = batch.scope_spans.iter().flat_map(|scope| &scope.spans).next() else { continue };
+            let Some(first) = batch.scope_spans.iter().flat_map(|scope| &scope.spans).next() else {
+                continue;
+            };
             let id = first.trace_id.clone();
-            let is_one = batch.scope_spans.iter().flat_map(|scope| &scope.spans).all(|span| span.trace_id == id);
+            let is_one =
+                batch.scope_spans.iter().flat_map(|scope| &scope.spans).all(|span| span.trace_id == id);
             assert!(is_one, "a batch holds spans of one trace");
             let bytes: [u8; 16] = id.clone().try_into().expect("an id of 16 bytes");
             let trace = traces.entry(id).or_insert(Trace { id: bytes, batches: Vec::new() });

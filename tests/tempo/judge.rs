@@ -100,7 +100,9 @@ impl Judge {
         let ours = estate.ours.answer(question);
         let theirs = self.theirs(estate, question);
         verdict.asked += 1;
-        if !matches!(theirs, Answer::Lines(_)) && std::env::var_os("DEBUG_H").is_some() { eprintln!("REF {question} {theirs:?}"); }
+        if !matches!(theirs, Answer::Lines(_)) && std::env::var_os("DEBUG_H").is_some() {
+            eprintln!("REF {question} {theirs:?}");
+        }
         verdict.fruitful += usize::from(matches!(&theirs, Answer::Lines(lines) if !lines.is_empty()));
         verdict.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
         if ours.is(&theirs) {

@@ -72,9 +72,16 @@ fn main() {
     let tempo = std::env::var_os("TEMPO_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     let estate: Arc<Lazy<Estate>> = Arc::default();
     let judge: Arc<Lazy<Judge>> = Arc::default();
-    let by_id =
-        [by_id::TESTS, edge::TESTS, errors::TESTS, filter::TESTS, limits::TESTS, queries::TESTS, reliance::TESTS]
-            .concat();
+    let by_id = [
+        by_id::TESTS,
+        edge::TESTS,
+        errors::TESTS,
+        filter::TESTS,
+        limits::TESTS,
+        queries::TESTS,
+        reliance::TESTS,
+    ]
+    .concat();
     let judged = [search::TESTS, metrics::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {

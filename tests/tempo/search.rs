@@ -5,10 +5,8 @@ use crate::judge::{Judge, Verdict};
 use crate::question::{self, Question};
 use crate::random_queries;
 
-pub const TESTS: &[QueryTest] = &[
-    ("every_search_of_our_corpus_finds_the_same", fixed),
-    ("random_searches_find_the_same", random),
-];
+pub const TESTS: &[QueryTest] =
+    &[("every_search_of_our_corpus_finds_the_same", fixed), ("random_searches_find_the_same", random)];
 
 const RANDOM: usize = 3_000;
 

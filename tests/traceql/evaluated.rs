@@ -63,7 +63,11 @@ fn every_case_is_answered_as_expected() {
             let ours = region.answer(&case.question);
             if !ours.is(&Answer::from_lines(&case.expected).expect("lines of an answer")) {
                 let expected = &case.expected;
-                faults.push(format!("{}\n{}expected\n{expected}answered\n{ours}{ours:?}", file.display(), case.question));
+                faults.push(format!(
+                    "{}\n{}expected\n{expected}answered\n{ours}{ours:?}",
+                    file.display(),
+                    case.question
+                ));
             }
         }
     }

@@ -27,10 +27,8 @@ fn expectations_are_what_a_real_tempo_answers() {
             (name, traces)
         })
         .collect();
-    let held: Vec<Held<'_>> = estates
-        .iter()
-        .map(|(name, traces)| Held { tenant: name.clone(), traces, again: &[] })
-        .collect();
+    let held: Vec<Held<'_>> =
+        estates.iter().map(|(name, traces)| Held { tenant: name.clone(), traces, again: &[] }).collect();
     tempo.fill(&held).unwrap();
     for file in files("cases") {
         let estate = cases(&file)[0].estate.clone();

@@ -62,7 +62,8 @@ fn what_is_refused_is_refused_with_these_words_at_this_place() {
             faults.push(format!("accepted: {}", case.query));
             continue;
         };
-        let picture: String = error.caret(&case.query).lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        let picture: String =
+            error.caret(&case.query).lines().map(|line| format!("{}\n", line.trim_end())).collect();
         pictures.push_str(&format!("? {}\n", case.query.replace('\n', "\\n")));
         picture.lines().for_each(|line| pictures.push_str(&format!("> {line}\n")));
         let expected: String = case.picture.lines().map(|line| format!("{}\n", line.trim_end())).collect();
