@@ -70,7 +70,7 @@ impl Search {
         }
         let most = if spans_per_set == 0 { SPANS_PER_SET } else { spans_per_set as usize };
         let sets = merged(sets.into_iter().map(|set| Cut::of(set, most)).collect(), &loaded);
-        loaded.complete(fetch, sets.iter().flat_map(|set| set.spans.iter().copied()))?;
+        loaded.complete(sets.iter().flat_map(|set| set.spans.iter().copied()))?;
         let sets = sets.into_iter().map(|set| set.shown(&loaded)).collect();
         Ok(Some(row_of(trace, sets, trace.service_stats())))
     }

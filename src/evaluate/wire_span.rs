@@ -43,6 +43,11 @@ impl<'a> WireSpan<'a> {
         messages(message, number).map(|pair| (last_bytes(pair, otlp::key_value::KEY), attribute_value(pair)))
     }
 
+    /// The name, for as long as the bytes live.
+    pub fn wire_name(&self) -> &'a str {
+        last_text(self.span, otlp::span::NAME)
+    }
+
     /// The parent's id, for as long as the bytes live.
     pub fn wire_parent_id(&self) -> &'a [u8] {
         last_bytes(self.span, otlp::span::PARENT_SPAN_ID)

@@ -261,7 +261,9 @@ impl Generic {
                     .collect(),
             ),
             Stored::Int => Value::Ints(
-                accepted().filter_map(|cell| if let Cell::Int(int) = cell { Some(int) } else { None }).collect(),
+                accepted()
+                    .filter_map(|cell| if let Cell::Int(int) = cell { Some(int) } else { None })
+                    .collect(),
             ),
             Stored::Float => Value::Floats(
                 accepted()

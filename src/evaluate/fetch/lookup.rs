@@ -66,7 +66,9 @@ impl Lookup {
     pub(super) fn find<'v, 't>(&self, passes: [Option<&'v Visible<'t>>; 2]) -> Found<'v, 't> {
         let number = |of: fn(&Visible<'t>) -> i32| {
             let all = passes.into_iter().flatten().map(of);
-            Found::Number(i64::from(all.reduce(|first, second| if first != 0 { first } else { second }).unwrap_or(0)))
+            Found::Number(i64::from(
+                all.reduce(|first, second| if first != 0 { first } else { second }).unwrap_or(0),
+            ))
         };
         let steps = match self {
             Self::Left => return number(|visible| visible.left),

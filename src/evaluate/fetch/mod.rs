@@ -1,18 +1,40 @@
 //! What storage lets a query see of a trace: which spans are candidates, and which of their values show.
+//!
+//! An answer of Tempo is not "the query on every span": its storage first drops the spans that meet none of
+//! the query's conditions, and hides the values that meet none, and only then the query runs. So two
+//! expressions that say the same can find different spans. This is that storage, as one block that holds the
+//! whole trace would answer; the query's own work is done elsewhere, on [`Loaded`].
+
+mod content;
+mod everything;
+mod lookup;
+mod plan;
+mod read;
+mod test;
+
+#[cfg(test)]
+mod tests;
 
 use super::TraceRows;
+use super::shown::shown;
 use super::slots::{Slot, Slots};
 use crate::model::value::ShownValue;
+use crate::traceql::ast::{AttributeName, Intrinsic};
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::{Failure, Value};
+use everything::Everything;
+use hashbrown::HashMap;
+use lookup::{Lookup, bare_name};
+use plan::{Keys, Level, Pass};
+use read::{PassReader, Visible};
 
 /// Why a query cannot be fetched; Tempo finds it out when it reads a block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    #[error("{attribute} cannot be compared with `{operator}`")]
+    #[error("`{attribute}` cannot be compared with `{operator}`")]
     Operator { attribute: String, operator: &'static str },
-    #[error("{attribute} can only be compared with {wanted}")]
+    #[error("`{attribute}` can only be compared with {wanted}")]
     Operand { attribute: String, wanted: &'static str },
     #[error("invalid regex: {0}")]
     Pattern(#[from] PatternError),
@@ -20,26 +42,78 @@ pub enum FetchError {
 
 /// The conditions of a query made ready to read traces.
 #[derive(Debug)]
-pub struct Fetch {}
+pub struct Fetch {
+    first: Pass,
+    second: Pass,
+    second_is_all: bool,
+    /// Whether the second pass shows anything that the first does not.
+    has_second: bool,
+    is_span_only: bool,
+    keys: Keys,
+    /// By slot.
+    lookups: Vec<Lookup>,
+    names: Vec<AttributeName>,
+}
 
 /// What is fetched of one trace.
 #[derive(Debug)]
 pub struct Loaded<'t> {
+    fetch: &'t Fetch,
     trace: &'t TraceRows<'t>,
     rows: Vec<u32>,
+    /// By candidate, and of each by slot.
+    values: Vec<Value<'t>>,
+    after: After<'t>,
     nil: Value<'t>,
 }
 
+/// What the second pass made of the values.
+#[derive(Debug, Default)]
+struct After<'t> {
+    /// Where a candidate's values begin.
+    begins: HashMap<u32, usize>,
+    values: Vec<Value<'t>>,
+}
+
 impl Fetch {
+    /// The slots are those of everything that will be asked of what is loaded.
     pub fn of(spec: &FetchSpec, slots: &Slots) -> Result<Self, FetchError> {
-        let _ = (spec, slots);
-        Ok(Self {})
+        let mut keys = Keys::default();
+        let first = Pass::of(&spec.conditions, spec.all_conditions, &mut keys)?;
+        let second = Pass::of(&spec.second_pass, false, &mut keys)?;
+        Ok(Self {
+            first,
+            second,
+            second_is_all: spec.second_pass_all,
+            has_second: spec.second_pass_all || spec.second_pass.iter().any(|one| one.shows()),
+            is_span_only: spec.is_span_only,
+            lookups: slots.names().iter().map(|name| Lookup::of(name, &keys)).collect(),
+            names: slots.names().to_vec(),
+            keys,
+        })
     }
 
     /// The candidates of a trace; `None` where it has none.
-    pub fn load<'t>(&self, trace: &'t TraceRows<'t>) -> Result<Option<Loaded<'t>>, Failure> {
-        let rows: Vec<u32> = (0..trace.rows().len() as u32).collect();
-        Ok((!rows.is_empty()).then_some(Loaded { trace, rows, nil: Value::Nil }))
+    pub fn load<'t>(&'t self, trace: &'t TraceRows<'t>) -> Result<Option<Loaded<'t>>, Failure> {
+        let Some(mut reader) = PassReader::of(&self.first, trace, self.is_span_only) else {
+            return Ok(None);
+        };
+        let mut rows = Vec::new();
+        let mut values = Vec::new();
+        for row in 0..trace.rows().len() as u32 {
+            if reader.read(row) {
+                rows.push(row);
+                let found = self.lookups.iter().map(|lookup| lookup.find([Some(&reader.visible), None]));
+                values.extend(found.map(lookup::Found::value));
+            }
+        }
+        let after = After::default();
+        let loaded = Loaded { fetch: self, trace, rows, values, after, nil: Value::Nil };
+        Ok((!loaded.rows.is_empty()).then_some(loaded))
+    }
+
+    fn second_pass<'t>(&'t self, trace: &'t TraceRows<'t>) -> Option<PassReader<'t, 't>> {
+        PassReader::of(&self.second, trace, self.is_span_only)
     }
 }
 
@@ -58,33 +132,126 @@ impl<'t> Loaded<'t> {
         self.trace
     }
 
-    /// What a candidate has for an attribute while the engine runs.
+    /// What a candidate has for an attribute while the query runs.
     pub fn value(&self, candidate: u32, slot: Slot) -> &Value<'t> {
-        let _ = (candidate, slot);
-        &self.nil
+        let begin = candidate as usize * self.fetch.lookups.len();
+        self.values.get(begin + slot.index()).unwrap_or(&self.nil)
     }
 
-    /// Fetches the second pass for what the engine kept; candidates in any order.
-    pub fn complete(&mut self, fetch: &Fetch, kept: impl IntoIterator<Item = u32>) -> Result<(), Failure> {
-        let _ = (fetch, kept.into_iter());
+    /// Fetches the second pass for the candidates the query kept, in any order.
+    pub fn complete(&mut self, kept: impl IntoIterator<Item = u32>) -> Result<(), Failure> {
+        let fetch = self.fetch;
+        if !fetch.has_second || fetch.lookups.is_empty() {
+            return Ok(());
+        }
+        let first = PassReader::of(&fetch.first, self.trace, fetch.is_span_only);
+        let second = fetch.second_pass(self.trace);
+        let (Some(mut first), Some(mut second)) = (first, second) else { return Ok(()) };
+        for candidate in kept {
+            let row = self.row(candidate);
+            first.read(row);
+            second.read(row);
+            self.forget(&mut first.visible);
+            self.after.begins.insert(candidate, self.after.values.len());
+            if fetch.second_is_all {
+                let everything = Everything::of(self.trace, row);
+                let all = fetch.names.iter();
+                let found = all.map(|name| everything.find(name, &first.visible, &fetch.keys));
+                self.after.values.extend(found);
+                continue;
+            }
+            let passes = [Some(&first.visible), Some(&second.visible)];
+            let found = fetch.lookups.iter().map(|lookup| lookup.find(passes).value());
+            self.after.values.extend(found);
+        }
         Ok(())
+    }
+
+    /// Where spans are fetched one by one, Tempo's second pass loses what the first found of their scope.
+    fn forget(&self, first: &mut Visible<'t>) {
+        if self.fetch.is_span_only {
+            first.scope.clear();
+        }
     }
 
     /// What a kept candidate has for an attribute once the second pass is in.
     pub fn value_after(&self, candidate: u32, slot: Slot) -> &Value<'t> {
-        let _ = (candidate, slot);
-        &self.nil
+        match self.after.begins.get(&candidate) {
+            Some(begin) => self.after.values.get(begin + slot.index()).unwrap_or(&self.nil),
+            None => self.value(candidate, slot),
+        }
     }
 
-    /// The attributes a search row shows for a kept candidate, by bare name.
+    /// The attributes a search row shows for a candidate, by bare name: all that any condition loaded, but
+    /// for those the row says by itself.
     pub fn shown(&self, candidate: u32) -> Vec<(String, ShownValue)> {
-        let _ = candidate;
-        Vec::new()
+        let mut all: Vec<(AttributeName, Value<'t>)> = Vec::new();
+        for (name, value) in self.every(candidate) {
+            if value == Value::Nil || is_said_by_row(&name) {
+                continue;
+            }
+            // Of one attribute the last counts, as in Tempo's map of them.
+            match all.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = value,
+                None => all.push((name, value)),
+            }
+        }
+        all.iter().map(|(name, value)| (bare_name(name).to_owned(), shown(value))).collect()
     }
 
-    /// The span's name where a search row shows it: where the query looks at names.
-    pub fn name(&self, candidate: u32) -> &str {
-        let _ = candidate;
-        ""
+    /// The span's name where a search row shows it: where a condition loaded it.
+    pub fn name(&self, candidate: u32) -> &'t str {
+        let is_loaded =
+            self.every(candidate).iter().any(|(name, _)| *name == AttributeName::Intrinsic(Intrinsic::Name));
+        match self.trace.wire(self.row(candidate)) {
+            Some(wire) if is_loaded => wire.wire_name(),
+            _ => "",
+        }
     }
+
+    /// Everything both passes made visible of a candidate, in Tempo's order, nil and repetitions included:
+    /// what the first pass loaded, the second may load again.
+    pub fn every(&self, candidate: u32) -> Vec<(AttributeName, Value<'t>)> {
+        const ORDER: [Level; 6] =
+            [Level::Trace, Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
+        let fetch = self.fetch;
+        let row = self.row(candidate);
+        let first = PassReader::of(&fetch.first, self.trace, fetch.is_span_only);
+        let second = if fetch.has_second { fetch.second_pass(self.trace) } else { None };
+        let mut passes = [first, second];
+        for (pass, is_first) in passes.iter_mut().zip([true, false]) {
+            if let Some(reader) = pass {
+                reader.read(row);
+                if is_first && fetch.has_second {
+                    self.forget(&mut reader.visible);
+                }
+            }
+        }
+        let everything = fetch.second_is_all.then(|| Everything::of(self.trace, row));
+        let mut all = Vec::new();
+        for level in ORDER {
+            let entries = passes.iter().flatten().flat_map(|pass| pass.visible.list(level));
+            all.extend(
+                entries.filter_map(|entry| Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone()))),
+            );
+            all.extend(everything.iter().flat_map(|everything| everything.at(level)).cloned());
+        }
+        all
+    }
+}
+
+/// What a search row shows in places of its own.
+fn is_said_by_row(name: &AttributeName) -> bool {
+    matches!(
+        name,
+        AttributeName::Intrinsic(
+            Intrinsic::Name
+                | Intrinsic::Duration
+                | Intrinsic::TraceDuration
+                | Intrinsic::RootServiceName
+                | Intrinsic::RootName
+                | Intrinsic::TraceId
+                | Intrinsic::SpanId
+        )
+    )
 }

@@ -375,12 +375,7 @@ impl Generic {
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
-    fn add(
-        &mut self,
-        name: &str,
-        comparison: &Comparison,
-        stored: Option<Stored>,
-    ) -> Result<(), FetchError> {
+    fn add(&mut self, name: &str, comparison: &Comparison, stored: Option<Stored>) -> Result<(), FetchError> {
         match (comparison, stored) {
             (Comparison::Any | Comparison::Exists, _) => {
                 for tests in [&mut self.texts, &mut self.ints, &mut self.floats, &mut self.bools] {

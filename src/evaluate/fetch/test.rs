@@ -33,15 +33,36 @@ pub(super) enum Test {
     Present,
     Empty,
     Text(Order, Box<str>),
-    Texts { list: List, negated: bool },
-    Match { patterns: Vec<Patterns>, negated: bool },
+    Texts {
+        list: List,
+        negated: bool,
+    },
+    Match {
+        patterns: Vec<Patterns>,
+        negated: bool,
+    },
     Int(Order, i64),
-    Ints { list: Vec<i64>, negated: bool },
+    Ints {
+        list: Vec<i64>,
+        negated: bool,
+    },
     Float(Order, f64),
-    Floats { list: Vec<f64>, negated: bool },
-    Bool { wanted: bool },
-    Bools { list: Vec<bool>, negated: bool },
-    Id { list: List, is_one: bool, negated: bool },
+    Floats {
+        list: Vec<f64>,
+        negated: bool,
+    },
+    Bool {
+        wanted: bool,
+    },
+    Bools {
+        list: Vec<bool>,
+        negated: bool,
+    },
+    Id {
+        list: List,
+        is_one: bool,
+        negated: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +128,9 @@ impl Test {
             (Self::Text(order, wanted), Cell::Text(text)) => order.holds(text, &**wanted),
             (Self::Texts { list, negated }, Cell::Text(text)) => list.has(text.as_bytes()) != *negated,
             // Nothing is not in a list, and in one that has the empty text.
-            (
-                Self::Texts { list, negated } | Self::Id { list, is_one: false, negated },
-                Cell::Empty,
-            ) => list.has(&[]) != *negated,
+            (Self::Texts { list, negated } | Self::Id { list, is_one: false, negated }, Cell::Empty) => {
+                list.has(&[]) != *negated
+            }
             // Of several patterns that must not match, one that does not is enough here.
             (Self::Match { patterns, negated }, Cell::Text(text)) => {
                 patterns.iter().any(|pattern| pattern.is_match(text) != *negated)

@@ -6,19 +6,7 @@ use crate::traceql::ast::{Attribute, MetricsFunction, OverTime, Pipeline, Scalar
 
 pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
     let mut spec = Extractor::of_pipeline(pipeline);
-    match function {
-        MetricsFunction::Over { function, attribute, by, .. } => {
-            measured(&mut spec, attribute.as_ref());
-            // Tempo's average does not ask again for what the filter asked for already, though the filter may
-            // hide it; the labels of such an average are nil then.
-            grouped(&mut spec, by, *function == OverTime::Avg);
-        }
-        MetricsFunction::Quantile { attribute, by, .. } => {
-            measured(&mut spec, Some(attribute));
-            grouped(&mut spec, by, false);
-        }
-        MetricsFunction::Compare { .. } => spec.second_pass_all = true,
-    }
+    look(&mut spec, function);
     if !spec.has(&Fetched::SpanStart) {
         spec.second_pass.push(Condition::any(Fetched::SpanStart));
     }
@@ -28,6 +16,23 @@ pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec
         spec.coalesce();
     }
     spec
+}
+
+/// Adds what the function itself looks at.
+pub(super) fn look(spec: &mut FetchSpec, function: &MetricsFunction) {
+    match function {
+        MetricsFunction::Over { function, attribute, by, .. } => {
+            measured(spec, attribute.as_ref());
+            // Tempo's average does not ask again for what the filter asked for already, though the filter may
+            // hide it; the labels of such an average are nil then.
+            grouped(spec, by, *function == OverTime::Avg);
+        }
+        MetricsFunction::Quantile { attribute, by, .. } => {
+            measured(spec, Some(attribute));
+            grouped(spec, by, false);
+        }
+        MetricsFunction::Compare { .. } => spec.second_pass_all = true,
+    }
 }
 
 fn measured(spec: &mut FetchSpec, attribute: Option<&Attribute>) {

@@ -12,7 +12,7 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
-use super::ast::{AttributeName, MetricsFunction, Pipeline, Query, Root, Scope};
+use super::ast::{AttributeName, MetricsExpr, MetricsFunction, Pipeline, Query, Root, Scope};
 use super::value::Value;
 use extract::Extractor;
 
@@ -77,10 +77,18 @@ pub enum Comparison {
 }
 
 impl FetchSpec {
-    /// For a search; `None` where the query is none.
+    /// For a search. Of a metrics query, what stands before its function is searched for, and what the function
+    /// looks at is shown; `None` where there are several.
     pub fn of_search(query: &Query) -> Option<Self> {
-        let Root::Pipeline(pipeline) = &query.root else { return None };
-        let mut spec = Extractor::of_pipeline(pipeline);
+        let mut spec = match &query.root {
+            Root::Pipeline(pipeline) => Extractor::of_pipeline(pipeline),
+            Root::Metrics(metrics) => {
+                let (pipeline, function) = only_leaf(metrics)?;
+                let mut spec = Extractor::of_pipeline(pipeline);
+                metrics::look(&mut spec, function);
+                spec
+            }
+        };
         spec.coalesce();
         Some(spec)
     }
@@ -120,7 +128,23 @@ impl FetchSpec {
     }
 }
 
+/// The one pipeline of a metrics query that computes with no second.
+fn only_leaf(mut metrics: &MetricsExpr) -> Option<(&Pipeline, &MetricsFunction)> {
+    loop {
+        metrics = match metrics {
+            MetricsExpr::Query { pipeline, function, .. } => return Some((pipeline, function)),
+            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => input,
+            MetricsExpr::Math { .. } => return None,
+        }
+    }
+}
+
 impl Condition {
+    /// Whether what it fetches is an attribute.
+    pub fn shows(&self) -> bool {
+        matches!(self.attribute, Fetched::Attribute(_))
+    }
+
     pub fn any(attribute: Fetched) -> Self {
         Self { attribute, comparison: Comparison::Any }
     }
