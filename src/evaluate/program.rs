@@ -30,6 +30,11 @@ impl Program {
         Ok(Self { node: build(field, Absence::Text)?.mapped(&mut |name| slots.of(&name)) })
     }
 
+    /// What the expression is for a kept candidate once the second pass is in.
+    pub fn run_after<'t>(&self, loaded: &Loaded<'t>, candidate: u32) -> Result<Value<'t>, Failure> {
+        self.node.run(&|slot| loaded.value_after(candidate, *slot).clone())
+    }
+
     /// What the expression is for a candidate.
     pub fn run<'t>(&self, loaded: &Loaded<'t>, candidate: u32) -> Result<Value<'t>, Failure> {
         self.node.run(&|slot| loaded.value(candidate, *slot).clone())

@@ -28,6 +28,8 @@ pub enum QueryError {
     Math,
     #[error("not a metrics query")]
     NotMetrics,
+    #[error(transparent)]
+    Grid(#[from] traceql::metrics::GridError),
     #[error("invalid regex: {0}")]
     Pattern(#[from] PatternError),
     /// Tempo finds it out when it reads a block.

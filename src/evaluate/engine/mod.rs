@@ -77,7 +77,11 @@ impl Pipeline {
 
     /// The spansets the pipeline leaves of all candidates; none where the trace does not match.
     pub fn run<'t>(&self, loaded: &Loaded<'t>) -> Result<Vec<Spanset<'t>>, Failure> {
-        let spans: Vec<u32> = (0..loaded.candidates()).collect();
+        self.run_on(loaded, (0..loaded.candidates()).collect())
+    }
+
+    /// The same of some candidates, as if there were no others.
+    pub fn run_on<'t>(&self, loaded: &Loaded<'t>, spans: Vec<u32>) -> Result<Vec<Spanset<'t>>, Failure> {
         if spans.is_empty() {
             return Ok(Vec::new());
         }

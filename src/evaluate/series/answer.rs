@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::label::answer_order;
+use super::leaf::CELLS_MAX;
 use super::set::{FinalSeries, SeriesSet};
 use crate::model::metrics::{Exemplar, Sample, Series};
 
@@ -20,6 +21,14 @@ pub fn too_many(most: u32) -> String {
     format!(
         "Response exceeds maximum series limit of {most}, a partial response is returned. Warning: the \
          accuracy of each individual value is not guaranteed."
+    )
+}
+
+/// What is said when series were left out for want of room.
+pub fn no_room() -> String {
+    format!(
+        "Response exceeds {CELLS_MAX} samples, a partial response is returned. Narrow the query, group by \
+         less or choose a longer step."
     )
 }
 

@@ -141,19 +141,15 @@ impl Leaf {
         true
     }
 
-    /// The value an exemplar shows for a span, if the span can be one.
-    pub fn exemplar_value(&self, span: &Observation<'_>) -> Option<f64> {
-        self.shape.measure(span)?;
-        if !self.shape.function.has_values() {
-            return Some(f64::NAN);
-        }
-        self.shape.number(span.measured)
-    }
-
-    pub fn offer(&mut self, span: &Observation<'_>, candidate: impl FnOnce(GroupKey<'static>) -> Candidate) {
-        if let Some((key, _)) = self.shape.measure(span) {
-            self.exemplars.offer(candidate(key.into_owned()));
-        }
+    /// Lets a span stand for its series, with the value it shows: not a number where that is the sample's.
+    pub fn offer(
+        &mut self,
+        span: &Observation<'_>,
+        candidate: impl FnOnce(GroupKey<'static>, f64) -> Candidate,
+    ) {
+        let Some((key, _)) = self.shape.measure(span) else { return };
+        let own = self.shape.function.has_values().then(|| self.shape.number(span.measured)).flatten();
+        self.exemplars.offer(candidate(key.into_owned(), own.unwrap_or(f64::NAN)));
     }
 
     /// The cells of a group, new ones where it is new and there is room.

@@ -22,10 +22,27 @@ pub struct LeafQuery<'q> {
 pub enum Expression {
     /// By its number.
     Leaf(usize),
-    Top { input: Box<Expression>, limit: usize, bottom: bool },
-    Filter { input: Box<Expression>, operator: Operator, constant: f64 },
-    Scale { input: Box<Expression>, operator: Operator, constant: f64, constant_first: bool },
-    Combine { operator: Operator, left: Box<Expression>, right: Box<Expression> },
+    Top {
+        input: Box<Expression>,
+        limit: usize,
+        bottom: bool,
+    },
+    Filter {
+        input: Box<Expression>,
+        operator: Operator,
+        constant: f64,
+    },
+    Scale {
+        input: Box<Expression>,
+        operator: Operator,
+        constant: f64,
+        constant_first: bool,
+    },
+    Combine {
+        operator: Operator,
+        left: Box<Expression>,
+        right: Box<Expression>,
+    },
 }
 
 /// The leaves of a query and what is done with them; leaves that say the same are one.

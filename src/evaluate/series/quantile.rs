@@ -114,21 +114,12 @@ fn exp2(power: f64) -> f64 {
 
 /// The exponential of a small number, by Shibata's series: a sixteenth of it, squared four times.
 fn exp(value: f64) -> f64 {
-    const LN2_HIGH: f64 = 0.693_147_180_559_662_956_511_601_805_686_950_683_593_75;
-    const LN2_LOW: f64 = 0.282_352_905_630_315_771_225_884_481_750_134_360_255_254_120_68e-12;
-    const TERMS: [f64; 8] = [
-        2.480_158_730_158_730_158_7e-5,
-        1.984_126_984_126_984_127e-4,
-        1.388_888_888_888_888_888_9e-3,
-        8.333_333_333_333_333_333_3e-3,
-        4.166_666_666_666_666_666_7e-2,
-        1.666_666_666_666_666_666_7e-1,
-        0.5,
-        1.0,
-    ];
+    const LN2_HIGH: f64 = 0.693147180559663;
+    const LN2_LOW: f64 = 2.8235290563031577e-13;
+    const FACTORIALS: [f64; 8] = [40_320.0, 5_040.0, 720.0, 120.0, 24.0, 6.0, 2.0, 1.0];
     let twos = (value * std::f64::consts::LOG2_E).round_ties_even();
     let small = (-LN2_LOW).mul_add(twos, (-LN2_HIGH).mul_add(twos, value)) * 0.0625;
-    let series = TERMS.into_iter().fold(0.0f64, |sum, term| sum.mul_add(small, term));
+    let series = FACTORIALS.into_iter().fold(0.0f64, |sum, term| sum.mul_add(small, 1.0 / term));
     let mut less_one = small * series;
     for _ in 0..3 {
         less_one *= less_one + 2.0;
@@ -185,11 +176,22 @@ mod tests {
 
     #[test]
     fn quantiles_of_durations_are_the_numbers_a_tempo_answers_with() {
-        // Edges of 2^k nanoseconds in seconds; the expected bits come from Go.
+        // Edges of 2^k nanoseconds in seconds; the expected bits are those Go computes.
         let edge = |power: i32| 2f64.powi(power) / 1e9;
-        let all = buckets(&[(edge(24), 5), (edge(25), 4), (edge(27), 7), (edge(31), 1)]);
-        assert_eq!(quantile(0.5, &all), edge(25));
-        assert!((quantile(0.9, &all) - edge(27)).abs() < 1e-12);
+        let table = [
+            (24, 0x3f7f_1ed4_60e1_6e04, 7, 3),
+            (24, 0x3f81_2e0b_e826_d695, 2, 1),
+            (33, 0x400f_1ed4_60e1_6e06, 7, 3),
+            (50, 0x4118_4bc6_eb0a_a982, 4, 1),
+        ];
+        for (power, bits, count, wanted) in table {
+            let before = Bucket { edge: edge(power) / 4.0, count: 1 };
+            let all = [before, Bucket { edge: edge(power), count }];
+            let found = between(Some(all[0].edge), all[1], wanted);
+            assert_eq!(found.to_bits(), bits, "2^{power}");
+            let share = (wanted as f64 + 0.5) / (count as f64 + 1.0);
+            assert_eq!(quantile(share, &all), found, "2^{power}");
+        }
     }
 
     proptest! {

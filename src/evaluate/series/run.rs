@@ -9,7 +9,7 @@ use super::leaf::{Leaf, Observation};
 use super::plan::{LeafQuery, shape};
 use super::set::SeriesSet;
 use super::settle::settle;
-use crate::evaluate::engine::Pipeline;
+use crate::evaluate::engine::{Pipeline, Spanset};
 use crate::evaluate::{Fetch, Loaded, Program, QueryError, Slot, Slots, TraceRows, shown};
 use crate::model::value::ShownValue;
 use crate::traceql::ast::{AttributeName, Intrinsic, MetricsFunction, Scope};
@@ -18,11 +18,17 @@ use crate::traceql::value::{Failure, Value};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
+const NANOS_PER_MS: u64 = 1_000_000;
+
 /// A leaf at work.
 #[derive(Debug)]
 pub struct LeafRun {
     pipeline: Pipeline,
     fetch: Fetch,
+    /// Whether spans are fetched one by one: one that fails is passed over then.
+    is_span_only: bool,
+    /// Whether what was fetched is counted as it is.
+    is_decided: bool,
     function: Working,
 }
 
@@ -66,7 +72,7 @@ impl LeafRun {
                     grid.intervals(),
                     exemplars,
                 )),
-                filter: Program::compile(&filter.field, &mut slots)?,
+                filter: Program::compile_folded(&filter.field, &mut slots)?,
                 window: window.map(|(start, end)| (start.max(0) as u64, end.max(0) as u64)),
                 names: Names::default(),
             },
@@ -74,21 +80,29 @@ impl LeafRun {
         };
         let spec = FetchSpec::of_metrics(pipeline, function);
         let fetch = Fetch::of(&spec, &slots)?;
-        Ok(Self { pipeline: compiled, fetch, function: function_at_work })
+        Ok(Self {
+            pipeline: compiled,
+            fetch,
+            is_span_only: spec.is_span_only,
+            is_decided: spec.is_decided,
+            function: function_at_work,
+        })
     }
 
     /// Counts what the leaf finds in a trace; how many spans that were.
     pub fn observe(&mut self, trace: &TraceRows<'_>, grid: &Grid) -> Result<u64, Failure> {
         let Some(mut loaded) = self.fetch.load(trace)? else { return Ok(0) };
-        let spansets = self.pipeline.run(&loaded)?;
-        let spans: Vec<Counted> = spansets
-            .iter()
-            .flat_map(|set| &set.spans)
+        let spans: Vec<Counted> = self
+            .kept(&loaded)?
+            .into_iter()
             .filter_map(|candidate| {
-                let start = trace.span(loaded.row(*candidate))?.start;
-                Some(Counted { candidate: *candidate, interval: grid.interval(start)?, start })
+                let start = trace.span(loaded.row(candidate))?.start;
+                Some(Counted { candidate, interval: grid.interval(start)?, start })
             })
             .collect();
+        if spans.is_empty() {
+            return Ok(0);
+        }
         loaded.complete(&self.fetch, spans.iter().map(|span| span.candidate))?;
         match &mut self.function {
             Working::Fold { leaf, measured, by } => {
@@ -99,6 +113,27 @@ impl LeafRun {
             }
         }
         Ok(spans.len() as u64)
+    }
+
+    /// The candidates that the pipeline keeps.
+    fn kept(&self, loaded: &Loaded<'_>) -> Result<Vec<u32>, Failure> {
+        let all = || (0..loaded.candidates()).collect();
+        if self.is_decided {
+            return Ok(all());
+        }
+        let spans = |sets: Vec<Spanset<'_>>| sets.into_iter().flat_map(|set| set.spans).collect();
+        match self.pipeline.run_on(loaded, all()) {
+            Ok(sets) => Ok(spans(sets)),
+            Err(failure) if !self.is_span_only => Err(failure),
+            Err(_) => {
+                let alone = |candidate| self.pipeline.run_on(loaded, vec![candidate]).map(spans);
+                Ok(all()
+                    .into_iter()
+                    .filter_map(|candidate| alone(candidate).ok())
+                    .flatten()
+                    .collect::<Vec<u32>>())
+            }
+        }
     }
 
     pub fn is_full(&self) -> bool {
@@ -132,5 +167,118 @@ fn lookup(name: &AttributeName, slots: &mut Slots) -> Lookup {
             .map(|scope| slots.of(&AttributeName::Named { parent: *parent, scope, key: key.clone() }))
             .collect(),
         other => vec![slots.of(other)],
+    }
+}
+
+/// Counts spans, and lets one of them stand for the trace.
+fn fold(leaf: &mut Leaf, measured: Option<Slot>, by: &[Lookup], loaded: &Loaded<'_>, spans: &[Counted]) {
+    let mut chosen: Option<(u64, Counted)> = None;
+    for span in spans {
+        let rank = rank_of_span(loaded, *span);
+        let counted = leaf.observe(&observation(loaded, measured, by, *span));
+        if counted && chosen.is_none_or(|(least, _)| rank < least) {
+            chosen = Some((rank, *span));
+        }
+    }
+    let Some((_, span)) = chosen else { return };
+    let rank = rank_of_trace(loaded);
+    let timestamp_ms = span.start / NANOS_PER_MS;
+    if leaf.exemplars.wants(rank, timestamp_ms) {
+        let observed = observation(loaded, measured, by, span);
+        let labels = exemplar_labels(loaded, span.candidate);
+        leaf.offer(&observed, |series, value| Candidate { rank, series, labels, value, timestamp_ms });
+    }
+}
+
+fn observation<'l>(
+    loaded: &'l Loaded<'_>,
+    measured: Option<Slot>,
+    by: &[Lookup],
+    span: Counted,
+) -> Observation<'l> {
+    let value = |slot: Slot| loaded.value_after(span.candidate, slot);
+    // A value that is there but hidden is nil, and so is one that is nowhere.
+    let found = |lookup: &Lookup| {
+        lookup.iter().map(|slot| value(*slot)).find(|found| **found != Value::Nil).unwrap_or(&Value::Nil)
+    };
+    Observation {
+        interval: span.interval,
+        weight: 1.0,
+        measured: measured.map_or(&Value::Nil, value),
+        by: by.iter().map(found).collect(),
+    }
+}
+
+fn compare(
+    comparison: &mut Comparison,
+    filter: &Program,
+    window: Option<(u64, u64)>,
+    names: &mut Names,
+    loaded: &Loaded<'_>,
+    spans: &[Counted],
+) {
+    let mut chosen: Option<(u64, Counted, bool)> = None;
+    for span in spans {
+        let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
+        // A span that the filter fails on is outside the selection, and no failure of the query.
+        let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
+        loaded.each_after(span.candidate, |name, value| {
+            if is_compared(name) {
+                comparison.observe(selected, span.interval, &names.of(name), value, 1.0);
+            }
+        });
+        let rank = rank_of_span(loaded, *span);
+        if chosen.is_none_or(|(least, ..)| rank < least) {
+            chosen = Some((rank, *span, selected));
+        }
+    }
+    let Some((_, span, selected)) = chosen else { return };
+    let (rank, timestamp_ms) = (rank_of_trace(loaded), span.start / NANOS_PER_MS);
+    if comparison.wants(selected, rank, timestamp_ms) {
+        let labels = exemplar_labels(loaded, span.candidate);
+        let series = GroupKey::default();
+        comparison.offer(selected, Candidate { rank, series, labels, value: f64::NAN, timestamp_ms });
+    }
+}
+
+/// What nearly every span has another value of is not compared.
+fn is_compared(name: &AttributeName) -> bool {
+    use Intrinsic::{NestedSetLeft, NestedSetParent, NestedSetRight, ParentId, TraceId};
+    !matches!(
+        name,
+        AttributeName::Intrinsic(TraceId | ParentId | NestedSetLeft | NestedSetRight | NestedSetParent)
+    )
+}
+
+/// The trace's id and what the query fetched of the span.
+fn exemplar_labels(loaded: &Loaded<'_>, candidate: u32) -> Vec<(String, ShownValue)> {
+    let id = loaded.rows().id().to_string();
+    let mut labels = vec![("trace:id".to_owned(), ShownValue::text(id.trim_start_matches('0')))];
+    loaded.each_after(candidate, |name, value| {
+        let name = name.to_string();
+        if *value != Value::Nil && !labels.iter().any(|(known, _)| *known == name) {
+            labels.push((name, LabelValue::of(shown(value)).shown()));
+        }
+    });
+    labels
+}
+
+fn rank_of_trace(loaded: &Loaded<'_>) -> u64 {
+    rank([loaded.rows().id().as_bytes(), &[]])
+}
+
+fn rank_of_span(loaded: &Loaded<'_>, span: Counted) -> u64 {
+    let id = loaded.rows().span(loaded.row(span.candidate)).map_or(0, |span| span.id);
+    rank([loaded.rows().id().as_bytes(), &id.to_be_bytes()])
+}
+
+impl Names {
+    fn of(&mut self, name: &AttributeName) -> Arc<str> {
+        if let Some(known) = self.known.get(name) {
+            return known.clone();
+        }
+        let text: Arc<str> = Arc::from(name.to_string());
+        self.known.insert(name.clone(), text.clone());
+        text
     }
 }
