@@ -186,3 +186,122 @@ fn place(totals: &mut SeriesSet, total: &str, candidate: Candidate) {
 fn labels(meta: &str, name: &Arc<str>, value: LabelValue) -> Vec<Label> {
     vec![(META_TYPE.into(), LabelValue::Text(meta.to_owned())), (name.clone(), value)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::series::group::GroupKey;
+    use crate::model::value::ShownValue;
+    use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    type Seen = (bool, usize, &'static str, Value<'static>);
+
+    fn text(text: &'static str) -> Value<'static> {
+        Value::Text(Cow::Borrowed(text))
+    }
+
+    fn comparison(top: usize, seen: &[Seen]) -> Comparison {
+        let mut comparison = Comparison::new(top, 2, Exemplars::new(10, 10, (0, 100)));
+        for (selected, interval, name, value) in seen {
+            comparison.observe(*selected, *interval, &Arc::from(*name), value, 1.0);
+        }
+        comparison
+    }
+
+    fn shown(set: &SeriesSet) -> Vec<String> {
+        set.values()
+            .map(|series| {
+                let labels: Vec<String> = series
+                    .labels
+                    .iter()
+                    .map(|(name, value)| match value.shown() {
+                        ShownValue::Text(text) => format!("{name}={text}"),
+                        other => format!("{name}={other:?}"),
+                    })
+                    .collect();
+                format!("{} {:?}", labels.join(" "), series.values)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_value_is_counted_inside_the_selection_and_outside() {
+        let seen = [
+            (false, 0, "span.a", text("x")),
+            (false, 0, "span.a", text("x")),
+            (false, 1, "span.a", Value::Ints(vec![1])),
+            (true, 1, "span.a", text("x")),
+            (true, 1, "duration", Value::Duration(5)),
+        ];
+        let found = comparison(10, &seen);
+        assert_eq!(found.length(), 4);
+        assert_eq!(
+            shown(&found.settle()),
+            [
+                "__meta_type=baseline span.a=nil [0.0, 1.0]",
+                "__meta_type=baseline span.a=x [2.0, 0.0]",
+                "__meta_type=baseline_total span.a=nil [2.0, 1.0]",
+                "__meta_type=selection span.a=x [0.0, 1.0]",
+                "__meta_type=selection_total span.a=nil [0.0, 1.0]",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_most_frequent_values_stay_and_the_total_is_of_all() {
+        let of = |value| (false, 0, "name", text(value));
+        let seen = [of("c"), of("b"), of("b"), of("a"), of("d"), of("d")];
+        assert_eq!(
+            shown(&comparison(3, &seen).settle()),
+            [
+                "__meta_type=baseline name=a [1.0, 0.0]",
+                "__meta_type=baseline name=b [2.0, 0.0]",
+                "__meta_type=baseline name=d [2.0, 0.0]",
+                "__meta_type=baseline_total name=nil [6.0, 0.0]",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_exemplar_belongs_to_one_total_of_its_side() {
+        let mut found = comparison(3, &[(true, 0, "name", text("a")), (false, 0, "name", text("a"))]);
+        let labels =
+            vec![("name".to_owned(), ShownValue::text("a")), ("trace:id".to_owned(), ShownValue::text("1"))];
+        let candidate =
+            Candidate { rank: 7, series: GroupKey::default(), labels, value: f64::NAN, timestamp_ms: 5 };
+        assert!(found.wants(true, 7, 5));
+        found.offer(true, candidate);
+        let with: Vec<String> = found
+            .settle()
+            .into_values()
+            .filter(|series| !series.exemplars.is_empty())
+            .map(|series| format!("{:?}", series.labels[0].1))
+            .collect();
+        assert_eq!(with, ["Text(\"selection_total\")"]);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_merged_in_any_order_are_the_whole(
+            seen in prop::collection::vec((any::<bool>(), 0..2usize, 0..3u8, 0..4i64, any::<bool>()), 0..40),
+        ) {
+            let named = |part: Option<bool>| -> Vec<Seen> {
+                seen.iter()
+                    .filter(|(.., of)| part.is_none_or(|part| part == *of))
+                    .map(|(selected, interval, name, value, _)| {
+                        let name = ["a", "b", "c"][usize::from(*name)];
+                        (*selected, *interval, name, Value::Int(*value))
+                    })
+                    .collect()
+            };
+            let whole = comparison(2, &named(None)).settle();
+            let [mut one, mut other] = [true, false].map(|part| comparison(2, &named(Some(part))));
+            let (first, second) = (one.clone(), other.clone());
+            one.merge(second);
+            other.merge(first);
+            prop_assert_eq!(shown(&one.settle()), shown(&whole));
+            prop_assert_eq!(shown(&other.settle()), shown(&whole));
+        }
+    }
+}

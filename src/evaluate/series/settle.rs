@@ -164,3 +164,6 @@ fn placed(candidate: Candidate) -> FinalExemplar {
     let Candidate { labels, value, timestamp_ms, .. } = candidate;
     FinalExemplar { labels, value, timestamp_ms }
 }
+
+#[cfg(test)]
+mod tests;
