@@ -9,7 +9,7 @@ use super::{TraceRows, WireSpan};
 use crate::model::search::{ServiceStats, SpanRow, SpanSet, TraceRow};
 use crate::model::value::ShownValue;
 use crate::traceql;
-use crate::traceql::ast::{self, Literal, MetricsExpr, Query, Root};
+use crate::traceql::ast::{self, Literal, Query, Root};
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::Failure;
@@ -108,16 +108,9 @@ pub(super) fn row_of(
 
 /// The pipeline a search runs; nothing where there are several.
 fn searched(root: &Root) -> Option<&ast::Pipeline> {
-    let mut metrics = match root {
-        Root::Pipeline(pipeline) => return Some(pipeline),
-        Root::Metrics(metrics) => metrics,
-    };
-    loop {
-        metrics = match metrics {
-            MetricsExpr::Query { pipeline, .. } => return Some(pipeline),
-            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => input,
-            MetricsExpr::Math { .. } => return None,
-        }
+    match root {
+        Root::Pipeline(pipeline) => Some(pipeline),
+        Root::Metrics(metrics) => metrics.only_leaf().map(|(pipeline, _)| pipeline),
     }
 }
 

@@ -433,6 +433,18 @@ impl ScalarExpr {
 }
 
 impl MetricsExpr {
+    /// The one pipeline and its function; `None` where series of several are combined.
+    pub fn only_leaf(&self) -> Option<(&Pipeline, &MetricsFunction)> {
+        let mut metrics = self;
+        loop {
+            metrics = match metrics {
+                Self::Query { pipeline, function, .. } => return Some((pipeline, function)),
+                Self::Second { input, .. } | Self::Scaled { input, .. } => input,
+                Self::Math { .. } => return None,
+            }
+        }
+    }
+
     pub fn place(&self) -> Place {
         match self {
             Self::Query { place, .. }

@@ -12,7 +12,7 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
-use super::ast::{AttributeName, MetricsExpr, MetricsFunction, Pipeline, Query, Root, Scope};
+use super::ast::{AttributeName, MetricsFunction, Pipeline, Query, Root, Scope};
 use super::value::Value;
 use extract::Extractor;
 
@@ -83,7 +83,7 @@ impl FetchSpec {
         let mut spec = match &query.root {
             Root::Pipeline(pipeline) => Extractor::of_pipeline(pipeline),
             Root::Metrics(metrics) => {
-                let (pipeline, function) = only_leaf(metrics)?;
+                let (pipeline, function) = metrics.only_leaf()?;
                 let mut spec = Extractor::of_pipeline(pipeline);
                 metrics::look(&mut spec, function);
                 spec
@@ -125,17 +125,6 @@ impl FetchSpec {
 
     fn second_pass_has(&self, attribute: &Fetched) -> bool {
         self.second_pass.iter().any(|condition| condition.attribute.covers(attribute))
-    }
-}
-
-/// The one pipeline of a metrics query that computes with no second.
-fn only_leaf(mut metrics: &MetricsExpr) -> Option<(&Pipeline, &MetricsFunction)> {
-    loop {
-        metrics = match metrics {
-            MetricsExpr::Query { pipeline, function, .. } => return Some((pipeline, function)),
-            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => input,
-            MetricsExpr::Math { .. } => return None,
-        }
     }
 }
 
