@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::embedded::Embedded;
+use crate::judge::difference;
 use crate::question::Question;
 use crate::sketch::{BEGINNING, Trace, hex, nanos};
 
@@ -79,15 +80,8 @@ fn run(folder: &Path, file: &str, ask: impl Fn(&Embedded, &Value) -> Answer) {
 }
 
 fn show(estate: usize, query: &Value, ours: &Answer, theirs: &Answer, traces: &[Trace]) -> String {
-    let mut out = format!("{query}\n(estate {estate})\n-- ours\n{ours}");
-    if !matches!(ours, Answer::Lines(_)) {
-        let _ = writeln!(out, "{ours:?}");
-    }
-    let _ = writeln!(out, "-- theirs\n{theirs}");
-    for trace in traces {
-        let _ = writeln!(out, "-- of\n{}", trace.canonical());
-    }
-    out
+    let traces: Vec<Trace> = traces.iter().map(Trace::canonical).collect();
+    format!("{query}\n(estate {estate})\n{}", difference(ours, theirs, &traces))
 }
 
 /// Where fewer spans are shown than match, any will do: these must be among ours, and as many as asked for.

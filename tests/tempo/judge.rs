@@ -115,39 +115,41 @@ impl Judge {
         for construct in constructs(question.query()) {
             *verdict.constructs.entry(construct).or_default() += 1;
         }
-        verdict.differences.push(self.show(estate, question, &ours, &theirs));
+        let difference = difference(&ours, &theirs, &estate.traces);
+        verdict.differences.push(format!("{question}\n({})\n{difference}", estate.tenant));
     }
 
     fn theirs(&self, estate: &Estate, question: &Question) -> Answer {
         let reply = self.tempo.ask(&estate.tenant, &question.target(self.tempo.beginning));
         Answer::of(question, &reply, self.tempo.beginning)
     }
+}
 
-    fn show(&self, estate: &Estate, question: &Question, ours: &Answer, theirs: &Answer) -> String {
-        let mut out = format!("{question}\n({})\n", estate.tenant);
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        match (ours, theirs) {
-            (Answer::Lines(ours), Answer::Lines(theirs)) => {
-                left.extend(ours.iter().filter(|line| !theirs.contains(line)));
-                right.extend(theirs.iter().filter(|line| !ours.contains(line)));
-            }
-            _ => {
-                let _ = writeln!(out, "-- ours\n{ours:?}\n-- theirs\n{theirs:?}");
-            }
+/// What only one of two answers says, and the traces it is about.
+pub fn difference(ours: &Answer, theirs: &Answer, traces: &[Trace]) -> String {
+    let mut out = String::new();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    match (ours, theirs) {
+        (Answer::Lines(ours), Answer::Lines(theirs)) => {
+            left.extend(ours.iter().filter(|line| !theirs.contains(line)));
+            right.extend(theirs.iter().filter(|line| !ours.contains(line)));
         }
-        for (who, lines) in [("ours", &left), ("theirs", &right)] {
-            let _ = writeln!(out, "-- {who}");
-            lines.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+        _ => {
+            let _ = writeln!(out, "-- ours\n{ours:?}\n-- theirs\n{theirs:?}");
         }
-        let is_about = |trace: &&Trace| {
-            let begins = format!("trace {} ", trace.id_hex().trim_start_matches('0'));
-            left.iter().chain(&right).any(|line| line.starts_with(&begins))
-        };
-        estate.traces.iter().filter(is_about).for_each(|trace| {
-            let _ = writeln!(out, "-- of\n{trace}");
-        });
-        out
     }
+    for (who, lines) in [("ours", &left), ("theirs", &right)] {
+        let _ = writeln!(out, "-- {who}");
+        lines.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+    }
+    let is_about = |trace: &&Trace| {
+        let begins = format!("trace {} ", trace.id_hex().trim_start_matches('0'));
+        left.iter().chain(&right).any(|line| line.starts_with(&begins) || !line.starts_with("trace "))
+    };
+    traces.iter().filter(is_about).for_each(|trace| {
+        let _ = writeln!(out, "-- of\n{trace}");
+    });
+    out
 }
 
 /// What a query is made of, roughly, to see what differences have in common.

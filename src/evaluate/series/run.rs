@@ -222,9 +222,9 @@ fn compare(
         let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
         // A span that the filter fails on is outside the selection, and no failure of the query.
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
-        for (name, value) in &loaded.every(span.candidate) {
-            if is_compared(name) {
-                comparison.observe(selected, span.interval, &names.of(name), value, 1.0);
+        for (name, value) in loaded.every(span.candidate) {
+            if is_compared(&name) {
+                comparison.observe(selected, span.interval, &names.of(&name), &value, 1.0);
             }
         }
         let rank = rank_of_span(loaded, *span);
@@ -254,10 +254,10 @@ fn is_compared(name: &AttributeName) -> bool {
 fn exemplar_labels(loaded: &Loaded<'_>, candidate: u32) -> Vec<(String, ShownValue)> {
     let id = loaded.rows().id().to_string();
     let mut labels = vec![("trace:id".to_owned(), ShownValue::text(id.trim_start_matches('0')))];
-    for (name, value) in &loaded.every(candidate) {
+    for (name, value) in loaded.every(candidate) {
         let name = name.to_string();
-        if *value != Value::Nil && !labels.iter().any(|(known, _)| *known == name) {
-            labels.push((name, LabelValue::of(shown(value)).shown()));
+        if value != Value::Nil && !labels.iter().any(|(known, _)| *known == name) {
+            labels.push((name, LabelValue::of(shown(&value)).shown()));
         }
     }
     labels

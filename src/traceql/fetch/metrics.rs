@@ -2,7 +2,7 @@
 
 use super::extract::Extractor;
 use super::{Condition, FetchSpec, Fetched};
-use crate::traceql::ast::{Attribute, MetricsFunction, OverTime, Pipeline, ScalarExpr, SpansetExpr, Stage};
+use crate::traceql::ast::{Attribute, MetricsFunction, Pipeline, ScalarExpr, SpansetExpr, Stage};
 
 pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
     let mut spec = Extractor::of_pipeline(pipeline);
@@ -21,15 +21,14 @@ pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec
 /// Adds what the function itself looks at.
 pub(super) fn look(spec: &mut FetchSpec, function: &MetricsFunction) {
     match function {
-        MetricsFunction::Over { function, attribute, by, .. } => {
+        MetricsFunction::Over { attribute, by, .. } => {
             measured(spec, attribute.as_ref());
-            // Tempo's average does not ask again for what the filter asked for already, though the filter may
-            // hide it; the labels of such an average are nil then.
-            grouped(spec, by, *function == OverTime::Avg);
+            // An average's too: Tempo's forgets to, and loses labels to its filter that a sum and a count keep.
+            grouped(spec, by);
         }
         MetricsFunction::Quantile { attribute, by, .. } => {
             measured(spec, Some(attribute));
-            grouped(spec, by, false);
+            grouped(spec, by);
         }
         MetricsFunction::Compare { .. } => spec.second_pass_all = true,
     }
@@ -44,9 +43,9 @@ fn measured(spec: &mut FetchSpec, attribute: Option<&Attribute>) {
 }
 
 /// A label must be whole: where the filter may hide a value, it is fetched again.
-fn grouped(spec: &mut FetchSpec, by: &[Attribute], once_is_enough: bool) {
+fn grouped(spec: &mut FetchSpec, by: &[Attribute]) {
     for attribute in by.iter().map(|attribute| Fetched::from(&attribute.name)) {
-        let is_there = match once_is_enough || spec.all_conditions {
+        let is_there = match spec.all_conditions {
             true => spec.has(&attribute),
             false => spec.second_pass_has(&attribute),
         };
