@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, key};
 use crate::embedded::Embedded;
 use crate::judge::difference;
 use crate::question::Question;
@@ -208,7 +208,7 @@ fn set(set: &Value) -> String {
 fn pairs(json: &Value, before: &str, between: &str) -> String {
     let mut pairs: Vec<String> = list(json)
         .iter()
-        .map(|pair| format!("{before}{}={}", text(&pair[0]), shown(text(&pair[1]).trim())))
+        .map(|pair| format!("{before}{}={}", key(text(&pair[0])), shown(text(&pair[1]).trim())))
         .collect();
     if between.is_empty() {
         pairs.sort();
