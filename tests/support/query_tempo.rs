@@ -143,7 +143,6 @@ storage:
     backend: local
     wal: {{path: {dir}/wal, ingestion_time_range_slack: 4h}}
     local: {{path: {dir}/blocks}}
-    block: {{parquet_dedicated_columns: []}}
 metrics_generator:
   storage: {{path: {dir}/generator}}
 query_frontend:

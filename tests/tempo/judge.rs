@@ -1,7 +1,8 @@
 //! The same random estates in one real Tempo and in one embedded region, and whether both answer a question
 //! alike.
 //!
-//! `TEMPO_SEED` chooses other estates and questions, `TEMPO_QUESTIONS` asks so many times as many.
+//! `TEMPO_SEED` chooses other estates and questions, `TEMPO_QUESTIONS` asks so many times as many, and
+//! `TEMPO_DIFFERENCES` names a file for all that differs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -100,9 +101,6 @@ impl Judge {
         let ours = estate.ours.answer(question);
         let theirs = self.theirs(estate, question);
         verdict.asked += 1;
-        if !matches!(theirs, Answer::Lines(_)) && std::env::var_os("DEBUG_H").is_some() {
-            eprintln!("REF {question} {theirs:?}");
-        }
         verdict.fruitful += usize::from(matches!(&theirs, Answer::Lines(lines) if !lines.is_empty()));
         verdict.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
         if ours.is(&theirs) {
@@ -183,6 +181,9 @@ impl Verdict {
         constructs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let common: Vec<String> =
             constructs.iter().take(30).map(|(word, count)| format!("{word}: {count}")).collect();
+        if let Some(path) = std::env::var_os("TEMPO_DIFFERENCES") {
+            std::fs::write(path, self.differences.join("\n======\n")).unwrap();
+        }
         let mut shortest = self.differences.clone();
         shortest.sort_by_key(String::len);
         shortest.truncate(SHOWN);
