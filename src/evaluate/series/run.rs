@@ -10,6 +10,7 @@ use super::plan::{LeafQuery, shape};
 use super::set::SeriesSet;
 use super::settle::settle;
 use crate::evaluate::engine::{Pipeline, Spanset};
+use crate::evaluate::fetch::Repeats;
 use crate::evaluate::{Fetch, Loaded, Program, QueryError, Slot, Slots, TraceRows, shown};
 use crate::model::value::ShownValue;
 use crate::traceql::ast::{AttributeName, Intrinsic, MetricsFunction, Scope};
@@ -53,6 +54,7 @@ struct Counted {
     candidate: u32,
     interval: usize,
     start: u64,
+    repeats: Repeats,
 }
 
 impl LeafRun {
@@ -92,12 +94,13 @@ impl LeafRun {
     /// Counts what the leaf finds in a trace; how many spans that were.
     pub fn observe(&mut self, trace: &TraceRows<'_>, grid: &Grid) -> Result<u64, Failure> {
         let Some(mut loaded) = self.fetch.load(trace)? else { return Ok(0) };
-        let spans: Vec<Counted> = self
-            .kept(&loaded)?
-            .into_iter()
-            .filter_map(|candidate| {
-                let start = trace.span(loaded.row(candidate))?.start;
-                Some(Counted { candidate, interval: grid.interval(start)?, start })
+        let kept = self.kept(&loaded)?;
+        let spans: Vec<Counted> = kept
+            .iter()
+            .zip(self.repeats(&loaded, &kept))
+            .filter_map(|(candidate, repeats)| {
+                let start = trace.span(loaded.row(*candidate))?.start;
+                Some(Counted { candidate: *candidate, interval: grid.interval(start)?, start, repeats })
             })
             .collect();
         if spans.is_empty() {
@@ -134,6 +137,23 @@ impl LeafRun {
                     .collect::<Vec<u32>>())
             }
         }
+    }
+
+    /// How often a comparison meets what the filter looked at of a trace or a resource.
+    fn repeats(&self, loaded: &Loaded<'_>, kept: &[u32]) -> Vec<Repeats> {
+        if !self.is_span_only || matches!(self.function, Working::Fold { .. }) {
+            return vec![Repeats::default(); kept.len()];
+        }
+        let (mut seen, mut last_batch) = (Repeats { trace: 0, batch: 0 }, None);
+        kept.iter()
+            .map(|candidate| {
+                let batch = loaded.rows().rows().get(loaded.row(*candidate) as usize).map(|row| row.batch);
+                seen.batch = if batch == last_batch { seen.batch + 1 } else { 1 };
+                seen.trace += 1;
+                last_batch = batch;
+                seen
+            })
+            .collect()
     }
 
     pub fn is_full(&self) -> bool {
@@ -222,7 +242,7 @@ fn compare(
         let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
         // A span that the filter fails on is outside the selection, and no failure of the query.
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
-        for (name, value) in loaded.every(span.candidate) {
+        for (name, value) in loaded.every_repeated(span.candidate, span.repeats) {
             if is_compared(&name) {
                 comparison.observe(selected, span.interval, &names.of(&name), &value, 1.0);
             }
