@@ -17,6 +17,7 @@ pub mod shown;
 pub mod slots;
 pub mod span_view;
 pub mod tags_search;
+pub mod tags;
 pub mod wire_span;
 
 #[cfg(test)]
@@ -37,4 +38,5 @@ pub use shown::shown;
 pub use slots::{Slot, Slots};
 pub use span_view::{EventView, Holder, LinkView, SpanView};
 pub use tags_search::TagsSearch;
+pub use tags::{TagNamesCollector, TagValuesCollector, TagsError};
 pub use wire_span::WireSpan;
