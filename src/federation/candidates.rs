@@ -13,16 +13,36 @@ use super::refusal::Refusal;
 use crate::backend::{Fault, SearchCall};
 use crate::evaluate::gather::{Order, Reach};
 use crate::model::coverage::RegionReport;
-use crate::model::search::Window;
+use crate::model::search::{SearchAsked, Window};
 use crate::model::{SearchQuery, TraceId};
+use crate::policy::Plan;
 use crate::redaction::rows::{self, Candidate};
 use crate::task::Deadline;
+use crate::traceql::ast::{AttributeName, Scope};
+use crate::traceql::{self, conditions};
 
 const NANOS: u64 = 1_000_000_000;
 
 /// The longest trace to expect, in seconds. A region's part of a trace may lie outside of the time that is asked
 /// about while the whole lies inside: so much around it is asked for too.
 const TRACE_SECONDS: u64 = 3600;
+
+/// Lists every trace.
+pub(super) const EVERY_TRACE: &str = "{ }";
+
+/// A query that every trace which may match has a span for in some region: of what each region can decide by
+/// itself, and without a word on what is withheld somewhere.
+pub(super) fn of_query(text: &str, plan: &Plan) -> String {
+    let withheld = plan.withheld_keys().into_iter().map(|key| AttributeName::Named {
+        parent: false,
+        scope: Scope::Any,
+        key: key.to_owned(),
+    });
+    match traceql::compile(text) {
+        Ok(query) => conditions::of(&query, &withheld.collect()).any.to_string(),
+        Err(_) => EVERY_TRACE.to_owned(),
+    }
+}
 
 /// What to ask regions for.
 #[derive(Debug, Clone)]
@@ -51,7 +71,7 @@ impl Federation {
     /// Asks every region; one that fails is said so in its report, and the others list what they have.
     pub(super) async fn list(&self, listing: &Listing) -> Result<Listed, Refusal> {
         let query = SearchQuery {
-            asked: crate::model::search::SearchAsked::Query(listing.query.clone()),
+            asked: SearchAsked::Query(listing.query.clone()),
             limit: listing.limit,
             spans_per_set: 1,
             window: listing.reach.map(widened),
@@ -134,9 +154,31 @@ fn widened(reach: Reach) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RegionName;
+    use crate::policy::plan::RegionPlan;
+    use crate::policy::{KeyRules, Treatment};
 
     fn candidate(id: u128, start: u64) -> Candidate {
         Candidate { id: TraceId::from_bytes(id.to_be_bytes()), start }
+    }
+
+    #[test]
+    fn regions_are_asked_what_they_can_decide_and_nothing_about_what_is_withheld() {
+        let asked = |text| of_query(text, &Plan::allow_all());
+        assert_eq!(asked("{ .a = 1 } >> { .b = 2 }"), asked("({ .a = 1 }) >> { .b = 2 }"));
+        assert_ne!(asked("{ .a = 1 } >> { .b = 2 }"), EVERY_TRACE);
+        let rules = KeyRules::new([("user.email".to_owned(), Treatment::Mask)]);
+        let plan = Plan::new([(RegionName::parse("eu").unwrap(), RegionPlan::Keys(rules))].into());
+        for nosy in [
+            "{ .user.email = \"jane\" }",
+            "{ span.user.email =~ \"j.*\" && .a = 1 }",
+            "{ .a = 1 } | select(.user.email)",
+            "{ .a = 1 } && { resource.user.email != nil }",
+            "{ .user.email = \"jane\" } | rate() by(.user.email)",
+        ] {
+            let asked = of_query(nosy, &plan);
+            assert!(!asked.contains("email"), "{nosy}: {asked}");
+        }
     }
 
     #[test]

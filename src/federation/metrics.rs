@@ -6,7 +6,8 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::query::{Answered, EVERY_TRACE, MetricsAsk, Way};
+use super::candidates;
+use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::Refusal;
 use crate::evaluate::gather::MetricsGather;
 use crate::model::MetricsAnswer;
@@ -19,13 +20,8 @@ impl Federation {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
             Way::Assembled => {
-                let decision = Decision {
-                    gather,
-                    candidates: EVERY_TRACE.to_owned(),
-                    mode: ask.mode,
-                    deadline: ask.deadline,
-                };
-                self.decide(decision).await
+                let candidates = candidates::of_query(&ask.query.query, &self.plan);
+                self.decide(Decision::over(candidates, gather, &ask)).await
             }
         }
     }

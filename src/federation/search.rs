@@ -6,10 +6,12 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::query::{Answered, EVERY_TRACE, SearchAsk, Way};
+use super::candidates::{self, EVERY_TRACE};
+use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
 use crate::evaluate::gather::SearchGather;
 use crate::model::SearchAnswer;
+use crate::model::search::SearchAsked;
 
 impl Federation {
     /// Traces that match, the newest first.
@@ -20,13 +22,11 @@ impl Federation {
                 self.ask_alone(&region, ask, |region, call| region.search(call).boxed()).await
             }
             Way::Assembled => {
-                let decision = Decision {
-                    gather,
-                    candidates: EVERY_TRACE.to_owned(),
-                    mode: ask.mode,
-                    deadline: ask.deadline,
+                let candidates = match &ask.query.asked {
+                    SearchAsked::Query(text) => candidates::of_query(text, &self.plan),
+                    SearchAsked::Tags { .. } => EVERY_TRACE.to_owned(),
                 };
-                self.decide(decision).await
+                self.decide(Decision::over(candidates, gather, &ask)).await
             }
         }
     }

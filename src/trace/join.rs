@@ -79,10 +79,16 @@ impl Joined {
     /// Joins parts and leaves ids as they are stored, shared ones too: what a query is evaluated over. Events and
     /// links are in canonical order.
     pub fn as_stored(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
-        parts.sort_by_key(|(rank, _)| *rank);
         for (_, chunk) in &mut parts {
             zipkin::restore_shared_ids(chunk)?;
         }
+        Self::as_sent(parts)
+    }
+
+    /// As `as_stored`, of parts that nobody has renumbered: what an embedded region holds is what was sent,
+    /// and a small id there is what somebody called a span.
+    pub fn as_sent(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
+        parts.sort_by_key(|(rank, _)| *rank);
         let mut joined = Self::with_room_for(&parts);
         for (rank, chunk) in parts {
             joined.append(rank, chunk)?;

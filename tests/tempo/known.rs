@@ -5,12 +5,7 @@ use crate::question::Question;
 use crate::sketch::Trace;
 
 /// Why two answers may differ here; none where they may not.
-pub fn reason(
-    question: &Question,
-    traces: &[Trace],
-    ours: &Answer,
-    theirs: &Answer,
-) -> Option<&'static str> {
+pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Answer) -> Option<&'static str> {
     let query = question.query();
     if let Answer::Failed(why) = theirs {
         if why.contains("unexpected numbers of pre-compiled regexp") || why.contains("panic: runtime error") {

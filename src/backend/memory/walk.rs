@@ -108,7 +108,7 @@ impl<G: Gather> Walk<'_, G> {
         let bytes = held.trace.len() as u64;
         let joined = scan(held.trace, Some(&place.id))
             .map_err(|error| unreadable(&error))
-            .and_then(|chunk| Joined::as_stored(vec![(0, chunk)]).map_err(|error| unreadable(&error)))?;
+            .and_then(|chunk| Joined::as_sent(vec![(0, chunk)]).map_err(|error| unreadable(&error)))?;
         let rows = TraceRows::of(place.id, &joined);
         self.inspected.add(Inspected { traces: 1, spans: rows.rows().len() as u64, bytes });
         self.gather.feed(&rows).map_err(fault::of_query)
