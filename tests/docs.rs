@@ -96,6 +96,8 @@ fn every_parameter_is_described() {
     read_by_code.extend(literals("src/api", "seconds(params, \""));
     read_by_code.extend(literals("src/api", "block(params, \""));
     read_by_code.extend(literals("src/api", "depth(params, \""));
+    read_by_code.extend(literals("src/api", "number(params, \""));
+    read_by_code.extend(literals("src/api", "number_if_any(params, \""));
     assert_same("parameters", &read_by_code, &first_cells(&read("docs/api.md"), "### Parameters"));
 }
 
@@ -201,10 +203,11 @@ fn every_key_of_the_configuration_is_described() {
     let words: BTreeSet<&str> = document.split(is_word).collect();
     let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
-    for heading in
-        ["## `[gateway]`", "## `[deadlines]`", "## `[limits]`", "## `[additions]`", "## `[[region]]`"]
+    for table in
+        ["[gateway]", "[deadlines]", "[limits]", "[search]", "[metrics]", "[additions]", "[[region]]"]
     {
-        let unmade: Vec<_> = first_cells(&document, heading).difference(&keys).cloned().collect();
+        let heading = format!("## `{table}`");
+        let unmade: Vec<_> = first_cells(&document, &heading).difference(&keys).cloned().collect();
         assert!(unmade.is_empty(), "{heading} has keys that the code does not read: {unmade:?}");
     }
 }

@@ -18,6 +18,7 @@ mod failures;
 mod gateway;
 mod parameters;
 mod paths;
+mod queries;
 mod strangers;
 
 use std::io::Read;
