@@ -192,10 +192,7 @@ mod tests {
         assert_eq!(folded(Min, &mixed), Some(Value::Int(2)));
         // The first of equals stays.
         assert_eq!(folded(Max, &[Value::Int(2), Value::Float(2.0)]), Some(Value::Int(2)));
-        assert_eq!(
-            folded(Max, &[Value::Int(1), Value::Float(f64::NEG_INFINITY)]),
-            Some(Value::Int(1))
-        );
+        assert_eq!(folded(Max, &[Value::Int(1), Value::Float(f64::NEG_INFINITY)]), Some(Value::Int(1)));
         assert_eq!(
             folded(Max, &[Value::Ints(vec![1, 2]), Value::Ints(vec![1, 3])]),
             Some(Value::Ints(vec![1, 3]))

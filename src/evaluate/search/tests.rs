@@ -139,7 +139,10 @@ fn a_relation_between_several_sets_is_a_failure() {
     }
     // Nothing on the right: nothing to relate.
     assert_eq!(searched_in(&tree, "({ } | by(.g)) > ({ .x = 9 } | count() > 0)"), Ok(Vec::new()));
-    assert_eq!(searched_in(&tree, "({ } | by(.g) | coalesce()) > ({ .g = `b` } | count() > 0)").unwrap(), ["3 5"]);
+    assert_eq!(
+        searched_in(&tree, "({ } | by(.g) | coalesce()) > ({ .g = `b` } | count() > 0)").unwrap(),
+        ["3 5"]
+    );
 }
 
 #[test]

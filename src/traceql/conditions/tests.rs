@@ -248,6 +248,10 @@ fn a_name_that_another_condition_can_answer_is_not_asked_for() {
     assert_eq!(each("{ .k = `x` } > { span.k = `x` }"), ["{ .k = `x` }", "{ span.k = `x` }"]);
     assert_eq!(each("{ .name = `x` } > { name = `x` }"), ["{ true }"]);
     assert_eq!(each("{ span.k != `x` } > { .k = nil }"), ["{ true }"]);
+    // What is missing in a column of its own is there as the text "nil", if it is looked at at all.
+    assert_eq!(each("{ span.http.url != span.y } > { }"), ["{ span.y != nil }"]);
+    assert_eq!(each("{ span.http.url != `x` } > { .a } | by(span.http.url)"), ["{ .a = true }"]);
+    assert_eq!(each("{ span.http.url = `x` } > { } | by(span.http.url)"), ["{ span.http.url = `x` }"]);
 }
 
 #[test]
