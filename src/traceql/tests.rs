@@ -1,7 +1,7 @@
 //! The language as a whole: what is accepted and refused, that printing loses nothing, and that no text can
 //! hurt. The tables in `tests/` were labelled by running a real Tempo over them.
 
-mod generated;
+pub mod generated;
 
 use super::*;
 use error::Class;

@@ -3,18 +3,15 @@
 //!
 //! Nothing of it outlives the estate: every process is killed when it is dropped, and its files go too.
 
-use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::thread::sleep;
-use std::time::Duration;
 
 use prost::Message;
 use tempfile::TempDir;
 
 use crate::http::{Reply, Request};
+pub use crate::server::Server;
+use crate::server::{eventually, free_port};
 use crate::traces::{self, Kept, REGIONS};
 
 /// Bytes over which the union calls a trace too large. Every random trace is far below.
@@ -22,10 +19,6 @@ pub const TRACE_BYTES_MAX: u64 = 60_000;
 
 /// What a random choice starts from; set `TEMPO_SEED` for another.
 const SEED: u64 = 20_260_821;
-
-const PAUSE: Duration = Duration::from_millis(100);
-/// Pauses that a process may take until it is ready, and spans until they are stored: 30 s.
-const PAUSES_MAX: u32 = 300;
 
 pub struct Estate {
     pub regions: Vec<Server>,
@@ -40,26 +33,8 @@ pub struct Estate {
     _files: TempDir,
 }
 
-/// A process that answers HTTP.
-pub struct Server {
-    pub name: String,
-    pub http: SocketAddr,
-    otlp: Option<SocketAddr>,
-    child: Child,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
+/// What only these tests ask of a server.
 impl Server {
-    pub fn send(&self, request: &Request<'_>) -> Reply {
-        request.send(self.http).unwrap_or_else(|error| panic!("{} does not answer: {error}", self.name))
-    }
-
     pub fn get(&self, target: &str) -> Reply {
         self.send(&Request::get(target))
     }
@@ -75,40 +50,10 @@ impl Server {
         let request = Request { method: "POST", target: "/v1/traces", headers: &headers, body };
         request.send(to).unwrap_or_else(|error| panic!("{} takes no spans: {error}", self.name))
     }
-
-    fn wait_until_ready(&mut self, log: &Path) -> Result<(), String> {
-        for _ in 0..PAUSES_MAX {
-            let ended = self.child.try_wait().map_err(|error| error.to_string())?;
-            if let Some(status) = ended {
-                return Err(format!("{} ended with {status}: {}", self.name, last_lines(log)));
-            }
-            if Request::get("/ready").send(self.http).is_ok_and(|reply| reply.status == 200) {
-                return Ok(());
-            }
-            sleep(PAUSE);
-        }
-        Err(format!("{} is not ready after {:?}: {}", self.name, PAUSE * PAUSES_MAX, last_lines(log)))
-    }
-}
-
-fn last_lines(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().rev().take(5).collect();
-    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
-}
-
-/// The estate of this run: started by the first test that needs it, stopped by `stop`.
-#[derive(Default)]
-pub struct Lazy(OnceLock<Result<Estate, String>>);
-
-impl Lazy {
-    pub fn get(&self, tempo: &Path) -> Result<&Estate, String> {
-        self.0.get_or_init(|| Estate::start(tempo)).as_ref().map_err(Clone::clone)
-    }
 }
 
 impl Estate {
-    fn start(tempo: &Path) -> Result<Self, String> {
+    pub fn start(tempo: &Path) -> Result<Self, String> {
         let files = TempDir::new().map_err(|error| error.to_string())?;
         let at = |name: &str| files.path().join(name);
         // Begun together, since each takes its second to stand.
@@ -198,36 +143,8 @@ fn fill_one(server: &Server, exports: &[traces::Export]) -> Result<(), String> {
     Ok(())
 }
 
-fn eventually(mut is_true: impl FnMut() -> bool) -> bool {
-    for _ in 0..PAUSES_MAX {
-        if is_true() {
-            return true;
-        }
-        sleep(PAUSE);
-    }
-    false
-}
-
 pub fn seed() -> u64 {
     std::env::var("TEMPO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED)
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
-}
-
-fn begin(name: &str, program: &Path, args: &[String], dir: &Path, http: u16) -> Result<Server, String> {
-    let log = File::create(dir.join("log")).map_err(|error| error.to_string())?;
-    let child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().map_err(|error| error.to_string())?)
-        .stderr(log)
-        .spawn()
-        .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
-    let http = SocketAddr::from((Ipv4Addr::LOCALHOST, http));
-    Ok(Server { name: name.to_owned(), http, otlp: None, child })
 }
 
 fn begin_tempo(program: &Path, name: &str, dir: &Path) -> Result<Server, String> {
@@ -239,7 +156,7 @@ fn begin_tempo(program: &Path, name: &str, dir: &Path) -> Result<Server, String>
     let file = dir.join("tempo.yaml");
     std::fs::write(&file, text).map_err(|error| error.to_string())?;
     let args = [format!("-config.file={}", file.display())];
-    let mut server = begin(name, program, &args, dir, http)?;
+    let mut server = Server::begin(name, program, &args, dir, http)?;
     server.otlp = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, otlp)));
     Ok(server)
 }
@@ -323,7 +240,7 @@ fn begin_tutti(name: &str, dir: &Path, regions: &[Server], tables: &str) -> Resu
     let args =
         ["serve".to_owned(), format!("--config={}", file.display()), format!("--listen=127.0.0.1:{http}")];
     let program = Path::new(env!("CARGO_BIN_EXE_tutti"));
-    let mut server = begin(name, program, &args, dir, http)?;
+    let mut server = Server::begin(name, program, &args, dir, http)?;
     server.wait_until_ready(&dir.join("log"))?;
     Ok(server)
 }

@@ -14,35 +14,66 @@
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
+#[path = "../support/answer.rs"]
+mod answer;
+#[path = "../support/dice.rs"]
+mod dice;
+#[path = "../support/embedded.rs"]
+mod embedded;
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/query_tempo.rs"]
+mod query_tempo;
+#[path = "../support/question.rs"]
+mod question;
+#[path = "../support/random_queries.rs"]
+mod random_queries;
+#[path = "../support/random_traces.rs"]
+mod random_traces;
+#[path = "../support/server.rs"]
+mod server;
+#[path = "../support/sketch.rs"]
+mod sketch;
+
 mod by_id;
 mod canonical;
+mod corpus;
 mod edge;
 mod errors;
 mod estate;
 mod filter;
-mod http;
+mod judge;
+mod known;
 mod limits;
+mod metrics;
+mod queries;
 mod reliance;
+mod search;
 mod traces;
 mod wrong_questions;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::estate::{Estate, Lazy};
+use crate::estate::Estate;
+use crate::judge::Judge;
 
 /// A test: its name and what it does with the estate.
 type Test = (&'static str, fn(&Estate));
+
+/// A test that asks questions of a real Tempo and of ours.
+type QueryTest = (&'static str, fn(&Judge));
 
 const NO_TEMPO: &str = "TEMPO_BIN is not set: set it to the executable of a Grafana Tempo to run this";
 
 fn main() {
     let arguments = Arguments::from_args();
     let tempo = std::env::var_os("TEMPO_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let estate = Arc::new(Lazy::default());
-    let tests = [
+    let estate: Arc<Lazy<Estate>> = Arc::default();
+    let judge: Arc<Lazy<Judge>> = Arc::default();
+    let by_id = [
         by_id::TESTS,
         edge::TESTS,
         errors::TESTS,
@@ -52,34 +83,86 @@ fn main() {
         reliance::TESTS,
     ]
     .concat();
-    let why = tempo.is_none().then_some(NO_TEMPO);
-    let trials: Vec<Trial> =
-        tests.iter().map(|test| trial(&arguments, *test, why, tempo.clone(), &estate)).collect();
+    let judged = [search::TESTS, metrics::TESTS].concat();
+    let mut trials: Vec<Trial> = Vec::new();
+    for (name, run) in by_id {
+        let estate = estate.clone();
+        trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
+            run(estate.get(tempo, Estate::start)?);
+            Ok(())
+        }));
+    }
+    for (name, run) in judged {
+        let judge = judge.clone();
+        trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
+            run(judge.get(tempo, Judge::start)?);
+            Ok(())
+        }));
+    }
+    trials.extend(of_corpus(&arguments));
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Exiting runs no destructors, and the processes must not outlive the run.
-    drop(estate);
+    drop((estate, judge));
     conclusion.exit();
 }
 
-/// A trial that is ignored where there is a reason why it cannot be run, which is said aloud.
+/// A trial that is ignored where there is no Tempo, which is said aloud.
 fn trial(
     arguments: &Arguments,
-    (name, run): Test,
-    why_not: Option<&str>,
+    name: &str,
     tempo: Option<PathBuf>,
-    estate: &Arc<Lazy>,
+    run: impl FnOnce(&Path) -> Result<(), Failed> + Send + 'static,
 ) -> Trial {
+    if tempo.is_none() {
+        say_skipped(arguments, name, NO_TEMPO);
+    }
+    let is_ignored = tempo.is_none();
+    let runner = move || run(&tempo.ok_or_else(|| Failed::from(NO_TEMPO))?);
+    Trial::test(name, runner).with_ignored_flag(is_ignored)
+}
+
+fn say_skipped(arguments: &Arguments, name: &str, why: &str) {
     let is_asked = arguments.filter.as_deref().is_none_or(|filter| name.contains(filter));
     let is_run_anyway = arguments.ignored || arguments.include_ignored;
-    if let Some(why) = why_not.filter(|_| is_asked && !is_run_anyway && !arguments.list) {
+    if is_asked && !is_run_anyway && !arguments.list {
         // To the error stream, which no harness holds back.
         eprintln!("SKIPPED: {name}: {why}");
     }
-    let estate = estate.clone();
-    let runner = move || {
-        let tempo = tempo.ok_or_else(|| Failed::from(NO_TEMPO))?;
-        run(estate.get(&tempo)?);
-        Ok(())
-    };
-    Trial::test(name, runner).with_ignored_flag(why_not.is_some())
+}
+
+/// Trials that need a corpus, and no Tempo.
+fn of_corpus(arguments: &Arguments) -> Vec<Trial> {
+    let tests: [(&str, fn(&Path)); 2] = [
+        ("every_search_of_a_foreign_corpus_is_answered_as_the_union", corpus::searches),
+        ("every_metrics_query_of_a_foreign_corpus_is_answered_as_the_union", corpus::metrics),
+    ];
+    let folder = corpus::folder();
+    let made = tests.into_iter().map(|(name, run)| {
+        if folder.is_none() {
+            say_skipped(arguments, name, corpus::NO_CORPUS);
+        }
+        let folder = folder.clone();
+        let is_ignored = folder.is_none();
+        let runner = move || {
+            run(&folder.ok_or_else(|| Failed::from(corpus::NO_CORPUS))?);
+            Ok(())
+        };
+        Trial::test(name, runner).with_ignored_flag(is_ignored)
+    });
+    made.collect()
+}
+
+/// What is started by the first test that needs it, and let go at the end of the run.
+struct Lazy<T>(OnceLock<Result<T, String>>);
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Lazy<T> {
+    fn get(&self, tempo: &Path, start: impl FnOnce(&Path) -> Result<T, String>) -> Result<&T, Failed> {
+        self.0.get_or_init(|| start(tempo)).as_ref().map_err(|error| Failed::from(error.clone()))
+    }
 }

@@ -6,11 +6,13 @@
 //! whole trace would answer; the query's own work is done elsewhere, on [`Loaded`].
 
 mod content;
+mod elements;
 mod everything;
 mod lookup;
 mod plan;
 mod read;
 mod test;
+mod visible;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,8 @@ use everything::Everything;
 use hashbrown::HashMap;
 use lookup::{Lookup, bare_name};
 use plan::{Keys, Level, Pass};
-use read::{PassReader, Visible};
+use read::PassReader;
+use visible::Visible;
 
 /// Why a query cannot be fetched; Tempo finds it out when it reads a block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

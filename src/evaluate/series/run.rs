@@ -3,10 +3,11 @@
 use super::compare::Comparison;
 use super::exemplar::{Candidate, Exemplars, rank};
 use super::grid::Grid;
-use super::group::GroupKey;
+use super::group::{GROUP_VALUES_MAX, GroupKey};
 use super::label::LabelValue;
 use super::leaf::{Leaf, Observation};
 use super::plan::{LeafQuery, shape};
+use super::sampling;
 use super::set::SeriesSet;
 use super::settle::settle;
 use crate::evaluate::engine::{Pipeline, Spanset};
@@ -30,7 +31,16 @@ pub struct LeafRun {
     is_span_only: bool,
     /// Whether what was fetched is counted as it is.
     is_decided: bool,
+    /// Whether a sampled span counts for those that were left out.
+    extrapolates: bool,
     function: Working,
+}
+
+/// What the leaves of a query share.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub exemplars: Exemplars,
+    pub extrapolates: bool,
 }
 
 /// Where a label's value is looked for, in this order.
@@ -54,11 +64,14 @@ struct Counted {
     candidate: u32,
     interval: usize,
     start: u64,
+    /// How many spans it stands for.
+    weight: f64,
     repeats: Repeats,
 }
 
 impl LeafRun {
-    pub fn compile(query: LeafQuery<'_>, grid: &Grid, exemplars: Exemplars) -> Result<Self, QueryError> {
+    pub fn compile(query: LeafQuery<'_>, grid: &Grid, setup: Setup) -> Result<Self, QueryError> {
+        let Setup { exemplars, extrapolates } = setup;
         let LeafQuery { pipeline, function } = query;
         let mut slots = Slots::default();
         let compiled = Pipeline::compile(pipeline, &mut slots)?;
@@ -87,20 +100,29 @@ impl LeafRun {
             fetch,
             is_span_only: spec.is_span_only,
             is_decided: spec.is_decided,
+            extrapolates,
             function: function_at_work,
         })
     }
 
     /// Counts what the leaf finds in a trace; how many spans that were.
     pub fn observe(&mut self, trace: &TraceRows<'_>, grid: &Grid) -> Result<u64, Failure> {
+        let is_inside = |row| trace.span(row).is_some_and(|span| grid.interval(span.start).is_some());
+        if !(0..trace.rows().len() as u32).any(is_inside) {
+            return Ok(0);
+        }
         let Some(mut loaded) = self.fetch.load(trace)? else { return Ok(0) };
         let kept = self.kept(&loaded)?;
         let spans: Vec<Counted> = kept
             .iter()
             .zip(self.repeats(&loaded, &kept))
             .filter_map(|(candidate, repeats)| {
-                let start = trace.span(loaded.row(*candidate))?.start;
-                Some(Counted { candidate: *candidate, interval: grid.interval(start)?, start, repeats })
+                let row = loaded.row(*candidate);
+                let start = trace.span(row)?.start;
+                let interval = grid.interval(start)?;
+                let weight =
+                    if self.extrapolates { sampling::weight(trace.wire(row)?.trace_state()) } else { 1.0 };
+                Some(Counted { candidate: *candidate, interval, start, weight, repeats })
             })
             .collect();
         if spans.is_empty() {
@@ -154,6 +176,17 @@ impl LeafRun {
                 seen
             })
             .collect()
+    }
+
+    /// Adds what the same leaf found in other traces.
+    pub fn merge(&mut self, other: LeafRun) {
+        match (&mut self.function, other.function) {
+            (Working::Fold { leaf, .. }, Working::Fold { leaf: other, .. }) => leaf.merge(*other),
+            (Working::Compare { comparison, .. }, Working::Compare { comparison: other, .. }) => {
+                comparison.merge(*other);
+            }
+            (_, _) => debug_assert!(false, "parts of one leaf have one function"),
+        }
     }
 
     pub fn is_full(&self) -> bool {
@@ -221,11 +254,13 @@ fn observation<'l>(
     let found = |lookup: &Lookup| {
         lookup.iter().map(|slot| value(*slot)).find(|found| **found != Value::Nil).unwrap_or(&Value::Nil)
     };
+    let mut values = [&Value::Nil; GROUP_VALUES_MAX];
+    values.iter_mut().zip(by).for_each(|(place, lookup)| *place = found(lookup));
     Observation {
         interval: span.interval,
-        weight: 1.0,
+        weight: span.weight,
         measured: measured.map_or(&Value::Nil, value),
-        by: by.iter().map(found).collect(),
+        by: values,
     }
 }
 
@@ -244,7 +279,7 @@ fn compare(
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
         for (name, value) in loaded.every_repeated(span.candidate, span.repeats) {
             if is_compared(&name) {
-                comparison.observe(selected, span.interval, &names.of(&name), &value, 1.0);
+                comparison.observe(selected, span.interval, &names.of(&name), &value, span.weight);
             }
         }
         let rank = rank_of_span(loaded, *span);

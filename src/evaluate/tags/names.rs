@@ -61,14 +61,13 @@ impl TagNamesCollector {
         let text = query.query.as_deref().filter(|_| query.form == TagsForm::V2);
         let groups = text.map(condition_groups).transpose()?.unwrap_or_default();
         let filter = Filter::of(&groups, Asked::Names(query.scope))?;
-        // A scope is gathered a little beyond what may be shown of it, so that its end is noticed. Names
-        // stand once in a block's dictionary: none is ever stale.
-        let limits = match query.form {
-            TagsForm::V1 => TagLimits { bytes_max: query.limits.bytes_max, ..TagLimits::default() },
-            TagsForm::V2 => TagLimits { stale_max: 0, ..query.limits },
+        // Only bytes bound what is gathered, a little beyond what may be told, so that the end is noticed; counts
+        // are applied to what is told.
+        let bytes_max = match query.limits.bytes_max {
+            0 => 0,
+            bytes_max => bytes_max.saturating_add(1),
         };
-        let bytes_max = limits.bytes_max.checked_add(1).unwrap_or(limits.bytes_max);
-        let of_scope = TagLimits { bytes_max: if limits.bytes_max == 0 { 0 } else { bytes_max }, ..limits };
+        let of_scope = TagLimits { bytes_max, ..TagLimits::default() };
         Ok(Self {
             form: query.form,
             limits: query.limits,
@@ -123,49 +122,49 @@ impl TagNamesCollector {
         TagNames { scopes, inspected }
     }
 
-    /// The names of the block within its bounds, scope after scope; the first bound met ends all.
-    fn of_block(&self, limits: TagLimits) -> Vec<(TagScope, Vec<String>)> {
-        let mut budget = Budget::new(limits.bytes_max);
+    /// The names of the block as far as its bytes go, scope after scope, and sorted as its dictionaries are.
+    fn of_block(&self) -> Vec<(TagScope, Vec<String>)> {
+        let mut budget = Budget::new(self.limits.bytes_max);
         let mut scopes = Vec::new();
         for (scope, found) in SCOPES.iter().zip(&self.found) {
-            let mut names = Vec::new();
-            for name in found.kept() {
-                if !budget.pays(name) {
-                    break;
-                }
-                names.push(name.clone());
-            }
-            let is_over = budget.is_spent || found.is_full();
+            let mut names = found.kept().to_vec();
+            names.sort_unstable();
+            names.retain(|name| budget.pays(name));
             if !names.is_empty() {
-                names.sort_unstable();
                 scopes.push((*scope, names));
             }
-            if is_over {
+            if budget.is_spent || found.is_full() {
                 break;
             }
         }
         scopes
     }
 
-    /// Intrinsics come first, so that they are not what a bound leaves out.
+    /// Intrinsics come first, so that they are not what a bound leaves out. The first scope with more names than
+    /// the limit ends all that come after it. Tempo takes scopes in any order; here such a scope comes last, so
+    /// that as much as possible is told.
     fn by_scope(&self) -> Vec<(TagScope, Vec<String>)> {
         let mut budget = Budget::new(self.limits.bytes_max);
-        let mut out = Vec::new();
         let intrinsics = matches!(self.scope, None | Some(TagScope::Intrinsic)).then(|| {
             let names: Vec<String> = INTRINSICS.iter().map(|name| (*name).to_owned()).collect();
             (TagScope::Intrinsic, names)
         });
-        for (scope, names) in intrinsics.into_iter().chain(self.of_block(self.limits)) {
-            let mut kept: Vec<String> = Vec::new();
-            for name in names {
-                if !budget.pays(&name) {
-                    break;
-                }
-                kept.push(name);
-            }
-            if !kept.is_empty() {
-                kept.sort_unstable();
-                out.push((scope, kept));
+        let limit = match self.limits.count_max {
+            0 => usize::MAX,
+            count_max => count_max as usize,
+        };
+        let (within, beyond): (Vec<_>, Vec<_>) =
+            self.of_block().into_iter().partition(|(_, names)| names.len() <= limit);
+        let cut = beyond.into_iter().next().map(|(scope, mut names)| {
+            names.truncate(limit);
+            (scope, names)
+        });
+        let mut out = Vec::new();
+        for (scope, mut names) in intrinsics.into_iter().chain(within).chain(cut) {
+            names.retain(|name| budget.pays(name));
+            if !names.is_empty() {
+                names.sort_unstable();
+                out.push((scope, names));
             }
         }
         out.sort_by_key(|(scope, _)| *scope);
@@ -175,9 +174,8 @@ impl TagNamesCollector {
     /// All scopes as one list: the limit counts names whatever their scope. Each is told for the first scope it
     /// has.
     fn flat(&self) -> Vec<(TagScope, Vec<String>)> {
-        let unlimited = TagLimits { bytes_max: self.limits.bytes_max, ..TagLimits::default() };
         let mut names: Vec<(String, TagScope)> = self
-            .of_block(unlimited)
+            .of_block()
             .into_iter()
             .flat_map(|(scope, names)| names.into_iter().map(move |name| (name, scope)))
             .collect();

@@ -190,7 +190,7 @@ fn intrinsics_are_told_for_all_scopes_and_their_own() {
     let intrinsics = all.iter().find(|(scope, _)| *scope == TagScope::Intrinsic).unwrap();
     assert_eq!(intrinsics.1.len(), 25);
     assert_eq!(intrinsics.1[0], "duration");
-    assert_eq!(scopes(Some(TagScope::Intrinsic)), [intrinsics.clone()]);
+    assert_eq!(scopes(Some(TagScope::Intrinsic)), std::slice::from_ref(intrinsics));
     assert!(scopes(Some(TagScope::Span)).iter().all(|(scope, _)| *scope == TagScope::Span));
 }
 
@@ -286,6 +286,7 @@ fn intrinsics_have_values_words_numbers_or_nothing() {
         values("span:kind", ""),
         "keyword:client keyword:consumer keyword:internal keyword:producer keyword:server keyword:unspecified"
     );
+    assert_eq!(values("span: kind", ""), "int:2", "written otherwise, it is the number stored");
     assert_eq!(values("duration", ""), "");
     assert_eq!(values("statusMessage", ""), "`` `broken`");
     assert_eq!(values("rootName", ""), "`op 1`");
@@ -362,6 +363,13 @@ fn conditions_on_one_column_of_its_own_widen_each_other() {
 fn a_matched_attribute_tells_its_key_where_its_holder_is_looked_at_too() {
     assert_eq!(values("span.user", r#"{ span.user =~ "b.*" && name = "op 2" }"#), "`bob` `user` int:5");
     assert_eq!(values("span.user", r#"{ span.user =~ "b.*" }"#), "`bob` int:5");
+}
+
+#[test]
+fn what_a_filter_finds_without_a_type_is_not_told() {
+    assert_eq!(values("nestedSetParent", r#"{ span.user = "cyd" }"#), "");
+    assert_eq!(values("span:childCount", r#"{ span.user = "cyd" }"#), "int:0");
+    assert_eq!(values("link.l2", r#"{ link.l2 > 1 && name = "op 2" }"#), "`l2` int:4");
 }
 
 #[test]
@@ -455,11 +463,17 @@ fn a_limit_counts_values_and_names_of_a_scope() {
     let query = TagValuesQuery { limits, ..values_query("span.user", "", TagsForm::V2) };
     assert_eq!(shown_values(&query), "`ann` `bob`", "the first two in the order of spans");
     let query = TagsQuery { limits, ..names_query(Some(TagScope::Span), "") };
-    assert_eq!(names_of(&query).scopes[0].1, ["only1", "user"]);
-    // The first scope that has more ends all: what lies behind it is not told.
+    assert_eq!(names_of(&query).scopes[0].1, ["flag", "http.method"], "the first in byte order");
+    // Resources and spans both have more; the first of them is cut, and then nothing more is told.
     let query = TagsQuery { limits, ..names_query(None, "") };
-    let scopes: Vec<TagScope> = names_of(&query).scopes.into_iter().map(|(scope, _)| scope).collect();
-    assert_eq!(scopes, [TagScope::Resource, TagScope::Intrinsic]);
+    let counts: Vec<(TagScope, usize)> =
+        names_of(&query).scopes.into_iter().map(|(scope, names)| (scope, names.len())).collect();
+    let (event, link, instrumentation) = (TagScope::Event, TagScope::Link, TagScope::Instrumentation);
+    let intrinsic = TagScope::Intrinsic;
+    assert_eq!(
+        counts,
+        [(TagScope::Resource, 2), (event, 2), (link, 1), (instrumentation, 1), (intrinsic, 25)]
+    );
     let query = TagsQuery { limits, form: TagsForm::V1, ..names_query(None, "") };
     let names: Vec<String> = names_of(&query).scopes.into_iter().flat_map(|(_, names)| names).collect();
     assert_eq!(names, ["e2", "e3"], "the older endpoint counts names of all scopes, sorted");

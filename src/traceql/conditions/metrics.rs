@@ -19,7 +19,7 @@ use crate::traceql::ast::{
 use crate::traceql::place::Place;
 use crate::traceql::types::Operator;
 
-pub use join::RootJoin;
+pub use join::{IDS_MAX, RootJoin};
 
 /// Values that `compare()` is asked for, whatever the query keeps: its own maximum.
 const COMPARE_TOP_ASKED: i64 = 1000;

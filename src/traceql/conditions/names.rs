@@ -6,10 +6,33 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::formula::Test;
 use crate::traceql::ast::{
-    Attribute, AttributeName, FieldExpr, MetricsExpr, MetricsFunction, Pipeline, Query, Root, ScalarExpr,
-    Scope, SpansetExpr, Stage,
+    Attribute, AttributeName, FieldExpr, Literal, MetricsExpr, MetricsFunction, Pipeline, Query, Root,
+    ScalarExpr, Scope, SpansetExpr, Stage,
 };
+use crate::traceql::fetch::{Comparison, FetchSpec, Fetched};
+use crate::traceql::pattern::Patterns;
+use crate::traceql::types::Operator;
+
+/// Attributes that a block may keep in columns of their own; those that Tempo does by default. What is missing
+/// there is stood for by the text "nil" as soon as any condition looks at the attribute whatever it is.
+const COLUMNS: [&str; 14] = [
+    "http.method",
+    "http.request.method",
+    "http.response.status_code",
+    "http.route",
+    "http.status_code",
+    "http.url",
+    "k8s.cluster.name",
+    "k8s.container.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "server.address",
+    "server.port",
+    "url.path",
+    "url.route",
+];
 
 /// What a query mentions, by bare key.
 #[derive(Debug, Default)]
@@ -17,6 +40,8 @@ pub(super) struct Names {
     by_key: BTreeMap<String, HashSet<AttributeName>>,
     /// Keys that some `= nil` is about.
     missing: HashSet<String>,
+    /// Keys of columns that are looked at whatever is there.
+    stood_for: HashSet<String>,
 }
 
 impl Names {
@@ -26,7 +51,41 @@ impl Names {
             Root::Pipeline(pipeline) => names.pipeline(pipeline),
             Root::Metrics(metrics) => names.metrics(metrics),
         }
+        match FetchSpec::of_search(query) {
+            Some(spec) => names.columns(&spec),
+            // Several leaves, each with conditions of its own: taken together they only say more.
+            None => names.stood_for.extend(COLUMNS.map(str::to_owned)),
+        }
         names
+    }
+
+    fn columns(&mut self, spec: &FetchSpec) {
+        for condition in &spec.conditions {
+            let Fetched::Attribute(AttributeName::Named { key, .. }) = &condition.attribute else { continue };
+            let takes_what_is_missing = match &condition.comparison {
+                Comparison::Any | Comparison::Missing => true,
+                Comparison::NotEqual(value) => value.of_type().element().is_some(),
+                Comparison::NotMatch(patterns) => patterns.len() > 1,
+                _ => false,
+            };
+            if takes_what_is_missing && COLUMNS.contains(&key.as_str()) {
+                self.stood_for.insert(key.clone());
+            }
+        }
+    }
+
+    /// Whether a test of this holds for "nil", which stands for a value that is missing.
+    pub fn is_stood_for(&self, name: &AttributeName, test: &Test) -> bool {
+        let AttributeName::Named { key, .. } = name else { return false };
+        let holds_for_nil = match test {
+            Test::Exists { .. } => true,
+            Test::Compare(Operator::Equal, Literal::Text(text)) => text == "nil",
+            Test::Compare(Operator::Match, Literal::Text(pattern)) => {
+                Patterns::compile(pattern).map_or(true, |patterns| patterns.is_match("nil"))
+            }
+            Test::Compare(_, literal) => matches!(literal, Literal::Text(_)),
+        };
+        holds_for_nil && self.stood_for.contains(key)
     }
 
     /// Whether the name may be answered by a value that is not its own.

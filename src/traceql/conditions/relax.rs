@@ -4,7 +4,7 @@
 //! the same value is accepted by the test alone, so a region sees it too. Everything else is asked as "has
 //! a value", or not at all.
 
-use super::formula::{Atom, Formula, many};
+use super::formula::{Atom, Formula, Test, many};
 use super::names::Names;
 use super::reason::{Cause, Reason};
 use super::withheld::Withheld;
@@ -60,7 +60,11 @@ impl<'q> Relaxer<'q> {
     fn field(&mut self, field: &FieldExpr) -> Formula {
         match field {
             FieldExpr::Literal { value: Literal::Bool(true), .. } => Formula::True,
-            FieldExpr::Literal { value: Literal::Bool(false), .. } => Formula::False,
+            FieldExpr::Literal { value: Literal::Bool(false), .. } => match self.of {
+                Of::Span => Formula::False,
+                // Said once is enough.
+                Of::Root => Formula::True,
+            },
             FieldExpr::Literal { .. } | FieldExpr::Negative(_) => self.open(Cause::Shape, field),
             FieldExpr::Attribute(attribute) => {
                 self.compare(attribute, Operator::Equal, &Literal::Bool(true), field)
@@ -159,6 +163,9 @@ impl<'q> Relaxer<'q> {
             // Others always have one.
             AttributeName::Intrinsic(_) => many(&attribute.name).is_some(),
         };
+        if self.names.is_stood_for(&attribute.name, &Test::Exists { added: true }) {
+            return self.open(Cause::Name, whole);
+        }
         if let Some(cause) = widened {
             self.note(cause, whole);
         }
@@ -187,6 +194,9 @@ impl<'q> Relaxer<'q> {
                 }
             }
             AttributeName::Named { parent: true, .. } => Formula::True,
+            name if self.names.is_stood_for(name, &Test::Compare(operator, literal.clone())) => {
+                self.open(Cause::Name, whole)
+            }
             AttributeName::Named { scope, .. } => match literal {
                 Literal::Status(_) | Literal::Kind(_) => Atom::exists(attribute, true),
                 _ if matches!(scope, Scope::Event | Scope::Link) && is_negative(operator) => {

@@ -1,0 +1,198 @@
+//! The same random estates in one real Tempo and in one embedded region, and whether both answer a question
+//! alike.
+//!
+//! `TEMPO_SEED` chooses other estates and questions, `TEMPO_QUESTIONS` asks so many times as many, and
+//! `TEMPO_DIFFERENCES` names a file for all that differs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::answer::Answer;
+use crate::dice::Dice;
+use crate::embedded::Embedded;
+use crate::estate::seed;
+use crate::known;
+use crate::query_tempo::{Held, QueryTempo};
+use crate::question::Question;
+use crate::random_traces::{estate, replicas, scattered};
+use crate::sketch::Trace;
+
+const ESTATES: usize = 24;
+const TRACES: usize = 5;
+/// Of every so many estates, one gets some of its spans a second time, in a push of its own.
+const AGAIN_EACH: usize = 4;
+/// Differences that are shown whole.
+const SHOWN: usize = 12;
+
+pub struct Judge {
+    tempo: QueryTempo,
+    estates: Vec<Estate>,
+    seed: u64,
+}
+
+struct Estate {
+    tenant: String,
+    traces: Vec<Trace>,
+    ours: Embedded,
+}
+
+/// What came of asking many questions.
+#[derive(Default)]
+pub struct Verdict {
+    asked: usize,
+    /// Answers that hold something, so that agreement says something.
+    fruitful: usize,
+    refused: usize,
+    /// By what explains them.
+    known: BTreeMap<&'static str, usize>,
+    differences: Vec<String>,
+    constructs: BTreeMap<String, usize>,
+}
+
+impl Judge {
+    pub fn start(tempo: &Path) -> Result<Self, String> {
+        let tempo = QueryTempo::start(tempo, tutti::task::clock::wall_nanos())?;
+        let mut dice = Dice(seed());
+        let mut again = Vec::new();
+        let estates: Vec<Estate> = (0..ESTATES)
+            .map(|number| {
+                let traces = estate(&mut dice, TRACES);
+                let sent: Vec<Trace> = traces.iter().map(|trace| scattered(&mut dice, trace)).collect();
+                let is_again = number % AGAIN_EACH == 0;
+                again.push(match is_again {
+                    true => traces.iter().map(|trace| replicas(&mut dice, trace)).collect(),
+                    false => Vec::new(),
+                });
+                Estate { tenant: format!("estate-{number}"), ours: Embedded::of(&sent), traces }
+            })
+            .collect();
+        let held: Vec<Held<'_>> = estates
+            .iter()
+            .zip(&again)
+            .map(|(estate, again)| Held { tenant: estate.tenant.clone(), traces: &estate.traces, again })
+            .collect();
+        tempo.fill(&held)?;
+        Ok(Self { tempo, estates, seed: seed() })
+    }
+
+    pub fn dice(&self) -> Dice {
+        Dice(self.seed ^ 0x5eed)
+    }
+
+    /// How many random questions to ask where usually it is so many.
+    pub fn count(usual: usize) -> usize {
+        let times = std::env::var("TEMPO_QUESTIONS").ok().and_then(|text| text.parse().ok());
+        usual * times.unwrap_or(1)
+    }
+
+    /// Asks a question of every estate.
+    pub fn ask_everywhere(&self, verdict: &mut Verdict, question: &Question) {
+        for estate in &self.estates {
+            self.judge(verdict, estate, question);
+        }
+    }
+
+    pub fn ask_somewhere(&self, verdict: &mut Verdict, dice: &mut Dice, question: &Question) {
+        self.judge(verdict, dice.of(&self.estates), question);
+    }
+
+    fn judge(&self, verdict: &mut Verdict, estate: &Estate, question: &Question) {
+        let ours = estate.ours.answer(question);
+        let theirs = self.theirs(estate, question);
+        verdict.asked += 1;
+        verdict.fruitful += usize::from(matches!(&theirs, Answer::Lines(lines) if !lines.is_empty()));
+        verdict.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
+        if ours.is(&theirs) {
+            return;
+        }
+        if let Some(why) = known::reason(question, &estate.traces, &ours, &theirs) {
+            *verdict.known.entry(why).or_default() += 1;
+            return;
+        }
+        for construct in constructs(question.query()) {
+            *verdict.constructs.entry(construct).or_default() += 1;
+        }
+        let difference = difference(&ours, &theirs, &estate.traces);
+        verdict.differences.push(format!("{question}\n({})\n{difference}", estate.tenant));
+    }
+
+    fn theirs(&self, estate: &Estate, question: &Question) -> Answer {
+        let reply = self.tempo.ask(&estate.tenant, &question.target(self.tempo.beginning));
+        Answer::of(question, &reply, self.tempo.beginning)
+    }
+}
+
+/// What only one of two answers says, and the traces it is about.
+pub fn difference(ours: &Answer, theirs: &Answer, traces: &[Trace]) -> String {
+    let mut out = String::new();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    match (ours, theirs) {
+        (Answer::Lines(ours), Answer::Lines(theirs)) => {
+            left.extend(ours.iter().filter(|line| !theirs.contains(line)));
+            right.extend(theirs.iter().filter(|line| !ours.contains(line)));
+        }
+        _ => {
+            let _ = writeln!(out, "-- ours\n{ours:?}\n-- theirs\n{theirs:?}");
+        }
+    }
+    for (who, lines) in [("ours", &left), ("theirs", &right)] {
+        let _ = writeln!(out, "-- {who}");
+        lines.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+    }
+    let is_about = |trace: &&Trace| {
+        let begins = format!("trace {} ", trace.id_hex().trim_start_matches('0'));
+        left.iter().chain(&right).any(|line| line.starts_with(&begins) || !line.starts_with("trace "))
+    };
+    traces.iter().filter(is_about).for_each(|trace| {
+        let _ = writeln!(out, "-- of\n{trace}");
+    });
+    out
+}
+
+/// What a query is made of, roughly, to see what differences have in common.
+fn constructs(query: &str) -> Vec<String> {
+    let words = query.split(|c: char| c.is_whitespace() || "(){},".contains(c));
+    let is_construct = |word: &&str| !word.is_empty() && !word.starts_with(['"', '0', '1', '2', '5']);
+    let mut words: Vec<String> = words.filter(is_construct).map(str::to_owned).collect();
+    words.sort();
+    words.dedup();
+    words
+}
+
+impl Verdict {
+    /// Says what came of it, and fails where something differs that is not known to.
+    pub fn end(self, what: &str) {
+        eprintln!(
+            "{what}: {} asked, {} with an answer that holds something, {} without one, {} differ",
+            self.asked,
+            self.fruitful,
+            self.refused,
+            self.differences.len()
+        );
+        for (why, count) in &self.known {
+            eprintln!("  {count} differ as is known: {why}");
+        }
+        assert!(self.fruitful * 4 > self.asked, "questions that find nothing judge nothing");
+        if self.differences.is_empty() {
+            return;
+        }
+        let mut constructs: Vec<(String, usize)> = self.constructs.into_iter().collect();
+        constructs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let common: Vec<String> =
+            constructs.iter().take(30).map(|(word, count)| format!("{word}: {count}")).collect();
+        if let Some(path) = std::env::var_os("TEMPO_DIFFERENCES") {
+            std::fs::write(path, self.differences.join("\n======\n")).unwrap();
+        }
+        let mut shortest = self.differences.clone();
+        shortest.sort_by_key(String::len);
+        shortest.truncate(SHOWN);
+        panic!(
+            "{} of {} answers differ\nin common: {}\n\n{}",
+            self.differences.len(),
+            self.asked,
+            common.join("  "),
+            shortest.join("\n======\n")
+        );
+    }
+}
