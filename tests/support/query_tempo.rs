@@ -103,7 +103,7 @@ impl QueryTempo {
     }
 
     pub fn ask(&self, tenant: &str, target: &str) -> Reply {
-        self.server.send(&Request::get(target).with(&[("X-Scope-OrgID", tenant)]))
+        self.ask_as(tenant, target, "application/json")
     }
 }
 
