@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 
+use super::Fault;
 use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery, TagsQuery, TraceQuery};
 use crate::redaction::Raw;
 use crate::task::Deadline;
@@ -46,6 +48,9 @@ pub struct RegionAnswer<A> {
     pub first_byte: Option<Duration>,
     pub attempts: u32,
 }
+
+/// An answer on its way.
+pub type Answering<'a, A> = BoxFuture<'a, Result<A, Fault>>;
 
 /// What every answer of a region has, whatever it answers: what the layers and the simulation write on it.
 pub(super) trait Reply: Send + 'static {

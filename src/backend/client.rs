@@ -5,7 +5,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -14,7 +13,9 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::breaker::{Breaker, BreakerLayer, CircuitState, PAUSE_MIN};
-use super::call::{Call, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall};
+use super::call::{
+    Answering, Call, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall,
+};
 use super::call::{TagsCall, TraceCall};
 use super::deadline::{DeadlineLayer, within};
 use super::retry::RetryOnce;
@@ -219,10 +220,7 @@ impl Shared {
     }
 
     /// The layers around one kind of question, outermost first.
-    fn stack<Q, A>(
-        &self,
-        put: for<'b> fn(&'b dyn Backend, Call<Q>) -> BoxFuture<'b, Result<A, Fault>>,
-    ) -> Stack<Q, A>
+    fn stack<Q, A>(&self, put: for<'b> fn(&'b dyn Backend, Call<Q>) -> Answering<'b, A>) -> Stack<Q, A>
     where
         Q: Clone + Send + Sync + 'static,
         A: Reply,

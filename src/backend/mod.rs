@@ -23,7 +23,7 @@ use crate::task::Deadline;
 
 pub use breaker::CircuitState;
 pub use call::{
-    Call, MetricsCall, RegionAnswer, RegionTrace, SearchCall, TagValuesCall, TagsCall, TraceCall,
+    Answering, Call, MetricsCall, RegionAnswer, RegionTrace, SearchCall, TagValuesCall, TagsCall, TraceCall,
 };
 pub use client::Region;
 pub use simulated::{Behaviour, Distance, Simulated};

@@ -16,6 +16,7 @@ pub mod series;
 pub mod shown;
 pub mod slots;
 pub mod span_view;
+pub mod tags;
 pub mod tags_search;
 pub mod wire_span;
 
@@ -36,5 +37,6 @@ pub use series::Metrics;
 pub use shown::shown;
 pub use slots::{Slot, Slots};
 pub use span_view::{EventView, Holder, LinkView, SpanView};
+pub use tags::{TagNamesCollector, TagValuesCollector, TagsError};
 pub use tags_search::TagsSearch;
 pub use wire_span::WireSpan;

@@ -48,6 +48,11 @@ impl<'a> WireSpan<'a> {
         last_text(self.span, otlp::span::NAME)
     }
 
+    /// The W3C trace state.
+    pub fn trace_state(&self) -> &'a str {
+        last_text(self.span, otlp::span::TRACE_STATE)
+    }
+
     /// The parent's id, for as long as the bytes live.
     pub fn wire_parent_id(&self) -> &'a [u8] {
         last_bytes(self.span, otlp::span::PARENT_SPAN_ID)

@@ -7,14 +7,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered};
+use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::candidates::{Listed, Listing};
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask};
-use super::query::Answered;
+use super::query::{Answered, Question};
 use super::refusal::{Refusal, Why};
 use crate::backend::{Region, TraceCall};
 use crate::evaluate::TraceRows;
@@ -53,6 +54,13 @@ pub(super) struct Decision<G> {
     pub(super) deadline: Deadline,
 }
 
+impl<G> Decision<G> {
+    /// A question over the traces that a query lists.
+    pub(super) fn over<Q>(candidates: impl Into<String>, gather: G, ask: &Question<Q>) -> Self {
+        Self { gather, candidates: candidates.into(), mode: ask.mode, deadline: ask.deadline }
+    }
+}
+
 /// How far it has come.
 struct Progress<G> {
     gather: Redacted<G>,
@@ -74,7 +82,15 @@ enum Undecided {
 }
 
 impl Federation {
-    pub(super) async fn decide<G: Gather>(self: &Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
+    /// A large future, since it carries the compiled query; it lives apart from those who wait for it.
+    pub(super) fn decide<G: Gather>(
+        self: &Arc<Self>,
+        decision: Decision<G>,
+    ) -> BoxFuture<'static, Answered<G::Answer>> {
+        self.clone().run(decision).boxed()
+    }
+
+    async fn run<G: Gather>(self: Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
         let deadline = decision.deadline.less(self.settings.reserve);
         let (order, reach) = (decision.gather.order(), decision.gather.reach());
         let mut limit = if order == Order::Newest { TRACES_FIRST } else { TRACES_MAX };
@@ -119,9 +135,9 @@ impl Federation {
         Ok(Answer { value: progress.gather.map(|gather| gather.finish(inspected)), coverage })
     }
 
-    fn refuse_if_too_little<G>(&self, mode: Mode, progress: &Progress<G>) -> Result<(), Refusal> {
+    fn refuse_if_too_little<G>(&self, mode: Mode, progress: &Progress<G>) -> Result<(), Box<Refusal>> {
         let coverage = self.covering(mode, progress.reports.clone());
-        Refusal::of_query_coverage(&coverage).map_or(Ok(()), Err)
+        Refusal::of_query_coverage(&coverage).map_or(Ok(()), |refusal| Err(Box::new(refusal)))
     }
 
     /// Assembles and evaluates one trace after the other, until none of the next can matter.

@@ -20,13 +20,8 @@ impl Federation {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
             Way::Assembled => {
-                let decision = Decision {
-                    gather,
-                    candidates: candidates::of_query(&ask.query.query, &self.plan),
-                    mode: ask.mode,
-                    deadline: ask.deadline,
-                };
-                self.decide(decision).await
+                let candidates = candidates::of_query(&ask.query.query, &self.plan);
+                self.decide(Decision::over(candidates, gather, &ask)).await
             }
         }
     }

@@ -6,13 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::fanout::{blank, failed};
 use super::refusal::{Refusal, Why};
-use crate::backend::{Call, Fault, Region, RegionAnswer};
+use crate::backend::{Answering, Call, Region, RegionAnswer};
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery};
 use crate::redaction::{Redacted, rows};
@@ -44,7 +43,7 @@ pub(super) enum Way {
 }
 
 impl Federation {
-    pub(super) fn way(&self) -> Result<Way, Refusal> {
+    pub(super) fn way(&self) -> Result<Way, Box<Refusal>> {
         let unable: Vec<&str> =
             self.regions.iter().filter(|r| !r.answers_queries()).map(|r| r.name().as_str()).collect();
         if !unable.is_empty() {
@@ -53,7 +52,7 @@ impl Federation {
                  them; a trace by its id is answered from every region",
                 unable.join(", ")
             );
-            return Err(Refusal { why: Why::Unsupported, line, coverage: None });
+            return Err(Box::new(Refusal { why: Why::Unsupported, line, coverage: None }));
         }
         match &*self.regions {
             [region] if !self.plan.region(region.name()).withholds() => Ok(Way::Alone(region.clone())),
@@ -66,7 +65,7 @@ impl Federation {
         &self,
         region: &Region,
         ask: Question<Q>,
-        put: for<'r> fn(&'r Region, Call<Q>) -> BoxFuture<'r, Result<RegionAnswer<A>, Fault>>,
+        put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
     ) -> Answered<A> {
         let begun = Instant::now();
         let call = Call { query: ask.query, deadline: ask.deadline.less(self.settings.reserve) };

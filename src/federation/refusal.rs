@@ -6,6 +6,7 @@
 use super::by_id::{Ask, Found};
 use super::fanout::Landed;
 use crate::evaluate::QueryError;
+use crate::evaluate::tags::TagsError;
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, Outcome};
 use crate::trace::join::JoinError;
@@ -59,6 +60,13 @@ impl Refusal {
     /// there, and one here.
     pub(super) fn query(error: QueryError) -> Self {
         let why = if matches!(error, QueryError::Fetch(_)) { Why::QueryFailed } else { Why::Query };
+        Self { why, line: error.to_string(), coverage: None }
+    }
+
+    /// As `query`, of a question for tags.
+    pub(super) fn tags(error: TagsError) -> Self {
+        let is_refused = matches!(error, TagsError::Name { .. } | TagsError::TooManyGroups(_));
+        let why = if is_refused { Why::Query } else { Why::QueryFailed };
         Self { why, line: error.to_string(), coverage: None }
     }
 
@@ -135,6 +143,13 @@ impl Refusal {
             }
         };
         Self { why, line, coverage: Some(coverage) }
+    }
+}
+
+/// A refusal is a rare and large value; functions that mostly succeed keep it in a box.
+impl From<Box<Self>> for Refusal {
+    fn from(boxed: Box<Self>) -> Self {
+        *boxed
     }
 }
 

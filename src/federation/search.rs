@@ -26,8 +26,7 @@ impl Federation {
                     SearchAsked::Query(text) => candidates::of_query(text, &self.plan),
                     SearchAsked::Tags { .. } => EVERY_TRACE.to_owned(),
                 };
-                let decision = Decision { gather, candidates, mode: ask.mode, deadline: ask.deadline };
-                self.decide(decision).await
+                self.decide(Decision::over(candidates, gather, &ask)).await
             }
         }
     }

@@ -12,6 +12,7 @@ pub mod error;
 pub mod fetch;
 pub mod fold;
 pub mod identifier;
+pub mod lenient;
 mod lex;
 pub mod metrics;
 mod number;

@@ -25,6 +25,7 @@ mod cancel;
 mod claims;
 mod crossing;
 mod honesty;
+mod questions;
 mod residency;
 mod twelve;
 mod weird;

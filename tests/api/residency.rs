@@ -31,6 +31,7 @@ use tutti::wire::protobuf::{put_bytes_field, put_message};
 use crate::estate::{Answered, Estate, Setup};
 use crate::fakes::{Sends, holding, simulated};
 use crate::log;
+use crate::questions::{self, Question};
 use crate::seen;
 use crate::spans::{ID, MS, NOON, TRACE_ID, any, batch, pair, span, text, trace};
 
@@ -39,7 +40,7 @@ const SEEDS: u64 = 40;
 /// The region with a policy.
 const KEEPER: &str = "eu-central";
 
-const LISTED: [(&str, Treatment); 6] = [
+pub const LISTED: [(&str, Treatment); 6] = [
     ("user.email", Treatment::Mask),
     ("user.phone", Treatment::Drop),
     ("enduser.id", Treatment::Mask),
@@ -55,11 +56,8 @@ const CANARY: &str = "canary";
 /// personal data today may have some tomorrow.
 const EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// A path and the headers it is asked with.
-type Question = (String, Vec<(&'static str, &'static str)>);
-
-/// Requests to a route. `None` where this test does not know the route.
-fn questions(route: &str) -> Option<Vec<Question>> {
+/// Requests to a route, others for each number. `None` where this test does not know the route.
+fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
     let path = route.replace("{id}", ID);
     let accepting = |kinds: &[&'static str]| -> Vec<_> {
         kinds.iter().map(|kind| (path.clone(), vec![("accept", *kind)])).collect()
@@ -76,6 +74,14 @@ fn questions(route: &str) -> Option<Vec<Question>> {
     Some(match route.strip_prefix("/strict").unwrap_or(route) {
         "/api/traces/{id}" | "/api/v2/traces/{id}" => traces(),
         "/api/tutti/v1/traces/{id}" | "/api/tutti/v1/traces/{id}/stream" => traces(),
+        "/api/search" => questions::until_all(questions::searches, &path, nth),
+        "/api/search/tags" | "/api/v2/search/tags" => questions::until_all(questions::tags, &path, nth),
+        "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => {
+            questions::until_all(questions::values, &path, nth)
+        }
+        "/api/metrics/query_range" | "/api/metrics/query" => {
+            questions::until_all(questions::metrics, &path, nth)
+        }
         "/api/echo" | "/api/status/buildinfo" => accepting(&["*/*"]),
         "/ready" | "/status" | "/status/version" => accepting(&["*/*"]),
         "/metrics" => accepting(&["*/*"]),
@@ -88,7 +94,7 @@ fn every_route_is_asked_here_or_excepted_with_a_reason() {
     for route in router::paths("") {
         let is_excepted = EXCEPTIONS.iter().any(|(excepted, _)| *excepted == route);
         assert!(
-            questions(&route).is_some() != is_excepted,
+            questions(&route, 0).is_some() != is_excepted,
             "`{route}` is new: say in `questions` how it is asked, or in `EXCEPTIONS` why not"
         );
     }
@@ -175,7 +181,7 @@ async fn everything(seed: u64, word: &str, plan: Plan, behaviour: Behaviour) -> 
     for behaviour in [behaviour, Behaviour::ServerError] {
         eu.behave(behaviour);
         for route in router::paths("") {
-            for (path, headers) in questions(&route).unwrap() {
+            for (path, headers) in questions(&route, seed).unwrap() {
                 let mut answer = estate.ask(&path, &headers).await;
                 if route == "/metrics" {
                     answer.body = in_order_of_lines(&answer.body);
@@ -446,7 +452,7 @@ async fn a_rule_holds_however_the_bytes_are_put() {
         let setup = Setup { plan: plan(), ..Setup::default() };
         let estate = setup.over(vec![(KEEPER, Sends::new(sent.into()))]);
         for route in router::paths("") {
-            for (path, headers) in questions(&route).unwrap() {
+            for (path, headers) in questions(&route, number as u64).unwrap() {
                 let answer = estate.ask(&path, &headers).await;
                 assert_eq!(canary_in(&all_bytes(&answer)), None, "pair {number}: {path} {headers:?}");
             }

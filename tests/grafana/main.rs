@@ -1,4 +1,4 @@
-//! The contract with Grafana for traces: exactly the requests its data source sends, over real
+//! The contract with Grafana: exactly the requests its data source sends, over real
 //! connections, and what its plugin and its page rely on in the answers. No code of Grafana's is here.
 
 #![allow(
@@ -18,6 +18,7 @@ mod contract;
 mod gateway;
 mod legacy;
 mod partial;
+mod queries;
 
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span, TracesData};
 use prost::Message;

@@ -164,7 +164,7 @@ fn attributes(json: &Value) -> String {
     pairs.concat()
 }
 
-fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     if name.contains(char::is_whitespace) || name.is_empty() { format!("{name:?}") } else { name.to_owned() }
 }
 

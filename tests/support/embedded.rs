@@ -31,7 +31,8 @@ enum NoAnswer {
 impl From<QueryError> for NoAnswer {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Fetch(error) => Self::Failed(error.to_string()),
+            // Tempo finds these out when it reads a block.
+            QueryError::Fetch(_) | QueryError::Math => Self::Failed(error.to_string()),
             other => Self::Refused(other.to_string()),
         }
     }

@@ -30,23 +30,24 @@ pub fn estate(dice: &mut Dice, count: usize) -> Vec<Trace> {
     (0..count).map(|number| trace(dice, number).canonical()).collect()
 }
 
-/// A trace as exporters might send it: its spans in other batches and another order, some of them twice.
+/// A trace as exporters might send it: its groups and what is in them in another order, and after them some
+/// spans a second time. Into which groups spans are put is kept: storage joins groups that say the same, in
+/// the order in which they begin, so that it is part of what is stored.
 pub fn scattered(dice: &mut Dice, trace: &Trace) -> Trace {
-    let mut pieces = Vec::new();
-    for batch in &trace.batches {
-        for scope in &batch.scope_spans {
-            for span in &scope.spans {
-                let scope_spans = vec![ScopeSpans { spans: vec![span.clone()], ..scope.clone() }];
-                let piece = ResourceSpans { scope_spans, ..batch.clone() };
-                if dice.percent(20) {
-                    pieces.push(piece.clone());
-                }
-                pieces.push(piece);
+    let mut sent = trace.clone();
+    dice.shuffle(&mut sent.batches);
+    for batch in &mut sent.batches {
+        dice.shuffle(&mut batch.scope_spans);
+        for scope in &mut batch.scope_spans {
+            dice.shuffle(&mut scope.spans);
+            for span in &mut scope.spans {
+                dice.shuffle(&mut span.events);
+                dice.shuffle(&mut span.links);
             }
         }
     }
-    dice.shuffle(&mut pieces);
-    Trace { id: trace.id, batches: pieces }
+    sent.batches.extend(replicas(dice, trace).batches);
+    sent
 }
 
 /// Some spans of a trace once more, as a second push brings them.

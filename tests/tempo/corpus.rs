@@ -15,8 +15,9 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, key};
 use crate::embedded::Embedded;
+use crate::judge::difference;
 use crate::question::Question;
 use crate::sketch::{BEGINNING, Trace, hex, nanos};
 
@@ -79,15 +80,8 @@ fn run(folder: &Path, file: &str, ask: impl Fn(&Embedded, &Value) -> Answer) {
 }
 
 fn show(estate: usize, query: &Value, ours: &Answer, theirs: &Answer, traces: &[Trace]) -> String {
-    let mut out = format!("{query}\n(estate {estate})\n-- ours\n{ours}");
-    if !matches!(ours, Answer::Lines(_)) {
-        let _ = writeln!(out, "{ours:?}");
-    }
-    let _ = writeln!(out, "-- theirs\n{theirs}");
-    for trace in traces {
-        let _ = writeln!(out, "-- of\n{}", trace.canonical());
-    }
-    out
+    let traces: Vec<Trace> = traces.iter().map(Trace::canonical).collect();
+    format!("{query}\n(estate {estate})\n{}", difference(ours, theirs, &traces))
 }
 
 /// Where fewer spans are shown than match, any will do: these must be among ours, and as many as asked for.
@@ -214,7 +208,7 @@ fn set(set: &Value) -> String {
 fn pairs(json: &Value, before: &str, between: &str) -> String {
     let mut pairs: Vec<String> = list(json)
         .iter()
-        .map(|pair| format!("{before}{}={}", text(&pair[0]), shown(text(&pair[1]).trim())))
+        .map(|pair| format!("{before}{}={}", key(text(&pair[0])), shown(text(&pair[1]).trim())))
         .collect();
     if between.is_empty() {
         pairs.sort();

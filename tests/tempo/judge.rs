@@ -1,7 +1,8 @@
 //! The same random estates in one real Tempo and in one embedded region, and whether both answer a question
 //! alike.
 //!
-//! `TEMPO_SEED` chooses other estates and questions, `TEMPO_QUESTIONS` asks so many times as many.
+//! `TEMPO_SEED` chooses other estates and questions, `TEMPO_QUESTIONS` asks so many times as many, and
+//! `TEMPO_DIFFERENCES` names a file for all that differs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -100,9 +101,6 @@ impl Judge {
         let ours = estate.ours.answer(question);
         let theirs = self.theirs(estate, question);
         verdict.asked += 1;
-        if !matches!(theirs, Answer::Lines(_)) && std::env::var_os("DEBUG_H").is_some() {
-            eprintln!("REF {question} {theirs:?}");
-        }
         verdict.fruitful += usize::from(matches!(&theirs, Answer::Lines(lines) if !lines.is_empty()));
         verdict.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
         if ours.is(&theirs) {
@@ -115,39 +113,41 @@ impl Judge {
         for construct in constructs(question.query()) {
             *verdict.constructs.entry(construct).or_default() += 1;
         }
-        verdict.differences.push(self.show(estate, question, &ours, &theirs));
+        let difference = difference(&ours, &theirs, &estate.traces);
+        verdict.differences.push(format!("{question}\n({})\n{difference}", estate.tenant));
     }
 
     fn theirs(&self, estate: &Estate, question: &Question) -> Answer {
         let reply = self.tempo.ask(&estate.tenant, &question.target(self.tempo.beginning));
         Answer::of(question, &reply, self.tempo.beginning)
     }
+}
 
-    fn show(&self, estate: &Estate, question: &Question, ours: &Answer, theirs: &Answer) -> String {
-        let mut out = format!("{question}\n({})\n", estate.tenant);
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        match (ours, theirs) {
-            (Answer::Lines(ours), Answer::Lines(theirs)) => {
-                left.extend(ours.iter().filter(|line| !theirs.contains(line)));
-                right.extend(theirs.iter().filter(|line| !ours.contains(line)));
-            }
-            _ => {
-                let _ = writeln!(out, "-- ours\n{ours:?}\n-- theirs\n{theirs:?}");
-            }
+/// What only one of two answers says, and the traces it is about.
+pub fn difference(ours: &Answer, theirs: &Answer, traces: &[Trace]) -> String {
+    let mut out = String::new();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    match (ours, theirs) {
+        (Answer::Lines(ours), Answer::Lines(theirs)) => {
+            left.extend(ours.iter().filter(|line| !theirs.contains(line)));
+            right.extend(theirs.iter().filter(|line| !ours.contains(line)));
         }
-        for (who, lines) in [("ours", &left), ("theirs", &right)] {
-            let _ = writeln!(out, "-- {who}");
-            lines.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+        _ => {
+            let _ = writeln!(out, "-- ours\n{ours:?}\n-- theirs\n{theirs:?}");
         }
-        let is_about = |trace: &&Trace| {
-            let begins = format!("trace {} ", trace.id_hex().trim_start_matches('0'));
-            left.iter().chain(&right).any(|line| line.starts_with(&begins))
-        };
-        estate.traces.iter().filter(is_about).for_each(|trace| {
-            let _ = writeln!(out, "-- of\n{trace}");
-        });
-        out
     }
+    for (who, lines) in [("ours", &left), ("theirs", &right)] {
+        let _ = writeln!(out, "-- {who}");
+        lines.iter().for_each(|line| writeln!(out, "{line}").unwrap());
+    }
+    let is_about = |trace: &&Trace| {
+        let begins = format!("trace {} ", trace.id_hex().trim_start_matches('0'));
+        left.iter().chain(&right).any(|line| line.starts_with(&begins) || !line.starts_with("trace "))
+    };
+    traces.iter().filter(is_about).for_each(|trace| {
+        let _ = writeln!(out, "-- of\n{trace}");
+    });
+    out
 }
 
 /// What a query is made of, roughly, to see what differences have in common.
@@ -181,6 +181,9 @@ impl Verdict {
         constructs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let common: Vec<String> =
             constructs.iter().take(30).map(|(word, count)| format!("{word}: {count}")).collect();
+        if let Some(path) = std::env::var_os("TEMPO_DIFFERENCES") {
+            std::fs::write(path, self.differences.join("\n======\n")).unwrap();
+        }
         let mut shortest = self.differences.clone();
         shortest.sort_by_key(String::len);
         shortest.truncate(SHOWN);

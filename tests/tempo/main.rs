@@ -50,6 +50,7 @@ mod queries;
 mod reliance;
 mod search;
 mod traces;
+mod wrong_questions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -78,11 +79,11 @@ fn main() {
         errors::TESTS,
         filter::TESTS,
         limits::TESTS,
-        queries::TESTS,
+        wrong_questions::TESTS,
         reliance::TESTS,
     ]
     .concat();
-    let queries = [search::TESTS, metrics::TESTS].concat();
+    let judged = [search::TESTS, metrics::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();
@@ -91,7 +92,7 @@ fn main() {
             Ok(())
         }));
     }
-    for (name, run) in queries {
+    for (name, run) in judged {
         let judge = judge.clone();
         trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
             run(judge.get(tempo, Judge::start)?);

@@ -9,10 +9,11 @@ use futures::future::BoxFuture;
 use super::walk::{Bounds, Walked, walk};
 use super::{MemoryBackend, TEMPO_VERSION};
 use crate::backend::{
-    Backend, Call, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TraceCall, fault,
+    Backend, Call, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TagValuesCall,
+    TagsCall, TraceCall, fault,
 };
-use crate::evaluate::gather::{Gather, MetricsGather, SearchGather};
-use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer};
+use crate::evaluate::gather::{Gather, MetricsGather, SearchGather, TagNamesGather, TagValuesGather};
+use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
 use crate::redaction::Raw;
 use crate::task::{self, Deadline};
 
@@ -66,6 +67,14 @@ impl Backend for MemoryBackend {
 
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
         self.gather(call, SearchGather::of)
+    }
+
+    fn tag_names(&self, call: TagsCall) -> BoxFuture<'_, Result<RegionAnswer<TagNames>, Fault>> {
+        self.gather(call, TagNamesGather::of)
+    }
+
+    fn tag_values(&self, call: TagValuesCall) -> BoxFuture<'_, Result<RegionAnswer<TagValues>, Fault>> {
+        self.gather(call, TagValuesGather::of)
     }
 
     fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
@@ -126,11 +135,13 @@ mod tests {
         let (go, goes) = mpsc::channel();
         let call = Call { query: (), deadline: Deadline::starting_now(Duration::from_secs(60)) };
         let asked = region.gather(call, |()| Ok::<_, String>(Held { fed, go: goes }));
-        let task = tokio::spawn(asked);
+        let caller = task::Group::new();
+        caller.spawn(async move {
+            let _ = asked.await;
+        });
         let wait = move || (is_fed.recv().unwrap(), is_fed);
         let ((), is_fed) = task::blocking(wait).await.unwrap();
-        task.abort();
-        assert!(task.await.unwrap_err().is_cancelled());
+        caller.stop().await;
         go.send(()).unwrap();
         // The gather is dropped, and its sender with it, without a second trace.
         let rest = task::blocking(move || is_fed.iter().count()).await.unwrap();

@@ -5,8 +5,8 @@
 use super::content::{Content, fields, pair};
 use super::lookup::bare_name;
 use super::plan::{Keys, Level, SERVICE_NAME, scope_of};
-use super::read::Visible;
 use super::test::{Cell, Stored};
+use super::visible::Visible;
 use crate::evaluate::filter::{kind_of, status_of, trimmed_hex};
 use crate::evaluate::rows::TraceRows;
 use crate::evaluate::{SpanView, WireSpan};

@@ -5,7 +5,7 @@
 //! behind it.
 
 use super::plan::{Key, Keys, Level};
-use super::read::Visible;
+use super::visible::Visible;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::value::Value;
 

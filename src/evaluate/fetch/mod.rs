@@ -6,11 +6,13 @@
 //! whole trace would answer; the query's own work is done elsewhere, on [`Loaded`].
 
 mod content;
+mod elements;
 mod everything;
 mod lookup;
 mod plan;
 mod read;
 mod test;
+mod visible;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,8 @@ use everything::Everything;
 use hashbrown::HashMap;
 use lookup::{Lookup, bare_name};
 use plan::{Keys, Level, Pass};
-use read::{PassReader, Visible};
+use read::PassReader;
+use visible::Visible;
 
 /// Why a query cannot be fetched; Tempo finds it out when it reads a block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +68,31 @@ pub struct Loaded<'t> {
     values: Vec<Value<'t>>,
     after: After<'t>,
     nil: Value<'t>,
+}
+
+/// How often what the first pass found of a trace or a resource is listed for a span. Where Tempo fetches
+/// spans one by one, its second pass appends it anew for every span and forgets it only with the trace or the
+/// batch, so that `compare()` counts it as often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeats {
+    pub trace: u32,
+    pub batch: u32,
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Self { trace: 1, batch: 1 }
+    }
+}
+
+impl Repeats {
+    fn at(self, level: Level) -> u32 {
+        match level {
+            Level::Trace => self.trace,
+            Level::Resource => self.batch,
+            Level::Scope | Level::Span | Level::Event | Level::Link => 1,
+        }
+    }
 }
 
 /// What the second pass made of the values.
@@ -212,6 +240,11 @@ impl<'t> Loaded<'t> {
     /// Everything both passes made visible of a candidate, in Tempo's order, nil and repetitions included:
     /// what the first pass loaded, the second may load again.
     pub fn every(&self, candidate: u32) -> Vec<(AttributeName, Value<'t>)> {
+        self.every_repeated(candidate, Repeats::default())
+    }
+
+    /// The same where the spans before it left their own in Tempo's buffers.
+    pub fn every_repeated(&self, candidate: u32, repeats: Repeats) -> Vec<(AttributeName, Value<'t>)> {
         const ORDER: [Level; 6] =
             [Level::Trace, Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
         let fetch = self.fetch;
@@ -230,10 +263,15 @@ impl<'t> Loaded<'t> {
         let everything = fetch.second_is_all.then(|| Everything::of(self.trace, row));
         let mut all = Vec::new();
         for level in ORDER {
-            let entries = passes.iter().flatten().flat_map(|pass| pass.visible.list(level));
-            all.extend(
-                entries.filter_map(|entry| Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone()))),
-            );
+            for (pass, is_first) in passes.iter().zip([true, false]) {
+                let Some(pass) = pass else { continue };
+                for _ in 0..if is_first { repeats.at(level) } else { 1 } {
+                    let entries = pass.visible.list(level).iter();
+                    all.extend(entries.filter_map(|entry| {
+                        Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone()))
+                    }));
+                }
+            }
             all.extend(everything.iter().flat_map(|everything| everything.at(level)).cloned());
         }
         all

@@ -1,4 +1,4 @@
-//! Reads what one pass makes visible of the spans of one trace.
+//! Reads what one pass makes visible of the spans of one trace, but for their events and links.
 //!
 //! Spans come in row order, so what belongs to a resource or a scope is read once for all its spans. A span's
 //! bytes are walked once, and not at all where the conditions look only at what the index holds.
@@ -6,62 +6,16 @@
 use super::content::{Content, Entry, Met, fields};
 use super::plan::{Column, Level, Own, Part, Pass, Source};
 use super::test::Cell;
+use super::visible::Visible;
 use crate::evaluate::filter::{kind_of, span_id_text, status_of, trimmed_hex};
 use crate::evaluate::rows::{Numbers, TraceRows};
 use crate::evaluate::{SpanView, WireSpan};
 use crate::trace::index::{Flags, Span};
 use crate::traceql::ast::Intrinsic;
 use crate::traceql::value::Value;
-use crate::wire::otlp::{self, event, link, resource, scope, span};
+use crate::wire::otlp::{self, resource, scope, span};
 use crate::wire::protobuf;
 use std::borrow::Cow;
-
-/// What is visible of one span.
-#[derive(Debug, Default)]
-pub(super) struct Visible<'t> {
-    pub trace: Vec<Entry<'t>>,
-    pub resource: Vec<Entry<'t>>,
-    pub scope: Vec<Entry<'t>>,
-    pub span: Vec<Entry<'t>>,
-    pub event: Vec<Entry<'t>>,
-    pub link: Vec<Entry<'t>>,
-    /// Numbers in the tree; those that are not visible are 0.
-    pub left: i32,
-    pub right: i32,
-    pub parent: i32,
-    has_start: bool,
-    has_id: bool,
-}
-
-impl<'t> Visible<'t> {
-    pub(super) fn list(&self, level: Level) -> &[Entry<'t>] {
-        match level {
-            Level::Trace => &self.trace,
-            Level::Resource => &self.resource,
-            Level::Scope => &self.scope,
-            Level::Span => &self.span,
-            Level::Event => &self.event,
-            Level::Link => &self.link,
-        }
-    }
-
-    /// How much of the span there is to see, nil not counted: what Tempo compares with the number of
-    /// attributes named.
-    fn count(&self, levels: &[Level]) -> usize {
-        let seen = |level: &Level| self.list(*level).iter().filter(|entry| entry.value != Value::Nil).count();
-        let is_in_tree = self.left > 0 || self.right > 0 || self.parent != 0;
-        let besides = [self.has_start, self.has_id, is_in_tree].into_iter().filter(|is| *is).count();
-        levels.iter().map(seen).sum::<usize>() + besides
-    }
-
-    fn clear_span(&mut self) {
-        self.span.clear();
-        self.event.clear();
-        self.link.clear();
-        (self.left, self.right, self.parent) = (0, 0, 0);
-        (self.has_start, self.has_id) = (false, false);
-    }
-}
 
 /// Fields of a span that are read, as one bit each.
 type Fields = u32;
@@ -73,17 +27,17 @@ fn bit(number: u32) -> Fields {
 /// A reader of one trace for one pass.
 #[derive(Debug)]
 pub(super) struct PassReader<'p, 't> {
-    pass: &'p Pass,
+    pub(super) pass: &'p Pass,
     trace: &'t TraceRows<'t>,
-    is_span_only: bool,
+    pub(super) is_span_only: bool,
     fields: Fields,
     numbers: Option<&'t [Numbers]>,
     batch: Option<(u32, bool)>,
     scope: Option<(u32, bool)>,
-    met: Met<'t>,
+    pub(super) met: Met<'t>,
     texts: SpanTexts<'t>,
-    events: Vec<&'t [u8]>,
-    links: Vec<&'t [u8]>,
+    pub(super) events: Vec<&'t [u8]>,
+    pub(super) links: Vec<&'t [u8]>,
     pub visible: Visible<'t>,
 }
 
@@ -231,7 +185,13 @@ impl<'p, 't> PassReader<'p, 't> {
         !self.pass.all || (are_all && enough && (!part.generic.is_read || self.met.any))
     }
 
-    fn take_attributes(&mut self, part: &Part, message: &'t [u8], number: u32, out: &mut Vec<Entry<'t>>) {
+    pub(super) fn take_attributes(
+        &mut self,
+        part: &Part,
+        message: &'t [u8],
+        number: u32,
+        out: &mut Vec<Entry<'t>>,
+    ) {
         for field in fields(message) {
             if let (true, protobuf::Value::Bytes(pair)) = (field.number == number, field.value) {
                 self.met.take(&part.generic, pair, out);
@@ -240,7 +200,7 @@ impl<'p, 't> PassReader<'p, 't> {
     }
 
     /// The columns of named attributes; whether all are met.
-    fn own_columns(&self, part: &Part, out: &mut Vec<Entry<'t>>) -> bool {
+    pub(super) fn own_columns(&self, part: &Part, out: &mut Vec<Entry<'t>>) -> bool {
         let mut are_all = true;
         for column in &part.columns {
             match column.source {
@@ -416,113 +376,6 @@ impl<'p, 't> PassReader<'p, 't> {
             self.visible.parent = numbers.parent;
         }
     }
-
-    /// Reads the events or links of the span just scanned; whether the conditions on them are met.
-    fn elements(&mut self, level: Level, span: &Span) -> bool {
-        let (part, all) = match level {
-            Level::Event => (&self.pass.event, std::mem::take(&mut self.events)),
-            _ => (&self.pass.link, std::mem::take(&mut self.links)),
-        };
-        let mut is_met = true;
-        if part.is_asked {
-            let mut out = match level {
-                Level::Event => std::mem::take(&mut self.visible.event),
-                _ => std::mem::take(&mut self.visible.link),
-            };
-            is_met = match self.is_span_only {
-                true => self.each_condition(part, level, &all, span, &mut out),
-                false => self.each_element(part, level, &all, span, &mut out),
-            };
-            match level {
-                Level::Event => self.visible.event = out,
-                _ => self.visible.link = out,
-            }
-        }
-        match level {
-            Level::Event => self.events = all,
-            _ => self.links = all,
-        }
-        is_met
-    }
-
-    /// One event after the other; where all conditions must hold, one event must meet all of them.
-    fn each_element(
-        &mut self,
-        part: &Part,
-        level: Level,
-        all: &[&'t [u8]],
-        span: &Span,
-        out: &mut Vec<Entry<'t>>,
-    ) -> bool {
-        let mut is_met = false;
-        // A span without events is stored as one with nothing in it.
-        let elements = all.iter().map(|element| Some(*element)).chain(all.is_empty().then_some(None));
-        for element in elements {
-            let before = out.len();
-            self.met.clear(&part.generic);
-            let mut are_all = true;
-            if let Some(element) = element {
-                self.take_attributes(part, element, attributes_of(level), out);
-                are_all &= self.own_columns(part, out);
-            } else {
-                are_all &= !part.columns.iter().any(|column| matches!(column.source, Source::Absent(_)));
-            }
-            are_all &= !part.generic.is_read || self.met.any;
-            for column in &part.columns {
-                are_all &= element_column(column, element, span, out);
-            }
-            if self.pass.all && !(are_all && out.len() - before >= part.distinct) {
-                out.truncate(before);
-            } else {
-                is_met = true;
-            }
-        }
-        is_met
-    }
-
-    /// One condition after the other, as metrics do: each may be met by another event.
-    fn each_condition(
-        &mut self,
-        part: &Part,
-        level: Level,
-        all: &[&'t [u8]],
-        span: &Span,
-        out: &mut Vec<Entry<'t>>,
-    ) -> bool {
-        let mut are_all = true;
-        for column in &part.columns {
-            let mut is_met = false;
-            match column.source {
-                Source::Absent(name) => {
-                    for element in all {
-                        self.met.clear(&part.generic);
-                        self.take_attributes(part, element, attributes_of(level), &mut Vec::new());
-                        if self.met.is_absent(name) {
-                            out.push(Entry { key: column.key, value: nil_text() });
-                            is_met = true;
-                        }
-                    }
-                }
-                _ => {
-                    for element in all {
-                        is_met |= element_column(column, Some(element), span, out);
-                    }
-                    if all.is_empty() {
-                        is_met |= element_column(column, None, span, out);
-                    }
-                }
-            }
-            are_all &= is_met;
-        }
-        let mut any = false;
-        for element in all {
-            self.met.clear(&part.generic);
-            self.take_attributes(part, element, attributes_of(level), out);
-            any |= self.met.any;
-        }
-        are_all &= !part.generic.is_read || any;
-        are_all || !self.pass.all
-    }
 }
 
 /// The bytes of a span, looked up when first needed.
@@ -541,37 +394,7 @@ impl<'t> LazyWire<'t> {
     }
 }
 
-fn attributes_of(level: Level) -> u32 {
-    if level == Level::Event { event::ATTRIBUTES } else { link::ATTRIBUTES }
-}
-
-/// A column of an event or link; `None` is that of a span that has none.
-fn element_column<'t>(
-    column: &Column,
-    element: Option<&'t [u8]>,
-    span: &Span,
-    out: &mut Vec<Entry<'t>>,
-) -> bool {
-    let Source::Intrinsic(intrinsic) = column.source else { return true };
-    let cell = match (element, intrinsic) {
-        (None, _) => Cell::Empty,
-        (Some(event), Intrinsic::EventName) => Cell::Text(last_text(event, event::NAME)),
-        (Some(event), Intrinsic::EventTimeSinceStart) => {
-            let time = fields(event).filter(|field| field.number == event::TIME);
-            let time = time.filter_map(|field| field.value.fixed64().ok()).last().unwrap_or(0);
-            Cell::Int(time.wrapping_sub(span.start) as i64)
-        }
-        (Some(link), Intrinsic::LinkTraceId) => Cell::Bytes(last_bytes(link, link::TRACE_ID)),
-        (Some(link), _) => Cell::Bytes(last_bytes(link, link::SPAN_ID)),
-    };
-    let is_met = accepts(column, cell);
-    if is_met {
-        out.push(Entry { key: column.key, value: value_of(intrinsic, cell) });
-    }
-    is_met
-}
-
-fn accepts(column: &Column, cell: Cell<'_>) -> bool {
+pub(super) fn accepts(column: &Column, cell: Cell<'_>) -> bool {
     column.tests.iter().any(|test| test.accepts(cell))
 }
 
@@ -584,7 +407,7 @@ fn accept<'t>(column: &Column, cell: Cell<'_>, value: Value<'t>, out: &mut Vec<E
 }
 
 /// The value of an intrinsic from what its column holds.
-fn value_of<'t>(intrinsic: Intrinsic, cell: Cell<'t>) -> Value<'t> {
+pub(super) fn value_of<'t>(intrinsic: Intrinsic, cell: Cell<'t>) -> Value<'t> {
     match (intrinsic, cell) {
         (Intrinsic::Duration | Intrinsic::TraceDuration, Cell::Int(nanos)) => Value::Duration(nanos),
         (Intrinsic::EventTimeSinceStart, cell) => match cell {
@@ -608,16 +431,16 @@ fn value_of<'t>(intrinsic: Intrinsic, cell: Cell<'t>) -> Value<'t> {
 }
 
 /// What stands for an attribute that is not there, where storage was asked for that.
-fn nil_text<'t>() -> Value<'t> {
+pub(super) fn nil_text<'t>() -> Value<'t> {
     Value::Text(Cow::Borrowed("nil"))
 }
 
-fn last_bytes(message: &[u8], number: u32) -> &[u8] {
+pub(super) fn last_bytes(message: &[u8], number: u32) -> &[u8] {
     let found = fields(message).filter(|field| field.number == number);
     found.filter_map(|field| field.bytes().ok()).last().unwrap_or_default()
 }
 
-fn last_text(message: &[u8], number: u32) -> &str {
+pub(super) fn last_text(message: &[u8], number: u32) -> &str {
     text(last_bytes(message, number))
 }
 

@@ -288,7 +288,7 @@ fn bound(order: Order, float: f64) -> Test {
     match order {
         _ if float.is_nan() => Test::Any,
         Order::Equal | Order::NotEqual => Test::Any,
-        _ if float < -INT_LIMIT || float >= INT_LIMIT => Test::Any,
+        _ if !(-INT_LIMIT..INT_LIMIT).contains(&float) => Test::Any,
         Order::Greater | Order::GreaterEqual if float > 0.0 => {
             Test::Int(Order::GreaterEqual, truncated.saturating_add(1))
         }

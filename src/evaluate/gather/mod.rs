@@ -5,6 +5,7 @@
 mod metrics;
 mod newest;
 mod search;
+mod tags;
 
 use super::TraceRows;
 use super::rows::Summary;
@@ -13,6 +14,7 @@ use crate::traceql::value::Failure;
 
 pub use metrics::MetricsGather;
 pub use search::SearchGather;
+pub use tags::{TagNamesGather, TagValuesGather};
 
 const NANOS: u64 = 1_000_000_000;
 

@@ -20,14 +20,14 @@ pub struct SearchGather {
 
 #[derive(Debug)]
 enum Asked {
-    Query(Search),
+    Query(Box<Search>),
     Tags(TagsSearch),
 }
 
 impl SearchGather {
     pub fn of(query: &SearchQuery) -> Result<Self, QueryError> {
         let asked = match &query.asked {
-            SearchAsked::Query(text) => Asked::Query(Search::compile(text)?),
+            SearchAsked::Query(text) => Asked::Query(Box::new(Search::compile(text)?)),
             SearchAsked::Tags { tags, min_duration_ms, max_duration_ms } => {
                 Asked::Tags(TagsSearch::new(tags, *min_duration_ms, *max_duration_ms))
             }

@@ -71,6 +71,10 @@ impl Exemplars {
         kept.sort_by(|one, other| {
             (one.rank, one.timestamp_ms, &one.series).cmp(&(other.rank, other.timestamp_ms, &other.series))
         });
+        // Parts that saw the same trace do not say it twice.
+        kept.dedup_by(|one, other| {
+            (one.rank, one.timestamp_ms, &one.series) == (other.rank, other.timestamp_ms, &other.series)
+        });
         kept.truncate(PER_SLICE);
     }
 
@@ -123,6 +127,7 @@ mod tests {
         assert_eq!(kept(4, 2, &all), [(5, 110), (3, 120)]);
         assert_eq!(kept(1, 1, &all), [(3, 120)]);
         assert_eq!(kept(0, 0, &all), []);
+        assert_eq!(kept(4, 4, &[(5, 110), (5, 110)]), [(5, 110)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::cells::{Cells, Fold};
 use super::exemplar::{Candidate, Exemplars};
-use super::group::{GroupKey, GroupValue};
+use super::group::{GROUP_VALUES_MAX, GroupKey, GroupValue};
 use super::quantile::bucket;
 use crate::traceql::value::Value;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -82,8 +82,8 @@ pub struct Observation<'v> {
     pub weight: f64,
     /// What is measured; nil where nothing is.
     pub measured: &'v Value<'v>,
-    /// In the order of [`Shape::by`].
-    pub by: Vec<&'v Value<'v>>,
+    /// In the order of [`Shape::by`]; nil beyond.
+    pub by: [&'v Value<'v>; GROUP_VALUES_MAX],
 }
 
 /// The state of one function.
@@ -190,7 +190,7 @@ impl Shape {
             _ => self.number(span.measured)?,
         };
         let mut key = GroupKey::default();
-        for (at, value) in span.by.iter().enumerate() {
+        for (at, value) in span.by.iter().take(self.by.len()).enumerate() {
             key.set(at, GroupValue::of(value));
         }
         if self.function.has_buckets() {

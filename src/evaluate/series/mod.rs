@@ -16,6 +16,7 @@ pub mod leaf;
 mod plan;
 mod quantile;
 mod run;
+mod sampling;
 mod set;
 mod settle;
 mod stage;
@@ -30,7 +31,7 @@ use crate::traceql::value::Failure;
 use exemplar::Exemplars;
 use grid::Grid;
 use plan::Expression;
-use run::LeafRun;
+use run::{LeafRun, Setup};
 use set::SeriesSet;
 
 /// A metrics query being answered.
@@ -50,12 +51,15 @@ impl Metrics {
         let Root::Metrics(root) = &query.root else { return Err(QueryError::NotMetrics) };
         let grid = Grid::of(asked)?;
         let (queries, expression) = plan::planned(root);
-        let exemplars = exemplars(&query, asked, &grid, queries.len());
+        let setup = Setup {
+            exemplars: exemplars(&query, asked, &grid, queries.len()),
+            extrapolates: extrapolates(&query),
+        };
         Ok(Self {
             is_noop: queries.iter().all(|leaf| is_noop(leaf.pipeline)),
             leaves: queries
                 .into_iter()
-                .map(|leaf| LeafRun::compile(leaf, &grid, exemplars.clone()))
+                .map(|leaf| LeafRun::compile(leaf, &grid, setup.clone()))
                 .collect::<Result<_, _>>()?,
             grid,
             expression,
@@ -80,6 +84,15 @@ impl Metrics {
         }
         self.inspected.add(Inspected { traces: 1, spans, bytes: 0 });
         Ok(())
+    }
+
+    /// Adds what the same query found in other traces; the order of parts does not matter.
+    pub fn merge(&mut self, other: Metrics) {
+        debug_assert!(self.grid == other.grid && self.expression == other.expression, "parts of one query");
+        for (leaf, part) in self.leaves.iter_mut().zip(other.leaves) {
+            leaf.merge(part);
+        }
+        self.inspected.add(other.inspected);
     }
 
     pub fn finish(self) -> MetricsAnswer {
@@ -115,3 +128,16 @@ fn exemplars(query: &Query, asked: &MetricsQuery, grid: &Grid, leaves: usize) ->
     let share = most / u32::try_from(leaves).unwrap_or(u32::MAX).max(1);
     Exemplars::new(most, if most > 0 { share.max(1) } else { 0 }, grid.span_ms())
 }
+
+/// Whether the query asks that sampled spans count for those that were left out.
+fn extrapolates(query: &Query) -> bool {
+    let hints = query.hints.iter().filter(|hint| hint.name == "extrapolate");
+    let flag = |value: &Literal| match value {
+        Literal::Bool(flag) => Some(*flag),
+        _ => None,
+    };
+    hints.filter_map(|hint| flag(&hint.value)).next().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests;

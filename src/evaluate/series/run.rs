@@ -3,13 +3,15 @@
 use super::compare::Comparison;
 use super::exemplar::{Candidate, Exemplars, rank};
 use super::grid::Grid;
-use super::group::GroupKey;
+use super::group::{GROUP_VALUES_MAX, GroupKey};
 use super::label::LabelValue;
 use super::leaf::{Leaf, Observation};
 use super::plan::{LeafQuery, shape};
+use super::sampling;
 use super::set::SeriesSet;
 use super::settle::settle;
 use crate::evaluate::engine::{Pipeline, Spanset};
+use crate::evaluate::fetch::Repeats;
 use crate::evaluate::{Fetch, Loaded, Program, QueryError, Slot, Slots, TraceRows, shown};
 use crate::model::value::ShownValue;
 use crate::traceql::ast::{AttributeName, Intrinsic, MetricsFunction, Scope};
@@ -29,7 +31,16 @@ pub struct LeafRun {
     is_span_only: bool,
     /// Whether what was fetched is counted as it is.
     is_decided: bool,
+    /// Whether a sampled span counts for those that were left out.
+    extrapolates: bool,
     function: Working,
+}
+
+/// What the leaves of a query share.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub exemplars: Exemplars,
+    pub extrapolates: bool,
 }
 
 /// Where a label's value is looked for, in this order.
@@ -53,10 +64,14 @@ struct Counted {
     candidate: u32,
     interval: usize,
     start: u64,
+    /// How many spans it stands for.
+    weight: f64,
+    repeats: Repeats,
 }
 
 impl LeafRun {
-    pub fn compile(query: LeafQuery<'_>, grid: &Grid, exemplars: Exemplars) -> Result<Self, QueryError> {
+    pub fn compile(query: LeafQuery<'_>, grid: &Grid, setup: Setup) -> Result<Self, QueryError> {
+        let Setup { exemplars, extrapolates } = setup;
         let LeafQuery { pipeline, function } = query;
         let mut slots = Slots::default();
         let compiled = Pipeline::compile(pipeline, &mut slots)?;
@@ -85,19 +100,29 @@ impl LeafRun {
             fetch,
             is_span_only: spec.is_span_only,
             is_decided: spec.is_decided,
+            extrapolates,
             function: function_at_work,
         })
     }
 
     /// Counts what the leaf finds in a trace; how many spans that were.
     pub fn observe(&mut self, trace: &TraceRows<'_>, grid: &Grid) -> Result<u64, Failure> {
+        let is_inside = |row| trace.span(row).is_some_and(|span| grid.interval(span.start).is_some());
+        if !(0..trace.rows().len() as u32).any(is_inside) {
+            return Ok(0);
+        }
         let Some(mut loaded) = self.fetch.load(trace)? else { return Ok(0) };
-        let spans: Vec<Counted> = self
-            .kept(&loaded)?
-            .into_iter()
-            .filter_map(|candidate| {
-                let start = trace.span(loaded.row(candidate))?.start;
-                Some(Counted { candidate, interval: grid.interval(start)?, start })
+        let kept = self.kept(&loaded)?;
+        let spans: Vec<Counted> = kept
+            .iter()
+            .zip(self.repeats(&loaded, &kept))
+            .filter_map(|(candidate, repeats)| {
+                let row = loaded.row(*candidate);
+                let start = trace.span(row)?.start;
+                let interval = grid.interval(start)?;
+                let weight =
+                    if self.extrapolates { sampling::weight(trace.wire(row)?.trace_state()) } else { 1.0 };
+                Some(Counted { candidate: *candidate, interval, start, weight, repeats })
             })
             .collect();
         if spans.is_empty() {
@@ -133,6 +158,34 @@ impl LeafRun {
                     .flatten()
                     .collect::<Vec<u32>>())
             }
+        }
+    }
+
+    /// How often a comparison meets what the filter looked at of a trace or a resource.
+    fn repeats(&self, loaded: &Loaded<'_>, kept: &[u32]) -> Vec<Repeats> {
+        if !self.is_span_only || matches!(self.function, Working::Fold { .. }) {
+            return vec![Repeats::default(); kept.len()];
+        }
+        let (mut seen, mut last_batch) = (Repeats { trace: 0, batch: 0 }, None);
+        kept.iter()
+            .map(|candidate| {
+                let batch = loaded.rows().rows().get(loaded.row(*candidate) as usize).map(|row| row.batch);
+                seen.batch = if batch == last_batch { seen.batch + 1 } else { 1 };
+                seen.trace += 1;
+                last_batch = batch;
+                seen
+            })
+            .collect()
+    }
+
+    /// Adds what the same leaf found in other traces.
+    pub fn merge(&mut self, other: LeafRun) {
+        match (&mut self.function, other.function) {
+            (Working::Fold { leaf, .. }, Working::Fold { leaf: other, .. }) => leaf.merge(*other),
+            (Working::Compare { comparison, .. }, Working::Compare { comparison: other, .. }) => {
+                comparison.merge(*other);
+            }
+            (_, _) => debug_assert!(false, "parts of one leaf have one function"),
         }
     }
 
@@ -201,11 +254,13 @@ fn observation<'l>(
     let found = |lookup: &Lookup| {
         lookup.iter().map(|slot| value(*slot)).find(|found| **found != Value::Nil).unwrap_or(&Value::Nil)
     };
+    let mut values = [&Value::Nil; GROUP_VALUES_MAX];
+    values.iter_mut().zip(by).for_each(|(place, lookup)| *place = found(lookup));
     Observation {
         interval: span.interval,
-        weight: 1.0,
+        weight: span.weight,
         measured: measured.map_or(&Value::Nil, value),
-        by: by.iter().map(found).collect(),
+        by: values,
     }
 }
 
@@ -222,9 +277,9 @@ fn compare(
         let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
         // A span that the filter fails on is outside the selection, and no failure of the query.
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
-        for (name, value) in loaded.every(span.candidate) {
+        for (name, value) in loaded.every_repeated(span.candidate, span.repeats) {
             if is_compared(&name) {
-                comparison.observe(selected, span.interval, &names.of(&name), &value, 1.0);
+                comparison.observe(selected, span.interval, &names.of(&name), &value, span.weight);
             }
         }
         let rank = rank_of_span(loaded, *span);

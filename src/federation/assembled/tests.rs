@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use tokio::time::advance;
 
 use super::estate::*;
 use super::*;
@@ -173,8 +172,8 @@ fn telling(answers: &[(String, String)]) -> usize {
 
 #[tokio::test]
 async fn what_one_region_answers_itself_is_what_is_decided_from_its_traces() {
-    for seed in 1..4 {
-        let spans = [traces(seed, 25).concat()];
+    for seed in 1..3 {
+        let spans = [traces(seed, 15).concat()];
         let itself = everything(&federation(&spans, Plan::allow_all())).await;
         let decided = everything(&federation(&spans, treating_nothing())).await;
         assert_same(&itself, &decided, seed);
@@ -185,7 +184,7 @@ async fn what_one_region_answers_itself_is_what_is_decided_from_its_traces() {
 #[tokio::test]
 async fn three_regions_answer_as_the_one_that_holds_all() {
     for seed in 10..13 {
-        let traces = traces(seed, 25);
+        let traces = traces(seed, 15);
         let one = everything(&federation(&[traces.concat()], Plan::allow_all())).await;
         let three = everything(&federation(&spread(&traces, seed), Plan::allow_all())).await;
         assert_same(&one, &three, seed);
@@ -221,19 +220,18 @@ const NOSY: &[&str] = &[
 /// Every byte of an answer, what it took included; only times are left out.
 async fn nosy(federation: &Arc<Federation>) -> String {
     let mut all = String::new();
-    let mut note = |value: Result<(String, Coverage), Refusal>| {
-        let (value, coverage) = match value {
-            Ok((value, coverage)) => (value, Some(coverage)),
-            Err(refusal) => (refusal.line, refusal.coverage),
-        };
+    let mut note = |(value, coverage): (String, Option<Coverage>)| {
         all.push_str(&value);
         for report in coverage.into_iter().flat_map(|coverage| coverage.regions) {
             let report = RegionReport { took: Duration::ZERO, first_byte: None, ..report };
             all.push_str(&format!("{report:?}\n"));
         }
     };
-    fn shown<A: std::fmt::Debug>(answer: Answered<A>) -> Result<(String, Coverage), Refusal> {
-        answer.map(|answer| (format!("{:?}", answer.value), answer.coverage))
+    fn shown<A: std::fmt::Debug>(answer: Answered<A>) -> (String, Option<Coverage>) {
+        match answer {
+            Ok(answer) => (format!("{:?}", answer.value), Some(answer.coverage)),
+            Err(refusal) => (refusal.line, refusal.coverage),
+        }
     }
     for text in NOSY {
         note(shown::<SearchAnswer>(federation.search(searching(text, 100, None)).await));
@@ -263,7 +261,9 @@ async fn estates_that_differ_in_what_is_withheld_alone_answer_the_same_bytes() {
             let one = nosy(&federation(&place(&original), plan())).await;
             let other = nosy(&federation(&place(&others), plan())).await;
             assert_eq!(one, other, "seed {seed}, {count} regions");
-            assert!(one.contains("<redacted>") && !one.contains("jane"), "seed {seed}");
+            assert!(one.contains("<redacted>"), "seed {seed}");
+            // Jane is in the questions, and a question for values repeats what it names, as Tempo's does.
+            assert!(!one.contains("joe@") && !other.contains("max@"), "seed {seed}, {count} regions");
         }
     }
 }

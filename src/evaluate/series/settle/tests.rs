@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::evaluate::series::exemplar::Exemplars;
+use crate::evaluate::series::group::GROUP_VALUES_MAX;
 use crate::evaluate::series::leaf::Observation;
 use crate::model::value::ShownValue;
 use crate::traceql::value::Value;
@@ -25,7 +26,9 @@ fn leaf(function: Function, by: &[&str], of_duration: bool) -> Leaf {
 
 fn observed(mut leaf: Leaf, seen: &[Seen<'_>]) -> Leaf {
     for (at, (interval, measured, by)) in seen.iter().enumerate() {
-        let span = Observation { interval: *interval, weight: 1.0, measured, by: by.iter().collect() };
+        let mut values = [&Value::Nil; GROUP_VALUES_MAX];
+        values.iter_mut().zip(by).for_each(|(place, value)| *place = value);
+        let span = Observation { interval: *interval, weight: 1.0, measured, by: values };
         leaf.observe(&span);
         let timestamp_ms = *interval as u64 * 2_000 + 1;
         let (rank, labels) = (at as u64, Vec::new());

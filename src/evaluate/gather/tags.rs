@@ -1,0 +1,84 @@
+//! Names of attributes and their values, trace by trace.
+
+use super::{Gather, Order, Reach};
+use crate::evaluate::TraceRows;
+use crate::evaluate::tags::{TagNamesCollector, TagValuesCollector, TagsError};
+use crate::model::search::Inspected;
+use crate::model::{TagNames, TagValues, TagValuesQuery, TagsQuery};
+use crate::traceql::value::Failure;
+
+/// The names that exist.
+#[derive(Debug)]
+pub struct TagNamesGather {
+    names: TagNamesCollector,
+    reach: Option<Reach>,
+}
+
+/// The values of one name.
+#[derive(Debug)]
+pub struct TagValuesGather {
+    values: TagValuesCollector,
+    reach: Option<Reach>,
+}
+
+impl TagNamesGather {
+    pub fn of(query: &TagsQuery) -> Result<Self, TagsError> {
+        Ok(Self { names: TagNamesCollector::new(query)?, reach: Reach::of(query.window) })
+    }
+}
+
+impl TagValuesGather {
+    pub fn of(query: &TagValuesQuery) -> Result<Self, TagsError> {
+        Ok(Self { values: TagValuesCollector::new(query)?, reach: Reach::of(query.window) })
+    }
+}
+
+impl Gather for TagNamesGather {
+    type Answer = TagNames;
+
+    fn order(&self) -> Order {
+        Order::Id
+    }
+
+    fn reach(&self) -> Option<Reach> {
+        self.reach
+    }
+
+    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+        self.names.observe(trace);
+        Ok(())
+    }
+
+    fn wants(&self, _: u64) -> bool {
+        !self.names.is_done()
+    }
+
+    fn finish(self, inspected: Inspected) -> TagNames {
+        TagNames { inspected, ..self.names.finish() }
+    }
+}
+
+impl Gather for TagValuesGather {
+    type Answer = TagValues;
+
+    fn order(&self) -> Order {
+        Order::Id
+    }
+
+    fn reach(&self) -> Option<Reach> {
+        self.reach
+    }
+
+    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+        self.values.observe(trace);
+        Ok(())
+    }
+
+    fn wants(&self, _: u64) -> bool {
+        !self.values.is_done()
+    }
+
+    fn finish(self, inspected: Inspected) -> TagValues {
+        TagValues { inspected, ..self.values.finish() }
+    }
+}
