@@ -46,10 +46,10 @@ mod judge;
 mod known;
 mod limits;
 mod metrics;
-mod queries;
 mod reliance;
 mod search;
 mod traces;
+mod written;
 mod wrong_questions;
 
 use std::path::{Path, PathBuf};
@@ -80,6 +80,7 @@ fn main() {
         filter::TESTS,
         limits::TESTS,
         wrong_questions::TESTS,
+        written::TESTS,
         reliance::TESTS,
     ]
     .concat();
