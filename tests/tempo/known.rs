@@ -1,5 +1,7 @@
 //! Differences that are meant, each as narrow as it can be told. `docs/exactness.md` gives the reasons.
 
+use opentelemetry_proto::tonic::trace::v1::Span;
+
 use crate::answer::Answer;
 use crate::question::Question;
 use crate::sketch::Trace;
@@ -12,10 +14,81 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
             return Some("patterns of one span are left over for the next");
         }
     }
+    let asks_for_duration = query.replace("traceDuration", "").contains("uration");
+    if asks_for_duration && traces.iter().flat_map(Trace::spans).any(ends_before_it_starts) {
+        return Some("where a span ends before it starts, a block's statistics of durations are wrong");
+    }
+    if query.contains("root") || query.contains("traceDuration") {
+        if let Some(rows) = with_heads_of(ours, theirs) {
+            if rows.is(theirs) {
+                return Some("a row lacks what the query asks of its trace");
+            }
+        }
+    }
+    if query.contains("compare(") && compared(ours).is(&compared(theirs)) {
+        return Some("attributes with columns of their own are compared where they are not there");
+    }
+    if query.contains("sum_over_time(") && !query.contains("sum_over_time(duration)") {
+        return Some("a sum over spans without a number depends on their order");
+    }
     if query.contains("childCount") && is_of_traces(ours, theirs, |id| is_unnumbered(traces, id)) {
         return Some("children of a trace without numbers are those of the trace stored before it");
     }
     None
+}
+
+/// A comparison without the attributes that a block has columns for whether a span has them or not.
+fn compared(answer: &Answer) -> Answer {
+    const COLUMNS: [&str; 15] = [
+        "resource.k8s.cluster.name",
+        "resource.k8s.container.name",
+        "resource.k8s.namespace.name",
+        "resource.k8s.pod.name",
+        "span.http.method",
+        "span.http.request.method",
+        "span.http.response.status_code",
+        "span.http.route",
+        "span.http.status_code",
+        "span.http.url",
+        "span.server.address",
+        "span.server.port",
+        "span.url.path",
+        "span.url.route",
+        "span.db.statement",
+    ];
+    let Answer::Lines(lines) = answer else { return answer.clone() };
+    let is_kept = |line: &&String| !COLUMNS.iter().any(|column| line.contains(&format!(", {column}=")));
+    Answer::Lines(lines.iter().filter(is_kept).cloned().collect())
+}
+
+fn ends_before_it_starts(span: &Span) -> bool {
+    span.end_time_unix_nano < span.start_time_unix_nano
+}
+
+/// Our rows, with a root or duration left away where theirs lack it.
+fn with_heads_of(ours: &Answer, theirs: &Answer) -> Option<Answer> {
+    let (Answer::Lines(ours), Answer::Lines(theirs)) = (ours, theirs) else { return None };
+    let rows = ours.iter().zip(theirs).map(|(ours, theirs)| head_of(ours, theirs));
+    Some(Answer::Lines(rows.collect()))
+}
+
+/// `trace 1 @0s 5ms root="a" "b" stats ..`: a name or a duration is taken from theirs where it is nothing.
+fn head_of(ours: &str, theirs: &str) -> String {
+    let cut = |line: &str| -> Option<[String; 4]> {
+        let (begin, rest) = line.split_once("ms root=")?;
+        let (before, duration) = begin.rsplit_once(' ')?;
+        let (root, rest) = rest.split_once(" stats")?;
+        Some([before.to_owned(), duration.to_owned(), root.to_owned(), rest.to_owned()])
+    };
+    let (Some([before, duration, root, rest]), Some([_, their_duration, their_root, _])) =
+        (cut(ours), cut(theirs))
+    else {
+        return ours.to_owned();
+    };
+    let duration = if their_duration == "0" { their_duration } else { duration };
+    // A root is a service and a name, each in quotes.
+    let root = if their_root.contains("\"\"") { their_root } else { root };
+    format!("{before} {duration}ms root={root} stats{rest}")
 }
 
 /// Whether every trace that is answered otherwise is one of these; of series, whether any such trace is there.
