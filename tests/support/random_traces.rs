@@ -59,11 +59,13 @@ pub fn scattered(dice: &mut Dice, trace: &Trace) -> Trace {
     sent
 }
 
-/// Some spans of a trace once more, as a second push brings them.
+/// Spans of a trace once more, as a second push brings them: all of them, or those that are no roots, since
+/// what is combined has the root of whichever part has one with a service.
 pub fn replicas(dice: &mut Dice, trace: &Trace) -> Trace {
     let mut copy = trace.clone();
+    let is_whole = dice.percent(40);
     for scope in copy.batches.iter_mut().flat_map(|batch| &mut batch.scope_spans) {
-        scope.spans.retain(|_| dice.percent(50));
+        scope.spans.retain(|span| is_whole || (!span.parent_span_id.is_empty() && dice.percent(50)));
     }
     for batch in &mut copy.batches {
         batch.scope_spans.retain(|scope| !scope.spans.is_empty());

@@ -25,8 +25,13 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
             }
         }
     }
-    if query.contains("compare(") && compared(ours).is(&compared(theirs)) {
-        return Some("attributes with columns of their own are compared where they are not there");
+    if query.contains("compare(") {
+        let has_children = !is_unnumbered(traces, None);
+        let is_cut = !query.contains(", 1000)");
+        let read = |answer: &Answer| compared(answer, has_children, is_cut);
+        if read(ours).is(&read(theirs)) {
+            return Some("a comparison: columns that are always there, values beyond those that are kept");
+        }
     }
     if query.contains("sum_over_time(") && !query.contains("sum_over_time(duration)") {
         return Some("a sum over spans without a number depends on their order");
@@ -37,8 +42,10 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
     None
 }
 
-/// A comparison without the attributes that a block has columns for whether a span has them or not.
-fn compared(answer: &Answer) -> Answer {
+/// A comparison without the attributes that a block has columns for whether a span has them or not; without
+/// the numbers of children where a trace has none; and where only some values are kept, how often each of
+/// them was there instead of what it is.
+fn compared(answer: &Answer, has_children: bool, is_cut: bool) -> Answer {
     const COLUMNS: [&str; 15] = [
         "resource.k8s.cluster.name",
         "resource.k8s.container.name",
@@ -57,8 +64,26 @@ fn compared(answer: &Answer) -> Answer {
         "span.db.statement",
     ];
     let Answer::Lines(lines) = answer else { return answer.clone() };
-    let is_kept = |line: &&String| !COLUMNS.iter().any(|column| line.contains(&format!(", {column}=")));
-    Answer::Lines(lines.iter().filter(is_kept).cloned().collect())
+    let is_kept = |line: &&String| {
+        let is_column = COLUMNS.iter().any(|column| line.contains(&format!(", {column}=")));
+        !is_column && (has_children || !line.contains(", span:childCount="))
+    };
+    let mut kept: Vec<String> = lines
+        .iter()
+        .filter(is_kept)
+        .map(|line| if is_cut { without_value(line) } else { line.clone() })
+        .collect();
+    kept.sort();
+    Answer::Lines(kept)
+}
+
+/// `{__meta_type="baseline", key="value"} 0s:1.0 ..` as the type, the key and the sum of its samples.
+fn without_value(line: &str) -> String {
+    let (labels, samples) = line.rsplit_once("} ").unwrap_or((line, ""));
+    let key = labels.split_once(", ").map_or("", |(_, label)| label.split('=').next().unwrap_or_default());
+    let kind = labels.split(',').next().unwrap_or_default();
+    let sum: f64 = samples.split(' ').filter_map(|s| s.rsplit(':').next()?.parse::<f64>().ok()).sum();
+    format!("{kind} {key} {sum}")
 }
 
 fn ends_before_it_starts(span: &Span) -> bool {
