@@ -124,6 +124,11 @@ pub fn apply<'v>(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> Res
 /// One side is an array: `!=` must hold for every element, everything else for one.
 fn elementwise<'v>(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> Result<Value<'v>, Failure> {
     let all = operator == Operator::NotEqual;
+    if (all || operator == Operator::Equal)
+        && let Some(is_in) = is_in(left, right)
+    {
+        return Ok(Value::Bool(is_in != all));
+    }
     for left in left.elements() {
         for right in right.elements() {
             let holds = match apply(operator, &left, &right)? {
@@ -136,6 +141,15 @@ fn elementwise<'v>(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> R
         }
     }
     Ok(Value::Bool(all))
+}
+
+/// Whether a value is in a list of its own type; lists of ids are long, so they are not taken apart.
+fn is_in(value: &Value<'_>, list: &Value<'_>) -> Option<bool> {
+    match (value, list) {
+        (Value::Text(text), Value::Texts(all)) => Some(all.contains(text)),
+        (Value::Int(int), Value::Ints(all)) => Some(all.contains(int)),
+        _ => None,
+    }
 }
 
 fn scalar<'v>(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> Result<Value<'v>, Failure> {

@@ -164,8 +164,7 @@ impl<'t> Met<'t> {
     #[inline]
     pub(super) fn take(&mut self, generic: &Generic, message: &'t [u8], out: &mut Vec<Entry<'t>>) {
         let (key, any) = pair(message);
-        let found = generic.named.iter().position(|named| named.name.as_bytes() == key);
-        if let Some(at) = found {
+        if let Some(at) = generic.number(key) {
             self.take_named(generic, at, any, out);
         }
     }

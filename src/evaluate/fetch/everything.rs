@@ -3,8 +3,7 @@
 //! Tempo leaves out what nobody would compare by: ids, times, numbers in the tree, events and links.
 
 use super::content::{Content, fields, pair};
-use super::lookup::bare_name;
-use super::plan::{Keys, Level, SERVICE_NAME, scope_of};
+use super::plan::{Keys, Level, SERVICE_NAME, bare_name, scope_of};
 use super::test::{Cell, Stored};
 use super::visible::Visible;
 use crate::evaluate::filter::{kind_of, status_of, trimmed_hex};

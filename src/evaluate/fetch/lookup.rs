@@ -4,7 +4,7 @@
 //! by bare name from the span outwards. The first entry counts, and nil is an entry: it hides what stands
 //! behind it.
 
-use super::plan::{Key, Keys, Level};
+use super::plan::{Key, Keys, Level, bare_name};
 use super::visible::Visible;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::value::Value;
@@ -40,7 +40,7 @@ impl Lookup {
             AttributeName::Intrinsic(Intrinsic::NestedSetRight) => return Self::Right,
             AttributeName::Intrinsic(Intrinsic::NestedSetParent) => return Self::Parent,
             AttributeName::Intrinsic(intrinsic) => {
-                steps.extend(INTRINSIC.map(|level| Step::of(level, keys, |found| found == name)));
+                steps.extend(INTRINSIC.map(|level| Step::of(level, name, keys)));
                 steps.extend(by_name(intrinsic.word(), keys));
             }
             AttributeName::Named { scope, key, .. } => {
@@ -53,7 +53,7 @@ impl Lookup {
                     Scope::Instrumentation => Some(Level::Scope),
                 };
                 match level {
-                    Some(level) => steps.push(Step::of(level, keys, |found| found == name)),
+                    Some(level) => steps.push(Step::of(level, name, keys)),
                     None => steps.extend(by_name(key, keys)),
                 }
             }
@@ -106,20 +106,15 @@ impl<'t> Found<'_, 't> {
 }
 
 impl Step {
-    fn of(level: Level, keys: &Keys, is_wanted: impl Fn(&AttributeName) -> bool) -> Self {
-        let all = keys.all().filter(|(_, key)| key.level == level && is_wanted(&key.name));
+    fn of(level: Level, name: &AttributeName, keys: &Keys) -> Self {
+        let all = keys.called(bare_name(name));
+        let all = all.filter(|(_, key)| key.level == level && key.name == *name);
         Self { level, keys: all.map(|(key, _)| key).collect() }
     }
 }
 
 /// Intrinsics have names too, and are found by them.
 fn by_name(name: &str, keys: &Keys) -> impl Iterator<Item = Step> {
-    BY_NAME.map(|level| Step::of(level, keys, |found| bare_name(found) == name)).into_iter()
-}
-
-pub(super) fn bare_name(name: &AttributeName) -> &str {
-    match name {
-        AttributeName::Named { key, .. } => key,
-        AttributeName::Intrinsic(intrinsic) => intrinsic.word(),
-    }
+    let called = |level| keys.called(name).filter(move |(_, key)| key.level == level).map(|(key, _)| key);
+    BY_NAME.map(|level| Step { level, keys: called(level).collect() }).into_iter()
 }

@@ -27,8 +27,8 @@ use crate::traceql::pattern::PatternError;
 use crate::traceql::value::{Failure, Value};
 use everything::Everything;
 use hashbrown::HashMap;
-use lookup::{Lookup, bare_name};
-use plan::{Keys, Level, Pass};
+use lookup::Lookup;
+use plan::{Keys, Level, Pass, bare_name};
 use read::PassReader;
 use visible::Visible;
 

@@ -9,7 +9,10 @@ use super::FetchError;
 use super::test::{self, Stored, Test};
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::fetch::{Comparison, Condition, Fetched};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
+
+/// So many names are compared one by one; more are hashed.
+const COMPARED_MAX: usize = 16;
 
 /// Where entries of a span are kept; the order is the one they are listed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,25 +71,31 @@ pub(super) struct KeyName {
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     names: Vec<KeyName>,
+    /// By bare name; a query may name thousands.
+    by_name: HashMap<String, Vec<Key>>,
 }
 
 impl Keys {
     fn of(&mut self, level: Level, name: AttributeName) -> Key {
-        let found = self.names.iter().position(|key| key.level == level && key.name == name);
-        let at = found.unwrap_or_else(|| {
-            self.names.push(KeyName { level, name });
-            self.names.len() - 1
-        });
-        // A query of the greatest length names fewer.
-        Key::try_from(at).unwrap_or(Key::MAX)
+        let found = self.called(bare_name(&name)).find(|(_, key)| key.level == level && key.name == name);
+        if let Some((key, _)) = found {
+            return key;
+        }
+        // A query of the greatest length names fewer than there are numbers.
+        let key = Key::try_from(self.names.len()).unwrap_or(Key::MAX);
+        self.by_name.entry_ref(bare_name(&name)).or_default().push(key);
+        self.names.push(KeyName { level, name });
+        key
     }
 
     pub(super) fn name(&self, key: Key) -> Option<&AttributeName> {
         Some(&self.names.get(usize::from(key))?.name)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = (Key, &KeyName)> {
-        (0..).zip(&self.names)
+    /// All of this bare name.
+    pub(super) fn called(&self, name: &str) -> impl Iterator<Item = (Key, &KeyName)> {
+        let keys = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        keys.iter().filter_map(|key| Some((*key, self.names.get(usize::from(*key))?)))
     }
 }
 
@@ -122,6 +131,7 @@ pub(super) enum Own {
 #[derive(Debug, Default)]
 pub(super) struct Generic {
     pub named: Vec<Named>,
+    by_name: HashMap<Box<[u8]>, u16>,
     /// By type; `None` where no column of this type is read.
     pub texts: Option<Vec<Test>>,
     pub ints: Option<Vec<Test>>,
@@ -299,7 +309,10 @@ impl Part {
     /// is a column of its own.
     fn add_column(&mut self, level: Level, source: Source, key: Key, test: Test) {
         let is_joined = level == Level::Span || self.is_dedicated(source);
-        let same = self.columns.iter_mut().find(|column| is_joined && column.source == source);
+        let same = match is_joined {
+            true => self.columns.iter_mut().find(|column| column.source == source),
+            false => None,
+        };
         match same {
             Some(column) => column.tests.push(test),
             None => self.columns.push(Column { source, key, tests: vec![test] }),
@@ -367,12 +380,22 @@ impl Part {
 impl Generic {
     /// The number of the name.
     fn name(&mut self, name: &str, key: Key, own: Own) -> u16 {
-        let found = self.named.iter().position(|named| *named.name == *name);
-        let at = found.unwrap_or_else(|| {
-            self.named.push(Named { name: name.into(), key, is_generic: false, own });
-            self.named.len() - 1
-        });
-        u16::try_from(at).unwrap_or(u16::MAX)
+        if let Some(at) = self.by_name.get(name.as_bytes()) {
+            return *at;
+        }
+        let at = u16::try_from(self.named.len()).unwrap_or(u16::MAX);
+        self.named.push(Named { name: name.into(), key, is_generic: false, own });
+        self.by_name.insert(name.as_bytes().into(), at);
+        at
+    }
+
+    /// The number of an attribute's name, where it is looked for. Few names are compared one by one.
+    #[inline]
+    pub(super) fn number(&self, name: &[u8]) -> Option<usize> {
+        if self.named.len() <= COMPARED_MAX {
+            return self.named.iter().position(|named| named.name.as_bytes() == name);
+        }
+        self.by_name.get(name).map(|at| usize::from(*at))
     }
 
     fn add(&mut self, name: &str, comparison: &Comparison, stored: Option<Stored>) -> Result<(), FetchError> {
@@ -461,14 +484,21 @@ impl DistinctNames<'_> {
 
 impl<'c> FromIterator<&'c Fetched> for DistinctNames<'c> {
     fn from_iter<I: IntoIterator<Item = &'c Fetched>>(all: I) -> Self {
-        Self(all.into_iter().map(bare_name).collect())
+        Self(all.into_iter().map(counted_name).collect())
     }
 }
 
-fn bare_name(attribute: &Fetched) -> &str {
+/// An attribute's name without its scope.
+pub(super) fn bare_name(name: &AttributeName) -> &str {
+    match name {
+        AttributeName::Named { key, .. } => key,
+        AttributeName::Intrinsic(intrinsic) => intrinsic.word(),
+    }
+}
+
+fn counted_name(attribute: &Fetched) -> &str {
     match attribute {
-        Fetched::Attribute(AttributeName::Named { key, .. }) => key,
-        Fetched::Attribute(AttributeName::Intrinsic(intrinsic)) => intrinsic.word(),
+        Fetched::Attribute(name) => bare_name(name),
         // An attribute of this name counts as the same, in Tempo too.
         Fetched::SpanStart => "spanStartTime",
         // Not counted: with a structural operator, not all conditions must hold.

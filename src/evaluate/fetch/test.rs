@@ -267,7 +267,7 @@ pub(super) fn duration(name: &str, comparison: &Comparison) -> Result<Test, Fetc
         Parts::Ordered(order, Value::Floats(floats)) => {
             let list: Vec<i64> = floats.iter().filter_map(|float| whole(*float)).collect();
             let negated = negated(order, name)?;
-            // What equals no float at all is then found by none of the tests, which fetches everything.
+            // Where no float is whole, everything is fetched.
             Ok(if list.is_empty() { Test::Any } else { Test::Ints { list, negated } })
         }
         _ => int(name, comparison),

@@ -3,6 +3,7 @@
 use super::extract::Extractor;
 use super::{Condition, FetchSpec, Fetched};
 use crate::traceql::ast::{Attribute, MetricsFunction, Pipeline, ScalarExpr, SpansetExpr, Stage};
+use hashbrown::HashSet;
 
 pub(super) fn spec(pipeline: &Pipeline, function: &MetricsFunction) -> FetchSpec {
     let mut spec = Extractor::of_pipeline(pipeline);
@@ -77,18 +78,16 @@ fn simplify(spec: &mut FetchSpec) {
     if !spec.all_conditions || spec.second_pass_all {
         return;
     }
-    let seen_twice = |at: usize, attribute: &Fetched| {
-        spec.conditions.iter().take(at).any(|earlier| earlier.attribute == *attribute)
-    };
-    let is_plain = spec
-        .conditions
-        .iter()
-        .enumerate()
-        .all(|(at, one)| !one.attribute.is_unscoped() && !seen_twice(at, &one.attribute));
-    if !is_plain || !spec.second_pass.iter().all(|one| one.attribute.is_everywhere()) {
+    if !is_plain(&spec.conditions) || !spec.second_pass.iter().all(|one| one.attribute.is_everywhere()) {
         return;
     }
     spec.conditions.append(&mut spec.second_pass);
     let are_everywhere = spec.conditions.iter().all(|one| one.attribute.is_everywhere());
     spec.is_decided = spec.conditions.len() == 1 || are_everywhere;
+}
+
+/// Whether each is of an attribute of its own, and scoped.
+fn is_plain(conditions: &[Condition]) -> bool {
+    let mut seen = HashSet::new();
+    conditions.iter().all(|one| !one.attribute.is_unscoped() && seen.insert(&one.attribute))
 }

@@ -15,6 +15,7 @@ mod tests;
 use super::ast::{AttributeName, MetricsFunction, Pipeline, Query, Root, Scope};
 use super::value::Value;
 use extract::Extractor;
+use hashbrown::HashMap;
 
 /// What is fetched for a query.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -107,10 +108,16 @@ impl FetchSpec {
         while self.conditions.len() != before {
             before = self.conditions.len();
             let mut joined: Vec<Condition> = Vec::with_capacity(before);
+            let mut of_attribute: HashMap<Fetched, Vec<usize>> = HashMap::new();
             for condition in self.conditions.drain(..) {
-                match joined.iter_mut().find_map(|one| Some((one.with(&condition)?, one))) {
-                    Some((both, one)) => *one = both,
-                    None => joined.push(condition),
+                let places = of_attribute.entry_ref(&condition.attribute).or_default();
+                let both = places.iter().find_map(|at| Some((*at, joined.get(*at)?.with(&condition)?)));
+                match both.and_then(|(at, both)| Some((joined.get_mut(at)?, both))) {
+                    Some((one, both)) => *one = both,
+                    None => {
+                        places.push(joined.len());
+                        joined.push(condition);
+                    }
                 }
             }
             self.conditions = joined;
@@ -199,6 +206,12 @@ impl Fetched {
     /// Whether it is a name without a scope.
     pub fn is_unscoped(&self) -> bool {
         matches!(self, Self::Attribute(AttributeName::Named { scope: Scope::Any, .. }))
+    }
+}
+
+impl From<&Fetched> for Fetched {
+    fn from(attribute: &Fetched) -> Self {
+        attribute.clone()
     }
 }
 

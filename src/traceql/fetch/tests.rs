@@ -191,7 +191,7 @@ fn metrics_fetch_what_they_measure_and_label_afterwards() {
     );
     check_metrics(
         "{ .b = 1 || .c = 2 } | avg_over_time(.x) by (span.b)",
-        ".b = 1; .c = 2 [.x any; start any] | spans",
+        ".b = 1; .c = 2 [.x any; span.b any; start any] | spans",
     );
     check_metrics("{ .b = 1 || .c = 2 } | sum_over_time(.b)", ".b = 1; .c = 2 [start any] | spans");
     check_metrics("{ .a = 1 } >> { .b = 2 } | rate()", "descendants any; .a = 1; .b = 2 [start any]");
