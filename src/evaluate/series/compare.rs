@@ -12,8 +12,9 @@ use std::sync::Arc;
 /// The label that says which side a series is of.
 const META_TYPE: &str = "__meta_type";
 
-/// What a value that appears in no interval yet costs, in cells.
-const VALUE_CELLS: usize = 8;
+/// What a value costs that is counted for the first time, and an interval of it, in cells.
+const VALUE_CELLS: usize = 32;
+const INTERVAL_CELLS: usize = 2;
 
 /// Of one leaf; parts merge in any order.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ impl Comparison {
         let counted = side.get_mut(name).and_then(|values| values.get_mut(&value));
         let needed = match &counted {
             Some(intervals) if intervals.contains_key(&interval) => 0,
-            Some(_) => 1,
+            Some(_) => INTERVAL_CELLS,
             None => VALUE_CELLS,
         };
         if *cells + needed > CELLS_MAX {

@@ -16,6 +16,9 @@ use std::sync::Arc;
 /// An answer of so many samples is several hundred megabytes.
 pub const CELLS_MAX: usize = 8 * 1024 * 1024;
 
+/// What a series costs beside its cells, in cells: its key and its place in the table.
+const SERIES_CELLS: usize = 32;
+
 /// What a leaf computes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Function {
@@ -157,7 +160,7 @@ impl Leaf {
         let Self { shape, intervals, hasher, groups, is_full, .. } = self;
         let hash = hasher.hash_one(&key);
         if groups.find(hash, |group| group.key == key).is_none() {
-            if (groups.len() + 1).saturating_mul(*intervals) > CELLS_MAX {
+            if (groups.len() + 1).saturating_mul(*intervals + SERIES_CELLS) > CELLS_MAX {
                 *is_full = true;
                 return None;
             }

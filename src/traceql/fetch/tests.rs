@@ -71,7 +71,7 @@ fn check_search(query: &str, expected: &str) {
 fn check_metrics(query: &str, expected: &str) {
     let query_of = traceql::compile(query).unwrap();
     let Root::Metrics(metrics) = &query_of.root else { panic!("{query} is no metrics query") };
-    let (pipeline, function) = only_leaf(metrics).unwrap();
+    let (pipeline, function) = metrics.only_leaf().unwrap();
     assert_eq!(short(&FetchSpec::of_metrics(pipeline, function)), expected, "{query}");
 }
 

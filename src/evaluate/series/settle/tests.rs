@@ -231,6 +231,20 @@ fn exemplars_of_counts_wait_for_their_sample() {
     assert!(exemplars.len() == 1 && exemplars[0].value.is_nan());
 }
 
+#[test]
+fn series_beyond_the_room_for_them_are_left_out_and_said_so() {
+    let shape = Shape { function: Function::Count, of_duration: false, by: vec!["a".into()] };
+    let mut leaf = Leaf::new(shape, 100_000, Exemplars::new(0, 0, (0, 1)));
+    let values: Vec<Value<'_>> = (0..100).map(Value::Int).collect();
+    for value in &values {
+        let mut by = [&Value::Nil; GROUP_VALUES_MAX];
+        by[0] = value;
+        leaf.observe(&Observation { interval: 7, weight: 1.0, measured: &Value::Nil, by });
+    }
+    assert!(leaf.is_full());
+    assert!((50..100).contains(&leaf.groups().len()));
+}
+
 fn functions() -> impl Strategy<Value = Function> {
     prop_oneof![
         Just(Function::Rate),
