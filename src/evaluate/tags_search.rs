@@ -5,6 +5,7 @@
 //! all such tags have to be met within one resource and its spans. Only texts are compared, but for the
 //! integers among those columns.
 
+use super::columns::{self, Takes};
 use super::rows::Row;
 use super::span_view::{Holder, SpanView};
 use super::wire_span::WireSpan;
@@ -13,22 +14,6 @@ use crate::model::search::TraceRow;
 use crate::traceql::value::Value;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-
-/// Attributes of a resource that a Tempo keeps in columns of their own unless configured otherwise.
-const RESOURCE_COLUMNS: [&str; 4] =
-    ["k8s.cluster.name", "k8s.namespace.name", "k8s.pod.name", "k8s.container.name"];
-/// The same of a span, for texts.
-const SPAN_COLUMNS: [&str; 7] = [
-    "http.request.method",
-    "url.path",
-    "url.route",
-    "server.address",
-    "http.method",
-    "http.url",
-    "http.route",
-];
-/// The same of a span, for integers.
-const SPAN_INTEGER_COLUMNS: [&str; 3] = ["http.response.status_code", "server.port", "http.status_code"];
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
@@ -130,7 +115,6 @@ impl TagsSearch {
 }
 
 fn wanted(key: &str, value: &str) -> Option<Wanted> {
-    let text = |holder| Wanted::Text { holder, key: key.to_owned(), part: value.to_owned() };
     match key {
         "root.name" => Some(Wanted::RootName(value.to_owned())),
         "root.service.name" => Some(Wanted::RootService(value.to_owned())),
@@ -142,12 +126,14 @@ fn wanted(key: &str, value: &str) -> Option<Wanted> {
             "error" => 2,
             _ => 0,
         })),
-        _ if RESOURCE_COLUMNS.contains(&key) => Some(text(Holder::Resource)),
-        _ if SPAN_COLUMNS.contains(&key) => Some(text(Holder::Span)),
-        _ if SPAN_INTEGER_COLUMNS.contains(&key) => {
-            value.parse().ok().map(|value| Wanted::Integer { key: key.to_owned(), value })
-        }
-        _ => None,
+        _ => match columns::of_key(key)? {
+            (holder, Takes::Texts) => {
+                Some(Wanted::Text { holder, key: key.to_owned(), part: value.to_owned() })
+            }
+            (_, Takes::Integers) => {
+                value.parse().ok().map(|value| Wanted::Integer { key: key.to_owned(), value })
+            }
+        },
     }
 }
 

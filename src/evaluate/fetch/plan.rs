@@ -7,6 +7,8 @@
 
 use super::FetchError;
 use super::test::{self, Stored, Test};
+use crate::evaluate::columns::{self, Takes};
+use crate::evaluate::span_view::Holder;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::fetch::{Comparison, Condition, Fetched};
 use hashbrown::{HashMap, HashSet};
@@ -35,24 +37,6 @@ pub(super) enum Source {
     /// An attribute that is not there, by its number among the named ones.
     Absent(u16),
 }
-
-/// Attributes with columns of their own in a block of Tempo's defaults.
-pub(super) const DEDICATED: [(Level, Stored, &str); 14] = [
-    (Level::Resource, Stored::Text, "k8s.cluster.name"),
-    (Level::Resource, Stored::Text, "k8s.namespace.name"),
-    (Level::Resource, Stored::Text, "k8s.pod.name"),
-    (Level::Resource, Stored::Text, "k8s.container.name"),
-    (Level::Span, Stored::Text, "http.request.method"),
-    (Level::Span, Stored::Int, "http.response.status_code"),
-    (Level::Span, Stored::Text, "url.path"),
-    (Level::Span, Stored::Text, "url.route"),
-    (Level::Span, Stored::Text, "server.address"),
-    (Level::Span, Stored::Int, "server.port"),
-    (Level::Span, Stored::Text, "http.method"),
-    (Level::Span, Stored::Text, "http.url"),
-    (Level::Span, Stored::Text, "http.route"),
-    (Level::Span, Stored::Int, "http.status_code"),
-];
 
 /// The attribute of a resource that every block has a column for.
 pub(super) const SERVICE_NAME: &str = "service.name";
@@ -364,8 +348,16 @@ impl Part {
         let (own, stored) = if level == Level::Resource && name == SERVICE_NAME {
             (Own::Service, Stored::Text)
         } else {
-            let (_, stored, _) = DEDICATED.iter().find(|(at, _, key)| *at == level && *key == name)?;
-            (Own::Of(*stored), *stored)
+            let holder = match level {
+                Level::Resource => Holder::Resource,
+                Level::Span => Holder::Span,
+                Level::Trace | Level::Scope | Level::Event | Level::Link => return None,
+            };
+            let stored = match columns::own(holder, name)? {
+                Takes::Texts => Stored::Text,
+                Takes::Integers => Stored::Int,
+            };
+            (Own::Of(stored), stored)
         };
         Some((Source::Own(self.generic.name(name, key, own)), stored))
     }

@@ -2,6 +2,8 @@
 //! columns of their own.
 
 use crate::evaluate::TraceRows;
+use crate::evaluate::columns::{self, Takes};
+use crate::evaluate::span_view;
 use crate::model::tags::TagScope;
 use crate::trace::span::bytes_field;
 use crate::wire::otlp::{any_value, key_value, list};
@@ -136,27 +138,17 @@ impl Raw<'_> {
     }
 }
 
-/// Attributes that lie in a column of their own, if they are of its type: Tempo's default choice.
-const DEDICATED: [(TagScope, &str, Column); 14] = [
-    (TagScope::Resource, "k8s.cluster.name", Column::Text),
-    (TagScope::Resource, "k8s.namespace.name", Column::Text),
-    (TagScope::Resource, "k8s.pod.name", Column::Text),
-    (TagScope::Resource, "k8s.container.name", Column::Text),
-    (TagScope::Span, "http.request.method", Column::Text),
-    (TagScope::Span, "http.response.status_code", Column::Int),
-    (TagScope::Span, "url.path", Column::Text),
-    (TagScope::Span, "url.route", Column::Text),
-    (TagScope::Span, "server.address", Column::Text),
-    (TagScope::Span, "server.port", Column::Int),
-    (TagScope::Span, "http.method", Column::Text),
-    (TagScope::Span, "http.url", Column::Text),
-    (TagScope::Span, "http.route", Column::Text),
-    (TagScope::Span, "http.status_code", Column::Int),
-];
-
 /// The type of an attribute's own column, where it has one.
 pub(super) fn dedicated(scope: TagScope, key: &str) -> Option<Column> {
-    DEDICATED.iter().find(|(known, name, _)| *known == scope && *name == key).map(|(_, _, column)| *column)
+    let holder = match scope {
+        TagScope::Resource => span_view::Holder::Resource,
+        TagScope::Span => span_view::Holder::Span,
+        _ => return None,
+    };
+    columns::own(holder, key).map(|takes| match takes {
+        Takes::Texts => Column::Text,
+        Takes::Integers => Column::Int,
+    })
 }
 
 impl Stored<'_> {
