@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use super::Fault;
-use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery, TagsQuery, TraceQuery};
+use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery, TagsQuery, TraceId, TraceQuery};
 use crate::redaction::Raw;
 use crate::task::Deadline;
 
@@ -18,6 +18,8 @@ pub struct Call<Q> {
 }
 
 pub type TraceCall = Call<TraceQuery>;
+/// Several traces at once: one way there and back for all of them.
+pub type TracesCall = Call<Vec<TraceId>>;
 pub type SearchCall = Call<SearchQuery>;
 pub type TagsCall = Call<TagsQuery>;
 pub type TagValuesCall = Call<TagValuesQuery>;
@@ -82,6 +84,12 @@ impl<A> RegionAnswer<A> {
 impl Reply for RegionTrace {
     fn set_attempts(&mut self, attempts: u32) {
         self.attempts = attempts;
+    }
+}
+
+impl Reply for Vec<RegionTrace> {
+    fn set_attempts(&mut self, attempts: u32) {
+        self.iter_mut().for_each(|trace| trace.attempts = attempts);
     }
 }
 

@@ -16,7 +16,7 @@ use super::breaker::{Breaker, BreakerLayer, CircuitState, PAUSE_MIN};
 use super::call::{
     Answering, Call, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall,
 };
-use super::call::{TagsCall, TraceCall};
+use super::call::{TagsCall, TraceCall, TracesCall};
 use super::deadline::{DeadlineLayer, within};
 use super::retry::RetryOnce;
 use super::settings::{KindSettings, LayerSettings, RegionSettings};
@@ -24,7 +24,7 @@ use super::tempo::TempoBackend;
 use super::{Backend, BuildError, Fault, RegionInfo};
 use crate::model::{
     Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames, TagValues,
-    TagValuesQuery, TagsQuery, TraceQuery,
+    TagValuesQuery, TagsQuery, TraceId, TraceQuery,
 };
 use crate::task::Deadline;
 
@@ -45,6 +45,7 @@ type Stack<Q, A> = BoxCloneSyncService<Call<Q>, A, Fault>;
 #[derive(Debug)]
 struct Stacks {
     trace: Stack<TraceQuery, RegionTrace>,
+    traces: Stack<Vec<TraceId>, Vec<RegionTrace>>,
     search: Stack<SearchQuery, RegionAnswer<SearchAnswer>>,
     tag_names: Stack<TagsQuery, RegionAnswer<TagNames>>,
     tag_values: Stack<TagValuesQuery, RegionAnswer<TagValues>>,
@@ -104,6 +105,11 @@ impl Region {
     /// Whether it answers searches, tags and metrics at all.
     pub fn answers_queries(&self) -> bool {
         self.backend.answers_queries()
+    }
+
+    /// Every span of each of the first of these traces.
+    pub async fn traces(&self, call: TracesCall) -> Result<Vec<RegionTrace>, Fault> {
+        self.stacks.traces.clone().oneshot(call).await
     }
 
     pub async fn search(&self, call: SearchCall) -> Result<RegionAnswer<SearchAnswer>, Fault> {
@@ -212,6 +218,7 @@ impl Shared {
     fn stacks(&self) -> Stacks {
         Stacks {
             trace: self.stack(|backend, call| backend.trace_by_id(call)),
+            traces: self.stack(|backend, call| backend.traces(call)),
             search: self.stack(|backend, call| backend.search(call)),
             tag_names: self.stack(|backend, call| backend.tag_names(call)),
             tag_values: self.stack(|backend, call| backend.tag_values(call)),

@@ -24,6 +24,7 @@ use crate::task::Deadline;
 pub use breaker::CircuitState;
 pub use call::{
     Answering, Call, MetricsCall, RegionAnswer, RegionTrace, SearchCall, TagValuesCall, TagsCall, TraceCall,
+    TracesCall,
 };
 pub use client::Region;
 pub use simulated::{Behaviour, Distance, Simulated};
@@ -42,6 +43,12 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// others either: what they would say together is no answer.
     fn answers_queries(&self) -> bool {
         false
+    }
+
+    /// Every span the region holds of each of these traces, in their order. Where that is much, of as many of
+    /// the first as it cares to send at once, and of one at least.
+    fn traces(&self, _: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
+        not_yet("question for several traces")
     }
 
     /// Traces that match, the newest first.

@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use super::call::{MetricsCall, SearchCall, TagValuesCall, TagsCall};
+use super::call::{MetricsCall, SearchCall, TagValuesCall, TagsCall, TracesCall};
 use super::{Backend, Fault, RegionAnswer, RegionInfo, RegionTrace, TraceCall, fault};
 use crate::model::{MetricsAnswer, SearchAnswer, TagNames, TagValues, TraceId};
 use crate::redaction::Raw;
@@ -95,15 +95,25 @@ impl Simulated {
             Some(fault) => return Err(fault),
             None => self.inner.trace_by_id(call).await?,
         };
-        answer.first_byte = Some(began.elapsed());
-        match behaviour {
-            Behaviour::Garbage => seal(&mut answer, Bytes::from_static(b"\xffthis is no protobuf")),
-            Behaviour::OtherTrace => seal(&mut answer, trace_other_than(id)),
-            Behaviour::SaysPartial => answer.is_partial = true,
-            _ => {}
-        }
+        distort(&mut answer, id, behaviour, began.elapsed());
         self.carry(answer.bytes).await;
         Ok(answer)
+    }
+
+    async fn ask_several(&self, call: TracesCall) -> Result<Vec<RegionTrace>, Fault> {
+        let began = Instant::now();
+        let behaviour = self.behaviour();
+        self.travel(behaviour).await;
+        let ids = call.query.clone();
+        let mut answers = match refusal(behaviour) {
+            Some(fault) => return Err(fault),
+            None => self.inner.traces(call).await?,
+        };
+        for (answer, id) in answers.iter_mut().zip(ids) {
+            distort(answer, id, behaviour, began.elapsed());
+        }
+        self.carry(answers.iter().map(|answer| answer.bytes).sum()).await;
+        Ok(answers)
     }
 
     /// Another question than for a trace. Its answer has no bytes that could be exchanged or weighed, so
@@ -171,6 +181,10 @@ impl Backend for Simulated {
         self.inner.answers_queries()
     }
 
+    fn traces(&self, call: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
+        self.ask_several(call).boxed()
+    }
+
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
         self.ask_query(self.inner.search(call)).boxed()
     }
@@ -208,6 +222,17 @@ fn refusal(behaviour: Behaviour) -> Option<Fault> {
         | Behaviour::Garbage
         | Behaviour::OtherTrace
         | Behaviour::SaysPartial => None,
+    }
+}
+
+/// What a region that lies makes of its answer.
+fn distort(answer: &mut RegionTrace, id: TraceId, behaviour: Behaviour, took: Duration) {
+    answer.first_byte = Some(took);
+    match behaviour {
+        Behaviour::Garbage => seal(answer, Bytes::from_static(b"\xffthis is no protobuf")),
+        Behaviour::OtherTrace => seal(answer, trace_other_than(id)),
+        Behaviour::SaysPartial => answer.is_partial = true,
+        _ => {}
     }
 }
 

@@ -16,7 +16,14 @@ use crate::model::RegionName;
 
 pub mod check;
 pub mod demo;
+mod gateway;
+mod json;
+mod line;
+mod output;
+pub mod query;
+mod scalar;
 pub mod serve;
+mod text;
 pub mod trace;
 
 /// One Grafana Tempo over several regions.
@@ -37,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Draw one trace from every region as a waterfall.
     Trace(trace::TraceArgs),
+    /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
+    Query(query::QueryArgs),
 }
 
 #[derive(Debug, Args)]

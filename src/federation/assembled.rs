@@ -8,21 +8,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use futures::stream::{self, FuturesUnordered};
+use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::candidates::{Listed, Listing};
-use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask};
+use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
 use super::query::{Answered, Question};
 use super::refusal::{Refusal, Why};
-use crate::backend::{Region, TraceCall};
+use crate::backend::{Region, TracesCall};
 use crate::evaluate::TraceRows;
 use crate::evaluate::gather::{Gather, Order};
 use crate::model::coverage::RegionReport;
 use crate::model::search::Inspected;
-use crate::model::{Answer, Mode, TraceId, TraceQuery};
+use crate::model::{Answer, Mode, TraceId};
 use crate::redaction::rows::Candidate;
 use crate::redaction::{Marks, Redacted, View};
 use crate::task::{self, Deadline};
@@ -41,8 +41,11 @@ const TRACES_FIRST: u32 = 512;
 /// the work and not the memory: some seconds.
 const BYTES_MAX: u64 = 1 << 30;
 
-/// Traces that are asked for ahead of the one that is evaluated.
-const AHEAD: usize = 8;
+/// Traces that regions are asked for at once: few at first, since a search may need no more, and then more, so
+/// that many traces of far regions don't take a way there and back each. What is sent at once is bounded by
+/// the regions, in bytes.
+const BATCH_FIRST: usize = 32;
+const BATCH_MAX: usize = 512;
 
 /// A query that is decided here.
 #[derive(Debug)]
@@ -71,6 +74,9 @@ struct Progress<G> {
     begun: Instant,
     deadline: Deadline,
 }
+
+/// The parts of some traces that the region of this rank sent, or why it sent none.
+type Parts = (u16, Result<Vec<Landed>, RegionReport>);
 
 /// Why a trace could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -142,55 +148,59 @@ impl Federation {
 
     /// Assembles and evaluates one trace after the other, until none of the next can matter.
     async fn look_at<G: Gather>(
-        self: &Arc<Self>,
+        &self,
         candidates: Vec<Candidate>,
         mut progress: Progress<G>,
     ) -> Result<Progress<G>, Refusal> {
-        let heard: Vec<(u16, Arc<Region>)> = (0u16..)
+        let heard: Vec<(u16, &Region)> = (0u16..)
             .zip(&self.regions)
             .zip(&progress.reports)
             .filter(|(_, report)| report.status.has_answered())
-            .map(|((rank, region), _)| (rank, region.clone()))
+            .map(|((rank, region), _)| (rank, &**region))
             .collect();
         let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
-        let deadline = progress.deadline;
-        let mut coming = stream::iter(new)
-            .map(|candidate| {
-                let parts = self.parts_of(candidate.id, &heard, deadline);
-                async move { (candidate, parts.await) }
-            })
-            .buffered(AHEAD);
-        while let Some((candidate, landed)) = coming.next().await {
-            if !progress.gather.wants(candidate.start) {
-                break;
-            }
+        let mut left = &*new;
+        let mut at_once = BATCH_FIRST;
+        while let Some(next) = left.first().filter(|next| progress.gather.wants(next.start)) {
             if progress.deadline.remaining().is_zero() {
                 return Err(Refusal { why: Why::Late, line: late(progress.done.len()), coverage: None });
             }
-            progress = progress.evaluate(candidate.id, landed).await?;
+            let batch = left.get(..at_once.min(left.len())).unwrap_or_default();
+            let parts = self.parts_of(batch, next.id, &heard, progress.deadline).await;
+            // A region may send fewer at once; the rest is asked for again, from all.
+            let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
+            let count = sent.min().unwrap_or(batch.len());
+            progress = progress.evaluate_all(batch.get(..count).unwrap_or_default(), parts).await?;
+            left = left.get(count.max(1)..).unwrap_or_default();
+            at_once = (at_once * 2).min(BATCH_MAX);
         }
-        drop(coming);
         Ok(progress)
     }
 
-    /// Every region's part of one trace, by rank.
-    fn parts_of(
+    /// Every region's parts of these traces, by rank; the report of one that failed.
+    async fn parts_of(
         &self,
-        id: TraceId,
-        regions: &[(u16, Arc<Region>)],
+        batch: &[Candidate],
+        first: TraceId,
+        regions: &[(u16, &Region)],
         deadline: Deadline,
-    ) -> impl Future<Output = Vec<Landed>> + Send + use<> {
-        let call = TraceCall { query: TraceQuery::of(id), deadline };
-        let treatment = Treatment { id, plan: self.plan.clone(), marks: Marks::None };
-        let asked: FuturesUnordered<_> = regions
+    ) -> Vec<Parts> {
+        let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
+        let treatment = Treatment { id: first, plan: self.plan.clone(), marks: Marks::None };
+        let mut asked: FuturesUnordered<_> = regions
             .iter()
-            .map(|(rank, region)| ask(region.clone(), *rank, call.clone(), treatment.clone()))
+            .map(|(rank, region)| {
+                let call = TracesCall { query: ids.clone(), deadline };
+                let treatment = &treatment;
+                async move { (*rank, ask_several(region, *rank, call, treatment).await) }
+            })
             .collect();
-        async move {
-            let mut landed: Vec<Landed> = asked.collect().await;
-            landed.sort_by_key(|landed| landed.rank);
-            landed
+        let mut parts = Vec::with_capacity(regions.len());
+        while let Some(part) = asked.next().await {
+            parts.push(part);
         }
+        parts.sort_by_key(|(rank, _)| *rank);
+        parts
     }
 }
 
@@ -205,6 +215,31 @@ impl<G: Gather> Progress<G> {
         }
     }
 
+    /// Evaluates the traces of a batch, in their order.
+    async fn evaluate_all(mut self, batch: &[Candidate], parts: Vec<Parts>) -> Result<Self, Refusal> {
+        let mut regions = Vec::with_capacity(parts.len());
+        for (rank, landed) in parts {
+            match landed {
+                Ok(landed) => regions.push(landed.into_iter()),
+                Err(report) => self.report(rank, report),
+            }
+        }
+        for candidate in batch {
+            let landed: Vec<Landed> = regions.iter_mut().filter_map(Iterator::next).collect();
+            if !self.gather.wants(candidate.start) {
+                break;
+            }
+            self = self.evaluate(candidate.id, landed).await?;
+        }
+        Ok(self)
+    }
+
+    fn report(&mut self, rank: u16, part: RegionReport) {
+        if let Some(known) = self.reports.get_mut(usize::from(rank)) {
+            merge(known, RegionReport { took: self.begun.elapsed(), ..part });
+        }
+    }
+
     async fn evaluate(mut self, id: TraceId, landed: Vec<Landed>) -> Result<Self, Refusal> {
         let mut ranks = Vec::with_capacity(landed.len());
         let mut views = Vec::with_capacity(landed.len());
@@ -215,9 +250,7 @@ impl<G: Gather> Progress<G> {
                 ranks.push(part.rank);
                 views.push(view);
             }
-            if let Some(known) = self.reports.get_mut(usize::from(part.rank)) {
-                merge(known, RegionReport { took: self.begun.elapsed(), ..part.report });
-            }
+            self.report(part.rank, part.report);
         }
         self.done.insert(id);
         self.inspected.add(Inspected { traces: 1, spans: 0, bytes });
@@ -291,6 +324,8 @@ fn late(done: usize) -> String {
     format!("not answered by the deadline: {done} traces were looked at; ask about less time")
 }
 
+#[cfg(test)]
+mod chance;
 #[cfg(test)]
 mod estate;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::stream::{FuturesUnordered, Stream};
 use tokio::time::Instant;
 
-use crate::backend::{Fault, Region, RegionTrace, TraceCall};
+use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{RegionName, TraceId};
 use crate::policy::Plan;
@@ -48,7 +48,7 @@ pub fn ask_all(
         .collect::<FuturesUnordered<_>>()
 }
 
-pub(super) async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
+async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
     let begun = Instant::now();
     let answered = region.trace_by_id(call).await;
     let took = begun.elapsed();
@@ -56,6 +56,29 @@ pub(super) async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatme
         Ok(part) => receive(&region, rank, part, took, &treatment).await,
         Err(fault) => Landed { rank, view: None, report: failed(&region, fault, took), inspected_bytes: 0 },
     }
+}
+
+/// One region's parts of several traces: of as many of the first as it sent at once.
+pub(super) async fn ask_several(
+    region: &Region,
+    rank: u16,
+    call: TracesCall,
+    treatment: &Treatment,
+) -> Result<Vec<Landed>, RegionReport> {
+    let begun = Instant::now();
+    let ids = call.query.clone();
+    let answered = region.traces(call).await;
+    let took = begun.elapsed();
+    let parts = answered.map_err(|fault| failed(region, fault, took))?;
+    if parts.is_empty() {
+        let detail = Some("it sent none of the traces it was asked for".to_owned());
+        return Err(RegionReport { detail, ..blank(region, RegionStatus::Malformed, took) });
+    }
+    let mut landed = Vec::with_capacity(parts.len());
+    for (part, id) in parts.into_iter().zip(ids) {
+        landed.push(receive(region, rank, part, took, &Treatment { id, ..treatment.clone() }).await);
+    }
+    Ok(landed)
 }
 
 /// A report of this region with nothing in it yet.

@@ -10,7 +10,7 @@ use super::walk::{Bounds, Walked, walk};
 use super::{MemoryBackend, TEMPO_VERSION};
 use crate::backend::{
     Backend, Call, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall, TagValuesCall,
-    TagsCall, TraceCall, fault,
+    TagsCall, TraceCall, TracesCall, fault,
 };
 use crate::evaluate::gather::{Gather, MetricsGather, SearchGather, TagNamesGather, TagValuesGather};
 use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
@@ -57,6 +57,10 @@ impl Backend for MemoryBackend {
         async move { Ok(self.lookup(&call.query)) }.boxed()
     }
 
+    fn traces(&self, call: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
+        async move { Ok(self.lookup_first(&call.query)) }.boxed()
+    }
+
     fn probe(&self, _deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
         async { Ok(RegionInfo { version: Some(TEMPO_VERSION.to_owned()) }) }.boxed()
     }
@@ -92,6 +96,7 @@ mod tests {
     use crate::backend::settings::MemorySettings;
     use crate::evaluate::TraceRows;
     use crate::evaluate::gather::{Order, Reach};
+    use crate::evaluate::rows::Summary;
     use crate::model::search::Inspected;
     use crate::traceql::value::Failure;
 
@@ -110,6 +115,10 @@ mod tests {
 
         fn reach(&self) -> Option<Reach> {
             None
+        }
+
+        fn reaches(&self, _: &Summary) -> bool {
+            true
         }
 
         fn take(&mut self, _: &TraceRows<'_>) -> Result<(), Failure> {

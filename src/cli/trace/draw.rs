@@ -12,10 +12,10 @@ use anstyle::Style;
 use super::document::{Document, Report, Span, Synthetic, hex};
 use super::header::{self, REGION_COLUMNS_MAX};
 use super::layout::{Fold, Layout, Limits, Node, Row, layout};
-use super::line::{ERROR, FAINT, Line, MISSING, PLAIN, STRONG, region_style};
 use super::notes::notes;
 use super::scale::Scale;
-use super::text::{clean, count, cut, duration, left, right, width, wrap};
+use crate::cli::line::{ERROR, FAINT, Line, MISSING, PLAIN, STRONG, region_style};
+use crate::cli::text::{clean, count, cut, duration, left, right, width, wrap};
 
 /// Narrower than this nothing can be drawn, wider than this the eye loses the line.
 pub const COLUMNS_MIN: usize = 40;
@@ -99,7 +99,7 @@ impl<'a> Picture<'a> {
         if layout.rest > 0 {
             let errors = match layout.rest_errors {
                 0 => String::new(),
-                some => format!(", {} with errors", super::text::thousands(some)),
+                some => format!(", {} with errors", crate::cli::text::thousands(some)),
             };
             let mut line = Line::new(self.columns);
             let rest = format!("… {} (use --all){errors}", count(layout.rest, "more span"));

@@ -6,9 +6,11 @@ use anstyle::Style;
 
 use super::document::{Document, Owed, RegionReport, Report};
 use super::layout::Layout;
-use super::line::{ERROR, FAINT, GOOD, Line, MISSING, PLAIN, STRONG, pack, region_style};
 use super::scale::Scale;
-use super::text::{bytes, clean, count, cut, duration, left, millis, right, thousands, utc, width, wrap};
+use crate::cli::line::{ERROR, FAINT, GOOD, Line, MISSING, PLAIN, STRONG, pack, region_style};
+use crate::cli::text::{
+    bytes, clean, count, cut, duration, left, millis, right, thousands, utc, width, wrap,
+};
 
 /// Columns of a region's name here and in the tree; longer ones are cut.
 pub const REGION_COLUMNS_MAX: usize = 16;

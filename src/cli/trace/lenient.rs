@@ -1,4 +1,4 @@
-//! JSON values that may be of any kind: scalars as text, and of attributes only those that are drawn.
+//! Of attributes only those that are drawn.
 //!
 //! A span may carry hundreds of attributes and megabytes in one of them. What is not drawn is skipped
 //! while it is read, never kept.
@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+
+use crate::cli::scalar::AnyValue;
 
 /// The attributes that are kept.
 const KEPT: [&str; 19] = [
@@ -30,65 +32,6 @@ const KEPT: [&str; 19] = [
     "tutti.region",
     "tutti.synthetic",
 ];
-
-/// Null is what the type is when nothing was given.
-pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
-    Option::deserialize(from).map(Option::unwrap_or_default)
-}
-
-/// A string, number or boolean as text. Lists, objects and null are empty.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Scalar(pub String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar(text.to_owned()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
-        Ok(Scalar(value.to_string()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::default())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::default())
-    }
-}
 
 /// The attributes that are drawn, of a list of any length. The first of a key counts.
 #[derive(Debug, Default)]
@@ -143,34 +86,4 @@ struct Attribute<'a> {
     #[serde(borrow)]
     key: Cow<'a, str>,
     value: AnyValue,
-}
-
-/// OTLP's value: an object with one key that names the kind.
-#[derive(Default)]
-struct AnyValue(Scalar);
-
-impl<'de> Deserialize<'de> for AnyValue {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Kinds;
-        impl<'de> Visitor<'de> for Kinds {
-            type Value = AnyValue;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value by its kind")
-            }
-
-            fn visit_unit<E>(self) -> Result<AnyValue, E> {
-                Ok(AnyValue::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AnyValue, A::Error> {
-                let mut value = AnyValue::default();
-                while let Some((_, scalar)) = map.next_entry::<IgnoredAny, Scalar>()? {
-                    value = AnyValue(scalar);
-                }
-                Ok(value)
-            }
-        }
-        from.deserialize_any(Kinds)
-    }
 }

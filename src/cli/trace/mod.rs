@@ -4,11 +4,11 @@
 //! `document` of the answer, `forest` and `layout` decide the lines, `draw` writes them. A script reads the
 //! exit code; each code is one sentence of `EXIT_CODES`.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io;
 use std::process::ExitCode;
 
-use anstream::{AutoStream, ColorChoice};
-use clap::{Args, ValueEnum};
+use anstream::AutoStream;
+use clap::Args;
 
 use crate::model::{Mode, TraceId, TraceIdError};
 
@@ -17,27 +17,24 @@ mod document;
 mod draw;
 mod forest;
 mod header;
-mod json;
 mod layout;
 mod lenient;
-mod line;
 mod notes;
 mod read;
 mod scale;
 mod spinner;
 mod sse;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
-use client::{Ask, Client, ClientError, Event, Events};
+use super::gateway::{Gateway, GatewayError};
+use super::output::{self, Exit, ModeName, When};
+use super::text;
+use client::{Ask, Event, Events};
 use document::{Document, Refused, Report};
 use layout::Limits;
 use spinner::Spinner;
-
-/// Columns where nothing tells how many there are.
-const COLUMNS_PIPED: usize = 100;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -73,39 +70,14 @@ pub struct TraceArgs {
     #[arg(long, value_enum)]
     pub mode: Option<ModeName>,
     /// Look only at data of this time on: unix seconds, or `2026-01-31T12:00:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = output::seconds)]
     pub start: Option<i64>,
     /// Look only at data up to this time.
-    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = output::seconds)]
     pub end: Option<i64>,
     /// Have the gateway move spans by the clock offsets it estimates between regions.
     #[arg(long)]
     pub adjust_skew: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
-    Auto,
-    Always,
-    Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum ModeName {
-    Strict,
-    BestEffort,
-}
-
-/// How it ended, as a script sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Exit {
-    Whole = 0,
-    Usage = 1,
-    NotFound = 2,
-    Partial = 3,
-    Refused = 4,
-    NotReached = 5,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +85,7 @@ enum TraceError {
     #[error("`{id}` is no trace id: {why}; it is 1 to 32 hex digits")]
     Id { id: String, why: String },
     #[error(transparent)]
-    Client(#[from] ClientError),
+    Gateway(#[from] GatewayError),
     #[error("no region holds trace {id}; all {regions} answered, so check the id and its age")]
     NotFound { id: TraceId, regions: usize },
     #[error("no span of {id} was found in the regions that answered; ask again when {missing} is back")]
@@ -121,70 +93,50 @@ enum TraceError {
     #[error("the gateway refused (HTTP {status}): {why}; {next}")]
     Refused { status: u16, why: String, next: &'static str },
     #[error("the output cannot be written: {0}")]
-    Output(io::Error),
+    Output(#[from] io::Error),
 }
 
 impl TraceError {
     fn exit(&self) -> Exit {
         match self {
             Self::Id { .. }
-            | Self::Client(ClientError::BadServer(_) | ClientError::Status { status: 400, .. }) => {
+            | Self::Gateway(GatewayError::BadServer(_) | GatewayError::Status { status: 400, .. }) => {
                 Exit::Usage
             }
             Self::Refused { status: 400, .. } | Self::Output(_) => Exit::Usage,
             Self::NotFound { .. } | Self::Refused { status: 404, .. } => Exit::NotFound,
             Self::NothingYet { .. } => Exit::Partial,
-            Self::Refused { .. } | Self::Client(ClientError::Status { .. }) => Exit::Refused,
-            Self::Client(_) => Exit::NotReached,
+            Self::Refused { .. } | Self::Gateway(GatewayError::Status { .. }) => Exit::Refused,
+            Self::Gateway(_) => Exit::NotReached,
         }
     }
 }
 
 /// Runs the command to its end.
 pub fn run(args: &TraceArgs) -> ExitCode {
-    match args.color {
-        When::Auto => ColorChoice::Auto.write_global(),
-        When::Always => ColorChoice::Always.write_global(),
-        When::Never => ColorChoice::Never.write_global(),
-    }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return end(Err(TraceError::Output(error))),
-    };
-    end(runtime.block_on(show(args)))
-}
-
-fn end(result: Result<Exit, TraceError>) -> ExitCode {
-    let exit = result.unwrap_or_else(|error| {
-        let style = line::ERROR;
-        anstream::eprintln!("{style}error{style:#}: {error}");
-        error.exit()
-    });
-    ExitCode::from(exit as u8)
+    args.color.apply();
+    output::run(show(args), TraceError::exit)
 }
 
 async fn show(args: &TraceArgs) -> Result<Exit, TraceError> {
     let id = trace_id(&args.id)
         .map_err(|why| TraceError::Id { id: text::clean(&args.id), why: text::clean(&why.to_string()) })?;
-    let client = Client::new(&args.server)?;
-    let mode = args.mode.map(|mode| match mode {
-        ModeName::Strict => Mode::Strict,
-        ModeName::BestEffort => Mode::BestEffort,
-    });
+    let gateway = Gateway::new(&args.server)?;
+    let mode = args.mode.map(ModeName::mode);
     let ask = Ask { id, mode, start: args.start, end: args.end, adjust_skew: args.adjust_skew };
-    let (json, events) = match wait(&client, &ask).await? {
+    let (json, events) = match wait(&gateway, &ask).await? {
         Ended::Answer(json, events) => (json, events),
         Ended::Refused(json, refused) => return refuse(args, id, &json, refused),
     };
     let document = read::document(&json).map_err(|error| events.malformed("answer", &error))?;
     let exit = verdict(id, &document);
     if args.json {
-        print(|out| print_json(&json, out))?;
+        output::print(|out| output::print_json(&json, out))?;
     } else if document.trace.real().next().is_some() {
         let limits = if args.all { Limits::ALL } else { Limits::USUAL };
-        print(|out| draw::draw(&document, limits, columns(args), out))?;
+        output::print(|out| draw::draw(&document, limits, output::columns(args.width), out))?;
     } else {
-        print(|out| draw::draw_report(&document.report, columns(args), out))?;
+        output::print(|out| draw::draw_report(&document.report, output::columns(args.width), out))?;
     }
     exit
 }
@@ -195,9 +147,9 @@ enum Ended {
 }
 
 /// Waits for the answer; who has answered so far is seen meanwhile.
-async fn wait(client: &Client, ask: &Ask) -> Result<Ended, ClientError> {
+async fn wait(gateway: &Gateway, ask: &Ask) -> Result<Ended, GatewayError> {
     let mut spinner = Spinner::new();
-    let mut events = spinner.during(client.open(ask)).await?;
+    let mut events = spinner.during(client::open(gateway, ask)).await?;
     loop {
         match spinner.during(events.next()).await? {
             Event::Begin(begin) => spinner.begin(&begin),
@@ -229,10 +181,10 @@ fn missing_names(report: &Report) -> String {
 /// A refusal is one line; who failed stands above it, where a person reads.
 fn refuse(args: &TraceArgs, id: TraceId, json: &str, refused: Refused) -> Result<Exit, TraceError> {
     if args.json {
-        print(|out| print_json(json, out))?;
+        output::print(|out| output::print_json(json, out))?;
     } else if let Some(report) = &refused.report {
         // That the regions cannot be shown changes nothing of the refusal.
-        let _ = draw::draw_report(report, columns(args), &mut AutoStream::auto(io::stderr()));
+        let _ = draw::draw_report(report, output::columns(args.width), &mut AutoStream::auto(io::stderr()));
     }
     if refused.status == 404 {
         let regions = refused.report.map_or(0, |report| report.regions.len());
@@ -242,31 +194,6 @@ fn refuse(args: &TraceArgs, id: TraceId, json: &str, refused: Refused) -> Result
     let next = if strict { "--mode best_effort shows what the others hold" } else { "ask again" };
     let why = text::clean(refused.error.lines().next().unwrap_or_default());
     Err(TraceError::Refused { status: refused.status, why, next })
-}
-
-/// Writes to stdout, with colours where they are wanted. A reader that has seen enough (`| head`) is no
-/// fault.
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), TraceError> {
-    let mut out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(TraceError::Output(error)),
-        _ => Ok(()),
-    }
-}
-
-fn print_json(json: &str, out: &mut dyn Write) -> io::Result<()> {
-    if io::stdout().is_terminal() {
-        return json::pretty(json, out);
-    }
-    out.write_all(json.as_bytes())?;
-    out.write_all(b"\n")
-}
-
-fn columns(args: &TraceArgs) -> usize {
-    let terminal =
-        || terminal_size::terminal_size_of(io::stdout()).map(|(columns, _)| usize::from(columns.0));
-    let told = || std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns > 0);
-    args.width.or_else(terminal).or_else(told).unwrap_or(COLUMNS_PIPED)
 }
 
 /// Takes what people paste: an id, or the traceparent it stands in.
@@ -279,15 +206,4 @@ fn trace_id(given: &str) -> Result<TraceId, TraceIdError> {
         }
         _ => TraceId::parse(given),
     }
-}
-
-fn seconds(given: &str) -> Result<i64, String> {
-    if let Ok(seconds) = given.parse() {
-        return Ok(seconds);
-    }
-    humantime::parse_rfc3339_weak(given)
-        .ok()
-        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-        .and_then(|since| i64::try_from(since.as_secs()).ok())
-        .ok_or_else(|| "a time is unix seconds, or `2026-01-31T12:00:00Z`".to_owned())
 }

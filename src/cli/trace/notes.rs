@@ -5,9 +5,9 @@ use anstyle::Style;
 
 use super::document::{Crossing, Report, Span, Synthetic, hex};
 use super::layout::{Fold, Row};
-use super::line::{ERROR, FAINT, MISSING, region_style};
 use super::scale::Scale;
-use super::text::{clean, duration, millis, utc};
+use crate::cli::line::{ERROR, FAINT, MISSING, region_style};
+use crate::cli::text::{clean, duration, millis, utc};
 
 /// The notes of a row, most telling first. All of them are clean.
 pub fn notes(row: &Row, span: &Span, report: &Report, scale: &Scale) -> Vec<(Style, String)> {

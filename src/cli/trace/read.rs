@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::document::{Crossing, Document, Kind, Marks, Report, Resource, Span, Synthetic, Trace};
-use super::lenient::{Attributes, Scalar, or_default};
+use super::lenient::Attributes;
+use crate::cli::scalar::{Scalar, or_default};
 
 /// Owed spans that are looked for among all others; a gateway names a few.
 const OWED_MAX: usize = 100;

@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
 use super::document::{Begin, RegionReport};
-use super::text::{bytes, clean, count, cut, left, millis, width};
+use crate::cli::text::{bytes, clean, count, cut, left, millis, width};
 
 /// An answer that is there sooner needs no spinner.
 const SHOWN_AFTER: Duration = Duration::from_millis(200);

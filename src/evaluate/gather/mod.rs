@@ -3,7 +3,6 @@
 //! Whoever asks feeds whole traces; where they come from and in what time is not known here.
 
 mod metrics;
-mod newest;
 mod search;
 mod tags;
 
@@ -36,10 +35,8 @@ pub trait Gather: Send + 'static {
 
     fn finish(self, inspected: Inspected) -> Self::Answer;
 
-    /// Whether a trace is in reach: as a whole, from its first start to its last end.
-    fn reaches(&self, summary: &Summary) -> bool {
-        self.reach().is_none_or(|reach| reach.holds(summary.start, summary.end))
-    }
+    /// Whether a trace that was read is one that it is about.
+    fn reaches(&self, summary: &Summary) -> bool;
 
     /// Takes a trace, if it is in reach.
     fn feed(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! A search, trace by trace.
 
-use super::newest::Newest;
 use super::{Gather, Order, Reach};
-use crate::evaluate::{QueryError, Search, TagsSearch, TraceRows};
-use crate::model::search::{Inspected, SearchAnswer, SearchAsked, SearchQuery};
+use crate::evaluate::rows::Summary;
+use crate::evaluate::{QueryError, Rows, Search, TagsSearch, TraceRows, overlaps};
+use crate::model::search::{Inspected, SearchAnswer, SearchAsked, SearchQuery, Window};
 use crate::traceql::value::Failure;
 
 /// The newest rows of a search.
@@ -14,8 +14,8 @@ use crate::traceql::value::Failure;
 pub struct SearchGather {
     asked: Asked,
     spans_per_set: u32,
-    reach: Option<Reach>,
-    rows: Newest,
+    window: Option<Window>,
+    rows: Rows,
 }
 
 #[derive(Debug)]
@@ -35,8 +35,8 @@ impl SearchGather {
         Ok(Self {
             asked,
             spans_per_set: query.spans_per_set,
-            reach: Reach::of(query.window),
-            rows: Newest::new(query.limit),
+            window: query.window,
+            rows: Rows::new(query.limit, true),
         })
     }
 }
@@ -49,7 +49,11 @@ impl Gather for SearchGather {
     }
 
     fn reach(&self) -> Option<Reach> {
-        self.reach
+        Reach::of(self.window)
+    }
+
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.window.is_none_or(|window| overlaps(summary, window))
     }
 
     fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
@@ -68,10 +72,10 @@ impl Gather for SearchGather {
             Asked::Query(search) => !search.is_noop(),
             Asked::Tags(_) => true,
         };
-        is_possible && self.rows.wants(start)
+        is_possible && self.rows.admits(start)
     }
 
     fn finish(self, inspected: Inspected) -> SearchAnswer {
-        SearchAnswer { traces: self.rows.into_rows(), inspected }
+        SearchAnswer { traces: self.rows.finish(), inspected }
     }
 }

@@ -1,9 +1,10 @@
 //! Names of attributes and their values, trace by trace.
 
 use super::{Gather, Order, Reach};
-use crate::evaluate::TraceRows;
+use crate::evaluate::rows::Summary;
 use crate::evaluate::tags::{TagNamesCollector, TagValuesCollector, TagsError};
-use crate::model::search::Inspected;
+use crate::evaluate::{TraceRows, overlaps};
+use crate::model::search::{Inspected, Window};
 use crate::model::{TagNames, TagValues, TagValuesQuery, TagsQuery};
 use crate::traceql::value::Failure;
 
@@ -11,25 +12,25 @@ use crate::traceql::value::Failure;
 #[derive(Debug)]
 pub struct TagNamesGather {
     names: TagNamesCollector,
-    reach: Option<Reach>,
+    window: Option<Window>,
 }
 
 /// The values of one name.
 #[derive(Debug)]
 pub struct TagValuesGather {
     values: TagValuesCollector,
-    reach: Option<Reach>,
+    window: Option<Window>,
 }
 
 impl TagNamesGather {
     pub fn of(query: &TagsQuery) -> Result<Self, TagsError> {
-        Ok(Self { names: TagNamesCollector::new(query)?, reach: Reach::of(query.window) })
+        Ok(Self { names: TagNamesCollector::new(query)?, window: query.window })
     }
 }
 
 impl TagValuesGather {
     pub fn of(query: &TagValuesQuery) -> Result<Self, TagsError> {
-        Ok(Self { values: TagValuesCollector::new(query)?, reach: Reach::of(query.window) })
+        Ok(Self { values: TagValuesCollector::new(query)?, window: query.window })
     }
 }
 
@@ -41,7 +42,11 @@ impl Gather for TagNamesGather {
     }
 
     fn reach(&self) -> Option<Reach> {
-        self.reach
+        Reach::of(self.window)
+    }
+
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.window.is_none_or(|window| overlaps(summary, window))
     }
 
     fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
@@ -66,7 +71,11 @@ impl Gather for TagValuesGather {
     }
 
     fn reach(&self) -> Option<Reach> {
-        self.reach
+        Reach::of(self.window)
+    }
+
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.window.is_none_or(|window| overlaps(summary, window))
     }
 
     fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {

@@ -81,7 +81,7 @@ fn question<Q>(query: Q) -> crate::federation::Question<Q> {
     crate::federation::Question { query, mode: Mode::BestEffort, deadline }
 }
 
-fn searching(text: &str, limit: u32, window: Option<Window>) -> SearchAsk {
+pub(super) fn searching(text: &str, limit: u32, window: Option<Window>) -> SearchAsk {
     question(SearchQuery { asked: SearchAsked::Query(text.to_owned()), limit, spans_per_set: 3, window })
 }
 
@@ -149,7 +149,7 @@ async fn everything(federation: &Arc<Federation>) -> Vec<(String, String)> {
     all
 }
 
-fn said(answer: Result<String, Refusal>) -> String {
+pub(super) fn said(answer: Result<String, Refusal>) -> String {
     answer.unwrap_or_else(|refusal| format!("{:?}: {}", refusal.why, refusal.line))
 }
 
@@ -192,7 +192,7 @@ async fn three_regions_answer_as_the_one_that_holds_all() {
 }
 
 /// The same traces, with other people in them.
-fn with_others(traces: &[Vec<Made>]) -> Vec<Vec<Made>> {
+pub(super) fn with_others(traces: &[Vec<Made>]) -> Vec<Vec<Made>> {
     let mut traces = traces.to_vec();
     for attribute in traces.iter_mut().flatten().flat_map(|made| &mut made.span.attributes) {
         if attribute.key == "user.email" {
@@ -299,7 +299,14 @@ async fn a_region_that_fails_is_named_and_a_strict_caller_is_refused() {
     let parts = spread(&traces(40, 10), 40);
     let (simulated, backends) = simulated(&parts);
     let federation = of(backends, Plan::allow_all());
-    for behaviour in [Behaviour::Down, Behaviour::ServerError, Behaviour::BlackHole, Behaviour::SaysPartial] {
+    for behaviour in [
+        Behaviour::Down,
+        Behaviour::ServerError,
+        Behaviour::BlackHole,
+        Behaviour::SaysPartial,
+        // It lists its traces, and sends others.
+        Behaviour::OtherTrace,
+    ] {
         simulated[1].behave(behaviour);
         let answer = federation.search(searching("{ }", 100, None)).await.unwrap();
         assert_eq!(answer.coverage.outcome(), Outcome::Partial, "{behaviour:?}");
@@ -352,7 +359,7 @@ async fn a_query_that_fails_on_a_span_fails_either_way() {
 struct ByIdAlone(Arc<MemoryBackend>);
 
 impl Backend for ByIdAlone {
-    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
+    fn trace_by_id(&self, call: crate::backend::TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
         self.0.trace_by_id(call)
     }
 
@@ -383,4 +390,63 @@ async fn of_more_traces_than_are_listed_first_the_newest_are_still_exact() {
         assert_eq!(one.value.traces, other.value.traces, "{text}");
         assert!(one.value.traces.len() > 5);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_traces_of_far_regions_take_few_ways_there_and_back() {
+    let far = Distance { round_trip: Duration::from_millis(100), ..Distance::default() };
+    let backends = spread(&traces(45, 300), 45)
+        .iter()
+        .map(|part| Arc::new(Simulated::new(backend(part), far.clone(), 1)) as Arc<dyn Backend>)
+        .collect();
+    let federation = of(backends, Plan::allow_all());
+    for (limit, round_trips) in [(20, 2), (1000, 5)] {
+        let began = Instant::now();
+        let answer = federation.search(searching("{ }", limit, None)).await.unwrap();
+        assert_eq!(answer.value.traces.len(), limit.min(300) as usize);
+        assert_eq!(began.elapsed().as_millis(), round_trips * 100, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn traces_that_do_not_fit_into_one_answer_are_all_looked_at() {
+    // Twenty traces of a megabyte each, in two regions that send sixteen at once.
+    let mut large = traces(46, 20);
+    for trace in &mut large {
+        let value = Any::StringValue("x".repeat(1 << 20));
+        trace[0].span.attributes.push(super::estate::attribute("large", value));
+    }
+    let parts = spread(&large, 46);
+    let federation = federation(&parts[..2], Plan::allow_all());
+    let held: HashSet<Vec<u8>> = parts[..2].iter().flatten().map(|made| made.span.trace_id.clone()).collect();
+    let answer = federation.search(searching("{ }", 100, None)).await.unwrap();
+    assert_eq!(answer.value.traces.len(), held.len());
+    assert_eq!(answer.coverage.outcome(), Outcome::Complete);
+}
+
+#[tokio::test]
+async fn the_older_forms_are_answered_alike() {
+    let spans = traces(47, 25);
+    let one = federation(&[spans.concat()], Plan::allow_all());
+    let three = federation(&spread(&spans, 47), Plan::allow_all());
+    let mut found = 0;
+    for (tags, min_duration_ms) in
+        [(vec![("s", "a")], 0), (vec![("service.name", "shop"), ("s", "b")], 0), (vec![("n", "1")], 3000)]
+    {
+        let tags = tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let asked = SearchAsked::Tags { tags, min_duration_ms, max_duration_ms: 0 };
+        let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: None });
+        let answer = one.search(ask.clone()).await.unwrap();
+        found += answer.value.traces.len();
+        assert_eq!(answer.value.traces, three.search(ask.clone()).await.unwrap().value.traces, "{ask:?}");
+    }
+    assert!(found > 0);
+    let names = question(TagsQuery { form: TagsForm::V1, ..naming(None, None).query });
+    let answer = one.tag_names(names.clone()).await.unwrap();
+    assert!(!answer.value.scopes.is_empty());
+    assert_eq!(answer.value.scopes, three.tag_names(names).await.unwrap().value.scopes);
+    let values = question(TagValuesQuery { form: TagsForm::V1, ..listing_values("s", None).query });
+    let answer = one.tag_values(values.clone()).await.unwrap();
+    assert_eq!(answer.value.values.len(), 3);
+    assert_eq!(answer.value.values, three.tag_values(values).await.unwrap().value.values);
 }

@@ -13,6 +13,7 @@ use crate::backend::memory::MemoryBackend;
 use crate::backend::memory::store::PAGE_TRACES;
 use crate::backend::settings::MemorySettings;
 use crate::evaluate::gather::Reach;
+use crate::evaluate::rows::Summary;
 use crate::model::TraceId;
 use crate::traceql::value::Failure;
 
@@ -38,6 +39,10 @@ impl Gather for Fed {
 
     fn reach(&self) -> Option<Reach> {
         self.reach
+    }
+
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.reach.is_none_or(|reach| reach.holds(summary.start, summary.end))
     }
 
     fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
