@@ -11,19 +11,53 @@ use http::request::Parts;
 use super::admit::{Ending, admit};
 use super::encode::Written;
 use super::error::ApiError;
-use super::params::{self, Params};
+use super::params::{self, Format, Params};
 use super::report;
 use super::router::Strict;
 use super::state::ApiState;
 use crate::federation::query::Answered;
-use crate::federation::{Federation, Question};
-use crate::model::{Answer, Coverage, Outcome};
+use crate::federation::{Federation, Question, Refusal};
+use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
+use crate::task;
 use crate::task::clock::wall_nanos;
 use crate::telemetry::metrics::Endpoint;
 use crate::wire::answers::Jobs;
 
 /// The federation a request is answered by, from its begin to its end.
 pub(super) type Estate = Arc<Federation>;
+
+/// From so many items on, some 2 MB of JSON, an answer is written off the threads that serve requests.
+const LONG_ITEMS: usize = 10_000;
+
+/// How much of an answer there is to be written: each item is some 200 bytes.
+pub(super) trait Items {
+    fn items(&self) -> usize;
+}
+
+impl Items for SearchAnswer {
+    fn items(&self) -> usize {
+        let sets = self.traces.iter().flat_map(|trace| &trace.span_sets);
+        self.traces.len() * 2 + sets.map(|set| set.spans.len() * 2).sum::<usize>()
+    }
+}
+
+impl Items for MetricsAnswer {
+    fn items(&self) -> usize {
+        self.series.iter().map(|series| 1 + series.samples.len() + series.exemplars.len()).sum()
+    }
+}
+
+impl Items for TagNames {
+    fn items(&self) -> usize {
+        self.scopes.iter().map(|(_, tags)| tags.len()).sum()
+    }
+}
+
+impl Items for TagValues {
+    fn items(&self) -> usize {
+        self.values.len()
+    }
+}
 
 /// A request before it is known to be right.
 pub(super) struct Asking {
@@ -49,10 +83,11 @@ impl Asking {
         endpoint: Endpoint,
         query: Q,
         put: impl FnOnce(Estate, Question<Q>) -> F,
-        write: impl FnOnce(&HeaderMap, &A, &Coverage) -> Written,
+        write: impl FnOnce(Format, &A, &Coverage) -> Written + Send + 'static,
     ) -> Result<Response, ApiError>
     where
         Q: Clone + Send + 'static,
+        A: Items + Send + 'static,
         F: Future<Output = Answered<A>>,
     {
         let Self { federation, parts, .. } = self;
@@ -66,8 +101,17 @@ impl Asking {
         };
         admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
         let Answer { value, coverage } = answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
-        let mut response = write(&admitted.parts.headers, &value, &coverage).into_response();
-        report::put_headers(response.headers_mut(), &coverage, false);
+        let format = params::format(&admitted.parts.headers);
+        let mut head = HeaderMap::new();
+        report::put_headers(&mut head, &coverage, false);
+        let written = if value.items() < LONG_ITEMS {
+            write(format, &value, &coverage)
+        } else {
+            let lost = |_| ApiError::Refused(Box::new(Refusal::lost()));
+            task::blocking(move || write(format, &value, &coverage)).await.map_err(lost)?
+        };
+        let mut response = written.into_response();
+        response.headers_mut().extend(head);
         Ok(admitted.hold(response))
     }
 }

@@ -17,15 +17,9 @@ pub async fn search(State(state): State<ApiState>, request: Request) -> Result<R
     let query = params::search::search(&asking.params, &asking.federation.settings().search, asking.now)?;
     let put = |federation: Estate, ask| async move { federation.search(ask).await };
     let answering =
-        asking.answer(
-            &state,
-            Endpoint::Search,
-            query,
-            put,
-            |headers, answer, coverage| match params::format(headers) {
-                Format::Protobuf => Written::protobuf(search_protobuf(answer, jobs(coverage))),
-                Format::Json | Format::Llm => Written::json(search_json(answer, jobs(coverage))),
-            },
-        );
+        asking.answer(&state, Endpoint::Search, query, put, |format, answer, coverage| match format {
+            Format::Protobuf => Written::protobuf(search_protobuf(answer, jobs(coverage))),
+            Format::Json | Format::Llm => Written::json(search_json(answer, jobs(coverage))),
+        });
     answering.await
 }

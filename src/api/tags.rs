@@ -48,9 +48,8 @@ async fn names(state: &ApiState, request: Request, form: TagsForm) -> Result<Res
         TagsForm::V2 => Endpoint::TagsV2,
     };
     let put = |federation: Estate, ask| async move { federation.tag_names(ask).await };
-    let answering = asking.answer(state, endpoint, query, put, |headers, names, _| {
-        write_names(names, form, params::format(headers))
-    });
+    let answering =
+        asking.answer(state, endpoint, query, put, move |format, names, _| write_names(names, form, format));
     answering.await
 }
 
@@ -70,9 +69,8 @@ async fn values(
         TagsForm::V2 => Endpoint::TagValuesV2,
     };
     let put = |federation: Estate, ask| async move { federation.tag_values(ask).await };
-    let answering = asking.answer(state, endpoint, query, put, |headers, values, _| {
-        write_values(values, form, params::format(headers))
-    });
+    let answering = asking
+        .answer(state, endpoint, query, put, move |format, values, _| write_values(values, form, format));
     answering.await
 }
 

@@ -142,7 +142,7 @@ fn within(given: &Given<u64>, default: u32, max: u32, out: &mut Findings) -> u32
         && at.value > u64::from(max)
     {
         let what = format!("{} is more than any request may ask for, {max}", at.value);
-        out.fault(&at.place, what, "write less, or raise the limit below it");
+        out.fault(&at.place, what, "write less, or raise the limit beside it");
     }
     count(given, default.min(max))
 }

@@ -9,7 +9,7 @@ use crate::residency::LISTED;
 pub type Question = (String, Vec<(&'static str, &'static str)>);
 
 /// Of so many texts one is asked at a time: all of them would take minutes.
-const TURNS: usize = 3;
+const TURNS: usize = 4;
 
 /// A minute on both sides of the spans.
 const WINDOW: &str = "start=1794999940&end=1795000060";
@@ -44,13 +44,23 @@ fn asking(path: &str, query: &str) -> Question {
     (format!("{path}?{WINDOW}&limit=50&spss=50&exemplars=50&step=10&q={query}"), vec![])
 }
 
-/// Texts of one listed key: another one, and other texts, for each number. Together they are all.
+/// The questions of a number, until every text was asked of every key.
+pub fn until_all(questions: fn(&str, u64) -> Vec<Question>, path: &str, nth: u64) -> Vec<Question> {
+    let is_over = nth as usize >= LISTED.len() * TURNS;
+    if is_over { Vec::new() } else { questions(path, nth) }
+}
+
+/// Other ones of these texts for each number; together they are all.
+fn of_turn(texts: &[&str], nth: u64) -> impl Iterator<Item = String> {
+    let (turn, every) = (nth as usize / LISTED.len(), TURNS.min(texts.len()));
+    let asked = texts.iter().enumerate().filter(move |(number, _)| (number + turn).is_multiple_of(every));
+    asked.map(|(_, text)| (*text).to_owned())
+}
+
+/// The same of one listed key, which is another one for each number.
 fn of_key(texts: &[&str], nth: u64) -> Vec<String> {
     let key = LISTED[nth as usize % LISTED.len()].0;
-    let turn = nth as usize / LISTED.len();
-    let asked =
-        texts.iter().enumerate().filter(|(number, _)| (number + turn).is_multiple_of(TURNS.min(texts.len())));
-    asked.map(|(_, text)| text.replace("KEY", key)).collect()
+    of_turn(texts, nth).map(|text| text.replace("KEY", key)).collect()
 }
 
 pub fn searches(path: &str, nth: u64) -> Vec<Question> {
@@ -69,7 +79,8 @@ pub fn searches(path: &str, nth: u64) -> Vec<Question> {
 
 pub fn tags(path: &str, nth: u64) -> Vec<Question> {
     let mut all: Vec<Question> = of_key(&FILTERS, nth).iter().map(|query| asking(path, query)).collect();
-    for scope in ["none", "span", "resource", "event", "link", "instrumentation", "intrinsic", "other"] {
+    let scopes = ["none", "span", "resource", "event", "link", "instrumentation", "intrinsic", "other"];
+    for scope in of_turn(&scopes, nth) {
         all.push((format!("{path}?{WINDOW}&scope={scope}"), vec![("accept", "application/protobuf")]));
         all.push((format!("{path}?{WINDOW}&scope={scope}"), vec![]));
     }
@@ -81,9 +92,7 @@ pub fn values(path: &str, nth: u64) -> Vec<Question> {
         &["KEY", ".KEY", "span.KEY", "resource.KEY", "event.KEY", "link.KEY", "instrumentation.KEY"],
         nth,
     );
-    names.extend(
-        [".payload", ".context.request", ".user", "name", "resource.service.name"].map(str::to_owned),
-    );
+    names.extend(of_turn(&[".payload", ".context.request", ".user", "name", "resource.service.name"], nth));
     let at = |name: &str| path.replace("{name}", name);
     let mut all: Vec<Question> =
         names.iter().map(|name| (format!("{}?{WINDOW}", at(name)), vec![])).collect();

@@ -74,10 +74,14 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
     Some(match route.strip_prefix("/strict").unwrap_or(route) {
         "/api/traces/{id}" | "/api/v2/traces/{id}" => traces(),
         "/api/tutti/v1/traces/{id}" | "/api/tutti/v1/traces/{id}/stream" => traces(),
-        "/api/search" => questions::searches(&path, nth),
-        "/api/search/tags" | "/api/v2/search/tags" => questions::tags(&path, nth),
-        "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => questions::values(&path, nth),
-        "/api/metrics/query_range" | "/api/metrics/query" => questions::metrics(&path, nth),
+        "/api/search" => questions::until_all(questions::searches, &path, nth),
+        "/api/search/tags" | "/api/v2/search/tags" => questions::until_all(questions::tags, &path, nth),
+        "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => {
+            questions::until_all(questions::values, &path, nth)
+        }
+        "/api/metrics/query_range" | "/api/metrics/query" => {
+            questions::until_all(questions::metrics, &path, nth)
+        }
         "/api/echo" | "/api/status/buildinfo" => accepting(&["*/*"]),
         "/ready" | "/status" | "/status/version" => accepting(&["*/*"]),
         "/metrics" => accepting(&["*/*"]),

@@ -98,8 +98,12 @@ impl QueryTempo {
         blocks.filter(|block| block.path().join("meta.json").exists()).count()
     }
 
+    pub fn ask_as(&self, tenant: &str, target: &str, accept: &str) -> Reply {
+        self.server.send(&Request::get(target).with(&[("X-Scope-OrgID", tenant), ("Accept", accept)]))
+    }
+
     pub fn ask(&self, tenant: &str, target: &str) -> Reply {
-        self.server.send(&Request::get(target).with(&[("X-Scope-OrgID", tenant)]))
+        self.ask_as(tenant, target, "application/json")
     }
 }
 

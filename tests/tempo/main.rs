@@ -46,10 +46,11 @@ mod judge;
 mod known;
 mod limits;
 mod metrics;
-mod queries;
 mod reliance;
 mod search;
 mod traces;
+mod written;
+mod wrong_questions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -78,7 +79,8 @@ fn main() {
         errors::TESTS,
         filter::TESTS,
         limits::TESTS,
-        queries::TESTS,
+        wrong_questions::TESTS,
+        written::TESTS,
         reliance::TESTS,
     ]
     .concat();

@@ -330,6 +330,15 @@ fn durations_and_sizes_have_bounds() {
         &["17 region[1].breaker.pause_max: `pause_max` is shorter than `pause`"],
     );
     check(
+        "[search]\nlimit_default = 30\nlimit_max = 20",
+        &["18 search.limit_default: 30 is more than any request may ask for, 20"],
+    );
+    check("[search]\nspss_default = 0", &["18 search.spss_default: this number does not fit"]);
+    check(
+        "[metrics]\nmax_duration = \"1d\"",
+        &["18 metrics.max_duration: `max_duration` is no key of `metrics`"],
+    );
+    check(
         "[limits]\ntrace_bytes_max = 0",
         &[
             "warning 18 limits.trace_bytes_max: 0 is no limit: one huge trace may take all the memory there is",

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::backend::settings::{Auth, KindSettings, LayerSettings, TempoSettings};
 use crate::config::{Changes, DeadlineSettings, IdentityMode, ListenError, RawEgress};
-use crate::federation::settings::Additions;
+use crate::federation::settings::{Additions, MetricsSettings, SearchSettings};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::{RegionPlan, Treatment};
 
@@ -42,6 +42,8 @@ fn the_example_of_the_repository_loads_as_it_stands_and_means_what_it_says() {
     assert_eq!(settings.federation.deadline, Duration::from_secs(25));
     assert_eq!(settings.federation.trace_bytes_max, 50_000_000);
     assert_eq!(settings.federation.additions, Additions::default());
+    assert_eq!(settings.federation.search, SearchSettings::default());
+    assert_eq!(settings.federation.metrics, MetricsSettings::default());
     assert_eq!(settings.identity, IdentityMode::Open);
     let names: Vec<&str> = settings.regions.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["us-east", "us-west", "eu-central"]);
@@ -98,6 +100,37 @@ fn a_quiet_file_has_the_defaults_and_no_warning() {
     assert_eq!(settings.deadlines, DeadlineSettings::default());
     assert_eq!(settings.regions[0].layers, LayerSettings::default());
     assert!(matches!(tempo(&settings, 0).auth, Auth::None));
+}
+
+#[test]
+fn what_may_be_asked_is_bounded_as_written() {
+    let lines = "
+        [search]
+        duration_max = \"90s\"
+        limit_max = 10
+        spss_default = 7
+        spss_max = 0
+        tags_bytes_max = \"2MB\"
+        [metrics]
+        duration_max = \"2d\"
+        intervals_max = 0
+        exemplars_max = 0
+        series_max = 500
+    ";
+    let federation = Estate::of(&format!("{QUIET}{lines}")).settings().federation;
+    let search = SearchSettings {
+        duration_max: Duration::from_secs(90),
+        // No more than a request may ask for.
+        limit_default: 10,
+        limit_max: 10,
+        spss_default: 7,
+        spss_max: 0,
+        tags_bytes_max: 2_000_000,
+    };
+    assert_eq!(federation.search, search);
+    let duration_max = Duration::from_hours(48);
+    let metrics = MetricsSettings { duration_max, intervals_max: 0, exemplars_max: 0, series_max: 500 };
+    assert_eq!(federation.metrics, metrics);
 }
 
 #[test]

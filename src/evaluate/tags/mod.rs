@@ -13,10 +13,10 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use crate::traceql::ast::{AttributeName, FieldExpr, Root, SpansetExpr, Stage};
+use crate::traceql;
+use crate::traceql::ast::AttributeName;
 use crate::traceql::lenient::TooManyGroups;
 use crate::traceql::pattern::PatternError;
-use crate::traceql::{Error, parse};
 
 pub use names::TagNamesCollector;
 pub use values::TagValuesCollector;
@@ -24,8 +24,8 @@ pub use values::TagValuesCollector;
 /// Why a question for names or values is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TagsError {
-    #[error("please provide a valid tagName: failed to parse identifier `{name}`: {why}")]
-    Name { name: String, why: NameError },
+    #[error("please provide a valid tagName: failed to parse identifier {name}: {why}")]
+    Name { name: String, why: traceql::Error },
     #[error(transparent)]
     TooManyGroups(#[from] TooManyGroups),
     #[error("{attribute} cannot be compared with this value")]
@@ -36,27 +36,8 @@ pub enum TagsError {
     Pattern(#[from] PatternError),
 }
 
-/// Why a name is none of TraceQL's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    #[error(transparent)]
-    Syntax(#[from] Error),
-    #[error("it is more than one attribute")]
-    NoAttribute,
-}
-
 /// A name in TraceQL's words: `span.http.method`, `.key`, `kind`. Meaning is not checked, as in Tempo.
 fn identifier(name: &str) -> Result<AttributeName, TagsError> {
     let refused = |why| TagsError::Name { name: name.to_owned(), why };
-    let query = parse(&format!("{{{name}}}")).map_err(|error| refused(error.into()))?;
-    match query.root {
-        Root::Pipeline(pipeline) => match pipeline.stages.into_iter().next() {
-            Some(Stage::Spanset(SpansetExpr::Filter(filter))) => match filter.field {
-                FieldExpr::Attribute(attribute) => Ok(attribute.name),
-                _ => Err(refused(NameError::NoAttribute)),
-            },
-            _ => Err(refused(NameError::NoAttribute)),
-        },
-        Root::Metrics(_) => Err(refused(NameError::NoAttribute)),
-    }
+    traceql::identifier(name).map(|attribute| attribute.name).map_err(refused)
 }

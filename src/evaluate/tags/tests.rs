@@ -427,7 +427,7 @@ fn names_that_are_none_are_refused_by_the_newer_endpoint() {
     let refused =
         |name: &str| TagValuesCollector::new(&values_query(name, "", TagsForm::V2)).unwrap_err().to_string();
     let begins = "please provide a valid tagName: failed to parse identifier";
-    assert!(refused("nope").starts_with(&format!("{begins} `nope`: parse error at line 1, col 2:")));
+    assert!(refused("nope").starts_with(&format!("{begins} nope: parse error at line 1, col 2:")));
     for name in ["", "span.", "1", ".a = 1", "{", ".a} | {.b", "span.a && span.b", "name) | rate("] {
         let told = TagValuesCollector::new(&values_query(name, "", TagsForm::V2));
         // Tempo looks at the first filter only.
