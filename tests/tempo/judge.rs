@@ -10,12 +10,12 @@ use std::path::Path;
 
 use crate::answer::Answer;
 use crate::dice::Dice;
-use crate::embedded::Embedded;
 use crate::estate::seed;
 use crate::known;
 use crate::query_tempo::{Held, QueryTempo};
 use crate::question::Question;
 use crate::random_traces::{Oddities, estate, replicas, scattered};
+use crate::region::Region;
 use crate::sketch::Trace;
 
 const ESTATES: usize = 24;
@@ -37,7 +37,7 @@ pub struct Judge {
 struct Estate {
     tenant: String,
     traces: Vec<Trace>,
-    ours: Embedded,
+    ours: Region,
 }
 
 /// What came of asking many questions.
@@ -69,7 +69,7 @@ impl Judge {
                     true => traces.iter().map(|trace| replicas(&mut dice, trace)).collect(),
                     false => Vec::new(),
                 });
-                Estate { tenant: format!("estate-{number}"), ours: Embedded::of(&sent), traces }
+                Estate { tenant: format!("estate-{number}"), ours: Region::of(&sent), traces }
             })
             .collect();
         let held: Vec<Held<'_>> = estates
