@@ -13,6 +13,9 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
         if why.contains("unexpected numbers of pre-compiled regexp") || why.contains("panic: runtime error") {
             return Some("patterns of one span are left over for the next");
         }
+        if why.contains("math expressions not supported") {
+            return Some("arithmetic in a search is refused before a block is read, not after");
+        }
     }
     let asks_for_duration = query.replace("traceDuration", "").contains("uration");
     if asks_for_duration && traces.iter().flat_map(Trace::spans).any(ends_before_it_starts) {
@@ -42,6 +45,14 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
     if query.contains("sum_over_time(") && !query.contains("sum_over_time(duration)") {
         return Some("a sum over spans without a number depends on their order");
     }
+    if relates_after_grouping(query) {
+        return Some("a relation after by() finds spans of one group in the next, in the order of chance");
+    }
+    let is_joined = ["} || ", "} && ", "coalesce()"].iter().any(|word| query.contains(word));
+    if is_joined && ["avg(", "sum("].iter().any(|word| query.contains(word)) {
+        return Some("a sum over several types depends on the order of its spans");
+    }
+    let ours = &with_heads_of(ours, theirs).unwrap_or_else(|| ours.clone());
     if query.contains("childCount") && is_of_traces(ours, theirs, |id| is_unnumbered(traces, id)) {
         return Some("children of a trace without numbers are those of the trace stored before it");
     }
@@ -49,8 +60,8 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
 }
 
 /// A comparison without the attributes that a block has columns for whether a span has them or not; without
-/// the numbers of children where a trace has none; and where only some values are kept, how often each of
-/// them was there instead of what it is.
+/// the numbers of children where a trace has none; without the values that are called nil, as lists of every
+/// type are; and where only some values are kept, of those their totals alone.
 fn compared(answer: &Answer, has_children: bool, is_cut: bool) -> Answer {
     const COLUMNS: [&str; 15] = [
         "resource.k8s.cluster.name",
@@ -72,15 +83,11 @@ fn compared(answer: &Answer, has_children: bool, is_cut: bool) -> Answer {
     let Answer::Lines(lines) = answer else { return answer.clone() };
     let is_kept = |line: &&String| {
         let is_column = COLUMNS.iter().any(|column| line.contains(&format!(", {column}=")));
-        !is_column && (has_children || !line.contains(", span:childCount="))
+        let is_total = line.contains("_total\"");
+        let is_chance = if is_cut { !is_total } else { !is_total && line.contains("=\"nil\"} ") };
+        !is_column && !is_chance && (has_children || !line.contains(", span:childCount="))
     };
-    let mut kept: Vec<String> = lines
-        .iter()
-        .filter(is_kept)
-        .map(|line| if is_cut { without_value(line) } else { line.clone() })
-        .collect();
-    kept.sort();
-    Answer::Lines(kept)
+    Answer::Lines(lines.iter().filter(is_kept).cloned().collect())
 }
 
 /// Without what is told of lists.
@@ -91,13 +98,9 @@ fn without_lists(answer: &Answer) -> Answer {
     )
 }
 
-/// `{__meta_type="baseline", key="value"} 0s:1.0 ..` as the type, the key and the sum of its samples.
-fn without_value(line: &str) -> String {
-    let (labels, samples) = line.rsplit_once("} ").unwrap_or((line, ""));
-    let key = labels.split_once(", ").map_or("", |(_, label)| label.split('=').next().unwrap_or_default());
-    let kind = labels.split(',').next().unwrap_or_default();
-    let sum: f64 = samples.split(' ').filter_map(|s| s.rsplit(':').next()?.parse::<f64>().ok()).sum();
-    format!("{kind} {key} {sum}")
+fn relates_after_grouping(query: &str) -> bool {
+    let Some((_, rest)) = query.split_once("by(") else { return false };
+    ["} > ", "} < ", "} >> ", "} << ", "} ~ ", "} !", "} &"].iter().any(|sign| rest.contains(sign))
 }
 
 fn ends_before_it_starts(span: &Span) -> bool {

@@ -11,7 +11,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test may fail by panicking, and so may what it is made of"
+    clippy::unreachable,
+    dead_code,
+    reason = "a test may fail by panicking, and so may what it is made of; its supports serve other binaries"
 )]
 
 #[path = "../support/answer.rs"]
