@@ -21,12 +21,9 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
     if asks_for_duration && traces.iter().flat_map(Trace::spans).any(ends_before_it_starts) {
         return Some("where a span ends before it starts, a block's statistics of durations are wrong");
     }
-    if query.contains("root") || query.contains("traceDuration") {
-        if let Some(rows) = with_heads_of(ours, theirs) {
-            if rows.is(theirs) {
-                return Some("a row lacks what the query asks of its trace");
-            }
-        }
+    let asks_for_heads = query.contains("root") || query.contains("traceDuration");
+    if asks_for_heads && with_heads_of(ours, theirs).is_some_and(|rows| rows.is(theirs)) {
+        return Some("a row lacks what the query asks of its trace");
     }
     if query.contains("compare(") {
         let has_children = !is_unnumbered(traces, None);

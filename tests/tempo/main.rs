@@ -72,6 +72,9 @@ type Test = (&'static str, fn(&Estate));
 /// A test that asks questions of a real Tempo and of ours.
 type QueryTest = (&'static str, fn(&Judge));
 
+/// A test of answers that lie beside their questions.
+type CorpusTest = (&'static str, fn(&Path));
+
 const NO_TEMPO: &str = "TEMPO_BIN is not set: set it to the executable of a Grafana Tempo to run this";
 
 fn main() {
@@ -139,7 +142,7 @@ fn say_skipped(arguments: &Arguments, name: &str, why: &str) {
 
 /// Trials that need a corpus, and no Tempo.
 fn of_corpus(arguments: &Arguments) -> Vec<Trial> {
-    let tests: [(&str, fn(&Path)); 2] = [
+    let tests: [CorpusTest; 2] = [
         ("every_search_of_a_foreign_corpus_is_answered_as_the_union", corpus::searches),
         ("every_metrics_query_of_a_foreign_corpus_is_answered_as_the_union", corpus::metrics),
     ];
