@@ -107,7 +107,11 @@ fn ends_before_it_starts(span: &Span) -> bool {
 /// Our rows, with a root or duration left away where theirs lack it.
 fn with_heads_of(ours: &Answer, theirs: &Answer) -> Option<Answer> {
     let (Answer::Lines(ours), Answer::Lines(theirs)) = (ours, theirs) else { return None };
-    let rows = ours.iter().zip(theirs).map(|(ours, theirs)| head_of(ours, theirs));
+    let id = |row: &str| row.split(" @").next().map(str::to_owned);
+    let rows = ours.iter().map(|row| match theirs.iter().find(|other| id(other) == id(row)) {
+        Some(other) => head_of(row, other),
+        None => row.clone(),
+    });
     Some(Answer::Lines(rows.collect()))
 }
 
