@@ -112,7 +112,7 @@ impl Scale {
         }
         // A few samples over many columns are drawn as wide as they last.
         let mut held = None;
-        let width = (columns / self.samples).max(1);
+        let width = columns.div_ceil(self.samples).max(1);
         let mut since = 0;
         let wide = cells.into_iter().map(|cell| {
             (held, since) = if cell.is_some() { (cell, 0) } else { (held, since + 1) };
