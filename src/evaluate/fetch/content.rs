@@ -116,10 +116,25 @@ fn scalar(field: protobuf::Field<'_>) -> Option<Cell<'_>> {
     }
 }
 
+const KEY_TAG: u8 = ((key_value::KEY << 3) | 2) as u8;
+const VALUE_TAG: u8 = ((key_value::VALUE << 3) | 2) as u8;
+
 /// A `KeyValue` taken apart: its key and its encoded value. Of several values the last is taken, which is
 /// what merging them comes to, as each sets one and the same choice.
 #[inline]
 pub(super) fn pair(message: &[u8]) -> (&[u8], &[u8]) {
+    let mut reader = Reader::new(message);
+    // The shape of nearly every attribute: a key, a value, and nothing else.
+    if let (Some(key), Some(any)) = (reader.take_short(KEY_TAG), reader.take_short(VALUE_TAG))
+        && reader.rest().is_empty()
+    {
+        return (key, any);
+    }
+    pair_of_any_shape(message)
+}
+
+#[inline(never)]
+fn pair_of_any_shape(message: &[u8]) -> (&[u8], &[u8]) {
     let (mut key, mut any): (&[u8], &[u8]) = (&[], &[]);
     let mut reader = Reader::new(message);
     while let Ok(Some(field)) = reader.next() {

@@ -30,7 +30,13 @@ struct Run {
     end: u32,
     batch: u32,
     scope: u32,
+    /// The same spans as they arrived, by their numbers in the join: from the first to before the last.
+    /// Copies that do not count lie among them.
+    arrived: (u32, u32),
 }
+
+/// No row.
+const NONE: u32 = u32::MAX;
 
 impl Sorted {
     pub fn of(joined: &Joined) -> Self {
@@ -48,8 +54,9 @@ impl Sorted {
         Self { spans, runs }
     }
 
-    /// Puts together what says the same, in the order in which each is first met.
-    pub fn into_rows(self, joined: &Joined) -> Vec<Row> {
+    /// Puts together what says the same, in the order in which each is first met. Beside the rows, their
+    /// numbers in the order in which they lie in memory, batch by batch and scope by scope.
+    pub fn into_rows(self, joined: &Joined) -> (Vec<Row>, Vec<u32>) {
         let mut same = Same::new(joined);
         let mut groups: Vec<(u32, u32, Run)> = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
@@ -69,8 +76,26 @@ impl Sorted {
             let row = |span: &u32| Row { span: *span, batch: *batch, scope: number };
             rows.extend(spans_of(&self.spans, run).iter().map(row));
         }
-        rows
+        let as_they_lie = as_they_lie(&rows, groups.iter().map(|(_, _, run)| run.arrived));
+        (rows, as_they_lie)
     }
+}
+
+/// The numbers of the rows, of each run in the order of the join.
+fn as_they_lie(rows: &[Row], runs: impl Iterator<Item = (u32, u32)>) -> Vec<u32> {
+    let spans = rows.iter().map(|row| row.span).max().map_or(0, |last| last as usize + 1);
+    let mut row_of = vec![NONE; spans];
+    for (row, number) in rows.iter().zip(0u32..) {
+        if let Some(of) = row_of.get_mut(row.span as usize) {
+            *of = number;
+        }
+    }
+    let mut all = Vec::with_capacity(rows.len());
+    for (first, end) in runs {
+        let of = row_of.get(first as usize..end as usize).unwrap_or_default();
+        all.extend(of.iter().copied().filter(|row| *row != NONE));
+    }
+    all
 }
 
 /// Spans in the order of the join, and the runs of one scope among them.
@@ -81,10 +106,14 @@ fn runs(joined: &Joined) -> (Vec<u32>, Vec<Run>) {
         let at = spans.len() as u32;
         spans.push(index);
         match runs.last_mut() {
-            Some(run) if run.scope == span.scope => run.end = at + 1,
+            Some(run) if run.scope == span.scope => {
+                run.end = at + 1;
+                run.arrived.1 = index + 1;
+            }
             _ => {
                 let batch = joined.batch_of(span).unwrap_or(u32::MAX);
-                runs.push(Run { first: at, end: at + 1, batch, scope: span.scope });
+                let arrived = (index, index + 1);
+                runs.push(Run { first: at, end: at + 1, batch, scope: span.scope, arrived });
             }
         }
     }
