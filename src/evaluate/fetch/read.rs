@@ -1,6 +1,6 @@
 //! Reads what one pass makes visible of the spans of one trace, but for their events and links.
 //!
-//! Spans come scope by scope, so what belongs to a resource or a scope is read once for all its spans. A span's
+//! Spans of a scope come side by side, so what belongs to a resource or a scope is read once for them. A span's
 //! bytes are walked once, and not at all where the conditions look only at what the index holds, or what the
 //! index holds refuses the span.
 

@@ -6,6 +6,7 @@
 
 mod numbers;
 mod order;
+mod same;
 mod summary;
 
 #[cfg(test)]
@@ -63,8 +64,8 @@ impl<'j> TraceRows<'j> {
         &self.rows
     }
 
-    /// The numbers of all rows, those of one scope in the order in which their spans lie in memory. Spans
-    /// arrive in the order in which they ended: who reads many of them reads faster so than in row order.
+    /// The numbers of all rows, in the order in which their spans lie in memory. Spans arrive in the order in
+    /// which they ended: who reads all of them reads several times faster so than in row order.
     pub fn as_they_lie(&self) -> &[u32] {
         &self.as_they_lie
     }
@@ -99,8 +100,11 @@ impl<'j> TraceRows<'j> {
         for batch in self.rows.chunk_by(|one, other| one.batch == other.batch) {
             let spans = || batch.iter().filter_map(|row| self.joined.span(row.span));
             let Some(first) = spans().next() else { continue };
-            let resource = wire_of(self.joined, first).resource;
-            let of = stats.entry(summary::stored_service(resource).to_owned()).or_default();
+            let service = summary::stored_service(wire_of(self.joined, first).resource);
+            if !stats.contains_key(service) {
+                stats.insert(service.to_owned(), ServiceStats::default());
+            }
+            let Some(of) = stats.get_mut(service) else { continue };
             of.spans = of.spans.saturating_add(batch.len() as u32);
             of.errors = of
                 .errors
