@@ -267,6 +267,9 @@ impl<'p, 't> PassReader<'p, 't> {
             };
             return accept(column, Cell::Text(text), Value::Text(Cow::Borrowed(text)), out);
         }
+        if let Some(Content::One(cell)) = content {
+            return accept(column, cell, cell.value(), out);
+        }
         let mut cells = content.into_iter().flat_map(Content::cells).peekable();
         if cells.peek().is_none() {
             return accept(column, Cell::Empty, nil_text(), out);
