@@ -367,7 +367,13 @@ impl Making {
             spans.push(self.usual_span(place, parent));
         }
         let mut again = spans.clone();
-        self.another_time(&mut again);
+        if number % 8 == 1 {
+            // Nothing else than another parent.
+            let parent = again[0].1.span_id.clone();
+            again.last_mut().expect("at least two").1.parent_span_id = parent;
+        } else {
+            self.another_time(&mut again);
+        }
         let base = self.sent_somewhere(&origins, spans);
         let compare = self.sent_somewhere(&origins, again);
         let case = |id, which: &str| Case { id, note: format!("alike {number}: {count} spans, {which}") };
