@@ -36,9 +36,11 @@ impl Federation {
     pub async fn diff(self: &Arc<Self>, ask: DiffAsk) -> Answered<Bytes> {
         let deadline = ask.deadline.less(self.settings.reserve);
         let query = &ask.query;
-        let sides = futures::join!(self.side(&query.base, deadline), self.side(&query.compare, deadline));
+        let (base, compare) =
+            futures::join!(self.side(&query.base, deadline), self.side(&query.compare, deadline));
         // Both are waited for, so that the same question has the same answer whoever is first.
-        let (base, compare) = (in_base(sides.0)?, in_compare(sides.1)?);
+        let base = base.map_err(|refusal| of_side("base", refusal))?;
+        let compare = compare.map_err(|refusal| of_side("compare", refusal))?;
         let coverage = of_both(ask.mode, &base.coverage, &compare.coverage);
         let refusal =
             base.refusal("base", &query.base).or_else(|| compare.refusal("compare", &query.compare));
@@ -96,14 +98,6 @@ impl Side {
             }
         }
     }
-}
-
-fn in_base(side: Result<Side, Refusal>) -> Result<Side, Refusal> {
-    side.map_err(|refusal| of_side("base", refusal))
-}
-
-fn in_compare(side: Result<Side, Refusal>) -> Result<Side, Refusal> {
-    side.map_err(|refusal| of_side("compare", refusal))
 }
 
 fn of_side(name: &str, refusal: Refusal) -> Refusal {

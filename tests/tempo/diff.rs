@@ -125,9 +125,9 @@ fn traces_differ_as_they_differ_in_tempo(estate: &Estate) {
     assert!(differences.is_empty(), "{} of {tally:?} differ:\n{}", differences.len(), shown.join("\n"));
     let met = [tally.modified, tally.field_changes, tally.attribute_changes, tally.added, tally.removed];
     assert!(met.iter().all(|count| *count > 100), "{tally:?}");
-    assert!(tally.moved > 5 && tally.warned > 20, "{tally:?}");
+    assert!(tally.moved > 5 && tally.warned > 20 && tally.omitted > 4, "{tally:?}");
     assert!(tally.too_large * 4 < tally.compared, "{tally:?}");
-    assert!(tally.same * 10 > tally.compared * 7, "few differ even in what is chance: {tally:?}");
+    assert!(tally.same * 2 > tally.compared, "few differ even in what is chance: {tally:?}");
 }
 
 fn a_difference_is_refused_for_the_same_reason(estate: &Estate) {

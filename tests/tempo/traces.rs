@@ -24,7 +24,7 @@ const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
 
 const SERVICES: [&str; 3] = ["shop", "cart <&>", ""];
-const NAMES: [&str; 6] = ["GET /cart", "query", "query", "send", "load 1234567", "job 0af7651916cd"];
+const NAMES: [&str; 7] = ["GET /cart", "query", "query", "send", "add <b>", "", "load 1234567"];
 
 /// The trace that is sent last.
 pub const MARKER_ID: &str = "000000000000000000000000f1a9f1a9";
@@ -346,8 +346,8 @@ impl Making {
         Case { id, note: "doubled in one region".to_owned() }
     }
 
-    /// Mostly many spans that are the same in service, name and kind; a few hundred, where the patch shall be
-    /// too long for one answer with the summary.
+    /// Mostly many spans that are the same in service, name and kind. Some are deep and all their names change,
+    /// so that the patch is too long to stand beside the summary.
     fn alike(&mut self, number: usize) -> (Case, Case) {
         let origins: Vec<Origin> = (0..3)
             .map(|service| {
@@ -356,18 +356,26 @@ impl Making {
                 Origin { resource, scope: None }
             })
             .collect();
-        let count = if number.is_multiple_of(20) { 150 } else { 2 + self.dice.below(25) };
+        let is_deep = number.is_multiple_of(20);
+        let count = if is_deep { 130 } else { 2 + self.dice.below(25) };
         let mut spans: Vec<(usize, Span)> = Vec::new();
         for place in 0..count {
             let parent = match self.dice.below(12) {
+                _ if is_deep => spans.last().map(|(_, span)| span.span_id.clone()).unwrap_or_default(),
                 0 => self.dice.next().to_be_bytes().to_vec(),
                 _ if place == 0 => Vec::new(),
                 _ => self.dice.of(&spans).1.span_id.clone(),
             };
-            spans.push(self.usual_span(place, parent));
+            let (origin, mut span) = self.usual_span(place, parent);
+            if is_deep {
+                span.attributes.clear();
+            }
+            spans.push((origin, span));
         }
         let mut again = spans.clone();
-        if number % 8 == 1 {
+        if is_deep {
+            again.iter_mut().for_each(|(_, span)| span.name.push('2'));
+        } else if number % 8 == 1 {
             // Nothing else than another parent.
             let parent = again[0].1.span_id.clone();
             again.last_mut().expect("at least two").1.parent_span_id = parent;

@@ -112,9 +112,10 @@ impl<'a> Value<'a> {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same(b))
             }
             (Self::Map(a), Self::Map(b)) => {
-                let is_same =
-                    |((key, a), (other, b)): (&(&[u8], Self), &(&[u8], Self))| key == other && a.is_same(b);
-                a.len() == b.len() && a.iter().zip(b).all(is_same)
+                let pairs = || a.iter().zip(b);
+                a.len() == b.len()
+                    && pairs().all(|((key, _), (other, _))| key == other)
+                    && pairs().all(|((_, a), (_, b))| a.is_same(b))
             }
             _ => match (self.number(), other.number()) {
                 (Some(a), Some(b)) => a == b || (a.is_nan() && b.is_nan()),
