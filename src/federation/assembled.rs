@@ -295,7 +295,7 @@ fn decide<G: Gather>(
 }
 
 /// One region's parts add up to its part in the whole; the first that was not whole says why it is not.
-fn merge(known: &mut RegionReport, part: RegionReport) {
+pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
     known.bytes = known.bytes.saturating_add(part.bytes);
     known.spans = known.spans.saturating_add(part.spans);
     known.treated = known.treated.saturating_add(part.treated);

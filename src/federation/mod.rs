@@ -4,6 +4,7 @@ mod assemble;
 mod assembled;
 pub mod by_id;
 mod candidates;
+mod diff;
 mod fanout;
 pub mod filter;
 mod metrics;
@@ -15,6 +16,6 @@ mod tags;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use filter::TraceFilter;
-pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
+pub use query::{DiffAsk, MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
 pub use settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
