@@ -1,9 +1,10 @@
-//! The edge: Tempo's query API over HTTP. Only this room knows status codes and headers.
+//! The edge: Tempo's query API over HTTP and gRPC. Only this room knows status codes and headers.
 
 mod admit;
 pub mod encode;
 pub mod error;
 mod go;
+pub mod grpc;
 mod held;
 pub mod ingest;
 mod layers;

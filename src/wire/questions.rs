@@ -167,10 +167,7 @@ pub fn health_of(bytes: &[u8]) -> Result<String, WireError> {
     Ok(service)
 }
 
-fn each(
-    bytes: &[u8],
-    mut take: impl FnMut(&Field<'_>) -> Result<(), WireError>,
-) -> Result<(), WireError> {
+fn each(bytes: &[u8], mut take: impl FnMut(&Field<'_>) -> Result<(), WireError>) -> Result<(), WireError> {
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.next()? {
         take(&field)?;

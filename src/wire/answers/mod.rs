@@ -19,8 +19,8 @@ mod tests;
 
 pub use metrics::{Incomplete, instant_json, range_json};
 pub use packets::{
-    PACKET_BYTES_MAX, instant_packets, range_packets, search_packets, tag_names_packets, tag_names_v2_packets,
-    tag_values_packets, tag_values_v2_packets,
+    PACKET_BYTES_MAX, instant_packets, range_packets, search_packets, tag_names_packets,
+    tag_names_v2_packets, tag_values_packets, tag_values_v2_packets,
 };
 pub use search::{search_json, search_protobuf};
 pub use tags::{
