@@ -20,6 +20,7 @@ pub mod state;
 pub mod status;
 pub mod stream;
 pub mod tags;
+pub mod tls;
 pub mod traces;
 
 pub use router::router;
