@@ -20,6 +20,8 @@ mod log;
 mod seen;
 #[path = "../support/spans.rs"]
 mod spans;
+#[path = "../support/tempopb.rs"]
+mod tempopb;
 
 mod cancel;
 mod claims;
@@ -27,5 +29,6 @@ mod crossing;
 mod honesty;
 mod questions;
 mod residency;
+mod streaming;
 mod twelve;
 mod weird;
