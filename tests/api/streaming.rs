@@ -10,7 +10,7 @@ use prost::Message;
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 use tutti::api::grpc::METHODS;
-use tutti::backend::settings::LayerSettings;
+use tutti::backend::settings::{BreakerSettings, LayerSettings};
 use tutti::backend::{
     Answering, Backend, Behaviour, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall,
     Simulated, TagValuesCall, TagsCall, TraceCall,
@@ -52,9 +52,14 @@ fn two() -> (Estate, Arc<Simulated>) {
 fn two_with(setup: Setup) -> (Estate, Arc<Simulated>) {
     let us = simulated(&part("shop", vec![span(1, None, SERVER), span(2, Some(1), CLIENT)]));
     let eu = simulated(&part("pay", vec![span(3, Some(2), SERVER)]));
-    let layers = LayerSettings { deadline: Duration::from_secs(2), ..LayerSettings::default() };
-    let setup = Setup { layers, ..setup };
+    let setup = Setup { layers: within(Duration::from_secs(2)), ..setup };
     (setup.over(vec![("us-east", us), ("eu-central", eu.clone())]), eu)
+}
+
+/// A region that is given so long, and asked however often it failed.
+fn within(deadline: Duration) -> LayerSettings {
+    let breaker = BreakerSettings { failures_max: u32::MAX, ..BreakerSettings::default() };
+    LayerSettings { deadline, breaker, ..LayerSettings::default() }
 }
 
 /// A message to each method, in the order of `METHODS`, that every region answers with something.
@@ -194,7 +199,7 @@ async fn strict_and_nobody_answering_are_refusals_without_a_message() {
         }
     }
     eu.behave(Behaviour::BlackHole);
-    let alone = Setup { layers: LayerSettings { deadline: SLOW, ..Default::default() }, ..Setup::default() };
+    let alone = Setup { layers: within(SLOW), ..Setup::default() };
     let alone = alone.over(vec![("eu-central", eu)]);
     for (method, message) in questions() {
         let answer = ask(&alone, method, &message, &[]).await;
@@ -390,8 +395,8 @@ async fn a_client_that_leaves_a_stream_takes_its_question_back_from_the_region()
 #[tokio::test(start_paused = true)]
 async fn the_clients_own_deadline_shortens_ours_and_never_lengthens_it() {
     let silent = Arc::new(Silent::default());
-    let layers = LayerSettings { deadline: Duration::from_secs(60), ..LayerSettings::default() };
-    let estate = Setup { layers, ..Setup::default() }.over(vec![("us-east", silent)]);
+    let setup = Setup { layers: within(Duration::from_secs(60)), ..Setup::default() };
+    let estate = setup.over(vec![("us-east", silent)]);
     for (said, least, most) in
         [("3S", 2_000, 3_000), ("99999999H", 24_000, 25_000), ("other", 24_000, 25_000)]
     {

@@ -155,13 +155,15 @@ async fn a_client_that_leaves_is_noticed() {
     let client = client(gateway.address).await;
     let left = tokio::time::timeout(Duration::from_millis(200), stream(client, "Search", searching("{ }")));
     assert!(left.await.is_err(), "the region's deadline is longer");
+    let cancelled = r#"tutti_requests_total{endpoint="search",mode="best_effort",outcome="cancelled"} 1"#;
     for _ in 0..100 {
-        if gateway.state.permits.available_permits() == all {
+        if gateway.get("/metrics", &[]).await.text().contains(cancelled) {
+            assert_eq!(gateway.state.permits.available_permits(), all);
             return;
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("its place was not given back before its region gave up");
+    panic!("it was answered to nobody");
 }
 
 fn authority() -> Authority {

@@ -315,7 +315,8 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn unread(why: WireError) -> Box<Status> {
-    Box::new(Status::internal(format!("the question is no such message: {why}")))
+    // Of what came in nothing can be read, which is how gRPC itself ends such a call.
+    refused(ApiError::Failed(format!("the question is no such message: {why}")))
 }
 
 fn refused(error: ApiError) -> Box<Status> {
