@@ -42,7 +42,7 @@ pub struct TagValuesRequest {
 
 /// `QueryRangeRequest`. Times and the step are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RangeRequest {
+pub struct QueryRangeRequest {
     pub query: String,
     pub start: u64,
     pub end: u64,
@@ -54,7 +54,7 @@ pub struct RangeRequest {
 
 /// `QueryInstantRequest`. Times are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct InstantRequest {
+pub struct QueryInstantRequest {
     pub query: String,
     pub start: u64,
     pub end: u64,
@@ -119,7 +119,7 @@ impl TagValuesRequest {
     }
 }
 
-impl RangeRequest {
+impl QueryRangeRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut request = Self::default();
         each(bytes, |field| {
@@ -139,7 +139,7 @@ impl RangeRequest {
     }
 }
 
-impl InstantRequest {
+impl QueryInstantRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut request = Self::default();
         each(bytes, |field| {
@@ -237,7 +237,7 @@ mod tests {
         for (number, value) in [(2, u64::MAX), (3, 1 << 40), (4, 1 << 33), (16, 5), (17, 6), (18, 1)] {
             put_varint_field(&mut bytes, number, value);
         }
-        let expected = RangeRequest {
+        let expected = QueryRangeRequest {
             query: "{} | rate()".to_owned(),
             start: u64::MAX,
             end: 1 << 40,
@@ -246,7 +246,7 @@ mod tests {
             max_series: 6,
             instant: true,
         };
-        assert_eq!(RangeRequest::read(&bytes), Ok(expected));
+        assert_eq!(QueryRangeRequest::read(&bytes), Ok(expected));
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         put_varint_field(&mut wrong, 1, 5);
         assert_eq!(TagsRequest::read(&wrong), Err(WireError::WrongType));
         assert_eq!(TagValuesRequest::read(&[0x0a, 9, 1]), Err(WireError::CutOff));
-        assert_eq!(InstantRequest::read(&wrong), Err(WireError::WrongType));
+        assert_eq!(QueryInstantRequest::read(&wrong), Err(WireError::WrongType));
         assert_eq!(health_of(&wrong), Err(WireError::WrongType));
     }
 }

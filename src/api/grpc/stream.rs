@@ -38,7 +38,9 @@ use crate::wire::answers::{
     tag_values_packets, tag_values_v2_packets,
 };
 use crate::wire::protobuf::WireError;
-use crate::wire::questions::{InstantRequest, RangeRequest, SearchRequest, TagValuesRequest, TagsRequest};
+use crate::wire::questions::{
+    QueryInstantRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
+};
 
 /// After this long without an answer, a client is told that it is being worked on: Tempo's own interval.
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
@@ -132,7 +134,7 @@ impl Calling<'_> {
     }
 
     fn range(self, question: &[u8]) -> Result<Messages, Box<Status>> {
-        let asked = RangeRequest::read(question).map_err(unread)?;
+        let asked = QueryRangeRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::range(&asked, settings, wall_nanos()).map_err(wrong)?;
         let begun = range_packets(&MetricsAnswer::default(), self.jobs_begun(), None);
@@ -142,7 +144,7 @@ impl Calling<'_> {
     }
 
     fn instant(self, question: &[u8]) -> Result<Messages, Box<Status>> {
-        let asked = InstantRequest::read(question).map_err(unread)?;
+        let asked = QueryInstantRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::instant(&asked, settings, wall_nanos()).map_err(wrong)?;
         let begun = instant_packets(&MetricsAnswer::default(), self.jobs_begun(), None);

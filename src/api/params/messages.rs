@@ -12,7 +12,9 @@ use crate::model::metrics::MetricsQuery;
 use crate::model::search::SearchQuery;
 use crate::model::tags::{TagValuesQuery, TagsForm, TagsQuery};
 use crate::traceql::metrics::default_step;
-use crate::wire::questions::{InstantRequest, RangeRequest, SearchRequest, TagValuesRequest, TagsRequest};
+use crate::wire::questions::{
+    QueryInstantRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
+};
 
 /// Reads a search. `now` is in nanoseconds of the epoch.
 pub fn search(request: &SearchRequest, settings: &SearchSettings, now: u64) -> Result<SearchQuery, ApiError> {
@@ -72,7 +74,11 @@ pub fn values(
 }
 
 /// Reads a metrics query over a range. Its times must be said, unlike over HTTP.
-pub fn range(request: &RangeRequest, settings: &MetricsSettings, now: u64) -> Result<MetricsQuery, Wrong> {
+pub fn range(
+    request: &QueryRangeRequest,
+    settings: &MetricsSettings,
+    now: u64,
+) -> Result<MetricsQuery, Wrong> {
     check_size(&request.query)?;
     let step = match request.step {
         0 => default_step(request.start, request.end),
@@ -92,7 +98,7 @@ pub fn range(request: &RangeRequest, settings: &MetricsSettings, now: u64) -> Re
 
 /// Reads a metrics query for one value; its times must be said.
 pub fn instant(
-    request: &InstantRequest,
+    request: &QueryInstantRequest,
     settings: &MetricsSettings,
     now: u64,
 ) -> Result<MetricsQuery, Wrong> {
@@ -184,16 +190,17 @@ mod tests {
     #[test]
     fn metrics_need_their_times_and_say_whether_the_query_is_wrong() {
         let settings = MetricsSettings::default();
-        let untimed = RangeRequest { query: "{} | rate()".to_owned(), ..Default::default() };
+        let untimed = QueryRangeRequest { query: "{} | rate()".to_owned(), ..Default::default() };
         let wrong = range(&untimed, &settings, NOW).unwrap_err();
         assert!(!wrong.is_of_query);
         assert_eq!(line::<(), _>(Err(wrong)), "end must be greater than start");
         let (start, end) = (NOW - 60_000_000_000, NOW);
-        let of = |query: &str| RangeRequest { query: query.to_owned(), start, end, ..Default::default() };
+        let of =
+            |query: &str| QueryRangeRequest { query: query.to_owned(), start, end, ..Default::default() };
         assert_eq!(range(&of("{} | rate()"), &settings, NOW).unwrap().step, default_step(start, end));
         let wrong = range(&of("{}"), &settings, NOW).unwrap_err();
         assert!(wrong.is_of_query, "{wrong:?}");
-        let instantly = InstantRequest { query: "{ | rate()".to_owned(), start, end };
+        let instantly = QueryInstantRequest { query: "{ | rate()".to_owned(), start, end };
         let wrong = instant(&instantly, &settings, NOW).unwrap_err();
         assert!(wrong.is_of_query && line::<(), _>(Err(wrong)).starts_with("compiling query: parse error"));
     }

@@ -95,7 +95,10 @@ fn an_unknown_key_is_a_fault_with_the_one_that_was_meant() {
         Estate::of(&quiet_with("policies = \"policies\"", "policies = \"policies\"\ncolour = 1\nlistn = 2"));
     let Err(LoadError::Faulty(faults)) = estate.load() else { panic!("accepted") };
     let remedies: Vec<&str> = faults.faults().map(|fault| fault.remedy.as_str()).collect();
-    assert_eq!(remedies, ["known here: region, listen, policies, http_api_prefix", "did you mean `listen`?"]);
+    assert_eq!(
+        remedies,
+        ["known here: region, listen, tls, policies, http_api_prefix", "did you mean `listen`?"]
+    );
 }
 
 #[test]
