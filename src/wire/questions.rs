@@ -54,7 +54,7 @@ pub struct QueryRangeRequest {
 
 /// `QueryInstantRequest`. Times are nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct QueryInstantRequest {
+pub struct MomentRequest {
     pub query: String,
     pub start: u64,
     pub end: u64,
@@ -139,7 +139,7 @@ impl QueryRangeRequest {
     }
 }
 
-impl QueryInstantRequest {
+impl MomentRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut request = Self::default();
         each(bytes, |field| {
@@ -255,7 +255,7 @@ mod tests {
         put_varint_field(&mut wrong, 1, 5);
         assert_eq!(TagsRequest::read(&wrong), Err(WireError::WrongType));
         assert_eq!(TagValuesRequest::read(&[0x0a, 9, 1]), Err(WireError::CutOff));
-        assert_eq!(QueryInstantRequest::read(&wrong), Err(WireError::WrongType));
+        assert_eq!(MomentRequest::read(&wrong), Err(WireError::WrongType));
         assert_eq!(health_of(&wrong), Err(WireError::WrongType));
     }
 }

@@ -34,6 +34,8 @@ mod random_traces;
 mod server;
 #[path = "../support/sketch.rs"]
 mod sketch;
+#[path = "../support/tempopb.rs"]
+mod tempopb;
 
 mod by_id;
 mod canonical;
@@ -48,6 +50,7 @@ mod limits;
 mod metrics;
 mod reliance;
 mod search;
+mod streaming;
 mod traces;
 mod written;
 mod wrong_questions;
@@ -84,7 +87,7 @@ fn main() {
         reliance::TESTS,
     ]
     .concat();
-    let judged = [search::TESTS, metrics::TESTS].concat();
+    let judged = [search::TESTS, metrics::TESTS, streaming::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();

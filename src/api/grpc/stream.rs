@@ -39,7 +39,7 @@ use crate::wire::answers::{
 };
 use crate::wire::protobuf::WireError;
 use crate::wire::questions::{
-    QueryInstantRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
+    MomentRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
 };
 
 /// After this long without an answer, a client is told that it is being worked on: Tempo's own interval.
@@ -144,7 +144,7 @@ impl Calling<'_> {
     }
 
     fn instant(self, question: &[u8]) -> Result<Messages, Box<Status>> {
-        let asked = QueryInstantRequest::read(question).map_err(unread)?;
+        let asked = MomentRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::instant(&asked, settings, wall_nanos()).map_err(wrong)?;
         let begun = instant_packets(&MetricsAnswer::default(), self.jobs_begun(), None);

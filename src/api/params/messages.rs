@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::metrics::{Range, Wrong, over_instant, over_range};
+use super::window::clamped;
 use super::{Params, bad, check_size, search, tags};
 use crate::api::error::ApiError;
 use crate::federation::{MetricsSettings, SearchSettings};
@@ -13,7 +14,7 @@ use crate::model::search::SearchQuery;
 use crate::model::tags::{TagValuesQuery, TagsForm, TagsQuery};
 use crate::traceql::metrics::default_step;
 use crate::wire::questions::{
-    QueryInstantRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
+    MomentRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
 };
 
 /// Reads a search. `now` is in nanoseconds of the epoch.
@@ -31,6 +32,8 @@ pub fn search(request: &SearchRequest, settings: &SearchSettings, now: u64) -> R
         ("q", request.query.clone()),
         ("tags", tags),
     ]);
+    // The first thing that is wrong, where several are: over HTTP the order of the two is.
+    clamped(&params, now)?;
     search::search(&params, settings, now)
 }
 
@@ -97,11 +100,7 @@ pub fn range(
 }
 
 /// Reads a metrics query for one value; its times must be said.
-pub fn instant(
-    request: &QueryInstantRequest,
-    settings: &MetricsSettings,
-    now: u64,
-) -> Result<MetricsQuery, Wrong> {
+pub fn instant(request: &MomentRequest, settings: &MetricsSettings, now: u64) -> Result<MetricsQuery, Wrong> {
     check_size(&request.query)?;
     over_instant(&request.query, request.start, request.end, settings, now)
 }
@@ -200,7 +199,7 @@ mod tests {
         assert_eq!(range(&of("{} | rate()"), &settings, NOW).unwrap().step, default_step(start, end));
         let wrong = range(&of("{}"), &settings, NOW).unwrap_err();
         assert!(wrong.is_of_query, "{wrong:?}");
-        let instantly = QueryInstantRequest { query: "{ | rate()".to_owned(), start, end };
+        let instantly = MomentRequest { query: "{ | rate()".to_owned(), start, end };
         let wrong = instant(&instantly, &settings, NOW).unwrap_err();
         assert!(wrong.is_of_query && line::<(), _>(Err(wrong)).starts_with("compiling query: parse error"));
     }
