@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::serve::{ServeSettings, serve};
+use crate::api::serve::{ServeSettings, serve, serve_as};
+use crate::api::tls::Certificate;
 use crate::api::{ApiSettings, ApiState, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
@@ -27,6 +28,8 @@ pub enum AppError {
     Region { region: String, why: BuildError },
     #[error("cannot listen on {address}: {why}; is another program there? {remedy}")]
     Listen { address: SocketAddr, why: std::io::Error, remedy: &'static str },
+    #[error("no secure connections can be served: {0}")]
+    Tls(rustls::Error),
     #[error("the policy that ships with the demo cannot be read: this is a defect of the program")]
     Policy,
     #[error("cannot wait for signals: {0}")]
@@ -83,13 +86,25 @@ pub async fn run(
     let tasks = Group::new();
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Signal)?;
     let watch = Watch::start(settings.sources.clone(), &tasks);
-    let reloading = Reloading { path, listen, environment, settings, standing, watch, state: state.clone() };
+    let tls = settings.gateway.tls.as_ref().map(|tls| Certificate::new(tls.key.clone()));
+    let certificate = tls.transpose().map_err(AppError::Tls)?;
+    let reloading = Reloading {
+        path,
+        listen,
+        environment,
+        settings,
+        standing,
+        watch,
+        state: state.clone(),
+        certificate: certificate.clone(),
+    };
     tasks.spawn(reloading.run(hangup));
-    serve_until_told(listener, state, serving).await
+    serve_until_told(certificate, listener, state, serving).await
 }
 
 /// Serves until SIGTERM or SIGINT, then says so on `/ready` and drains.
 pub async fn serve_until_told(
+    certificate: Option<Certificate>,
     listener: TcpListener,
     state: ApiState,
     serving: ServeSettings,
@@ -105,7 +120,7 @@ pub async fn serve_until_told(
         stopping.stop();
         tracing::info!("told to end: finishing what is in flight");
     };
-    serve(listener, router(state), serving, told).await.map_err(AppError::Serve)
+    serve_as(certificate, listener, router(state), serving, told).await.map_err(AppError::Serve)
 }
 
 pub async fn bind(address: SocketAddr, remedy: &'static str) -> Result<TcpListener, AppError> {
@@ -192,6 +207,7 @@ struct Reloading {
     standing: Vec<Standing>,
     watch: Watch,
     state: ApiState,
+    certificate: Option<Certificate>,
 }
 
 impl Reloading {
@@ -273,6 +289,9 @@ impl Reloading {
             });
         }
         self.state.swap(federation(settings, &next));
+        if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
+            certificate.replace(tls.key.clone());
+        }
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {
             if !self.standing.iter().any(|standing| standing.region.name() == gone) {

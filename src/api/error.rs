@@ -1,7 +1,9 @@
-//! The one table from what went wrong to a status code and one plain line.
+//! The one table from what went wrong to a status code, of HTTP or of gRPC, and one plain line.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 use super::report;
 use crate::federation::{Refusal, Why};
@@ -54,6 +56,42 @@ impl ApiError {
             // The line may show what a query says.
             Self::Refused(refusal) => one_line(&refusal.line),
         }
+    }
+}
+
+impl ApiError {
+    /// The code Tempo gives where it has one; where regions failed, the one that says so.
+    fn code(&self) -> Code {
+        match self {
+            Self::BadRequest(_) => Code::InvalidArgument,
+            Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
+            Self::Failed(_) => Code::Internal,
+            Self::NoSuchTrace => Code::NotFound,
+            Self::Refused(refusal) => refusal_code(refusal.why),
+        }
+    }
+
+    /// The error as a client of gRPC sees it; what the headers of an answer say stands in the trailers.
+    pub fn to_status(&self) -> Status {
+        let mut headers = HeaderMap::new();
+        match self {
+            Self::Refused(refusal) => report::put_refusal(&mut headers, refusal),
+            _ => report::put_refused(&mut headers),
+        }
+        Status::with_metadata(self.code(), self.line(), MetadataMap::from_headers(headers))
+    }
+}
+
+fn refusal_code(why: Why) -> Code {
+    match why {
+        Why::Late => Code::DeadlineExceeded,
+        Why::Failed => Code::Unavailable,
+        Why::Overloaded | Why::TooLarge | Why::TooMuch | Why::TogetherTooLarge => Code::ResourceExhausted,
+        Why::NoSuchTrace => Code::NotFound,
+        Why::NotWhole => Code::FailedPrecondition,
+        Why::Query => Code::InvalidArgument,
+        Why::QueryFailed | Why::Internal => Code::Internal,
+        Why::Unsupported => Code::Unimplemented,
     }
 }
 

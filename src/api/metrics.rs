@@ -35,7 +35,7 @@ pub async fn instant(State(state): State<ApiState>, request: Request) -> Result<
 
 /// An answer that lacks series is partial, though every region answered. One who takes only whole answers is
 /// refused: an alert must not rest on fewer series.
-async fn ask(federation: Estate, ask: MetricsAsk) -> Answered<MetricsAnswer> {
+pub(super) async fn ask(federation: Estate, ask: MetricsAsk) -> Answered<MetricsAnswer> {
     let mut answer = federation.metrics(ask).await?;
     if let Some(line) = answer.value.partial.clone() {
         answer.coverage.is_size_limited = true;
@@ -46,6 +46,6 @@ async fn ask(federation: Estate, ask: MetricsAsk) -> Answered<MetricsAnswer> {
     Ok(answer)
 }
 
-fn message(answer: &MetricsAnswer, coverage: &Coverage) -> Option<String> {
+pub(super) fn message(answer: &MetricsAnswer, coverage: &Coverage) -> Option<String> {
     report::message(answer.partial.clone(), coverage)
 }

@@ -1,10 +1,11 @@
-//! The edge: Tempo's query API over HTTP. Only this room knows status codes and headers.
+//! The edge: Tempo's query API over HTTP and gRPC. Only this room knows status codes and headers.
 
 mod admit;
 pub mod diff;
 pub mod encode;
 pub mod error;
 mod go;
+pub mod grpc;
 mod held;
 pub mod ingest;
 mod layers;
@@ -20,6 +21,7 @@ pub mod state;
 pub mod status;
 pub mod stream;
 pub mod tags;
+pub mod tls;
 pub mod traces;
 
 pub use router::router;

@@ -2,6 +2,7 @@
 //! own words for what is wrong.
 
 pub mod diff;
+pub mod messages;
 pub mod metrics;
 pub mod search;
 pub mod tags;
@@ -44,6 +45,11 @@ impl Params {
         Self(go::query_pairs(query))
     }
 
+    /// Parameters that came in another form than a query string.
+    fn of_pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
     /// The first value of a name; an empty one counts as absent, as in Tempo.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -59,7 +65,11 @@ impl Params {
 /// Tempo's first look at any query, be it read or not.
 fn check_query_size(params: &Params) -> Result<(), ApiError> {
     let is_query = |(name, _): &&(String, String)| name == "q" || name == "query";
-    if params.0.iter().filter(is_query).any(|(_, query)| query.len() > QUERY_BYTES_MAX) {
+    params.0.iter().filter(is_query).try_for_each(|(_, query)| check_size(query))
+}
+
+fn check_size(query: &str) -> Result<(), ApiError> {
+    if query.len() > QUERY_BYTES_MAX {
         return Err(bad(format!(
             "TraceQL expression exceeds the configured maximum size of {QUERY_BYTES_MAX} bytes, reduce \
              the query expression size or contact your system administrator"

@@ -27,7 +27,7 @@ use crate::wire::answers::Jobs;
 pub(super) type Estate = Arc<Federation>;
 
 /// From so many items on, some 2 MB of JSON, an answer is written off the threads that serve requests.
-const LONG_ITEMS: usize = 10_000;
+pub(super) const LONG_ITEMS: usize = 10_000;
 
 /// How much of an answer there is to be written: each item is some 200 bytes.
 pub(super) trait Items {

@@ -2,13 +2,13 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{from_fn, map_request};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{MethodRouter, any, get};
 use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, layers, metrics, path, search, status, stream, tags, traces};
+use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces};
 
 /// The request came in under `/strict`.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +33,10 @@ pub fn router(state: ApiState) -> Router {
         .merge(answers)
         .merge(strict_answers)
         .fallback(|| async { page_not_found() })
-        .with_state(state);
-    layers::around(Router::new().fallback_service(from_fn(path::straighten).layer(routes)))
+        .with_state(state.clone());
+    // gRPC first: its paths have one spelling and no prefix.
+    let routes = from_fn(path::straighten).layer(routes);
+    layers::around(Router::new().fallback_service(from_fn_with_state(state, grpc::aside).layer(routes)))
 }
 
 /// The paths of all routes, so that a test can hold that it tries every one.

@@ -1,7 +1,8 @@
-//! The listener: HTTP/1.1 and HTTP/2 (prior knowledge) on one port, with limits, and an end that lets
-//! requests in flight finish.
+//! The listener: HTTP/1.1 and HTTP/2 on one port, in the open (HTTP/2 by prior knowledge) or behind TLS (by
+//! what the handshake agrees on), with limits, and an end that lets requests in flight finish.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -19,6 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::tls::{Certificate, HTTP_2};
 use crate::task::Group;
 
 /// Time a client has to send its request's head; a slower one is holding a connection, not asking.
@@ -76,8 +79,28 @@ impl Default for ServeSettings {
 struct Door {
     listener: TcpListener,
     router: Router,
+    certificate: Option<Certificate>,
     permits: Arc<Semaphore>,
     settings: ServeSettings,
+}
+
+/// What the connections of a listener have in common.
+#[derive(Clone)]
+struct Room {
+    router: Router,
+    certificate: Option<Certificate>,
+    stay: Stay,
+    settings: ServeSettings,
+    ending: CancellationToken,
+}
+
+/// Which HTTP a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    /// It shows in the first bytes.
+    ByPriorKnowledge,
+    One,
+    Two,
 }
 
 /// How long a connection may stay.
@@ -89,18 +112,29 @@ enum Stay {
     Once,
 }
 
-/// Serves until `stop` ends and then until the connections open at that moment have had their answers.
-///
-/// Meanwhile the door stays open: a probe shall hear that this process is stopping, and what a balancer
-/// still sends here before it has noticed shall not run into a closed port.
+/// Serves in the open; see `serve_as`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     settings: ServeSettings,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let door =
-        Door { listener, router, permits: Arc::new(Semaphore::new(settings.connections_max)), settings };
+    serve_as(None, listener, router, settings, stop).await
+}
+
+/// Serves, behind TLS where there is a certificate to show, until `stop` ends and then until the connections open at that moment have had their answers.
+///
+/// Meanwhile the door stays open: a probe shall hear that this process is stopping, and what a balancer
+/// still sends here before it has noticed shall not run into a closed port.
+pub async fn serve_as(
+    certificate: Option<Certificate>,
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let permits = Arc::new(Semaphore::new(settings.connections_max));
+    let door = Door { listener, router, certificate, permits, settings };
     let (open, late) = (Group::new(), Group::new());
     let ending = CancellationToken::new();
     door.accept(&open, Stay::Lasting, &ending, stop).await;
@@ -127,6 +161,13 @@ impl Door {
         until: impl Future<Output = ()>,
     ) {
         tokio::pin!(until);
+        let room = Room {
+            router: self.router.clone(),
+            certificate: self.certificate.clone(),
+            stay,
+            settings: self.settings,
+            ending: ending.clone(),
+        };
         loop {
             // A place first: beyond the limit, connections wait in the kernel's queue.
             let permit = tokio::select! {
@@ -140,10 +181,10 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (router, ending, settings) = (self.router.clone(), ending.clone(), self.settings);
+                    let room = room.clone();
                     group.spawn(async move {
                         let _permit = permit;
-                        connection(stream, router, stay, settings, ending).await;
+                        room.welcome(stream).await;
                     });
                 }
                 Err(error) => {
@@ -155,26 +196,87 @@ impl Door {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    router: Router,
-    stay: Stay,
-    settings: ServeSettings,
-    ending: CancellationToken,
-) {
-    // Answers are small or streamed; waiting to fill a packet only adds latency.
-    let _ = stream.set_nodelay(true);
-    let greeting = timeout(settings.head_wait, has_greeted(&stream));
-    let left_alone = async {
-        ending.cancelled().await;
-        tokio::time::sleep(FIRST_REQUEST_WAIT).await;
-    };
-    tokio::select! {
-        greeted = greeting => if greeted != Ok(true) { return },
-        () = left_alone => return,
+impl Room {
+    /// Finds out what a connection speaks, and serves it.
+    async fn welcome(self, stream: TcpStream) {
+        // Answers are small or streamed; waiting to fill a packet only adds latency.
+        let _ = stream.set_nodelay(true);
+        let ending = self.ending.clone();
+        let left_alone = async {
+            ending.cancelled().await;
+            tokio::time::sleep(FIRST_REQUEST_WAIT).await;
+        };
+        match self.certificate.clone() {
+            None => {
+                tokio::select! {
+                    greeted = timeout(self.settings.head_wait, has_greeted(&stream)) => {
+                        if greeted != Ok(true) { return }
+                    }
+                    () = left_alone => return,
+                }
+                let stream = self.patient(stream);
+                self.connection(stream, Spoken::ByPriorKnowledge).await;
+            }
+            Some(certificate) => {
+                let stream = self.patient(stream);
+                let handshake = timeout(self.settings.head_wait, certificate.acceptor().accept(stream));
+                let stream = tokio::select! {
+                    shaken = handshake => shaken,
+                    () = left_alone => return,
+                };
+                let Ok(Ok(mut stream)) = stream else {
+                    tracing::debug!("no secure connection could be agreed on with a client");
+                    return;
+                };
+                let is_two = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+                if is_two {
+                    // The wait for a first word has no limit of its own in HTTP/2. Later on a client answers
+                    // pings, so none that is there is ever silent for this long.
+                    let silent_max = Some(self.settings.stall_max.max(PING_INTERVAL * 2));
+                    stream.get_mut().0.as_mut().set_read_timeout_pinned(silent_max);
+                }
+                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }).await;
+            }
+        }
     }
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(settings.stall_max));
+
+    /// The same connection, which is given up where nothing is taken of what is sent.
+    fn patient(&self, stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.settings.stall_max));
+        Box::pin(stream)
+    }
+
+    async fn connection(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, spoken: Spoken) {
+        let Self { router, stay, settings, ending, .. } = self;
+        let builder = builder(spoken, stay, settings);
+        let heard = CancellationToken::new();
+        let hearing = heard.clone();
+        let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+            hearing.cancel();
+            request.map(Body::new)
+        }));
+        let serving = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(serving);
+        let told = async {
+            ending.cancelled().await;
+            // Who has only just connected is about to ask; a connection closed before that looks like a crash.
+            let _ = timeout(FIRST_REQUEST_WAIT, heard.cancelled()).await;
+        };
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = told => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+fn builder(spoken: Spoken, stay: Stay, settings: ServeSettings) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -188,28 +290,10 @@ async fn connection(
         .max_concurrent_streams(STREAMS_MAX)
         .keep_alive_interval(PING_INTERVAL)
         .max_header_list_size(HEAD_BYTES_MAX as u32);
-    let heard = CancellationToken::new();
-    let hearing = heard.clone();
-    let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
-        hearing.cancel();
-        request.map(Body::new)
-    }));
-    let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), service);
-    tokio::pin!(serving);
-    let told = async {
-        ending.cancelled().await;
-        // Who has only just connected is about to ask; a connection closed before that looks like a crash.
-        let _ = timeout(FIRST_REQUEST_WAIT, heard.cancelled()).await;
-    };
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = told => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    match spoken {
+        Spoken::ByPriorKnowledge => builder,
+        Spoken::One => builder.http1_only(),
+        Spoken::Two => builder.http2_only(),
     }
 }
 

@@ -1,10 +1,9 @@
 //! What every handler is given: the federation in force, swapped whole on reload.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::federation::Federation;
 use crate::telemetry::Metrics;
@@ -31,7 +30,7 @@ pub struct ApiState {
     pub metrics: Metrics,
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
-    stopping: Arc<AtomicBool>,
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 impl ApiState {
@@ -57,10 +56,15 @@ impl ApiState {
 
     /// From now on `/ready` says no, so that balancers send nobody here.
     pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.send_replace(true);
     }
 
     pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        *self.stopping.borrow()
+    }
+
+    /// Whether it stops, and every change of that.
+    pub fn watch_stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 }

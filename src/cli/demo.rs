@@ -76,6 +76,7 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     // Whoever has stopped reading still has a demo to use.
     let _ = writeln!(anstream::stdout(), "{shown}");
     app::serve_until_told(
+        None,
         listener,
         state,
         ServeSettings { drain: Duration::from_secs(2), ..ServeSettings::default() },

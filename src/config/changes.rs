@@ -41,6 +41,12 @@ impl Changes {
     fn gateway(&mut self, old: &GatewaySettings, new: &GatewaySettings) {
         self.note(old.region != new.region, "gateway.region");
         self.note(old.policies != new.policies, "gateway.policies");
+        match (&old.tls, &new.tls) {
+            (Some(old), Some(new)) => self.note(old != new, "gateway.tls"),
+            (None, None) => {}
+            // Connections begin otherwise then.
+            _ => self.needs_restart.push("gateway.tls".to_owned()),
+        }
         if old.http_api_prefix != new.http_api_prefix {
             self.needs_restart.push("gateway.http_api_prefix".to_owned());
         }

@@ -123,6 +123,19 @@ pub(super) fn tls(mut tls: Table<'_>, out: &mut Findings) -> GivenTls {
     given
 }
 
+/// What the gateway itself shows.
+#[derive(Debug, Clone)]
+pub(super) struct GivenServerTls {
+    pub cert_file: Given<String>,
+    pub key_file: Given<String>,
+}
+
+pub(super) fn server_tls(mut tls: Table<'_>, out: &mut Findings) -> GivenServerTls {
+    let given = GivenServerTls { cert_file: tls.text("cert_file", out), key_file: tls.text("key_file", out) };
+    tls.close(out);
+    given
+}
+
 fn secret(
     table: &mut Table<'_>,
     key: &'static str,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
-use super::credentials::{self, GivenAuth, GivenSecret, GivenTls};
+use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::table::{self, Table};
@@ -37,6 +37,7 @@ pub(super) struct GivenGateway {
     pub place: Place,
     pub region: Given<RegionName>,
     pub listen: Given<SocketAddr>,
+    pub tls: Given<GivenServerTls>,
     pub policies: Given<String>,
     pub http_api_prefix: Given<String>,
 }
@@ -179,6 +180,7 @@ fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
         place: table.place.clone(),
         region: table.parsed("region", out, words::region_name),
         listen: table.parsed("listen", out, words::address),
+        tls: table.table("tls", out).map(|tls| credentials::server_tls(tls, out)),
         policies: table.text("policies", out),
         http_api_prefix: table.parsed("http_api_prefix", out, words::path_prefix),
     };

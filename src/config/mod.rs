@@ -25,9 +25,13 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::sign::CertifiedKey;
 
 pub use changes::Changes;
 pub use excerpt::write_findings;
@@ -65,10 +69,34 @@ pub struct GatewaySettings {
     /// Where answers are assembled, in law: that region's.
     pub jurisdiction: Jurisdiction,
     pub listen: SocketAddr,
+    /// What it shows there; none serves in the open.
+    pub tls: Option<ServerTls>,
     /// Before `/api`, as Tempo's own; empty for none.
     pub http_api_prefix: String,
     /// The folder of policies; none shows everything as it is stored.
     pub policies: Option<PathBuf>,
+}
+
+/// A certificate with its key. Equal are those that were read from equal files.
+#[derive(Clone)]
+pub struct ServerTls {
+    pub key: Arc<CertifiedKey>,
+    print: blake3::Hash,
+}
+
+impl PartialEq for ServerTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.print == other.print
+    }
+}
+
+impl Eq for ServerTls {}
+
+/// Nothing of the key is shown.
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerTls(..)")
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::regions::{self, require};
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
     DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
-    check_listen, collide, is_loopback, keys, warnings,
+    check_listen, collide, is_loopback, keys, tls, warnings,
 };
 use crate::backend::settings::RegionSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
@@ -58,11 +58,13 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     check_addresses(given, &regions, identity, out);
     let (policies, plan) = policies(&given.gateway, &declared, world, out);
     let egress = raw_egress(given);
+    let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
         region: given.gateway.region.value()?,
         jurisdiction: jurisdiction_of_gateway(given)?,
         listen,
+        tls,
         http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
         policies,
     };

@@ -1,6 +1,8 @@
 //! Certificates and keys, read from the files that the configuration names and checked as far as they
 //! can be without a connection. Whether a region accepts them shows when it is asked.
 
+use std::sync::Arc;
+
 use http::Uri;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
@@ -9,9 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use secrecy::SecretString;
 
-use super::credentials::GivenTls;
+use super::ServerTls;
+use super::credentials::{GivenServerTls, GivenTls};
 use super::fault::{Findings, quoted};
 use super::given::{At, Given};
+use super::regions::require;
 use super::world::{PEM_BYTES_MAX, World};
 use crate::backend::settings::TlsSettings;
 
@@ -46,6 +50,23 @@ pub(super) fn resolve(
     TlsSettings { ca_pem: trusted.map(|trusted| trusted.pem.into_bytes()), client_pem }
 }
 
+/// What the gateway shows to its clients; both files, or no TLS at all.
+pub(super) fn resolve_server(
+    given: &Given<GivenServerTls>,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> Option<ServerTls> {
+    let At { value: given, place } = given.is()?;
+    require(&given.cert_file, place, "cert_file", "cert_file = \"tutti.crt\"", out);
+    require(&given.key_file, place, "key_file", "key_file = \"tutti.key\"", out);
+    let chain = given.cert_file.is().and_then(|at| certificates(at, world, out));
+    let key = given.key_file.is().and_then(|at| Some((at, key(at, world, out)?)));
+    let (chain, (at, key)) = chain.zip(key)?;
+    let print = blake3::hash(format!("{}\n{}", chain.pem, key.pem).as_bytes());
+    let key = certified(chain.chain, key.key, at, out)?;
+    Some(ServerTls { key: Arc::new(key), print })
+}
+
 fn certificates(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<Certificates> {
     let pem = text(at, world, out)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
@@ -76,14 +97,22 @@ fn key(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<Key
 /// Chain and key as one PEM, if they belong together.
 fn pair(chain: Certificates, key: Key, at: &At<String>, out: &mut Findings) -> Option<SecretString> {
     let pem = format!("{}\n{}", chain.pem, key.pem);
-    match CertifiedKey::from_der(chain.chain, key.key, &ring::default_provider()) {
-        Ok(_) => Some(SecretString::from(pem)),
-        Err(_) => {
-            let what = format!("the key in {} is not that of the first certificate", quoted(&at.value));
-            out.fault(&at.place, what, "name the key the certificate was made for; the chain begins with it");
-            None
-        }
+    certified(chain.chain, key.key, at, out).map(|_| SecretString::from(pem))
+}
+
+/// Chain and key as one, if they belong together. `at` is the key's place.
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    at: &At<String>,
+    out: &mut Findings,
+) -> Option<CertifiedKey> {
+    let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).ok();
+    if certified.is_none() {
+        let what = format!("the key in {} is not that of the first certificate", quoted(&at.value));
+        out.fault(&at.place, what, "name the key the certificate was made for; the chain begins with it");
     }
+    certified
 }
 
 fn text(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<String> {

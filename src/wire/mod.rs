@@ -7,5 +7,6 @@ pub mod json;
 pub mod limits;
 pub mod otlp;
 pub mod protobuf;
+pub mod questions;
 pub mod quote;
 pub mod tempo;

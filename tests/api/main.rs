@@ -20,6 +20,8 @@ mod log;
 mod seen;
 #[path = "../support/spans.rs"]
 mod spans;
+#[path = "../support/tempopb.rs"]
+mod tempopb;
 
 mod cancel;
 mod claims;
@@ -28,5 +30,6 @@ mod diff;
 mod honesty;
 mod questions;
 mod residency;
+mod streaming;
 mod twelve;
 mod weird;

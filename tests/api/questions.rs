@@ -3,7 +3,10 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use prost::Message;
+
 use crate::residency::LISTED;
+use crate::tempopb::{MetricsRequest, SearchRequest, TagValuesRequest, TagsRequest};
 
 /// A path and the headers it is asked with.
 pub type Question = (String, Vec<(&'static str, &'static str)>);
@@ -103,4 +106,51 @@ pub fn values(path: &str, nth: u64) -> Vec<Question> {
 
 pub fn metrics(path: &str, nth: u64) -> Vec<Question> {
     of_key(&FUNCTIONS, nth).iter().map(|query| asking(path, query)).collect()
+}
+
+/// The same asked of a method of the streaming API, as messages.
+pub fn streamed(method: &str, nth: u64) -> Vec<Vec<u8>> {
+    if nth as usize >= LISTED.len() * TURNS {
+        return Vec::new();
+    }
+    let method = method.rsplit('/').next().unwrap();
+    let filters = || of_key(&FILTERS, nth).into_iter().chain([String::new()]);
+    match method {
+        "Search" => {
+            let stages = of_key(&STAGES, nth).into_iter().map(|stage| format!("{{ }} {stage}"));
+            filters().chain(stages).map(|query| search(query).encode_to_vec()).collect()
+        }
+        "SearchTags" | "SearchTagsV2" => filters().map(|query| tags_of(query).encode_to_vec()).collect(),
+        "SearchTagValues" | "SearchTagValuesV2" => {
+            let names = ["KEY", ".KEY", "span.KEY", "resource.KEY", "event.KEY", "link.KEY"];
+            of_key(&names, nth).into_iter().map(|name| values_of(name).encode_to_vec()).collect()
+        }
+        "MetricsQueryRange" | "MetricsQueryInstant" => {
+            of_key(&FUNCTIONS, nth).into_iter().map(|query| series(query).encode_to_vec()).collect()
+        }
+        "Check" => vec![vec![]],
+        // It never ends, and is about nobody's data.
+        "Watch" => vec![],
+        other => panic!("`{other}` is new: say here how it is asked"),
+    }
+}
+
+const START: u32 = 1_794_999_940;
+const END: u32 = 1_795_000_060;
+
+fn search(query: String) -> SearchRequest {
+    SearchRequest { query, start: START, end: END, limit: 50, spans_per_span_set: 50, ..Default::default() }
+}
+
+fn tags_of(query: String) -> TagsRequest {
+    TagsRequest { query, start: START, end: END, ..Default::default() }
+}
+
+fn values_of(tag_name: String) -> TagValuesRequest {
+    TagValuesRequest { tag_name, start: START, end: END, ..Default::default() }
+}
+
+fn series(query: String) -> MetricsRequest {
+    let ns = |seconds: u32| u64::from(seconds) * 1_000_000_000;
+    MetricsRequest { query, start: ns(START), end: ns(END), step: 10_000_000_000, exemplars: 50 }
 }

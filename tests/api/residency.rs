@@ -21,6 +21,7 @@ use prost::Message;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
+use tutti::api::grpc::METHODS;
 use tutti::api::router;
 use tutti::backend::{Backend, Behaviour, Distance, Simulated};
 use tutti::federation::FederationSettings;
@@ -36,6 +37,7 @@ use crate::log;
 use crate::questions::{self, Question};
 use crate::seen;
 use crate::spans::{ID, MS, NOON, TRACE_ID, any, batch, pair, span, text, trace};
+use crate::tempopb::{self, Streamed};
 
 const SEEDS: u64 = 40;
 
@@ -204,6 +206,13 @@ async fn everything(seed: u64, word: &str, plan: Plan, behaviour: Behaviour) -> 
                 }
             }
         }
+        for method in METHODS {
+            for message in questions::streamed(method, seed) {
+                let streamed = tempopb::ask(&estate.router, method, &message, &[]).await;
+                let asked = String::from_utf8_lossy(&message).into_owned();
+                answers.push((format!("{method} {asked:?} {behaviour:?}"), all_streamed(&streamed)));
+            }
+        }
     }
     // Once more at the end, when they have counted everything.
     let mut metrics = estate.get("/metrics").await;
@@ -250,6 +259,22 @@ fn all_bytes(answer: &Answered) -> Vec<u8> {
     }
     all.extend_from_slice(b"\n\n");
     all.extend_from_slice(&answer.body);
+    all
+}
+
+/// The same of a stream, with its trailers.
+fn all_streamed(streamed: &Streamed) -> Vec<u8> {
+    let mut all = Vec::new();
+    for headers in [&streamed.headers, &streamed.trailers] {
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "x-request-id") {
+            all.extend_from_slice(format!("\n{name}: ").as_bytes());
+            all.extend_from_slice(value.as_bytes());
+        }
+    }
+    for message in &streamed.messages {
+        all.extend_from_slice(b"\n\n");
+        all.extend_from_slice(message);
+    }
     all
 }
 

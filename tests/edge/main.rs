@@ -16,10 +16,13 @@ mod failures;
 #[path = "../support/gateway.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod gateway;
+mod grpc;
 mod parameters;
 mod paths;
 mod queries;
 mod strangers;
+#[path = "../support/tempopb.rs"]
+mod tempopb;
 
 use std::io::Read;
 use std::sync::LazyLock;

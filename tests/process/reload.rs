@@ -4,6 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -180,4 +182,57 @@ async fn embedded_regions_come_and_go_with_their_addresses_and_keep_their_spans(
     assert!(send(two, 5).await.is_err(), "its region is gone");
     let metrics = running.get("/metrics").await.unwrap();
     assert!(!metrics.contains("circuit{region=\"us-west\"}"), "{metrics}");
+}
+
+/// Self-signed, and its key.
+fn certificate() -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// The gateway's word over TLS to one who believes this certificate alone; none where it shows another.
+async fn echo_believing(running: &Running, certificate: &str) -> Option<String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tls = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let mut stream = tls.connect(ServerName::try_from("localhost").unwrap(), stream).await.ok()?;
+    let ask = b"GET /api/echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    Some(answer)
+}
+
+#[tokio::test]
+async fn a_certificate_is_served_and_a_new_one_is_taken_up_when_its_files_change() {
+    let region = region(1, Duration::ZERO).await;
+    let estate = Estate::of("us-east", &region);
+    let folder = estate.path.parent().unwrap().to_owned();
+    let put = |(certificate, key): &(String, String)| {
+        save(&folder.join("tutti.key"), key);
+        save(&folder.join("tutti.crt"), certificate);
+    };
+    let (before, after) = (certificate(), certificate());
+    put(&before);
+    let tls = "listen = \"127.0.0.1:0\"\ntls = { cert_file = \"tutti.crt\", key_file = \"tutti.key\" }";
+    let secure = config("us-east", &region).replace("listen = \"127.0.0.1:0\"", tls);
+    std::fs::write(&estate.path, secure).unwrap();
+    let running = Running::serve(&estate.path).await;
+    assert!(echo_believing(&running, &before.0).await.unwrap().ends_with("echo\n"));
+    assert!(echo_believing(&running, &after.0).await.is_none());
+    put(&after);
+    let end = tokio::time::Instant::now() + Duration::from_secs(20);
+    while echo_believing(&running, &after.0).await.is_none() {
+        assert!(tokio::time::Instant::now() < end, "in vain: {}", running.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(echo_believing(&running, &before.0).await.is_none());
 }

@@ -98,6 +98,11 @@ impl QueryTempo {
         blocks.filter(|block| block.path().join("meta.json").exists()).count()
     }
 
+    /// Of HTTP, and of gRPC over it.
+    pub fn address(&self) -> SocketAddr {
+        self.server.http
+    }
+
     pub fn ask_as(&self, tenant: &str, target: &str, accept: &str) -> Reply {
         self.server.send(&Request::get(target).with(&[("X-Scope-OrgID", tenant), ("Accept", accept)]))
     }
@@ -115,6 +120,7 @@ fn config(dir: &Path, [http, grpc, otlp, gossip]: [u16; 4]) -> String {
         "
 target: all
 multitenancy_enabled: true
+stream_over_http_enabled: true
 server:
   http_listen_address: 127.0.0.1
   http_listen_port: {http}

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::answer::Answer;
@@ -79,6 +80,16 @@ impl Judge {
             .collect();
         tempo.fill(&held)?;
         Ok(Self { tempo, estates, seed: seed() })
+    }
+
+    /// A tenant of which nothing was sent twice, what it holds, and where its `@0s` lies.
+    pub fn one(&self) -> (&str, &[Trace], u64) {
+        let estate = &self.estates[1];
+        (&estate.tenant, &estate.traces, self.tempo.beginning)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.tempo.address()
     }
 
     pub fn dice(&self) -> Dice {

@@ -38,6 +38,8 @@ mod random_traces;
 mod server;
 #[path = "../support/sketch.rs"]
 mod sketch;
+#[path = "../support/tempopb.rs"]
+mod tempopb;
 
 mod by_id;
 mod canonical;
@@ -54,6 +56,7 @@ mod metrics;
 mod region;
 mod reliance;
 mod search;
+mod streaming;
 mod tags;
 mod traces;
 mod written;
@@ -95,7 +98,7 @@ fn main() {
         reliance::TESTS,
     ]
     .concat();
-    let judged = [search::TESTS, metrics::TESTS, tags::TESTS].concat();
+    let judged = [search::TESTS, metrics::TESTS, tags::TESTS, streaming::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();

@@ -13,6 +13,39 @@ use crate::traceql::metrics::{GridError, GridLimits, default_step, exemplars, in
 
 const NANOS: f64 = 1e9;
 
+/// What is asked over a range, in whatever form it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range<'a> {
+    pub query: &'a str,
+    /// Nanoseconds of the epoch.
+    pub start: u64,
+    pub end: u64,
+    pub step: u64,
+    pub is_instant: bool,
+    /// 0 where nothing is said.
+    pub exemplars: u32,
+    pub max_series: u32,
+}
+
+/// What is wrong, and whether the query is: gRPC has another code for it.
+#[derive(Debug)]
+pub struct Wrong {
+    pub error: ApiError,
+    pub is_of_query: bool,
+}
+
+impl From<ApiError> for Wrong {
+    fn from(error: ApiError) -> Self {
+        Self { error, is_of_query: false }
+    }
+}
+
+impl From<Wrong> for ApiError {
+    fn from(wrong: Wrong) -> Self {
+        wrong.error
+    }
+}
+
 /// Reads a query over a range. `now` is in nanoseconds of the epoch.
 pub fn range(params: &Params, settings: &MetricsSettings, now: u64) -> Result<MetricsQuery, ApiError> {
     check_query_size(params)?;
@@ -21,25 +54,42 @@ pub fn range(params: &Params, settings: &MetricsSettings, now: u64) -> Result<Me
         None => default_step(start, end),
         Some(text) => step(text).map_err(rpc)?,
     };
-    let is_instant = params.get("instant").and_then(go::boolean).unwrap_or(false);
+    let asked = Range {
+        query: query(params),
+        start,
+        end,
+        step,
+        is_instant: params.get("instant").and_then(go::boolean).unwrap_or(false),
+        exemplars: number_if_any(params, "exemplars"),
+        max_series: number_if_any(params, "maxSeries"),
+    };
+    Ok(over_range(asked, settings, now)?)
+}
+
+/// Checks what is asked over a range.
+pub(super) fn over_range(
+    asked: Range<'_>,
+    settings: &MetricsSettings,
+    now: u64,
+) -> Result<MetricsQuery, Wrong> {
+    let Range { query, start, end, step, is_instant, .. } = asked;
     let (first, last) = range_grid(start, end, step, now, &limits(settings)).map_err(no_grid)?;
-    let text = query(params);
     // Tempo looks for a hint first, and does not say then what it was doing.
-    let parsed = traceql::parse(text).map_err(|error| bad(error.to_string()))?;
-    check(text, &parsed)?;
+    let parsed = traceql::parse(query).map_err(|error| of_query(bad(error.to_string())))?;
+    check(query, &parsed).map_err(of_query)?;
     // One that asks for an instant here has no grid to stand on.
     let (start, end) = if is_instant { (start, end.min(now)) } else { (first, last) };
     if start == 0 {
-        return Err(bad("start required"));
+        return Err(bad("start required").into());
     }
     Ok(MetricsQuery {
-        query: text.to_owned(),
+        query: query.to_owned(),
         start,
         end,
         step: if is_instant { end - start } else { step },
         is_instant,
-        exemplars: exemplars(&parsed, number_if_any(params, "exemplars"), settings.exemplars_max),
-        max_series: max_series(params, settings),
+        exemplars: exemplars(&parsed, asked.exemplars, settings.exemplars_max),
+        max_series: max_series(asked.max_series, settings),
     })
 }
 
@@ -47,11 +97,22 @@ pub fn range(params: &Params, settings: &MetricsSettings, now: u64) -> Result<Me
 pub fn instant(params: &Params, settings: &MetricsSettings, now: u64) -> Result<MetricsQuery, ApiError> {
     check_query_size(params)?;
     let (start, end) = bounds(params, now)?;
+    Ok(over_instant(query(params), start, end, settings, now)?)
+}
+
+/// Checks what is asked for an instant.
+pub(super) fn over_instant(
+    query: &str,
+    start: u64,
+    end: u64,
+    settings: &MetricsSettings,
+    now: u64,
+) -> Result<MetricsQuery, Wrong> {
     let end = instant_grid(start, end, now, &limits(settings)).map_err(no_grid)?;
-    let text = query(params);
-    check(text, &traceql::parse(text).map_err(uncompiled)?)?;
+    let parsed = traceql::parse(query).map_err(|error| of_query(uncompiled(error)))?;
+    check(query, &parsed).map_err(of_query)?;
     Ok(MetricsQuery {
-        query: text.to_owned(),
+        query: query.to_owned(),
         start,
         end,
         step: end - start,
@@ -59,6 +120,10 @@ pub fn instant(params: &Params, settings: &MetricsSettings, now: u64) -> Result<
         exemplars: 0,
         max_series: settings.series_max,
     })
+}
+
+fn of_query(error: ApiError) -> Wrong {
+    Wrong { error, is_of_query: true }
 }
 
 fn query(params: &Params) -> &str {
@@ -92,8 +157,8 @@ fn limits(settings: &MetricsSettings) -> GridLimits {
 }
 
 /// A request may have less than the limit, never more.
-fn max_series(params: &Params, settings: &MetricsSettings) -> u32 {
-    match (number_if_any(params, "maxSeries"), settings.series_max) {
+fn max_series(asked: u32, settings: &MetricsSettings) -> u32 {
+    match (asked, settings.series_max) {
         (0, most) => most,
         (asked, 0) => asked,
         (asked, most) => asked.min(most),

@@ -95,7 +95,10 @@ fn an_unknown_key_is_a_fault_with_the_one_that_was_meant() {
         Estate::of(&quiet_with("policies = \"policies\"", "policies = \"policies\"\ncolour = 1\nlistn = 2"));
     let Err(LoadError::Faulty(faults)) = estate.load() else { panic!("accepted") };
     let remedies: Vec<&str> = faults.faults().map(|fault| fault.remedy.as_str()).collect();
-    assert_eq!(remedies, ["known here: region, listen, policies, http_api_prefix", "did you mean `listen`?"]);
+    assert_eq!(
+        remedies,
+        ["known here: region, listen, tls, policies, http_api_prefix", "did you mean `listen`?"]
+    );
 }
 
 #[test]
@@ -270,6 +273,37 @@ fn a_key_belongs_to_its_certificate() {
     assert_eq!(
         estate.findings(),
         ["11 region[0].tls.cert_file: file `cert.pem` holds a certificate that is damaged"]
+    );
+}
+
+#[test]
+fn a_gateway_behind_tls_needs_a_certificate_and_its_key() {
+    let region = "region = \"us-east\"";
+    check_changed(
+        region,
+        "region = \"us-east\"\ntls.cert_file = \"cert.pem\"\ntls.ca_file = \"ca.pem\"",
+        &[
+            "4 gateway.tls.key_file: `key_file` is missing",
+            "4 gateway.tls.cert_file: file `cert.pem` does not exist",
+            "5 gateway.tls.ca_file: `ca_file` is no key of `gateway.tls`",
+        ],
+    );
+    let tls = "region = \"us-east\"\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }";
+    let estate = Estate::of(&quiet_with(region, tls))
+        .with_file("cert.pem", CERTIFICATE)
+        .with_file("key.pem", OTHER_KEY);
+    assert_eq!(
+        estate.findings(),
+        ["4 gateway.tls.key_file: the key in `key.pem` is not that of the first certificate"]
+    );
+    check_changed(
+        region,
+        "region = \"us-east\"\nlisten = \"0.0.0.0:3200\"\ntls = {}",
+        &[
+            "4 gateway.listen: `0.0.0.0:3200` can be reached from other machines, and identity is open: anyone could read every trace",
+            "5 gateway.tls.cert_file: `cert_file` is missing",
+            "5 gateway.tls.key_file: `key_file` is missing",
+        ],
     );
 }
 

@@ -171,6 +171,24 @@ fn certificates_are_read_for_a_region_that_asks_for_them() {
 }
 
 #[test]
+fn a_gateway_shows_the_certificate_of_its_files_and_a_new_one_is_a_change() {
+    let tls = "region = \"us-east\"\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }";
+    let estate = Estate::of(&quiet_with("region = \"us-east\"", tls))
+        .with_file("cert.pem", CERTIFICATE)
+        .with_file("key.pem", KEY);
+    assert_eq!(estate.findings(), [""; 0]);
+    let before = estate.settings();
+    assert_eq!(before.gateway.tls.as_ref().unwrap().key.cert.len(), 1);
+    assert!(!format!("{before:?}").contains("PRIVATE KEY"));
+    assert!(Changes::between(&before, &estate.settings()).is_empty());
+    estate.write("cert.pem", &format!("{CERTIFICATE}{CERTIFICATE}"));
+    let after = estate.settings();
+    assert_eq!(Changes::between(&before, &after).taken, ["gateway.tls"]);
+    let open = Estate::of(QUIET).settings();
+    assert_eq!(Changes::between(&before, &open).needs_restart, ["gateway.tls"]);
+}
+
+#[test]
 fn basic_authentication_takes_a_user_and_a_password() {
     let lines = r#"auth = { basic = { user = "tutti", password = { env = "PASSWORD" } } }"#;
     let estate = Estate::of(&format!("{QUIET}{lines}\n")).with_variable("PASSWORD", "p:w");

@@ -9,6 +9,7 @@
 
 mod metrics;
 mod object;
+mod packets;
 mod search;
 mod shown;
 mod tags;
@@ -17,6 +18,10 @@ mod tags;
 mod tests;
 
 pub use metrics::{Incomplete, instant_json, range_json};
+pub use packets::{
+    PACKET_BYTES_MAX, instant_packets, range_packets, search_packets, tag_names_packets,
+    tag_names_v2_packets, tag_values_packets, tag_values_v2_packets,
+};
 pub use search::{search_json, search_protobuf};
 pub use tags::{
     tag_names_json, tag_names_protobuf, tag_names_v2_json, tag_names_v2_protobuf, tag_values_json,

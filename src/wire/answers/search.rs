@@ -126,17 +126,24 @@ pub(super) fn put_metrics_json(out: &mut Vec<u8>, inspected: Inspected, jobs: Jo
 
 pub fn search_protobuf(answer: &SearchAnswer, jobs: Jobs) -> Vec<u8> {
     let mut out = Vec::new();
-    for row in &answer.traces {
-        put_message(&mut out, response::TRACES, |out| put_trace(out, row));
-    }
-    // Written even when empty: readers take it by pointer.
-    put_message(&mut out, response::METRICS, |out| {
-        put_number(out, metrics::TRACES, u64::from(in_32_bits(answer.inspected.traces)));
-        put_number(out, metrics::BYTES, answer.inspected.bytes);
+    answer.traces.iter().for_each(|row| put_row(&mut out, row));
+    put_metrics(&mut out, answer.inspected, jobs);
+    out
+}
+
+pub(super) fn put_row(out: &mut Vec<u8>, row: &TraceRow) {
+    put_message(out, response::TRACES, |out| put_trace(out, row));
+}
+
+/// `SearchMetrics` in the place where metrics queries have it, too. Written even when empty: readers take it
+/// by pointer.
+pub(super) fn put_metrics(out: &mut Vec<u8>, inspected: Inspected, jobs: Jobs) {
+    put_message(out, response::METRICS, |out| {
+        put_number(out, metrics::TRACES, u64::from(in_32_bits(inspected.traces)));
+        put_number(out, metrics::BYTES, inspected.bytes);
         put_number(out, metrics::COMPLETED_JOBS, u64::from(jobs.completed));
         put_number(out, metrics::TOTAL_JOBS, u64::from(jobs.total));
     });
-    out
 }
 
 fn put_trace(out: &mut Vec<u8>, row: &TraceRow) {

@@ -52,11 +52,21 @@ pub fn tag_names_v2_json(names: &TagNames) -> Vec<u8> {
 
 pub fn tag_names_v2_protobuf(names: &TagNames) -> Vec<u8> {
     protobuf(&names.scopes, names.inspected.bytes, |out, (name, tags)| {
-        put_message(out, LIST, |out| {
-            put_text(out, scope::NAME, name.as_str());
-            tags.iter().for_each(|tag| put_bytes_field(out, scope::TAGS, tag.as_bytes()));
-        });
+        let mut scope = scope_begin(*name);
+        tags.iter().for_each(|tag| put_tag_of_scope(&mut scope, tag));
+        put_bytes_field(out, LIST, &scope);
     })
+}
+
+/// A scope before its tags.
+pub(super) fn scope_begin(name: TagScope) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_text(&mut out, scope::NAME, name.as_str());
+    out
+}
+
+pub(super) fn put_tag_of_scope(out: &mut Vec<u8>, tag: &str) {
+    put_bytes_field(out, scope::TAGS, tag.as_bytes());
 }
 
 /// `SearchTagValuesResponse`.
@@ -81,12 +91,14 @@ pub fn tag_values_v2_json(values: &TagValues) -> Vec<u8> {
 }
 
 pub fn tag_values_v2_protobuf(values: &TagValues) -> Vec<u8> {
-    protobuf(&values.values, values.inspected.bytes, |out, TagValue { kind, value }| {
-        put_message(out, LIST, |out| {
-            put_text(out, value::TYPE, kind.as_str());
-            put_text(out, value::VALUE, value);
-        });
-    })
+    protobuf(&values.values, values.inspected.bytes, put_typed)
+}
+
+pub(super) fn put_typed(out: &mut Vec<u8>, TagValue { kind, value }: &TagValue) {
+    put_message(out, LIST, |out| {
+        put_text(out, value::TYPE, kind.as_str());
+        put_text(out, value::VALUE, value);
+    });
 }
 
 /// The values by type, for language models. Plain `encoding/json`: sorted, and numbers unquoted.
@@ -112,13 +124,13 @@ pub fn tag_values_v2_llm(values: &TagValues) -> Vec<u8> {
 }
 
 /// The names of all scopes as one sorted list in which each stands once.
-fn in_one_list(names: &TagNames) -> Vec<&str> {
+pub(super) fn in_one_list(names: &TagNames) -> Vec<&str> {
     let all: BTreeSet<&str> = names.scopes.iter().flat_map(|(_, tags)| tags).map(String::as_str).collect();
     all.into_iter().collect()
 }
 
 /// The same of values: `500` and `"500"` are one text.
-fn texts(values: &TagValues) -> Vec<&str> {
+pub(super) fn texts(values: &TagValues) -> Vec<&str> {
     let all: BTreeSet<&str> = values.values.iter().map(|value| value.value.as_str()).collect();
     all.into_iter().collect()
 }
@@ -137,6 +149,13 @@ fn json<T>(name: &str, list: &[T], inspected_bytes: u64, put: impl FnMut(&mut Ve
 fn protobuf<T>(list: &[T], inspected_bytes: u64, mut put: impl FnMut(&mut Vec<u8>, &T)) -> Vec<u8> {
     let mut out = Vec::new();
     list.iter().for_each(|item| put(&mut out, item));
+    out.extend_from_slice(&metrics(inspected_bytes));
+    out
+}
+
+/// The end of every message. Written even when empty: readers take it by pointer.
+pub(super) fn metrics(inspected_bytes: u64) -> Vec<u8> {
+    let mut out = Vec::new();
     put_message(&mut out, METRICS, |out| put_number(out, INSPECTED_BYTES, inspected_bytes));
     out
 }
