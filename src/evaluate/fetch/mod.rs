@@ -254,11 +254,13 @@ impl<'t> Loaded<'t> {
     /// Everything both passes made visible of a candidate, in Tempo's order, nil and repetitions included:
     /// what the first pass loaded, the second may load again.
     pub fn every(&self, candidate: u32) -> Vec<(AttributeName, Value<'t>)> {
-        self.every_repeated(candidate, Repeats::default())
+        let all = self.every_repeated(candidate, Repeats::default());
+        all.into_iter().map(|(name, value, _)| (name, value)).collect()
     }
 
-    /// The same where the spans before it left their own in Tempo's buffers.
-    pub fn every_repeated(&self, candidate: u32, repeats: Repeats) -> Vec<(AttributeName, Value<'t>)> {
+    /// The same where the spans before it left their own in Tempo's buffers, with how often each is listed:
+    /// a number, because writing each out would be quadratic in the spans of a trace.
+    pub fn every_repeated(&self, candidate: u32, repeats: Repeats) -> Vec<(AttributeName, Value<'t>, u32)> {
         const ORDER: [Level; 6] =
             [Level::Trace, Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
         let fetch = self.fetch;
@@ -279,14 +281,14 @@ impl<'t> Loaded<'t> {
         for level in ORDER {
             for (pass, is_first) in passes.iter().zip([true, false]) {
                 let Some(pass) = pass else { continue };
-                for _ in 0..if is_first { repeats.at(level) } else { 1 } {
-                    let entries = pass.visible.list(level).iter();
-                    all.extend(entries.filter_map(|entry| {
-                        Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone()))
-                    }));
-                }
+                let times = if is_first { repeats.at(level) } else { 1 };
+                let entries = pass.visible.list(level).iter();
+                all.extend(entries.filter_map(|entry| {
+                    Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone(), times))
+                }));
             }
-            all.extend(everything.iter().flat_map(|everything| everything.at(level)).cloned());
+            let found = everything.iter().flat_map(|everything| everything.at(level));
+            all.extend(found.map(|(name, value)| (name.clone(), value.clone(), 1)));
         }
         all
     }

@@ -278,9 +278,10 @@ fn compare(
         let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
         // A span that the filter fails on is outside the selection, and no failure of the query.
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
-        for (name, value) in loaded.every_repeated(span.candidate, span.repeats) {
+        for (name, value, times) in loaded.every_repeated(span.candidate, span.repeats) {
             if is_compared(&name) {
-                comparison.observe(selected, span.interval, &names.of(&name), &value, span.weight);
+                let weight = span.weight * f64::from(times);
+                comparison.observe(selected, span.interval, &names.of(&name), &value, weight);
             }
         }
         let rank = rank_of_span(loaded, *span);
