@@ -32,6 +32,10 @@ use plan::{Keys, Level, Pass, bare_name};
 use read::PassReader;
 use visible::Visible;
 
+/// How many values of one trace are loaded at most, one for each candidate and attribute: 128 MiB of them. A
+/// trace of 100,000 spans can be asked for 40 attributes, one of 10,000 for 400.
+const VALUES_MAX: usize = 4 * 1024 * 1024;
+
 /// Why a query cannot be fetched; Tempo finds it out when it reads a block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
@@ -133,6 +137,9 @@ impl Fetch {
         let (mut values, mut hidden) = (Vec::new(), HashSet::new());
         for row in 0..trace.rows().len() as u32 {
             if reader.read(row) {
+                if values.len() + self.lookups.len() > VALUES_MAX {
+                    return Err(Failure::TooManyValues { most: VALUES_MAX });
+                }
                 rows.push(row);
                 let found = self.lookups.iter().map(|lookup| lookup.find([Some(&reader.visible), None]));
                 found.for_each(|found| push(found, &mut values, &mut hidden));

@@ -346,3 +346,18 @@ fn parts_over_different_traces_add_up() {
         assert_eq!(merged.finish(), part(&[&one, &other]).finish(), "{query}");
     }
 }
+
+#[test]
+fn the_uses_of_leaves_share_the_room_for_series() {
+    let is_cut = |query: &str| {
+        let long = |number| span(number, 1, &[("b", text(&format!("{number:010000}")))]);
+        let spans = (1..=2u64)
+            .map(|number| Span { start_time_unix_nano: 1_001 * S, ..long(number) })
+            .collect::<Vec<_>>();
+        answered(&asked(query), vec![batch(&[], spans)]).partial.is_some()
+    };
+    let rate = "({}|rate()by(span.b))".to_owned();
+    let doubled = |times: u32| (0..times).fold(rate.clone(), |text, _| format!("({text}+{text})"));
+    assert!(!is_cut(&doubled(5)));
+    assert!(is_cut(&doubled(12)));
+}
