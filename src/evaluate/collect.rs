@@ -14,13 +14,11 @@ pub struct Rows {
     /// In the order of the answer: the newest first; of the same start, the smaller id.
     kept: BTreeMap<(Reverse<u64>, TraceId), TraceRow>,
     limit: usize,
-    most_recent: bool,
 }
 
 impl Rows {
-    /// `most_recent` asks for exactly the newest; else any will do, and collecting may stop once full.
-    pub fn new(limit: u32, most_recent: bool) -> Self {
-        Self { kept: BTreeMap::new(), limit: limit as usize, most_recent }
+    pub fn new(limit: u32) -> Self {
+        Self { kept: BTreeMap::new(), limit: limit as usize }
     }
 
     pub fn push(&mut self, row: TraceRow) {
@@ -30,24 +28,11 @@ impl Rows {
         }
     }
 
-    /// Whether the answer is good as it is, so that no further trace need be read.
-    pub fn is_full(&self) -> bool {
-        self.limit == 0 || (!self.most_recent && self.kept.len() == self.limit)
-    }
-
-    /// Whether a trace with this start could still change an answer that is not full. With it, whoever has
+    /// Whether a trace with this start could still change the answer. With it, whoever has
     /// traces in order of their start can stop early.
     pub fn admits(&self, start: u64) -> bool {
         let last = self.kept.last_key_value().filter(|_| self.kept.len() >= self.limit);
         self.limit > 0 && last.is_none_or(|((Reverse(oldest), _), _)| start >= *oldest)
-    }
-
-    pub fn len(&self) -> usize {
-        self.kept.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
     }
 
     /// The newest first; of the same start, the smaller id.
@@ -88,25 +73,13 @@ mod tests {
 
     #[test]
     fn the_newest_are_kept_and_ties_go_to_the_smaller_id() {
-        let mut rows = Rows::new(3, true);
+        let mut rows = Rows::new(3);
+        assert!(rows.admits(0) && !Rows::new(0).admits(30));
         for (id, start) in [(5, 10), (4, 30), (9, 20), (1, 20), (2, 5), (3, 30)] {
             rows.push(row(id, start));
-            assert!(!rows.is_full());
         }
         assert!(rows.admits(20) && !rows.admits(19));
         assert_eq!(kept(rows), [(3, 30), (4, 30), (1, 20)]);
-    }
-
-    #[test]
-    fn any_rows_will_do_once_there_are_enough() {
-        let mut rows = Rows::new(2, false);
-        rows.push(row(1, 1));
-        assert!(!rows.is_full() && rows.admits(0));
-        rows.push(row(2, 2));
-        assert!(rows.is_full());
-        rows.push(row(3, 3));
-        assert_eq!(kept(rows), [(3, 3), (2, 2)]);
-        assert!(Rows::new(0, true).is_full());
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! and nothing of regions, callers or the network.
 
 pub mod collect;
-mod columns;
 pub mod engine;
 pub mod fetch;
 pub mod filter;

@@ -9,7 +9,7 @@ use super::{TraceRows, WireSpan};
 use crate::model::search::{ServiceStats, SpanRow, SpanSet, TraceRow};
 use crate::model::value::ShownValue;
 use crate::traceql;
-use crate::traceql::ast::{self, Literal, Query, Root};
+use crate::traceql::ast::{self, Query, Root};
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::Failure;
@@ -42,7 +42,6 @@ pub enum QueryError {
 pub struct Search {
     /// Nothing where no trace can match.
     program: Option<(Fetch, Pipeline)>,
-    most_recent: bool,
 }
 
 impl Search {
@@ -59,7 +58,7 @@ impl Search {
         let compiled = Pipeline::compile(pipeline, &mut slots)?;
         let program =
             if engine::is_noop(pipeline) { None } else { Some((Fetch::of(&spec, &slots)?, compiled)) };
-        Ok(Self { program, most_recent: asks_for_most_recent(query) })
+        Ok(Self { program })
     }
 
     /// The trace's row where it matches. Of each spanset at most so many spans are shown, 3 where it is 0.
@@ -75,11 +74,6 @@ impl Search {
         loaded.complete(sets.iter().flat_map(|set| set.spans.iter().copied()))?;
         let sets = sets.into_iter().map(|set| set.shown(&loaded)).collect();
         Ok(Some(row_of(trace, sets, trace.service_stats())))
-    }
-
-    /// Whether the query asks for the newest traces, as `with(most_recent=true)` does.
-    pub fn most_recent(&self) -> bool {
-        self.most_recent
     }
 
     /// Whether nothing can match, so that no trace need be read.
@@ -112,16 +106,6 @@ fn searched(root: &Root) -> Option<&ast::Pipeline> {
         Root::Pipeline(pipeline) => Some(pipeline),
         Root::Metrics(metrics) => metrics.only_leaf().map(|(pipeline, _)| pipeline),
     }
-}
-
-/// The first hint of the name that is a boolean counts.
-fn asks_for_most_recent(query: &Query) -> bool {
-    let hint =
-        query.hints.iter().filter(|hint| hint.name == "most_recent").find_map(|hint| match hint.value {
-            Literal::Bool(flag) => Some(flag),
-            _ => None,
-        });
-    hint.unwrap_or(false)
 }
 
 /// A set of which only the spans to show are left.

@@ -5,12 +5,13 @@
 //! all such tags have to be met within one resource and its spans. Only texts are compared, but for the
 //! integers among those columns.
 
-use super::columns::{self, Takes};
 use super::rows::Row;
 use super::span_view::{Holder, SpanView};
 use super::wire_span::WireSpan;
 use super::{TraceRows, search};
 use crate::model::search::TraceRow;
+use crate::traceql::ast::Scope;
+use crate::traceql::columns::{self, Takes};
 use crate::traceql::value::Value;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -127,7 +128,8 @@ fn wanted(key: &str, value: &str) -> Option<Wanted> {
             _ => 0,
         })),
         _ => match columns::of_key(key)? {
-            (holder, Takes::Texts) => {
+            (scope, Takes::Texts) => {
+                let holder = if scope == Scope::Resource { Holder::Resource } else { Holder::Span };
                 Some(Wanted::Text { holder, key: key.to_owned(), part: value.to_owned() })
             }
             (_, Takes::Integers) => {

@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod check;
+pub mod columns;
 pub mod conditions;
 pub mod error;
 pub mod fetch;
@@ -28,7 +29,7 @@ pub mod value;
 pub use check::check;
 pub use error::Error;
 pub use identifier::identifier;
-pub use number::{duration_text, float_text};
+pub use number::{duration_text, float_text, plain_float_text};
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.

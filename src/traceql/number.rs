@@ -259,16 +259,27 @@ fn fraction_of(fraction: &str, nanos: u64) -> u64 {
 
 /// A float in Go's shortest form, with a point so that it is read back as a float.
 pub fn float_text(float: f64) -> String {
+    // Go's `g` with a precision turns to exponents from 6 digits on.
+    let text = shortest(float, 6);
+    if !float.is_finite() || text.contains(['.', 'e']) { text } else { format!("{text}.0") }
+}
+
+/// A float as Go prints it where nothing says how: whole ones without a point, with an exponent from 21
+/// digits on.
+pub fn plain_float_text(float: f64) -> String {
+    shortest(float, 21)
+}
+
+/// The shortest digits that read back as the float, with an exponent below -4 and from this one on.
+fn shortest(float: f64, exponent_from: i32) -> String {
     let short = format!("{float:e}");
     let Some((mantissa, exponent)) = short.split_once('e') else { return short };
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    // Go's `g` turns to exponents below -4 and from 6 on.
-    if !(-4..6).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{mantissa}e{sign}{:02}", exponent.abs());
+    if (-4..exponent_from).contains(&exponent) {
+        return format!("{float}");
     }
-    let plain = format!("{float}");
-    if plain.contains('.') { plain } else { format!("{plain}.0") }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
 /// A duration as Go writes it: `1h0m5s`, `1.5s`, `250ms`, `0s`.
@@ -342,6 +353,18 @@ mod tests {
             [(1.0, "1.0"), (0.0001, "0.0001"), (0.00001, "1e-05"), (1e6, "1e+06"), (123456.5, "123456.5")]
         {
             assert_eq!(float_text(float), text);
+        }
+        for (float, text) in [
+            (0.5, "0.5"),
+            (2.0, "2"),
+            (-0.0, "-0"),
+            (1e20, "100000000000000000000"),
+            (1e21, "1e+21"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(plain_float_text(float), text);
         }
     }
 

@@ -59,6 +59,12 @@ pub enum Failure {
     SeveralSpansets,
     #[error("array operators must consist of a scalar and an array operand")]
     TwoArrays,
+    #[error(
+        "the query names too many attributes for a trace of so many spans: at most {most} values are read"
+    )]
+    TooManyValues { most: usize },
+    #[error("the query computes too much of the groups of one trace: at most {most} values are kept")]
+    TooManyGroups { most: usize },
     #[error("expression ({expression}) expected {wanted}, but got {}", .found.name())]
     WrongType { expression: String, wanted: &'static str, found: Type },
 }
@@ -148,6 +154,8 @@ fn is_in(value: &Value<'_>, list: &Value<'_>) -> Option<bool> {
     match (value, list) {
         (Value::Text(text), Value::Texts(all)) => Some(all.contains(text)),
         (Value::Int(int), Value::Ints(all)) => Some(all.contains(int)),
+        (Value::Float(float), Value::Floats(all)) => Some(all.contains(float)),
+        (Value::Bool(flag), Value::Bools(all)) => Some(all.contains(flag)),
         _ => None,
     }
 }

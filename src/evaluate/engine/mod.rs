@@ -25,6 +25,10 @@ use hashbrown::HashSet;
 use std::cell::OnceCell;
 use visible::Columns;
 
+/// How many computed values the spansets of one trace may carry together: each stage adds one to every set,
+/// and a query has room for thousands of stages. A trace of 100,000 spans can be grouped by each ten times.
+const COMPUTED_MAX: usize = 1024 * 1024;
+
 /// Spans of one trace that belong together, and what was computed over them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spanset<'t> {
@@ -203,26 +207,38 @@ impl<'t> Run<'_, 't> {
                         output.push(set);
                     }
                 }
-                Ok(output)
+                bounded(output)
             }
-            Stage::By { field, name } => {
-                let mut output = Vec::new();
-                for set in input {
-                    let values = set.spans.iter().map(|span| field.run(self.loaded, *span));
-                    for (value, spans) in groups(&set.spans, values)? {
-                        let mut attributes = set.attributes.clone();
-                        attributes.push((name.clone(), value));
-                        output.push(Spanset { spans, attributes });
-                    }
-                }
-                Ok(output)
-            }
+            Stage::By { field, name } => bounded(self.grouped(field, name, input)?),
             Stage::Coalesce => {
                 let spans = input.into_iter().flat_map(|set| set.spans).collect();
                 Ok(vec![Spanset { spans, attributes: Vec::new() }])
             }
             Stage::Select => Ok(input),
         }
+    }
+
+    fn grouped(
+        &self,
+        field: &Program,
+        name: &str,
+        input: Vec<Spanset<'t>>,
+    ) -> Result<Vec<Spanset<'t>>, Failure> {
+        let mut output = Vec::new();
+        for mut set in input {
+            let values = set.spans.iter().map(|span| field.run(self.loaded, *span));
+            let mut groups = groups(&set.spans, values)?.into_iter();
+            while let Some((value, spans)) = groups.next() {
+                // The last group takes what the set has, so that grouping again copies nothing.
+                let mut attributes = match groups.len() {
+                    0 => std::mem::take(&mut set.attributes),
+                    _ => set.attributes.clone(),
+                };
+                attributes.push((name.to_owned(), value));
+                output.push(Spanset { spans, attributes });
+            }
+        }
+        Ok(output)
     }
 
     fn filter(&self, program: &Program, input: Vec<Spanset<'t>>) -> Result<Vec<Spanset<'t>>, Failure> {
@@ -295,6 +311,12 @@ impl<'t> Run<'_, 't> {
     }
 }
 
+/// The sets, if they carry no more than there is room for.
+fn bounded(sets: Vec<Spanset<'_>>) -> Result<Vec<Spanset<'_>>, Failure> {
+    let computed: usize = sets.iter().map(|set| set.attributes.len()).sum();
+    if computed > COMPUTED_MAX { Err(Failure::TooManyGroups { most: COMPUTED_MAX }) } else { Ok(sets) }
+}
+
 /// The spans of both sides, each once: those of the smaller side first, of two alike those of the right.
 fn united(left: &[Spanset<'_>], right: &[Spanset<'_>]) -> Vec<u32> {
     let size = |side: &[Spanset<'_>]| side.iter().map(|set| set.spans.len()).sum::<usize>();
@@ -303,4 +325,19 @@ fn united(left: &[Spanset<'_>], right: &[Spanset<'_>]) -> Vec<u32> {
     let known: HashSet<u32> = spans.iter().copied().collect();
     spans.extend(larger.iter().flat_map(|set| &set.spans).filter(|span| !known.contains(*span)));
     spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sets_carry_together_is_bounded() {
+        let with = |attributes: usize| {
+            let attributes = vec![(String::new(), Value::Nil); attributes];
+            vec![Spanset::default(), Spanset { attributes, ..Spanset::default() }]
+        };
+        assert_eq!(bounded(with(COMPUTED_MAX)).map(|sets| sets.len()), Ok(2));
+        assert_eq!(bounded(with(COMPUTED_MAX + 1)), Err(Failure::TooManyGroups { most: COMPUTED_MAX }));
+    }
 }

@@ -3,13 +3,12 @@
 //! Not the text of the query as written, but of what runs: constants computed, alternatives of one attribute
 //! gathered into one comparison. Written as Tempo writes it, also where that would not parse again.
 
+use crate::evaluate::shown::{kind_text, status_text};
 use crate::traceql::ast::{Aggregate, FieldExpr};
 use crate::traceql::rewrite::{Rewritten, rewrite};
 use crate::traceql::types::Operator;
 use crate::traceql::value::Value;
-use crate::traceql::{duration_text, float_text};
-
-use crate::evaluate::shown::{kind_text, status_text};
+use crate::traceql::{duration_text, float_text, plain_float_text};
 
 pub(super) fn of_by(field: &FieldExpr) -> String {
     format!("by({})", text(&rewrite(field)))
@@ -83,17 +82,10 @@ fn constant(value: &Value<'_>) -> String {
         Value::Status(status) => status_text(*status),
         Value::Kind(kind) => kind_text(*kind),
         Value::Ints(all) => listed(all.iter().map(ToString::to_string)),
-        Value::Floats(all) => listed(all.iter().map(|float| element_text(*float))),
+        Value::Floats(all) => listed(all.iter().map(|float| plain_float_text(*float))),
         Value::Texts(all) => listed(all.iter().map(|text| format!("`{text}`"))),
         Value::Bools(all) => listed(all.iter().map(ToString::to_string)),
     }
-}
-
-/// A float among others in brackets, where Go writes it without a point, and with an exponent from 21 digits.
-fn element_text(float: f64) -> String {
-    let short = format!("{float:e}");
-    let exponent: i32 = short.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-    if (-4..21).contains(&exponent) { float.to_string() } else { float_text(float) }
 }
 
 #[cfg(test)]

@@ -32,6 +32,10 @@ use plan::{Keys, Level, Pass, bare_name};
 use read::PassReader;
 use visible::Visible;
 
+/// How many values of one trace are loaded at most, one for each candidate and attribute: 128 MiB of them. A
+/// trace of 100,000 spans can be asked for 40 attributes, one of 10,000 for 400.
+const VALUES_MAX: usize = 4 * 1024 * 1024;
+
 /// Why a query cannot be fetched; Tempo finds it out when it reads a block.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
@@ -142,6 +146,9 @@ impl Fetch {
         let (mut values, mut hidden) = (Vec::new(), HashSet::new());
         for row in trace.as_they_lie().iter().copied() {
             if reader.read(row) {
+                if values.len() + self.lookups.len() > VALUES_MAX {
+                    return Err(Failure::TooManyValues { most: VALUES_MAX });
+                }
                 candidates.push(Candidate { row, values: values.len() });
                 let found = self.lookups.iter().map(|lookup| lookup.find([Some(&reader.visible), None]));
                 found.for_each(|found| push(found, &mut values, &mut hidden));
@@ -267,11 +274,13 @@ impl<'t> Loaded<'t> {
     /// Everything both passes made visible of a candidate, in Tempo's order, nil and repetitions included:
     /// what the first pass loaded, the second may load again.
     pub fn every(&self, candidate: u32) -> Vec<(AttributeName, Value<'t>)> {
-        self.every_repeated(candidate, Repeats::default())
+        let all = self.every_repeated(candidate, Repeats::default());
+        all.into_iter().map(|(name, value, _)| (name, value)).collect()
     }
 
-    /// The same where the spans before it left their own in Tempo's buffers.
-    pub fn every_repeated(&self, candidate: u32, repeats: Repeats) -> Vec<(AttributeName, Value<'t>)> {
+    /// The same where the spans before it left their own in Tempo's buffers, with how often each is listed:
+    /// a number, because writing each out would be quadratic in the spans of a trace.
+    pub fn every_repeated(&self, candidate: u32, repeats: Repeats) -> Vec<(AttributeName, Value<'t>, u32)> {
         const ORDER: [Level; 6] =
             [Level::Trace, Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
         let fetch = self.fetch;
@@ -292,14 +301,14 @@ impl<'t> Loaded<'t> {
         for level in ORDER {
             for (pass, is_first) in passes.iter().zip([true, false]) {
                 let Some(pass) = pass else { continue };
-                for _ in 0..if is_first { repeats.at(level) } else { 1 } {
-                    let entries = pass.visible.list(level).iter();
-                    all.extend(entries.filter_map(|entry| {
-                        Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone()))
-                    }));
-                }
+                let times = if is_first { repeats.at(level) } else { 1 };
+                let entries = pass.visible.list(level).iter();
+                all.extend(entries.filter_map(|entry| {
+                    Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone(), times))
+                }));
             }
-            all.extend(everything.iter().flat_map(|everything| everything.at(level)).cloned());
+            let found = everything.iter().flat_map(|everything| everything.at(level));
+            all.extend(found.map(|(name, value)| (name.clone(), value.clone(), 1)));
         }
         all
     }

@@ -7,9 +7,8 @@
 
 use super::FetchError;
 use super::test::{self, Stored, Test};
-use crate::evaluate::columns::{self, Takes};
-use crate::evaluate::span_view::Holder;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
+use crate::traceql::columns::{self, Takes};
 use crate::traceql::fetch::{Comparison, Condition, Fetched};
 use hashbrown::{HashMap, HashSet};
 
@@ -348,12 +347,9 @@ impl Part {
         let (own, stored) = if level == Level::Resource && name == SERVICE_NAME {
             (Own::Service, Stored::Text)
         } else {
-            let holder = match level {
-                Level::Resource => Holder::Resource,
-                Level::Span => Holder::Span,
-                Level::Trace | Level::Scope | Level::Event | Level::Link => return None,
-            };
-            let stored = match columns::own(holder, name)? {
+            // A trace has no attributes of its own.
+            let scope = Some(level).filter(|level| *level != Level::Trace).map(scope_of)?;
+            let stored = match columns::own(scope, name)? {
                 Takes::Texts => Stored::Text,
                 Takes::Integers => Stored::Int,
             };

@@ -36,7 +36,7 @@ impl SearchGather {
             asked,
             spans_per_set: query.spans_per_set,
             window: query.window,
-            rows: Rows::new(query.limit, true),
+            rows: Rows::new(query.limit),
         })
     }
 }

@@ -244,12 +244,7 @@ fn of_a_metrics_query_the_filter_is_searched_for() {
 }
 
 #[test]
-fn hints_and_constants_are_seen_when_compiling() {
-    let newest = |query: &str| Search::compile(query).unwrap().most_recent();
-    assert!(newest("{ } with(most_recent=true)"));
-    assert!(!newest("{ } with(most_recent=false, most_recent=true)"));
-    assert!(newest("{ } with(most_recent=1, most_recent=true)"));
-    assert!(!newest("{ }"));
+fn constants_are_seen_when_compiling() {
     let noop = |query: &str| Search::compile(query).unwrap().is_noop();
     for query in ["{ false }", "{ 1 = 2 } && { false }", "{ false } | { !true }", "{ false } | rate()"] {
         assert!(noop(query), "{query}");
@@ -259,4 +254,17 @@ fn hints_and_constants_are_seen_when_compiling() {
     {
         assert!(!noop(query), "{query}");
     }
+}
+
+#[test]
+fn a_query_of_more_attributes_than_there_is_room_for_is_refused() {
+    let many: String = (0..5_000).map(|n| format!(" || .a{n} = 1")).collect();
+    let search = Search::compile(&format!("{{ name != `` {many} }}")).unwrap();
+    let decided = |spans: u64| {
+        let joined = joined(vec![batch(&[], (1..=spans).map(|n| span(n, 0, &[])).collect())]);
+        search.decide(&TraceRows::of(ID, &joined), 3).map(|row| row.map(|row| row.span_sets[0].matched))
+    };
+    assert_eq!(decided(2), Ok(Some(2)));
+    let failure = decided(1_000).unwrap_err();
+    assert!(matches!(failure, Failure::TooManyValues { .. }), "{failure}");
 }

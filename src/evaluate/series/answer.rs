@@ -1,7 +1,7 @@
 //! Final series as an answer carries them: sorted, cut, stamped, with exemplars that show their sample.
 
 use super::grid::Grid;
-use super::label::answer_order;
+use super::label::answer_key;
 use super::leaf::CELLS_MAX;
 use super::set::{FinalSeries, SeriesSet};
 use crate::model::metrics::{Exemplar, Sample, Series};
@@ -9,7 +9,7 @@ use crate::model::metrics::{Exemplar, Sample, Series};
 /// The series that have samples, at most so many of them; no limit where 0.
 pub fn series(set: SeriesSet, grid: &Grid, most: usize) -> Vec<Series> {
     let mut all: Vec<FinalSeries> = set.into_values().filter(FinalSeries::has_samples).collect();
-    all.sort_by(|one, other| answer_order(&one.labels, &other.labels));
+    all.sort_by_cached_key(|series| answer_key(&series.labels));
     if most > 0 {
         all.truncate(most);
     }

@@ -3,7 +3,7 @@
 use super::exemplar::{Candidate, Exemplars};
 use super::group::GroupValue;
 use super::label::{Label, LabelValue};
-use super::leaf::CELLS_MAX;
+use super::leaf::{CELL_BYTES, CELLS_MAX};
 use super::set::{FinalExemplar, FinalSeries, SeriesSet, insert};
 use crate::traceql::value::Value;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// The label that says which side a series is of.
 const META_TYPE: &str = "__meta_type";
 
-/// What a value costs that is counted for the first time, and an interval of it, in cells.
+/// What a value costs beside its text that is counted for the first time, and an interval of it, in cells.
 const VALUE_CELLS: usize = 32;
 const INTERVAL_CELLS: usize = 2;
 
@@ -26,7 +26,9 @@ pub struct Comparison {
     selection: Side,
     /// Of the side that a candidate's rank says; see [`Comparison::offer`].
     pub exemplars: [Exemplars; 2],
-    cells: usize,
+    /// How many cells there may be, and how many there are.
+    room: usize,
+    taken: usize,
     is_full: bool,
 }
 
@@ -41,9 +43,15 @@ impl Comparison {
             baseline: Side::new(),
             selection: Side::new(),
             exemplars: [exemplars.clone(), exemplars],
-            cells: 0,
+            room: CELLS_MAX,
+            taken: 0,
             is_full: false,
         }
+    }
+
+    /// With room for so many cells only.
+    pub fn within(self, room: usize) -> Self {
+        Self { room, ..self }
     }
 
     pub fn is_full(&self) -> bool {
@@ -66,19 +74,22 @@ impl Comparison {
     }
 
     fn add(&mut self, selected: bool, name: &Arc<str>, value: LabelValue, interval: u32, weight: f64) {
-        let Self { baseline, selection, cells, is_full, .. } = self;
+        let Self { baseline, selection, room, taken, is_full, .. } = self;
         let side = if selected { selection } else { baseline };
         let counted = side.get_mut(name).and_then(|values| values.get_mut(&value));
         let needed = match &counted {
             Some(intervals) if intervals.contains_key(&interval) => 0,
             Some(_) => INTERVAL_CELLS,
-            None => VALUE_CELLS,
+            None => {
+                let text = if let LabelValue::Text(text) = &value { text.len() } else { 0 };
+                VALUE_CELLS + (name.len() + text) / CELL_BYTES
+            }
         };
-        if *cells + needed > CELLS_MAX {
+        if *taken + needed > *room {
             *is_full = true;
             return;
         }
-        *cells += needed;
+        *taken += needed;
         let intervals = match counted {
             Some(intervals) => intervals,
             None => side.entry(name.clone()).or_default().entry(value).or_default(),
@@ -280,6 +291,17 @@ mod tests {
             .map(|series| format!("{:?}", series.labels[0].1))
             .collect();
         assert_eq!(with, ["Text(\"selection_total\")"]);
+    }
+
+    #[test]
+    fn long_texts_take_the_room_of_values() {
+        let mut found = Comparison::new(10, 1, Exemplars::new(0, 0, (0, 1))).within(10_000);
+        for n in 0..20 {
+            let value = Value::Text(format!("{n:08000}").into());
+            found.observe(false, 0, &Arc::from("span.a"), &value, 1.0);
+        }
+        assert!(found.is_full());
+        assert_eq!(found.settle().len(), 9 + 1);
     }
 
     proptest! {

@@ -41,6 +41,12 @@ impl<'v> GroupKey<'v> {
         &self.0
     }
 
+    /// How many bytes its texts have.
+    pub fn text_bytes(&self) -> usize {
+        let bytes = |value: &GroupValue<'_>| if let GroupValue::Text(text) = value { text.len() } else { 0 };
+        self.0.iter().map(bytes).sum()
+    }
+
     pub fn into_owned(self) -> GroupKey<'static> {
         GroupKey(self.0.map(GroupValue::into_owned))
     }

@@ -12,12 +12,15 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-/// How many cells one leaf may hold, over all its series: about 64 MiB of counts, thrice that of means.
+/// How many cells the leaves of one query may hold, over all their series: about 64 MiB of counts, thrice that of means.
 /// An answer of so many samples is several hundred megabytes.
 pub const CELLS_MAX: usize = 8 * 1024 * 1024;
 
-/// What a series costs beside its cells, in cells: its key and its place in the table.
+/// What a series costs beside its cells and texts, in cells: its key and its place in the table.
 const SERIES_CELLS: usize = 32;
+
+/// So many bytes of text cost as much as a cell.
+pub const CELL_BYTES: usize = 8;
 
 /// What a leaf computes.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +100,9 @@ pub struct Leaf {
     hasher: DefaultHashBuilder,
     groups: HashTable<Group>,
     pub exemplars: Exemplars,
+    /// How many cells there may be, and how many there are.
+    room: usize,
+    taken: usize,
     is_full: bool,
 }
 
@@ -115,8 +121,15 @@ impl Leaf {
             hasher: DefaultHashBuilder::default(),
             groups: HashTable::new(),
             exemplars,
+            room: CELLS_MAX,
+            taken: 0,
             is_full: false,
         }
+    }
+
+    /// With room for so many cells only.
+    pub fn within(self, room: usize) -> Self {
+        Self { room, ..self }
     }
 
     /// Whether there were more series than there was room for.
@@ -157,13 +170,15 @@ impl Leaf {
 
     /// The cells of a group, new ones where it is new and there is room.
     fn cells(&mut self, key: GroupKey<'_>) -> Option<&mut Cells> {
-        let Self { shape, intervals, hasher, groups, is_full, .. } = self;
+        let Self { shape, intervals, hasher, groups, room, taken, is_full, .. } = self;
         let hash = hasher.hash_one(&key);
         if groups.find(hash, |group| group.key == key).is_none() {
-            if (groups.len() + 1).saturating_mul(*intervals + SERIES_CELLS) > CELLS_MAX {
+            let cost = *intervals + SERIES_CELLS + key.text_bytes() / CELL_BYTES;
+            if *taken + cost > *room {
                 *is_full = true;
                 return None;
             }
+            *taken += cost;
             let cells = Cells::new(shape.function.fold(), *intervals);
             let group = Group { key: key.clone().into_owned(), cells };
             groups.insert_unique(hash, group, |group| hasher.hash_one(&group.key));

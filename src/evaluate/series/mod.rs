@@ -30,6 +30,7 @@ use crate::traceql::ast::{Literal, Query, Root};
 use crate::traceql::value::Failure;
 use exemplar::Exemplars;
 use grid::Grid;
+use leaf::CELLS_MAX;
 use plan::Expression;
 use run::{LeafRun, Setup};
 use set::SeriesSet;
@@ -54,6 +55,8 @@ impl Metrics {
         let setup = Setup {
             exemplars: exemplars(&query, asked, &grid, queries.len()),
             extrapolates: extrapolates(&query),
+            // By uses and not by leaves, as arithmetic copies a leaf's series for each.
+            room: CELLS_MAX / expression.uses().max(1),
         };
         Ok(Self {
             is_noop: queries.iter().all(|leaf| is_noop(leaf.pipeline)),

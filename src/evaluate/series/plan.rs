@@ -106,6 +106,15 @@ fn number(constant: &Literal) -> f64 {
 }
 
 impl Expression {
+    /// How often the series of a leaf are taken.
+    pub fn uses(&self) -> usize {
+        match self {
+            Self::Leaf(_) => 1,
+            Self::Top { input, .. } | Self::Filter { input, .. } | Self::Scale { input, .. } => input.uses(),
+            Self::Combine { left, right, .. } => left.uses() + right.uses(),
+        }
+    }
+
     pub fn run(&self, leaves: &[SeriesSet], intervals: usize) -> SeriesSet {
         match self {
             Self::Leaf(at) => leaves.get(*at).cloned().unwrap_or_default(),

@@ -22,19 +22,21 @@ pub fn bucket(value: u64) -> Option<f64> {
 /// The value below which a share of all values lies; buckets are sorted by their edge. 0 where there are
 /// none.
 pub fn quantile(share: f64, buckets: &[Bucket]) -> f64 {
-    let total: u64 = buckets.iter().map(|bucket| bucket.count).sum();
+    // Sampled spans may stand for more than an integer of this size counts, so sums are of the next.
+    let total: u128 = buckets.iter().map(|bucket| u128::from(bucket.count)).sum();
     if !(0.0..=1.0).contains(&share) || total == 0 {
         return 0.0;
     }
     // Rounded up, for the quantiles of few values; one value is always read.
-    let wanted = ((share * total as f64).ceil() as u64).max(1);
+    let wanted = ((share * total as f64).ceil() as u128).max(1);
     let mut read = 0;
     let mut before = None;
     for bucket in buckets {
-        if read + bucket.count > wanted {
-            return between(before, *bucket, wanted - read);
+        let count = u128::from(bucket.count);
+        if read + count > wanted {
+            return between(before, *bucket, (wanted - read) as u64);
         }
-        read += bucket.count;
+        read += count;
         if read == wanted {
             return bucket.edge;
         }

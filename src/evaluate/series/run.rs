@@ -41,6 +41,8 @@ pub struct LeafRun {
 pub struct Setup {
     pub exemplars: Exemplars,
     pub extrapolates: bool,
+    /// Cells that each may hold.
+    pub room: usize,
 }
 
 /// Where a label's value is looked for, in this order.
@@ -71,22 +73,21 @@ struct Counted {
 
 impl LeafRun {
     pub fn compile(query: LeafQuery<'_>, grid: &Grid, setup: Setup) -> Result<Self, QueryError> {
-        let Setup { exemplars, extrapolates } = setup;
+        let Setup { exemplars, extrapolates, room } = setup;
         let LeafQuery { pipeline, function } = query;
         let mut slots = Slots::default();
         let compiled = Pipeline::compile(pipeline, &mut slots)?;
         let function_at_work = match (shape(function), function) {
             (Some((shape, measured, by)), _) => Working::Fold {
-                leaf: Box::new(Leaf::new(shape, grid.intervals(), exemplars)),
+                leaf: Box::new(Leaf::new(shape, grid.intervals(), exemplars).within(room)),
                 measured: measured.map(|attribute| slots.of(&attribute.name)),
                 by: by.iter().map(|attribute| lookup(&attribute.name, &mut slots)).collect(),
             },
             (None, MetricsFunction::Compare { filter, top, window, .. }) => Working::Compare {
-                comparison: Box::new(Comparison::new(
-                    usize::try_from(*top).unwrap_or(0),
-                    grid.intervals(),
-                    exemplars,
-                )),
+                comparison: Box::new(
+                    Comparison::new(usize::try_from(*top).unwrap_or(0), grid.intervals(), exemplars)
+                        .within(room),
+                ),
                 filter: Program::compile_folded(&filter.field, &mut slots)?,
                 window: window.map(|(start, end)| (start.max(0) as u64, end.max(0) as u64)),
                 names: Names::default(),
@@ -278,9 +279,10 @@ fn compare(
         let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
         // A span that the filter fails on is outside the selection, and no failure of the query.
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
-        for (name, value) in loaded.every_repeated(span.candidate, span.repeats) {
+        for (name, value, times) in loaded.every_repeated(span.candidate, span.repeats) {
             if is_compared(&name) {
-                comparison.observe(selected, span.interval, &names.of(&name), &value, span.weight);
+                let weight = span.weight * f64::from(times);
+                comparison.observe(selected, span.interval, &names.of(&name), &value, weight);
             }
         }
         let rank = rank_of_span(loaded, *span);

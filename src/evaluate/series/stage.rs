@@ -10,18 +10,19 @@ pub fn top(input: SeriesSet, limit: usize, bottom: bool, intervals: usize) -> Se
     if input.len() <= limit {
         return input;
     }
-    let mut keys: Vec<&Labels> = input.keys().collect();
-    keys.sort_by(|one, other| tie_order(other, one));
+    let mut all: Vec<(Labels, FinalSeries)> = input.into_iter().collect();
+    all.sort_by(|(one, _), (other, _)| tie_order(other, one));
     // Of equal samples topk keeps those that come first here, bottomk those that come last.
     if bottom {
-        keys.reverse();
+        all.reverse();
     }
-    let mut output = SeriesSet::new();
+    // By the numbers of series: labels are long, and samples are many.
+    let mut kept: Vec<Option<Vec<f64>>> = vec![None; all.len()];
     for interval in 0..intervals {
-        let sample = |key: &Labels| input.get(key).and_then(|series| series.values.get(interval).copied());
-        let mut samples: Vec<(&Labels, f64)> = keys
+        let mut samples: Vec<(usize, f64)> = all
             .iter()
-            .filter_map(|key| Some((*key, sample(key)?)))
+            .enumerate()
+            .filter_map(|(at, (_, series))| Some((at, *series.values.get(interval)?)))
             .filter(|(_, value)| !value.is_nan())
             .collect();
         // Stable, so that ties stay in the order above.
@@ -29,19 +30,18 @@ pub fn top(input: SeriesSet, limit: usize, bottom: bool, intervals: usize) -> Se
             let order = one.partial_cmp(other).unwrap_or(Ordering::Equal);
             if bottom { order } else { order.reverse() }
         });
-        for (key, value) in samples.into_iter().take(limit) {
-            let Some(from) = input.get(key) else { continue };
-            let series = output.entry(key.clone()).or_insert_with(|| FinalSeries {
-                labels: from.labels.clone(),
-                values: vec![f64::NAN; intervals],
-                exemplars: from.exemplars.clone(),
-            });
-            if let Some(cell) = series.values.get_mut(interval) {
+        for (at, value) in samples.into_iter().take(limit) {
+            let Some(values) = kept.get_mut(at) else { continue };
+            let values = values.get_or_insert_with(|| vec![f64::NAN; intervals]);
+            if let Some(cell) = values.get_mut(interval) {
                 *cell = value;
             }
         }
     }
-    output
+    let stays = all.into_iter().zip(kept);
+    stays
+        .filter_map(|((key, series), values)| Some((key, FinalSeries { values: values?, ..series })))
+        .collect()
 }
 
 /// Samples that compare so with a constant stay; so do exemplars that have a value.

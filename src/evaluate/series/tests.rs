@@ -200,6 +200,41 @@ fn the_window_of_a_comparison_bounds_its_selection() {
 }
 
 #[test]
+fn what_a_comparison_meets_again_with_every_span_is_counted_and_not_listed() {
+    const SPANS: u64 = 20_000;
+    let at = 1_002 * S;
+    let inside = |number| Span { start_time_unix_nano: at, end_time_unix_nano: at, ..span(number, 1, &[]) };
+    let all = std::iter::once(span(1, 0, &[])).chain((2..=SPANS).map(inside)).collect();
+    let query = "{rootName = \"span 1\"} | compare({duration > 1h})";
+    let answer = answered(&asked(query), vec![batch(&[], all)]);
+    // The first pass' root name is met by the n-th span n times, the second's once.
+    let expected = format!("__meta_type=baseline,rootName=span 1: {}@1005 0@1010", SPANS * (SPANS + 3) / 2);
+    assert!(lines(&answer).contains(&expected), "{:?}", lines(&answer));
+}
+
+#[test]
+fn quantiles_of_more_spans_than_an_integer_counts_have_a_number() {
+    let sampled = |number| Span { trace_state: "ot=th:ffffffffffffff".to_owned(), ..span(number, 1, &[]) };
+    let spans: Vec<Span> = (0..300u64)
+        .flat_map(|n| {
+            let start = 1_001 * S;
+            [4, 4_000].map(|lasts| Span {
+                start_time_unix_nano: start,
+                end_time_unix_nano: start + lasts,
+                ..sampled(10_000 * lasts + n)
+            })
+        })
+        .collect();
+    let query = "{} | quantile_over_time(duration, 0, 1) with(extrapolate=true)";
+    let answer = answered(&asked(query), vec![batch(&[], spans)]);
+    let shown = lines(&answer);
+    assert_eq!(
+        shown,
+        ["p=Float(0.0): 0.000000001999999999999998@1005 0@1010", "p=Float(1.0): 0.000004096@1005 0@1010"]
+    );
+}
+
+#[test]
 fn an_instant_query_has_one_sample_and_no_exemplars() {
     let asked = MetricsQuery { is_instant: true, step: 10 * S, ..asked("{} | rate()") };
     let answer = answered(&asked, spans());
@@ -310,4 +345,19 @@ fn parts_over_different_traces_add_up() {
         merged.merge(part(&[&one]));
         assert_eq!(merged.finish(), part(&[&one, &other]).finish(), "{query}");
     }
+}
+
+#[test]
+fn the_uses_of_leaves_share_the_room_for_series() {
+    let is_cut = |query: &str| {
+        let long = |number| span(number, 1, &[("b", text(&format!("{number:010000}")))]);
+        let spans = (1..=2u64)
+            .map(|number| Span { start_time_unix_nano: 1_001 * S, ..long(number) })
+            .collect::<Vec<_>>();
+        answered(&asked(query), vec![batch(&[], spans)]).partial.is_some()
+    };
+    let rate = "({}|rate()by(span.b))".to_owned();
+    let doubled = |times: u32| (0..times).fold(rate.clone(), |text, _| format!("({text}+{text})"));
+    assert!(!is_cut(&doubled(5)));
+    assert!(is_cut(&doubled(12)));
 }

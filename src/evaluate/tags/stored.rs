@@ -2,10 +2,10 @@
 //! columns of their own.
 
 use crate::evaluate::TraceRows;
-use crate::evaluate::columns::{self, Takes};
-use crate::evaluate::span_view;
 use crate::model::tags::TagScope;
 use crate::trace::span::bytes_field;
+use crate::traceql::ast::Scope;
+use crate::traceql::columns::{self, Takes};
 use crate::wire::otlp::{any_value, key_value, list};
 use crate::wire::protobuf::{Field, Reader, Value};
 
@@ -140,12 +140,12 @@ impl Raw<'_> {
 
 /// The type of an attribute's own column, where it has one.
 pub(super) fn dedicated(scope: TagScope, key: &str) -> Option<Column> {
-    let holder = match scope {
-        TagScope::Resource => span_view::Holder::Resource,
-        TagScope::Span => span_view::Holder::Span,
+    let scope = match scope {
+        TagScope::Resource => Scope::Resource,
+        TagScope::Span => Scope::Span,
         _ => return None,
     };
-    columns::own(holder, key).map(|takes| match takes {
+    columns::own(scope, key).map(|takes| match takes {
         Takes::Texts => Column::Text,
         Takes::Integers => Column::Int,
     })

@@ -11,28 +11,10 @@ use crate::traceql::ast::{
     Attribute, AttributeName, FieldExpr, Literal, MetricsExpr, MetricsFunction, Pipeline, Query, Root,
     ScalarExpr, Scope, SpansetExpr, Stage,
 };
+use crate::traceql::columns;
 use crate::traceql::fetch::{Comparison, FetchSpec, Fetched};
 use crate::traceql::pattern::Patterns;
 use crate::traceql::types::Operator;
-
-/// Attributes that a block may keep in columns of their own; those that Tempo does by default. What is missing
-/// there is stood for by the text "nil" as soon as any condition looks at the attribute whatever it is.
-const COLUMNS: [&str; 14] = [
-    "http.method",
-    "http.request.method",
-    "http.response.status_code",
-    "http.route",
-    "http.status_code",
-    "http.url",
-    "k8s.cluster.name",
-    "k8s.container.name",
-    "k8s.namespace.name",
-    "k8s.pod.name",
-    "server.address",
-    "server.port",
-    "url.path",
-    "url.route",
-];
 
 /// What a query mentions, by bare key.
 #[derive(Debug, Default)]
@@ -40,7 +22,8 @@ pub(super) struct Names {
     by_key: BTreeMap<String, HashSet<AttributeName>>,
     /// Keys that some `= nil` is about.
     missing: HashSet<String>,
-    /// Keys of columns that are looked at whatever is there.
+    /// Keys of columns that are looked at whatever is there: what is missing there is stood for by the text
+    /// "nil" then.
     stood_for: HashSet<String>,
 }
 
@@ -54,7 +37,7 @@ impl Names {
         match FetchSpec::of_search(query) {
             Some(spec) => names.columns(&spec),
             // Several leaves, each with conditions of its own: taken together they only say more.
-            None => names.stood_for.extend(COLUMNS.map(str::to_owned)),
+            None => names.stood_for.extend(columns::keys().map(str::to_owned)),
         }
         names
     }
@@ -68,7 +51,7 @@ impl Names {
                 Comparison::NotMatch(patterns) => patterns.len() > 1,
                 _ => false,
             };
-            if takes_what_is_missing && COLUMNS.contains(&key.as_str()) {
+            if takes_what_is_missing && columns::of_key(key).is_some() {
                 self.stood_for.insert(key.clone());
             }
         }

@@ -245,6 +245,20 @@ fn series_beyond_the_room_for_them_are_left_out_and_said_so() {
     assert!((50..100).contains(&leaf.groups().len()));
 }
 
+#[test]
+fn long_texts_take_the_room_of_series() {
+    let shape = Shape { function: Function::Count, of_duration: false, by: vec!["a".into()] };
+    let mut leaf = Leaf::new(shape, 1, Exemplars::new(0, 0, (0, 1))).within(10_000);
+    for n in 0..20 {
+        let value = Value::Text(format!("{n:08000}").into());
+        let mut by = [&Value::Nil; GROUP_VALUES_MAX];
+        by[0] = &value;
+        leaf.observe(&Observation { interval: 0, weight: 1.0, measured: &Value::Nil, by });
+    }
+    assert!(leaf.is_full());
+    assert_eq!(leaf.groups().len(), 9);
+}
+
 fn functions() -> impl Strategy<Value = Function> {
     prop_oneof![
         Just(Function::Rate),
