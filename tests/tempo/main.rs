@@ -20,6 +20,8 @@ mod answer;
 mod dice;
 #[path = "../support/embedded.rs"]
 mod embedded;
+#[path = "../support/estate.rs"]
+mod gateway;
 #[path = "../support/http.rs"]
 mod http;
 #[path = "../support/query_tempo.rs"]
@@ -46,8 +48,10 @@ mod judge;
 mod known;
 mod limits;
 mod metrics;
+mod region;
 mod reliance;
 mod search;
+mod tags;
 mod traces;
 mod written;
 mod wrong_questions;
@@ -84,7 +88,7 @@ fn main() {
         reliance::TESTS,
     ]
     .concat();
-    let judged = [search::TESTS, metrics::TESTS].concat();
+    let judged = [search::TESTS, metrics::TESTS, tags::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();
