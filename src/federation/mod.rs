@@ -6,6 +6,7 @@ pub mod by_id;
 mod candidates;
 mod fanout;
 pub mod filter;
+mod listing;
 mod metrics;
 pub mod query;
 pub mod refusal;
