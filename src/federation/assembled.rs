@@ -158,7 +158,11 @@ impl Federation {
         (is_full || !listing.can_go_on()).then_some(Budget::Candidates)
     }
 
-    fn refuse_if_too_little<G: Gather>(&self, mode: Mode, progress: &Progress<G>) -> Result<(), Box<Refusal>> {
+    fn refuse_if_too_little<G: Gather>(
+        &self,
+        mode: Mode,
+        progress: &Progress<G>,
+    ) -> Result<(), Box<Refusal>> {
         let coverage = self.covering(mode, progress.told());
         Refusal::of_query_coverage(&coverage).map_or(Ok(()), |refusal| Err(Box::new(refusal)))
     }

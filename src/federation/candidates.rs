@@ -5,7 +5,7 @@ use crate::evaluate::gather::{Order, Reach};
 use crate::federation::listing::Wanted;
 use crate::policy::Plan;
 use crate::traceql::ast::{AttributeName, Scope};
-use crate::traceql::conditions::{self, Class, Conditions};
+use crate::traceql::conditions::{self, Conditions};
 use crate::traceql::{self, lenient};
 
 /// Lists every trace.
@@ -32,8 +32,6 @@ pub(super) fn everything(reach: Option<Reach>, order: Order, rows: Option<u32>) 
 pub(super) fn of_search(text: &str, plan: &Plan, reach: Option<Reach>, rows: u32) -> Wanted {
     let queries = match conditions_of(text, plan) {
         None => vec![EVERY_TRACE.to_owned()],
-        // Each region finds exactly the spans that the whole has.
-        Some(conditions) if conditions.class == Class::SpanLocal => vec![conditions.any.to_string()],
         Some(conditions) => conditions.each.iter().take(CONDITIONS_MAX).map(ToString::to_string).collect(),
     };
     wanted(queries, reach, Order::Newest, Some(rows))
