@@ -7,6 +7,7 @@ mod candidates;
 mod diff;
 mod fanout;
 pub mod filter;
+mod listing;
 mod metrics;
 pub mod query;
 pub mod refusal;

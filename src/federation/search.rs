@@ -6,10 +6,10 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::candidates::{self, EVERY_TRACE};
+use super::candidates;
 use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
-use crate::evaluate::gather::SearchGather;
+use crate::evaluate::gather::{Gather, SearchGather};
 use crate::model::SearchAnswer;
 use crate::model::search::SearchAsked;
 
@@ -22,11 +22,12 @@ impl Federation {
                 self.ask_alone(&region, ask, |region, call| region.search(call).boxed()).await
             }
             Way::Assembled => {
-                let candidates = match &ask.query.asked {
-                    SearchAsked::Query(text) => candidates::of_query(text, &self.plan),
-                    SearchAsked::Tags { .. } => EVERY_TRACE.to_owned(),
+                let (reach, rows) = (gather.reach(), ask.query.limit);
+                let wanted = match &ask.query.asked {
+                    SearchAsked::Query(text) => candidates::of_search(text, &self.plan, reach, rows),
+                    SearchAsked::Tags { .. } => candidates::everything(reach, gather.order(), Some(rows)),
                 };
-                self.decide(Decision::over(candidates, gather, &ask)).await
+                self.decide(Decision::over(wanted, gather, &ask)).await
             }
         }
     }

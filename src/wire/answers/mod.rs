@@ -10,6 +10,7 @@
 mod metrics;
 mod object;
 mod packets;
+mod read;
 mod search;
 mod shown;
 mod tags;
@@ -21,6 +22,10 @@ pub use metrics::{Incomplete, instant_json, range_json};
 pub use packets::{
     PACKET_BYTES_MAX, instant_packets, range_packets, search_packets, tag_names_packets,
     tag_names_v2_packets, tag_values_packets, tag_values_v2_packets,
+};
+pub use read::{
+    ReadError, read_instant, read_range, read_search, read_tag_names, read_tag_names_v2, read_tag_values,
+    read_tag_values_v2,
 };
 pub use search::{search_json, search_protobuf};
 pub use tags::{
