@@ -15,12 +15,13 @@ use tokio::time::Instant;
 use super::by_id::Federation;
 use super::candidates::{Listed, Listing};
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
+use super::planned::Planned;
 use super::query::{Answered, Question};
 use super::refusal::{Refusal, Why};
 use crate::backend::{Region, TracesCall};
 use crate::evaluate::TraceRows;
 use crate::evaluate::gather::{Gather, Order};
-use crate::model::coverage::RegionReport;
+use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::search::Inspected;
 use crate::model::{Answer, Mode, TraceId};
 use crate::redaction::rows::Candidate;
@@ -51,16 +52,18 @@ const BATCH_MAX: usize = 512;
 #[derive(Debug)]
 pub(super) struct Decision<G> {
     pub(super) gather: G,
-    /// Which traces may match, in TraceQL; names nothing that is withheld anywhere.
-    pub(super) candidates: String,
+    /// Which traces may match.
+    pub(super) planned: Planned,
+    /// What is said on the views that are evaluated.
+    pub(super) marks: Marks,
     pub(super) mode: Mode,
     pub(super) deadline: Deadline,
 }
 
 impl<G> Decision<G> {
     /// A question over the traces that a query lists.
-    pub(super) fn over<Q>(candidates: impl Into<String>, gather: G, ask: &Question<Q>) -> Self {
-        Self { gather, candidates: candidates.into(), mode: ask.mode, deadline: ask.deadline }
+    pub(super) fn over<Q>(planned: Planned, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
+        Self { gather, planned, marks, mode: ask.mode, deadline: ask.deadline }
     }
 }
 
@@ -73,6 +76,7 @@ struct Progress<G> {
     reports: Vec<RegionReport>,
     begun: Instant,
     deadline: Deadline,
+    marks: Marks,
 }
 
 /// The parts of some traces that the region of this rank sent, or why it sent none.
@@ -107,11 +111,12 @@ impl Federation {
             reports: Vec::new(),
             begun: Instant::now(),
             deadline,
+            marks: decision.marks,
         };
         loop {
             // A region that does not list its traces must leave time for those that did.
             let listing = Listing {
-                query: decision.candidates.clone(),
+                planned: decision.planned.clone(),
                 reach,
                 order,
                 limit,
@@ -155,7 +160,7 @@ impl Federation {
         let heard: Vec<(u16, &Region)> = (0u16..)
             .zip(&self.regions)
             .zip(&progress.reports)
-            .filter(|(_, report)| report.status.has_answered())
+            .filter(|(_, report)| !report.status.has_failed())
             .map(|((rank, region), _)| (rank, &**region))
             .collect();
         let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
@@ -166,7 +171,7 @@ impl Federation {
                 return Err(Refusal { why: Why::Late, line: late(progress.done.len()), coverage: None });
             }
             let batch = left.get(..at_once.min(left.len())).unwrap_or_default();
-            let parts = self.parts_of(batch, next.id, &heard, progress.deadline).await;
+            let parts = self.parts_of(batch, &heard, progress.deadline, progress.marks).await;
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
             let count = sent.min().unwrap_or(batch.len());
@@ -181,12 +186,13 @@ impl Federation {
     async fn parts_of(
         &self,
         batch: &[Candidate],
-        first: TraceId,
         regions: &[(u16, &Region)],
         deadline: Deadline,
+        marks: Marks,
     ) -> Vec<Parts> {
         let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
-        let treatment = Treatment { id: first, plan: self.plan.clone(), marks: Marks::None };
+        let Some(id) = ids.first().cloned() else { return Vec::new() };
+        let treatment = Treatment { id, plan: self.plan.clone(), marks };
         let mut asked: FuturesUnordered<_> = regions
             .iter()
             .map(|(rank, region)| {
@@ -301,7 +307,8 @@ fn merge(known: &mut RegionReport, part: RegionReport) {
     known.treated = known.treated.saturating_add(part.treated);
     known.attempts = known.attempts.max(part.attempts);
     known.took = known.took.max(part.took);
-    if known.status.is_whole() && !part.status.is_whole() {
+    let is_first_asked = known.status == RegionStatus::NotNeeded;
+    if is_first_asked || (known.status.is_whole() && !part.status.is_whole()) {
         known.status = part.status;
         known.detail = part.detail;
         known.http_status = part.http_status;

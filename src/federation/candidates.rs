@@ -1,25 +1,25 @@
 //! Which traces a query has to look at: every region lists those of its own that may match.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
 use super::by_id::Federation;
-use super::fanout::failed;
+use super::fanout::{blank, failed};
+use super::planned::Planned;
 use super::query::answered;
 use super::refusal::Refusal;
-use crate::backend::{Fault, SearchCall};
+use crate::backend::{Fault, Region, SearchCall};
 use crate::evaluate::gather::{Order, Reach};
-use crate::model::coverage::RegionReport;
+use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::search::{SearchAsked, Window};
 use crate::model::{SearchQuery, TraceId};
-use crate::policy::Plan;
 use crate::redaction::rows::{self, Candidate};
 use crate::task::Deadline;
-use crate::traceql::ast::{AttributeName, Scope};
-use crate::traceql::{self, conditions};
+use crate::task::clock::wall_nanos;
 
 const NANOS: u64 = 1_000_000_000;
 
@@ -30,25 +30,11 @@ const TRACE_SECONDS: u64 = 3600;
 /// Lists every trace.
 pub(super) const EVERY_TRACE: &str = "{ }";
 
-/// A query that every trace which may match has a span for in some region: of what each region can decide by
-/// itself, and without a word on what is withheld somewhere.
-pub(super) fn of_query(text: &str, plan: &Plan) -> String {
-    let withheld = plan.withheld_keys().into_iter().map(|key| AttributeName::Named {
-        parent: false,
-        scope: Scope::Any,
-        key: key.to_owned(),
-    });
-    match traceql::compile(text) {
-        Ok(query) => conditions::of(&query, &withheld.collect()).any.to_string(),
-        Err(_) => EVERY_TRACE.to_owned(),
-    }
-}
-
 /// What to ask regions for.
 #[derive(Debug, Clone)]
 pub(super) struct Listing {
-    /// Which traces may match; names nothing that is withheld anywhere.
-    pub(super) query: String,
+    /// Which traces may match.
+    pub(super) planned: Planned,
     pub(super) reach: Option<Reach>,
     pub(super) order: Order,
     /// Of each region, at most so many.
@@ -70,25 +56,40 @@ pub(super) struct Listed {
 impl Federation {
     /// Asks every region; one that fails is said so in its report, and the others list what they have.
     pub(super) async fn list(&self, listing: &Listing) -> Result<Listed, Refusal> {
-        let query = SearchQuery {
-            asked: SearchAsked::Query(listing.query.clone()),
-            limit: listing.limit,
-            spans_per_set: 1,
-            window: listing.reach.map(widened),
+        let window = listing.reach.map(widened);
+        let call_of = |query: &str| SearchCall {
+            query: SearchQuery {
+                asked: SearchAsked::Query(query.to_owned()),
+                limit: listing.limit,
+                spans_per_set: 1,
+                window,
+            },
+            deadline: listing.deadline,
         };
-        let call = SearchCall { query, deadline: listing.deadline };
         let begun = Instant::now();
+        let now = Duration::from_nanos(wall_nanos());
+        let asks = |rank: usize, region: &Region| {
+            let is_too_old =
+                window.is_some_and(|of| self.holds_nothing_until(region.name(), of.end.into(), now));
+            listing.planned.of(rank).filter(|_| !is_too_old)
+        };
         let mut asked: FuturesUnordered<_> = self
             .regions
             .iter()
             .enumerate()
-            .map(|(rank, region)| {
-                let call = call.clone();
-                async move { (rank, region, region.search(call).await, begun.elapsed()) }
+            .filter_map(|(rank, region)| {
+                let call = call_of(asks(rank, region)?);
+                Some(async move { (rank, region, region.search(call).await, begun.elapsed()) })
             })
             .collect();
         let mut starts = Starts { limit: listing.limit as usize, ..Starts::default() };
-        let mut reports = Vec::with_capacity(self.regions.len());
+        let mut reports: Vec<_> = self
+            .regions
+            .iter()
+            .enumerate()
+            .filter(|(rank, region)| asks(*rank, region).is_none())
+            .map(|(rank, region)| (rank, blank(region, RegionStatus::NotNeeded, Duration::ZERO)))
+            .collect();
         while let Some((rank, region, outcome, took)) = asked.next().await {
             let report = match outcome {
                 Ok(reply) => {
@@ -154,31 +155,9 @@ fn widened(reach: Reach) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RegionName;
-    use crate::policy::plan::RegionPlan;
-    use crate::policy::{KeyRules, Treatment};
 
     fn candidate(id: u128, start: u64) -> Candidate {
         Candidate { id: TraceId::from_bytes(id.to_be_bytes()), start }
-    }
-
-    #[test]
-    fn regions_are_asked_what_they_can_decide_and_nothing_about_what_is_withheld() {
-        let asked = |text| of_query(text, &Plan::allow_all());
-        assert_eq!(asked("{ .a = 1 } >> { .b = 2 }"), asked("({ .a = 1 }) >> { .b = 2 }"));
-        assert_ne!(asked("{ .a = 1 } >> { .b = 2 }"), EVERY_TRACE);
-        let rules = KeyRules::new([("user.email".to_owned(), Treatment::Mask)]);
-        let plan = Plan::new([(RegionName::parse("eu").unwrap(), RegionPlan::Keys(rules))].into());
-        for nosy in [
-            "{ .user.email = \"jane\" }",
-            "{ span.user.email =~ \"j.*\" && .a = 1 }",
-            "{ .a = 1 } | select(.user.email)",
-            "{ .a = 1 } && { resource.user.email != nil }",
-            "{ .user.email = \"jane\" } | rate() by(.user.email)",
-        ] {
-            let asked = of_query(nosy, &plan);
-            assert!(!asked.contains("email"), "{nosy}: {asked}");
-        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::candidates;
+use super::origin::Origin;
 use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::Refusal;
 use crate::evaluate::gather::MetricsGather;
@@ -15,13 +15,14 @@ use crate::model::MetricsAnswer;
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
-        match self.way()? {
+        let origin = Origin::of_metrics(&ask.query);
+        match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
             Way::Assembled => {
-                let candidates = candidates::of_query(&ask.query.query, &self.plan);
-                self.decide(Decision::over(candidates, gather, &ask)).await
+                let planned = self.planned(&ask.query.query);
+                self.decide(Decision::over(planned, gather, &ask, origin.marks())).await
             }
         }
     }

@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::candidates::{self, EVERY_TRACE};
+use super::origin::Origin;
 use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
 use crate::evaluate::gather::SearchGather;
@@ -17,16 +17,17 @@ impl Federation {
     /// Traces that match, the newest first.
     pub async fn search(self: &Arc<Self>, ask: SearchAsk) -> Answered<SearchAnswer> {
         let gather = SearchGather::of(&ask.query).map_err(Refusal::query)?;
-        match self.way()? {
+        let origin = Origin::of_search(&ask.query);
+        match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.search(call).boxed()).await
             }
             Way::Assembled => {
-                let candidates = match &ask.query.asked {
-                    SearchAsked::Query(text) => candidates::of_query(text, &self.plan),
-                    SearchAsked::Tags { .. } => EVERY_TRACE.to_owned(),
+                let planned = match &ask.query.asked {
+                    SearchAsked::Query(text) => self.planned(text),
+                    SearchAsked::Tags { .. } => self.every_trace(),
                 };
-                self.decide(Decision::over(candidates, gather, &ask)).await
+                self.decide(Decision::over(planned, gather, &ask, origin.marks())).await
             }
         }
     }

@@ -1,0 +1,107 @@
+//! `resource.tutti.region`: the attribute that no region stores and that the gateway answers itself.
+//!
+//! Whether a question names it is told by the question alone. One that does is decided at the gateway, over
+//! resources that carry the name of their region like any attribute; one that does not never sees it. Names are
+//! the exception: every resource has it, so it is listed whoever asks.
+
+use super::query::Way;
+use crate::model::region::REGION_KEY;
+use crate::model::search::SearchAsked;
+use crate::model::tags::{TagScope, TagsForm};
+use crate::model::{MetricsQuery, SearchQuery, TagNames, TagValuesQuery, TagsQuery};
+use crate::redaction::Marks;
+use crate::traceql::ast::{AttributeName, Scope};
+use crate::traceql::conditions::names_of_resource;
+use crate::traceql::lenient::condition_groups;
+use crate::traceql::{self};
+
+/// Whether a question is about where spans come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    is_named: bool,
+}
+
+impl Origin {
+    /// It is not: nothing of it is seen.
+    pub(super) const UNNAMED: Self = Self { is_named: false };
+
+    pub(super) fn of_search(query: &SearchQuery) -> Self {
+        let is_named = match &query.asked {
+            SearchAsked::Query(text) => is_named_in(text),
+            SearchAsked::Tags { tags, .. } => tags.keys().any(|key| is_older_name(key)),
+        };
+        Self { is_named }
+    }
+
+    pub(super) fn of_metrics(query: &MetricsQuery) -> Self {
+        Self { is_named: is_named_in(&query.query) }
+    }
+
+    pub(super) fn of_values(query: &TagValuesQuery) -> Self {
+        let is_named = match query.form {
+            TagsForm::V1 => is_older_name(&query.name),
+            TagsForm::V2 => {
+                traceql::identifier(&query.name).is_ok_and(|attribute| is_it(&attribute.name))
+                    || is_in_filter(query.query.as_deref())
+            }
+        };
+        Self { is_named }
+    }
+
+    /// Names themselves are added to what regions answer; only a filter needs the attribute to be there.
+    pub(super) fn of_names(query: &TagsQuery) -> Self {
+        Self { is_named: query.form == TagsForm::V2 && is_in_filter(query.query.as_deref()) }
+    }
+
+    pub(super) fn is_named(self) -> bool {
+        self.is_named
+    }
+
+    pub(super) fn marks(self) -> Marks {
+        if self.is_named { Marks::Origin } else { Marks::None }
+    }
+
+    /// A region can't be asked about what it does not store.
+    pub(super) fn way(self, way: Way) -> Way {
+        if self.is_named { Way::Assembled } else { way }
+    }
+}
+
+/// Adds the attribute to names that regions answered, where there is any resource and the limits leave room.
+pub(super) fn add_name(names: &mut TagNames, query: &TagsQuery) {
+    let bytes = |names: &TagNames| {
+        names.scopes.iter().flat_map(|(_, of)| of).map(|name| name.len() as u64).sum::<u64>()
+    };
+    let (spent, limits) = (bytes(names), query.limits);
+    let Some((_, of)) = names.scopes.iter_mut().find(|(scope, _)| *scope == TagScope::Resource) else {
+        return;
+    };
+    let Err(at) = of.binary_search_by(|name| name.as_str().cmp(REGION_KEY)) else { return };
+    if limits.bytes_max > 0 && spent.saturating_add(REGION_KEY.len() as u64) > limits.bytes_max {
+        return;
+    }
+    of.insert(at, REGION_KEY.to_owned());
+    if limits.count_max > 0 {
+        of.truncate(limits.count_max as usize);
+    }
+}
+
+fn is_named_in(text: &str) -> bool {
+    traceql::compile(text).is_ok_and(|query| names_of_resource(&query, REGION_KEY))
+}
+
+/// In a filter as it is being typed.
+fn is_in_filter(text: Option<&str>) -> bool {
+    let groups = text.and_then(|text| condition_groups(text).ok()).unwrap_or_default();
+    groups.iter().flatten().any(|condition| is_it(&condition.attribute))
+}
+
+fn is_it(name: &AttributeName) -> bool {
+    matches!(name, AttributeName::Named { parent: false, scope: Scope::Resource | Scope::Any, key }
+        if key == REGION_KEY)
+}
+
+/// The older endpoints take a key as it is.
+fn is_older_name(key: &str) -> bool {
+    key == REGION_KEY
+}
