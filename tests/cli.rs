@@ -1,4 +1,4 @@
-//! `tutti trace` as a shell sees it: the executable against a gateway on loopback that says one thing, its
+//! `tutti trace` and `tutti query` as a shell sees them: the executable against a gateway on loopback that says one thing, its
 //! exit codes, its one line of error, its colours.
 
 #![allow(
@@ -244,4 +244,86 @@ fn a_reader_that_leaves_is_no_fault() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     check(&output, 3, "");
+}
+
+/// `tutti query` with these arguments against a server.
+fn query(server: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tutti"));
+    for name in ["TUTTI_SERVER", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).arg("query").args(args).args(["--server", server]).output().unwrap()
+}
+
+const FOUND: &str = r#"{"traces":[{"traceID":"af7651916cd43dd8448eb211c80319c","rootServiceName":"shop","rootTraceName":"checkout","startTimeUnixNano":"1763708400000000000","durationMs":812,"spanSets":[{"spans":[],"matched":3}]}],"metrics":{}}"#;
+const WHOLE: &str = "200 OK\r\nContent-Type: application/json\r\nTutti-Outcome: complete\r\nTutti-Exactness: exact\r\nTutti-Regions: us-east;status=ok;ms=3, us-west;status=ok;ms=4";
+const PARTIAL: &str = "200 OK\r\nContent-Type: application/json\r\nTutti-Outcome: partial\r\nTutti-Exactness: region_missing\r\nTutti-Regions: us-east;status=ok;ms=3, us-west;status=timeout;ms=900";
+
+#[test]
+fn each_end_of_a_query_has_its_exit_code() {
+    let answered =
+        |head, body: &str, args: &[&str]| query(&Gateway::answering(head, body.to_owned(), 700).url, args);
+    let out = check(&answered(WHOLE, FOUND, &["{ status = error }"]), 0, "");
+    assert!(out.contains("shop checkout") && out.contains("af7651916cd43dd8448eb211c80319c"), "{out}");
+    assert_eq!(check(&answered(WHOLE, FOUND, &["{ }", "--json"]), 0, "").trim_end(), FOUND);
+    let output = answered(PARTIAL, FOUND, &["{ }"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "PARTIAL us-west: timeout\n");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("shop checkout"));
+    assert_eq!(answered(PARTIAL, FOUND, &["{ }", "--json"]).status.code(), Some(3));
+    check(&answered(WHOLE, r#"{"traces":[]}"#, &["{ }"]), 2, "error: nothing matches; 2 regions answered");
+    check(&answered(WHOLE, "<html>", &["{ }"]), 5, "its answer cannot be read");
+    check(
+        &answered("404 Not Found", "404 page not found", &["{ }"]),
+        5,
+        "does not answer as a Tutti gateway",
+    );
+    check(
+        &answered("502 Bad Gateway", "us-west: timeout\n", &["{ }"]),
+        4,
+        "the gateway refused (HTTP 502): us-west: timeout",
+    );
+    let refused =
+        answered("400 Bad Request", "invalid TraceQL query: parse error at line 1, col 3: no", &["{ }"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).ends_with("col 3: no\n  | { }\n  |   ^\n"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn metrics_are_asked_where_the_query_ends_with_a_function() {
+    let series = r#"{"series":[{"labels":[{"key":"__name__","value":{"stringValue":"rate"}}],"samples":[{"timestampMs":"1763708400000"},{"timestampMs":"1763708415000","value":0.5}],"value":0.25}]}"#;
+    for (args, path) in [
+        (
+            ["{ } | rate()", "--step", "15s"].as_slice(),
+            "/api/metrics/query_range?q=%7B+%7D+%7C+rate%28%29&step=15 ",
+        ),
+        (&["{ } | rate()", "--instant"], "/api/metrics/query?q=%7B+%7D+%7C+rate%28%29 "),
+    ] {
+        let gateway = Gateway::answering(WHOLE, series.to_owned(), 700);
+        let out = check(&query(&gateway.url, args), 0, "");
+        assert!(out.contains("rate") && (out.contains("0.5") || out.contains("0.25")), "{out}");
+        let request = gateway.request.join().unwrap();
+        assert!(request.starts_with(&format!("GET {path}")), "{request}");
+    }
+}
+
+#[test]
+fn a_wrong_query_never_leaves_and_an_explanation_asks_nobody() {
+    let closed = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let wrong = query(&closed, &["{ .a = }"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&wrong.stderr);
+    assert!(
+        told.starts_with("error: syntax error: unexpected `}`") && told.contains("  |        ^"),
+        "{told}"
+    );
+    let hostile = query(&closed, &["{ \u{1b}[2J\u{202e} }"]);
+    assert!(!String::from_utf8_lossy(&hostile.stderr).contains(['\u{1b}', '\u{202e}']), "{hostile:?}");
+    check(&query(&closed, &["{ }", "--end", "5"]), 1, "--end needs --start or --since");
+    check(&query(&closed, &["{ }"]), 5, "cannot reach http://127.0.0.1");
+    let out = check(&query(&closed, &["{ .a = `x` } >> { .b = 1 }", "--explain"]), 0, "");
+    assert!(out.contains("{ (.b = 1) || (.b = 1.0) }"), "{out}");
 }

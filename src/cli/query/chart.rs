@@ -16,6 +16,8 @@ struct Scale {
     until: i64,
     lowest: f64,
     highest: f64,
+    /// Samples of the longest series: how wide one is drawn.
+    samples: usize,
 }
 
 pub fn range(series: &[Series], columns: usize) -> String {
@@ -78,6 +80,7 @@ impl Scale {
             // Bars stand on zero, or below it where something lies below.
             lowest: values().fold(0.0, f64::min),
             highest: values().fold(0.0, f64::max),
+            samples: series.iter().map(|one| one.samples.len()).max().unwrap_or(1).max(1),
         })
     }
 
@@ -109,7 +112,7 @@ impl Scale {
         }
         // A few samples over many columns are drawn as wide as they last.
         let mut held = None;
-        let width = (columns / series.samples.len().max(1)).max(1);
+        let width = columns.div_ceil(self.samples).max(1);
         let mut since = 0;
         let wide = cells.into_iter().map(|cell| {
             (held, since) = if cell.is_some() { (cell, 0) } else { (held, since + 1) };

@@ -168,7 +168,8 @@ async fn asked(gateway: &Gateway, ask: &Ask, args: &QueryArgs) -> Result<(String
     let mut response = gateway.ask(ask.path(), ask.headers(), &ask.parameters).await?;
     let report = Report::of(response.headers());
     let status = response.status();
-    if status.is_redirection() || status.is_informational() {
+    // Every gateway has these paths.
+    if status.as_u16() == 404 || status.is_redirection() || status.is_informational() {
         return Err(gateway.not_tutti(&format!("HTTP {}", status.as_u16())).into());
     }
     if !status.is_success() {

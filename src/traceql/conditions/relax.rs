@@ -13,6 +13,7 @@ use crate::traceql::ast::{
     Attribute, AttributeName, Binary, Chain, FieldExpr, Intrinsic, Literal, Scope, SpansetFilter,
 };
 use crate::traceql::fold::fold;
+use crate::traceql::pattern::Patterns;
 use crate::traceql::types::Operator;
 
 /// Whom the tests are about.
@@ -271,14 +272,20 @@ fn is_askable(intrinsic: Intrinsic, operator: Operator, literal: &Literal, is_le
         Intrinsic::TraceId | Intrinsic::SpanId | Intrinsic::ParentId => {
             matches!(operator, Operator::Equal | Operator::NotEqual)
         }
-        Intrinsic::LinkTraceId | Intrinsic::LinkSpanId => operator == Operator::Equal,
-        // What has no events passes a list of names it must not be.
-        Intrinsic::EventName => !is_negative(operator),
+        Intrinsic::LinkTraceId | Intrinsic::LinkSpanId => {
+            operator == Operator::Equal && !holds_for_nothing(operator, literal)
+        }
+        // What has no events passes a list of names it must not be, and a list of names with "" in it.
+        Intrinsic::EventName => !is_negative(operator) && !holds_for_nothing(operator, literal),
         Intrinsic::EventTimeSinceStart => {
-            !is_negative(operator) && matches!(literal, Literal::Int(_) | Literal::Duration(_))
+            !is_negative(operator)
+                && !holds_for_nothing(operator, literal)
+                && matches!(literal, Literal::Int(_) | Literal::Duration(_))
         }
         Intrinsic::InstrumentationName | Intrinsic::InstrumentationVersion => {
-            !is_negative(operator) && matches!(literal, Literal::Text(_))
+            !is_negative(operator)
+                && !holds_for_nothing(operator, literal)
+                && matches!(literal, Literal::Text(_))
         }
         // A part of a trace is never longer than the whole.
         Intrinsic::TraceDuration => is_left && matches!(operator, Operator::Less | Operator::LessEqual),
@@ -306,6 +313,19 @@ pub(super) fn is_of_trace(intrinsic: Intrinsic) -> bool {
             | Intrinsic::NestedSetParent
             | Intrinsic::ChildCount
     )
+}
+
+/// Whether a test takes the empty text, or zero, as which a list reads what is not there.
+fn holds_for_nothing(operator: Operator, literal: &Literal) -> bool {
+    match (operator, literal) {
+        (Operator::Match, Literal::Text(pattern)) => {
+            Patterns::compile(pattern).map_or(true, |patterns| patterns.is_match(""))
+        }
+        (Operator::Less | Operator::LessEqual, Literal::Text(_)) => true,
+        (Operator::Equal | Operator::GreaterEqual, Literal::Text(text)) => text.is_empty(),
+        (Operator::Equal, Literal::Int(0) | Literal::Duration(0)) => true,
+        _ => false,
+    }
 }
 
 fn is_negative(operator: Operator) -> bool {

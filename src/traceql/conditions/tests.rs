@@ -219,6 +219,9 @@ fn what_is_computed_must_at_least_exist() {
 fn an_event_is_asked_for_alone() {
     check_filters(&[
         ("{ event:name = `e` }", "{ event:name = `e` }"),
+        ("{ event:name = `` }", "{ true }"),
+        ("{ event:name =~ `e.*` }", "{ event:name =~ `e.*` }"),
+        ("{ event:name =~ `(e)?` }", "{ true }"),
         ("{ event.k = `e` }", "{ event.k = `e` }"),
         ("{ event.k = 1 }", "{ event.k != nil }"),
         ("{ event:name != `e` }", "{ true }"),
