@@ -166,7 +166,7 @@ impl Federation {
         let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
         let mut left = &*new;
         let mut at_once = BATCH_FIRST;
-        while let Some(next) = left.first().filter(|next| progress.gather.wants(next.start)) {
+        while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
             if progress.deadline.remaining().is_zero() {
                 return Err(Refusal { why: Why::Late, line: late(progress.done.len()), coverage: None });
             }
@@ -335,5 +335,7 @@ fn late(done: usize) -> String {
 mod chance;
 #[cfg(test)]
 mod estate;
+#[cfg(test)]
+mod origin;
 #[cfg(test)]
 mod tests;

@@ -22,9 +22,6 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// It is not: nothing of it is seen.
-    pub(super) const UNNAMED: Self = Self { is_named: false };
-
     pub(super) fn of_search(query: &SearchQuery) -> Self {
         let is_named = match &query.asked {
             SearchAsked::Query(text) => is_named_in(text),
@@ -51,10 +48,6 @@ impl Origin {
     /// Names themselves are added to what regions answer; only a filter needs the attribute to be there.
     pub(super) fn of_names(query: &TagsQuery) -> Self {
         Self { is_named: query.form == TagsForm::V2 && is_in_filter(query.query.as_deref()) }
-    }
-
-    pub(super) fn is_named(self) -> bool {
-        self.is_named
     }
 
     pub(super) fn marks(self) -> Marks {
@@ -104,4 +97,76 @@ fn is_it(name: &AttributeName) -> bool {
 /// The older endpoints take a key as it is.
 fn is_older_name(key: &str) -> bool {
     key == REGION_KEY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tags::TagLimits;
+
+    #[test]
+    fn a_query_names_the_attribute_wherever_an_attribute_can_stand() {
+        for text in [
+            "{ resource.tutti.region = \"eu\" }",
+            "{ .tutti.region != \"eu\" && .a = 1 }",
+            "{ .a = 1 || !(resource.tutti.region =~ \"e.*\") }",
+            "{ resource.\"tutti.region\" = nil }",
+            "{ \"eu\" = resource.tutti.region }",
+            "{ resource.tut\"ti.region\" = .a }",
+            "{ } >> { resource.tutti.region = \"eu\" }",
+            "{ } | { resource.tutti.region = \"eu\" }",
+            "{ } | by(resource.tutti.region)",
+            "{ } | select(.a, .tutti.region)",
+            "{ } | rate() by(resource.tutti.region)",
+            "{ } | compare({ resource.tutti.region = \"eu\" })",
+            "({ } | rate() by(.a)) / ({ .tutti.region = \"eu\" } | rate() by(.a))",
+        ] {
+            assert!(is_named_in(text), "{text}");
+        }
+        for text in [
+            "{ }",
+            "{ span.tutti.region = \"eu\" }",
+            "{ .tutti.regions = \"eu\" }",
+            "{ .a = \"resource.tutti.region\" }",
+            "{ event.tutti.region = \"eu\" }",
+            "{ .tutti.region = }",
+            "{ } | compare({ status = error })",
+        ] {
+            assert!(!is_named_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn so_do_questions_for_values_by_their_name_or_their_filter() {
+        let asked = |name: &str, query: Option<&str>, form| {
+            let (name, query) = (name.to_owned(), query.map(str::to_owned));
+            let limits = TagLimits::default();
+            Origin::of_values(&TagValuesQuery { name, query, window: None, limits, form }).is_named
+        };
+        use TagsForm::{V1, V2};
+        assert!(asked("resource.tutti.region", None, V2) && asked(".tutti.region", None, V2));
+        assert!(asked("name", Some("{ resource.tutti.region = \"eu\" && .a = }"), V2));
+        assert!(asked("tutti.region", None, V1));
+        assert!(!asked("span.tutti.region", None, V2) && !asked("name", Some("{ .a = 1 }"), V2));
+        assert!(!asked("name", None, V1));
+    }
+
+    #[test]
+    fn a_name_is_added_in_its_place_once_and_within_the_limits() {
+        let added = |of: &[(TagScope, &[&str])], count_max, bytes_max| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let scopes = of.iter().map(|(scope, names)| (*scope, owned(names))).collect();
+            let mut names = TagNames { scopes, ..TagNames::default() };
+            let limits = TagLimits { count_max, bytes_max, ..TagLimits::default() };
+            let query = TagsQuery { scope: None, query: None, window: None, limits, form: TagsForm::V2 };
+            add_name(&mut names, &query);
+            add_name(&mut names, &query);
+            names.scopes.into_iter().flat_map(|(_, names)| names).collect::<Vec<_>>().join(" ")
+        };
+        let resource: &[(TagScope, &[&str])] = &[(TagScope::Resource, &["service.name", "zone"])];
+        assert_eq!(added(resource, 0, 0), "service.name tutti.region zone");
+        assert_eq!(added(resource, 2, 0), "service.name tutti.region");
+        assert_eq!(added(resource, 0, 20), "service.name zone");
+        assert_eq!(added(&[(TagScope::Span, &["zone"])], 0, 0), "zone");
+    }
 }

@@ -68,3 +68,73 @@ impl Federation {
         retention.is_some_and(|retention| Duration::from_secs(end) < now.saturating_sub(retention))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::settings::{DeclaredFacts, FederationSettings};
+    use super::*;
+    use crate::backend::Region;
+    use crate::backend::memory::MemoryBackend;
+    use crate::backend::settings::{LayerSettings, MemorySettings};
+    use crate::model::Jurisdiction;
+    use crate::policy::plan::RegionPlan;
+    use crate::policy::{KeyRules, Plan, Treatment};
+
+    fn name(text: &str) -> RegionName {
+        RegionName::parse(text).unwrap()
+    }
+
+    fn federation(plan: Plan, facts: DeclaredFacts) -> Federation {
+        let region = |text| {
+            let backend = Arc::new(MemoryBackend::new(MemorySettings::default()));
+            let jurisdiction = Jurisdiction::parse("EU").unwrap();
+            Arc::new(Region::new(name(text), jurisdiction, backend, LayerSettings::default()))
+        };
+        let facts = [(name("eu"), facts)].into();
+        let settings = FederationSettings { facts, ..FederationSettings::default() };
+        Federation::new(vec![region("eu"), region("us")], settings, Arc::new(plan))
+    }
+
+    #[test]
+    fn regions_are_asked_what_they_can_decide_and_nothing_about_what_is_withheld() {
+        let asked = |text| federation(Plan::allow_all(), DeclaredFacts::default()).planned(text);
+        assert_eq!(asked("{ .a = 1 } >> { .b = 2 }"), asked("({ .a = 1 }) >> { .b = 2 }"));
+        assert_ne!(asked("{ .a = 1 } >> { .b = 2 }").of(0), Some(EVERY_TRACE));
+        let rules = KeyRules::new([("user.email".to_owned(), Treatment::Mask)]);
+        let plan = Plan::new([(name("eu"), RegionPlan::Keys(rules))].into());
+        let federation = federation(plan, DeclaredFacts::default());
+        for nosy in [
+            "{ .user.email = \"jane\" }",
+            "{ span.user.email =~ \"j.*\" && .a = 1 }",
+            "{ .a = 1 } | select(.user.email)",
+            "{ .a = 1 } && { resource.user.email != nil }",
+            "{ .user.email = \"jane\" } | rate() by(.user.email)",
+        ] {
+            for rank in 0..2 {
+                let asked = federation.planned(nosy).of(rank).unwrap().to_owned();
+                assert!(!asked.contains("email"), "{nosy}: {asked}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_region_is_not_asked_for_what_another_alone_has() {
+        let attributes = [("env".to_owned(), ["prod".to_owned()].into())].into();
+        let facts = DeclaredFacts { attributes, ..DeclaredFacts::default() };
+        let planned = federation(Plan::allow_all(), facts).planned("{ resource.env = \"prod\" }");
+        assert_eq!((planned.of(0), planned.of(1)), (Some("{ resource.env = `prod` }"), None));
+    }
+
+    #[test]
+    fn a_region_holds_nothing_older_than_it_says() {
+        let hour = Duration::from_secs(3600);
+        let facts = DeclaredFacts { retention: Some(hour), ..DeclaredFacts::default() };
+        let federation = federation(Plan::allow_all(), facts);
+        let now = hour * 100;
+        let until = |region, end: Duration| federation.holds_nothing_until(&name(region), end.as_secs(), now);
+        assert!(until("eu", hour * 98) && !until("eu", hour * 99) && !until("eu", now));
+        assert!(!until("us", hour * 98));
+    }
+}

@@ -85,7 +85,7 @@ pub(super) fn searching(text: &str, limit: u32, window: Option<Window>) -> Searc
     question(SearchQuery { asked: SearchAsked::Query(text.to_owned()), limit, spans_per_set: 3, window })
 }
 
-fn measuring(text: &str, is_instant: bool) -> MetricsAsk {
+pub(super) fn measuring(text: &str, is_instant: bool) -> MetricsAsk {
     let (start, end) = (BEGIN * NANOS, (BEGIN + 700) * NANOS);
     let step = if is_instant { end - start } else { 50 * NANOS };
     question(MetricsQuery {
@@ -101,12 +101,12 @@ fn measuring(text: &str, is_instant: bool) -> MetricsAsk {
 
 const NANOS: u64 = 1_000_000_000;
 
-fn naming(query: Option<&str>, scope: Option<TagScope>) -> TagsAsk {
+pub(super) fn naming(query: Option<&str>, scope: Option<TagScope>) -> TagsAsk {
     let query = query.map(str::to_owned);
     question(TagsQuery { scope, query, window: None, limits: TagLimits::default(), form: TagsForm::V2 })
 }
 
-fn listing_values(name: &str, query: Option<&str>) -> TagValuesAsk {
+pub(super) fn listing_values(name: &str, query: Option<&str>) -> TagValuesAsk {
     question(TagValuesQuery {
         name: name.to_owned(),
         query: query.map(str::to_owned),
@@ -287,7 +287,7 @@ async fn where_a_value_is_shown_it_is_found() {
     assert!(found as usize >= 1 && found as usize <= shown(&parts[0]), "{found}");
 }
 
-fn simulated(parts: &[Vec<Made>]) -> (Vec<Arc<Simulated>>, Vec<Arc<dyn Backend>>) {
+pub(super) fn simulated(parts: &[Vec<Made>]) -> (Vec<Arc<Simulated>>, Vec<Arc<dyn Backend>>) {
     let regions: Vec<Arc<Simulated>> =
         parts.iter().map(|p| Arc::new(Simulated::new(backend(p), Distance::default(), 1))).collect();
     let backends = regions.iter().map(|region| region.clone() as Arc<dyn Backend>).collect();
