@@ -17,6 +17,7 @@ mod tags;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use filter::TraceFilter;
+pub use planned::questions;
 pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
 pub use settings::{Additions, DeclaredFacts, FederationSettings, MetricsSettings, SearchSettings};

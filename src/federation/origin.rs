@@ -10,10 +10,10 @@ use crate::model::search::SearchAsked;
 use crate::model::tags::{TagScope, TagsForm};
 use crate::model::{MetricsQuery, SearchQuery, TagNames, TagValuesQuery, TagsQuery};
 use crate::redaction::Marks;
+use crate::traceql;
 use crate::traceql::ast::{AttributeName, Scope};
 use crate::traceql::conditions::names_of_resource;
 use crate::traceql::lenient::condition_groups;
-use crate::traceql::{self};
 
 /// Whether a question is about where spans come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,15 +2,21 @@
 //!
 //! Only listing is left out where nothing can match. Whoever is listed anywhere is assembled from all regions.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::by_id::Federation;
 use super::candidates::EVERY_TRACE;
+use super::settings::DeclaredFacts;
 use crate::model::RegionName;
 use crate::model::region::REGION_KEY;
-use crate::traceql::ast::{AttributeName, Scope};
+use crate::policy::Plan;
+use crate::traceql;
+use crate::traceql::ast::{AttributeName, Query, Scope};
 use crate::traceql::conditions::{Facts, Withheld, in_regions};
-use crate::traceql::{self};
+
+/// What was declared, by region.
+type Declared = BTreeMap<RegionName, DeclaredFacts>;
 
 /// Which traces may match, in TraceQL, by the rank of the region that is asked; nothing where none there can.
 /// Names nothing that is withheld anywhere, and nothing that no region stores.
@@ -35,31 +41,11 @@ impl Federation {
     /// A query that every trace which may match has a span for in some region: of what each region can decide
     /// by itself, and without a word on what is withheld somewhere.
     pub(super) fn planned(&self, text: &str) -> Planned {
-        let Ok(query) = traceql::compile(text) else { return self.every_trace() };
-        let facts: Vec<Facts> = self.regions.iter().map(|region| self.facts_of(region.name())).collect();
-        let asked = in_regions(&query, &self.withheld(), &facts);
-        Planned { by_rank: asked.into_iter().map(|query| query.map(|query| query.to_string())).collect() }
-    }
-
-    /// What no condition may name.
-    fn withheld(&self) -> Withheld {
-        let of_policy = self.plan.withheld_keys().into_iter().map(str::to_owned);
-        let named = |key| AttributeName::Named { parent: false, scope: Scope::Any, key };
-        of_policy.chain([REGION_KEY.to_owned()]).map(named).collect()
-    }
-
-    fn facts_of(&self, region: &RegionName) -> Facts {
-        let mut facts = Facts::nothing().saying(REGION_KEY, region.as_str());
-        let declared = &self.settings.facts;
-        if let Some(services) = declared.get(region).and_then(|own| own.services.as_ref()) {
-            facts = facts.with_services(services.iter().cloned());
+        let names: Vec<&RegionName> = self.regions.iter().map(|region| region.name()).collect();
+        match traceql::compile(text) {
+            Ok(query) => Planned { by_rank: questions(&query, &names, &self.plan, &self.settings.facts) },
+            Err(_) => self.every_trace(),
         }
-        for (_, other) in declared.iter().filter(|(name, _)| *name != region) {
-            for (key, values) in &other.attributes {
-                facts = facts.without(key, values.iter().cloned());
-            }
-        }
-        facts
     }
 
     /// Whether a region holds nothing that is as new as this, in seconds of the epoch, by what was declared.
@@ -67,6 +53,34 @@ impl Federation {
         let retention = self.settings.facts.get(region).and_then(|own| own.retention);
         retention.is_some_and(|retention| Duration::from_secs(end) < now.saturating_sub(retention))
     }
+}
+
+/// What each of these regions is asked for candidates; nothing of one where nothing can match.
+pub fn questions(
+    query: &Query,
+    regions: &[&RegionName],
+    plan: &Plan,
+    declared: &Declared,
+) -> Vec<Option<String>> {
+    let of_policy = plan.withheld_keys().into_iter().map(str::to_owned);
+    let named = |key| AttributeName::Named { parent: false, scope: Scope::Any, key };
+    let withheld = of_policy.map(named).collect::<Withheld>().and_said(REGION_KEY);
+    let facts: Vec<Facts> = regions.iter().map(|region| facts_of(region, declared)).collect();
+    let asked = in_regions(query, &withheld, &facts).any;
+    asked.into_iter().map(|query| query.map(|query| query.to_string())).collect()
+}
+
+fn facts_of(region: &RegionName, declared: &Declared) -> Facts {
+    let mut facts = Facts::nothing().saying(REGION_KEY, region.as_str());
+    if let Some(services) = declared.get(region).and_then(|own| own.services.as_ref()) {
+        facts = facts.with_services(services.iter().cloned());
+    }
+    for (_, other) in declared.iter().filter(|(name, _)| *name != region) {
+        for (key, values) in &other.attributes {
+            facts = facts.without(key, values.iter().cloned());
+        }
+    }
+    facts
 }
 
 #[cfg(test)]
@@ -80,7 +94,7 @@ mod tests {
     use crate::backend::settings::{LayerSettings, MemorySettings};
     use crate::model::Jurisdiction;
     use crate::policy::plan::RegionPlan;
-    use crate::policy::{KeyRules, Plan, Treatment};
+    use crate::policy::{KeyRules, Treatment};
 
     fn name(text: &str) -> RegionName {
         RegionName::parse(text).unwrap()

@@ -31,7 +31,7 @@ use structure::Need;
 pub use facts::Facts;
 pub use metrics::metrics;
 pub use reason::{Cause, Reason};
-pub use regions::in_regions;
+pub use regions::{Asked, InRegions, in_regions};
 pub use withheld::Withheld;
 
 /// Where a search, or a part of it, can be decided.

@@ -10,12 +10,25 @@ use super::names::Names;
 use super::relax::Relaxer;
 use super::structure;
 use super::withheld::Withheld;
-use super::{Class, filter_of, query_of};
+use super::{Class, everything, filter_of, query_of};
 use crate::traceql::ast::{Query, Root};
 
-/// What to ask each region, by rank; nothing of one where no span can be part of the answer. Each asks for
-/// whole traces: who is listed by any region is a candidate.
-pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> Vec<Option<Query>> {
+/// What regions are asked, by rank; nothing of one where no span can pass.
+pub type Asked = Vec<Option<Query>>;
+
+/// What regions are asked in place of a query, by what is known of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InRegions {
+    /// Never empty. Every trace of the answer is found by each of them in some region. Those that leave most
+    /// regions out come first.
+    pub each: Vec<Asked>,
+    /// One that finds every candidate alone.
+    pub any: Asked,
+}
+
+/// By the rank of the facts. A region may be asked for something else than another, but nobody is asked about
+/// what the gateway says itself.
+pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> InRegions {
     let names = Names::of(query);
     let mut relaxer = Relaxer::new(&names, withheld).knowing(facts);
     let (need, itself) = match &query.root {
@@ -30,28 +43,52 @@ pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> Vec<Op
         }
         Root::Metrics(metrics) => (structure::metrics(metrics, &mut relaxer), None),
     };
-    let asked = |formula: Formula| match (formula, &itself) {
-        (Formula::False, _) => None,
+    let best = best(&need.spans, facts.len());
+    if let Some(itself) = itself {
         // Each region decides it as it stands.
-        (_, Some(itself)) => Some(itself.clone()),
-        (formula, None) => Some(query_of(filter_of(formula.finish()))),
-    };
-    best(&need.spans, facts.len()).into_iter().map(asked).collect()
+        let asked = |formula: Formula| (formula != Formula::False).then(|| itself.clone());
+        let any: Asked = best.into_iter().map(asked).collect();
+        return InRegions { each: vec![any.clone()], any };
+    }
+    let any = asked(best);
+    let spans = need.spans.iter().map(|formula| in_each(formula, facts.len()));
+    let roots = need.roots.iter().map(|formula| in_each(formula, facts.len()));
+    let mut each: Vec<Asked> = spans.chain(roots).map(asked).filter(|asked| !is_open(asked)).collect();
+    each.sort_by_key(|asked| asked.iter().flatten().count());
+    each.dedup();
+    if each.is_empty() {
+        each.push(any.clone());
+    }
+    InRegions { each, any }
+}
+
+fn in_each(formula: &Formula, regions: usize) -> Vec<Formula> {
+    (0..regions).map(|rank| formula.in_region(rank)).collect()
+}
+
+fn asked(formulas: Vec<Formula>) -> Asked {
+    let query = |formula: Formula| query_of(filter_of(formula.finish()));
+    formulas.into_iter().map(|formula| (formula != Formula::False).then(|| query(formula))).collect()
+}
+
+/// Whether everything of every region is asked for.
+fn is_open(asked: &Asked) -> bool {
+    let everything = query_of(everything());
+    asked.iter().all(|query| query.as_ref() == Some(&everything))
 }
 
 /// Of the conditions and all of them together, the one that leaves most regions out; of those, the one that
 /// asks fewest for everything.
 fn best(conditions: &[Formula], regions: usize) -> Vec<Formula> {
     let any = conditions.iter().cloned().reduce(Formula::or).unwrap_or(Formula::True);
-    let in_each =
-        |formula: &Formula| -> Vec<Formula> { (0..regions).map(|rank| formula.in_region(rank)).collect() };
+    let any_in_each = in_each(&any, regions);
     if !conditions.iter().any(Formula::differs) {
-        return in_each(&any);
+        return any_in_each;
     }
     let cost = |asked: &Vec<Formula>| {
         let count = |wanted: fn(&Formula) -> bool| asked.iter().filter(|formula| wanted(formula)).count();
         (count(|formula| *formula != Formula::False), count(|formula| *formula == Formula::True))
     };
-    let each = conditions.iter().map(in_each);
-    each.min_by_key(cost).into_iter().chain([in_each(&any)]).min_by_key(cost).unwrap_or_default()
+    let each = conditions.iter().map(|formula| in_each(formula, regions));
+    each.chain([any_in_each]).min_by_key(cost).unwrap_or_default()
 }

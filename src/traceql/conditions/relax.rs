@@ -152,8 +152,8 @@ impl<'q> Relaxer<'q> {
             }
             return false;
         }
-        if self.withheld.covers(&attribute.name) {
-            self.note(Cause::Withheld, whole);
+        if let Some(cause) = self.withheld.cause(&attribute.name) {
+            self.note(cause, whole);
             return false;
         }
         if self.names.is_unsure(&attribute.name) {

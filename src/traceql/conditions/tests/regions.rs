@@ -9,9 +9,12 @@ fn names_alone() -> Vec<Facts> {
 }
 
 fn said(text: &str, facts: &[Facts], withheld: &Withheld) -> Vec<String> {
-    let asked =
-        in_regions(&compile(text).unwrap_or_else(|error| panic!("{}", error.caret(text))), withheld, facts);
-    asked.into_iter().map(|query| query.map_or("-".to_owned(), |query| query.to_string())).collect()
+    let query = compile(text).unwrap_or_else(|error| panic!("{}", error.caret(text)));
+    texts(&in_regions(&query, withheld, facts).any)
+}
+
+fn texts(asked: &Asked) -> Vec<String> {
+    asked.iter().map(|query| query.as_ref().map_or("-".to_owned(), ToString::to_string)).collect()
 }
 
 fn check_table(facts: &[Facts], table: &[(&str, [&str; 3])]) {
@@ -90,11 +93,33 @@ fn regions_are_asked_for_the_same_condition_of_several() {
 }
 
 #[test]
+fn conditions_that_must_all_be_met_are_each_asked_where_they_can_be() {
+    let each = |text: &str| -> Vec<String> {
+        let asked = in_regions(&compile(text).unwrap(), &Withheld::nothing(), &names_alone());
+        asked.each.iter().map(|asked| texts(asked).join(" ")).collect()
+    };
+    assert_eq!(
+        each("{ resource.tutti.region = `eu` } >> { resource.tutti.region = `us` }"),
+        ["{ true } - -", "- { true } -"]
+    );
+    assert_eq!(
+        each("{ .a = `x` } >> { resource.tutti.region = `us` && .b = `y` }"),
+        ["- { .b = `y` } -", "{ .a = `x` } { .a = `x` } { .a = `x` }"]
+    );
+    assert_eq!(
+        each("{ rootName = `r` && resource.tutti.region = `us` }"),
+        ["- { true } -", "{ rootName = `r` } { rootName = `r` } { rootName = `r` }"]
+    );
+    assert_eq!(each("{ .a = `x` && .b = `y` }").len(), 1);
+    assert_eq!(each("{ } >> { }"), ["{ true } { true } { true }"]);
+}
+
+#[test]
 fn what_says_nothing_of_regions_is_asked_of_all_as_ever_or_of_none() {
     let mut same = 0;
     for line in include_str!("../../tests/accepted.txt").lines() {
         let Ok(query) = compile(line) else { continue };
-        let asked = in_regions(&query, &Withheld::nothing(), &names_alone());
+        let asked = in_regions(&query, &Withheld::nothing(), &names_alone()).any;
         let of = of(&query, &Withheld::nothing());
         if names_of_resource(&query, "tutti.region") || of.any.to_string() == "{ false }" {
             continue;
@@ -179,7 +204,9 @@ proptest! {
             Facts::nothing().saying("a", "x"),
             Facts::nothing().saying("a", "y"),
         ];
-        for asked in in_regions(&query, &Withheld::nothing(), &facts).into_iter().flatten() {
+        let InRegions { each, any } = in_regions(&query, &Withheld::nothing(), &facts);
+        prop_assert!(!each.is_empty());
+        for asked in each.into_iter().chain([any]).flatten().flatten() {
             prop_assert!(!names_of_resource(&asked, "a"), "{} of {}", asked, query);
         }
     }
