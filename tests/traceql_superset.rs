@@ -102,7 +102,11 @@ fn split(dice: &mut Dice, trace: &Trace) -> Stored {
 }
 
 fn traces(dice: &mut Dice, count: usize) -> Vec<Stored> {
-    let whole = random_traces::estate(dice, count);
+    let whole = random_traces::estate(
+        dice,
+        count,
+        random_traces::Oddities { equal_resources: true, negative_durations: true },
+    );
     whole.iter().map(|trace| split(dice, trace)).collect()
 }
 

@@ -73,10 +73,15 @@ impl Answer {
 
     /// Whether two answers say the same.
     pub fn is(&self, other: &Self) -> bool {
+        self.is_within(other, ULPS_MAX)
+    }
+
+    /// Whether two answers say the same, with doubles so many steps apart.
+    pub fn is_within(&self, other: &Self, ulps: u64) -> bool {
         match (self, other) {
             (Self::Lines(ours), Self::Lines(theirs)) => {
                 ours.len() == theirs.len()
-                    && ours.iter().zip(theirs).all(|(ours, theirs)| is_same_line(ours, theirs))
+                    && ours.iter().zip(theirs).all(|(ours, theirs)| is_same_line(ours, theirs, ulps))
             }
             (Self::Refused(_), Self::Refused(_)) | (Self::Failed(_), Self::Failed(_)) => true,
             _ => false,
@@ -221,7 +226,7 @@ fn names(scope: &Value) -> Vec<String> {
     list(&scope["tags"]).iter().map(|tag| format!("{name} {tag}")).collect()
 }
 
-fn is_same_line(ours: &str, theirs: &str) -> bool {
+fn is_same_line(ours: &str, theirs: &str, ulps: u64) -> bool {
     if ours == theirs {
         return true;
     }
@@ -229,10 +234,11 @@ fn is_same_line(ours: &str, theirs: &str) -> bool {
         line.split_inclusive([' ', ':', '=', ',', '}', '\n']).map(str::to_owned).collect()
     };
     let (ours, theirs) = (cut(ours), cut(theirs));
-    ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(ours, theirs)| is_same_word(ours, theirs))
+    ours.len() == theirs.len()
+        && ours.iter().zip(&theirs).all(|(ours, theirs)| is_same_word(ours, theirs, ulps))
 }
 
-fn is_same_word(ours: &str, theirs: &str) -> bool {
+fn is_same_word(ours: &str, theirs: &str, ulps: u64) -> bool {
     let double = |word: &str| -> Option<f64> {
         let word = word.trim_end_matches([' ', ':', '=', ',', '}', '\n']);
         if word.contains(['.', 'e']) { word.parse().ok() } else { None }
@@ -240,7 +246,7 @@ fn is_same_word(ours: &str, theirs: &str) -> bool {
     match (double(ours), double(theirs)) {
         (Some(ours), Some(theirs)) => {
             ours == theirs
-                || (ours.signum() == theirs.signum() && ours.to_bits().abs_diff(theirs.to_bits()) <= ULPS_MAX)
+                || (ours.signum() == theirs.signum() && ours.to_bits().abs_diff(theirs.to_bits()) <= ulps)
         }
         _ => ours == theirs,
     }

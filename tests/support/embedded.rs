@@ -82,7 +82,7 @@ impl Embedded {
         let mut answer = SearchAnswer::default();
         if !search.is_noop() {
             for (id, joined) in &self.traces {
-                let rows = TraceRows::of(id.clone(), joined);
+                let rows = TraceRows::of(*id, joined);
                 let is_inside = window.is_none_or(|(start, end)| {
                     let second = |offset: i64| u32::try_from((BEGINNING / SECOND) as i64 + offset).unwrap();
                     overlaps(rows.summary(), Window { start: second(start), end: second(end) })
@@ -134,7 +134,7 @@ impl Embedded {
         })?;
         if !metrics.is_noop() {
             for (id, joined) in &self.traces {
-                let rows = TraceRows::of(id.clone(), joined);
+                let rows = TraceRows::of(*id, joined);
                 metrics.observe(&rows).map_err(|failure| NoAnswer::Failed(format!("{failure:?}")))?;
             }
         }

@@ -138,7 +138,7 @@ fn label(dice: &mut Dice) -> String {
 }
 
 fn spanset_operator(dice: &mut Dice) -> &'static str {
-    if dice.percent(35) { *dice.of(&["&&", "||"]) } else { *dice.of(&STRUCTURAL) }
+    if dice.percent(35) { dice.of::<&str>(&["&&", "||"]) } else { dice.of::<&str>(&STRUCTURAL) }
 }
 
 fn spansets(dice: &mut Dice, depth: u32) -> String {
@@ -233,9 +233,9 @@ fn attribute_atom(dice: &mut Dice) -> String {
 
 fn word(dice: &mut Dice) -> &'static str {
     match dice.below(4) {
-        0 => *dice.of(&SERVICES),
-        1 => *dice.of(&["p", "q", "z", "go", "u"]),
-        _ => *dice.of(&TEXTS),
+        0 => dice.of::<&str>(&SERVICES),
+        1 => dice.of::<&str>(&["p", "q", "z", "go", "u"]),
+        _ => dice.of::<&str>(&TEXTS),
     }
 }
 

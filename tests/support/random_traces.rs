@@ -25,9 +25,18 @@ pub const SERVICES: [&str; 4] = ["a", "b", "c", ""];
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
 
+/// What some estates hold and others do not, since a Tempo answers oddly where it is there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Oddities {
+    /// Two resources of a trace may say the same; they are one to a block.
+    pub equal_resources: bool,
+    /// Spans may end before they start.
+    pub negative_durations: bool,
+}
+
 /// Traces as one block would store each of them.
-pub fn estate(dice: &mut Dice, count: usize) -> Vec<Trace> {
-    (0..count).map(|number| trace(dice, number).canonical()).collect()
+pub fn estate(dice: &mut Dice, count: usize, oddities: Oddities) -> Vec<Trace> {
+    (0..count).map(|number| trace(dice, number, oddities).canonical()).collect()
 }
 
 /// A trace as exporters might send it: its groups and what is in them in another order, and after them some
@@ -50,11 +59,13 @@ pub fn scattered(dice: &mut Dice, trace: &Trace) -> Trace {
     sent
 }
 
-/// Some spans of a trace once more, as a second push brings them.
+/// Spans of a trace once more, as a second push brings them: all of them, or those that are no roots, since
+/// what is combined has the root of whichever part has one with a service.
 pub fn replicas(dice: &mut Dice, trace: &Trace) -> Trace {
     let mut copy = trace.clone();
+    let is_whole = dice.percent(40);
     for scope in copy.batches.iter_mut().flat_map(|batch| &mut batch.scope_spans) {
-        scope.spans.retain(|_| dice.percent(50));
+        scope.spans.retain(|span| is_whole || (!span.parent_span_id.is_empty() && dice.percent(50)));
     }
     for batch in &mut copy.batches {
         batch.scope_spans.retain(|scope| !scope.spans.is_empty());
@@ -63,13 +74,18 @@ pub fn replicas(dice: &mut Dice, trace: &Trace) -> Trace {
     copy
 }
 
-pub fn trace(dice: &mut Dice, number: usize) -> Trace {
+pub fn trace(dice: &mut Dice, number: usize, oddities: Oddities) -> Trace {
     let id = trace_id(dice, number);
     let count = 1 + dice.below(SPANS_MAX);
     let mut spans: Vec<Span> = (0..count).map(|place| span(dice, &id, 0xa100 + 16 * place)).collect();
     give_parents(dice, &mut spans);
     share_ids(dice, &mut spans);
-    spread(dice, id, spans)
+    if oddities.negative_durations {
+        for span in spans.iter_mut().filter(|_| dice.percent(8)) {
+            span.end_time_unix_nano = span.start_time_unix_nano - 5_000;
+        }
+    }
+    spread(dice, id, spans, oddities.equal_resources)
 }
 
 fn trace_id(dice: &mut Dice, number: usize) -> [u8; 16] {
@@ -90,7 +106,6 @@ fn span(dice: &mut Dice, trace: &[u8], id: u64) -> Span {
         1 => 1,
         2 => 1_000_000_000,
         3 => 2,
-        4 if dice.percent(30) => -5_000,
         _ => dice.below(3_000_000_000) as i64,
     };
     let status = match dice.below(5) {
@@ -110,8 +125,8 @@ fn span(dice: &mut Dice, trace: &[u8], id: u64) -> Span {
         end_time_unix_nano: start.wrapping_add_signed(duration),
         status,
         attributes: attributes(dice, &["x", "y", "s", "b", "arr", "odd", "a b", "http.status_code", "z"], 5),
-        events: (0..dice.below(4).saturating_sub(1)).map(|_| event(dice, start)).collect(),
-        links: (0..dice.below(4).saturating_sub(1)).map(|_| link(dice)).collect(),
+        events: (0..dice.below(4).saturating_sub(1)).map(|at| event(dice, start, at)).collect(),
+        links: (0..dice.below(4).saturating_sub(1)).map(|at| link(dice, at)).collect(),
         ..Span::default()
     }
 }
@@ -158,11 +173,20 @@ fn share_ids(dice: &mut Dice, spans: &mut Vec<Span>) {
     }
 }
 
-/// Gives each span a resource and a scope. Two resources may say the same and are one to a block.
-fn spread(dice: &mut Dice, id: [u8; 16], spans: Vec<Span>) -> Trace {
+/// Gives each span a resource and a scope. No two scopes of a resource have the same name and version: a Tempo
+/// that takes them in keeps the attributes of one of them for all.
+fn spread(dice: &mut Dice, id: [u8; 16], spans: Vec<Span>, equal_resources: bool) -> Trace {
     let count = 1 + dice.below(4) as usize;
     let mut resources: Vec<Option<Resource>> = (0..count).map(|_| resource(dice)).collect();
-    if dice.percent(15) {
+    if !equal_resources {
+        let mut seen: Vec<Vec<(String, String)>> = Vec::new();
+        resources.retain(|resource| {
+            let said = said(resource);
+            let is_new = !seen.contains(&said);
+            seen.push(said);
+            is_new
+        });
+    } else if dice.percent(40) {
         let again = resources[0].clone();
         resources.push(again);
     }
@@ -170,10 +194,16 @@ fn spread(dice: &mut Dice, id: [u8; 16], spans: Vec<Span>) -> Trace {
     let mut batches: Vec<ResourceSpans> = resources
         .into_iter()
         .map(|resource| {
-            let count = 1 + dice.below(2);
+            let first = dice.of(&scopes).clone();
+            let name = |scope: &Option<InstrumentationScope>| {
+                scope.as_ref().map(|scope| (scope.name.clone(), scope.version.clone())).unwrap_or_default()
+            };
+            let second = dice.of(&scopes).clone();
+            let is_two = dice.percent(50) && name(&first) != name(&second);
+            let scopes = if is_two { vec![first, second] } else { vec![first] };
             let scope_spans =
-                (0..count).map(|_| ScopeSpans { scope: dice.of(&scopes).clone(), ..ScopeSpans::default() });
-            ResourceSpans { resource, scope_spans: scope_spans.collect(), ..ResourceSpans::default() }
+                scopes.into_iter().map(|scope| ScopeSpans { scope, ..ScopeSpans::default() }).collect();
+            ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }
         })
         .collect();
     for span in spans {
@@ -183,6 +213,15 @@ fn spread(dice: &mut Dice, id: [u8; 16], spans: Vec<Span>) -> Trace {
         scopes[place].spans.push(span);
     }
     Trace { id, batches }
+}
+
+/// What a block takes a resource for: no resource is an empty one.
+fn said(resource: &Option<Resource>) -> Vec<(String, String)> {
+    let attributes = resource.iter().flat_map(|resource| &resource.attributes);
+    let mut said: Vec<(String, String)> =
+        attributes.map(|pair| (pair.key.clone(), format!("{:?}", pair.value))).collect();
+    said.sort();
+    said
 }
 
 fn resource(dice: &mut Dice) -> Option<Resource> {
@@ -211,17 +250,19 @@ fn scope(dice: &mut Dice) -> Option<InstrumentationScope> {
     })
 }
 
-fn event(dice: &mut Dice, start: u64) -> Event {
+/// The `at`th of a span; no two are at one instant, and no two links name one span: their order would be
+/// chance.
+fn event(dice: &mut Dice, start: u64, at: u64) -> Event {
     Event {
-        time_unix_nano: start + dice.below(5) * 1_000_000,
+        time_unix_nano: start + (2 * dice.below(3) + at) * 1_000_000,
         name: (*dice.of(&["e0", "e1", "e2", ""])).to_owned(),
         attributes: attributes(dice, &["k", "m", "x"], 2),
         ..Event::default()
     }
 }
 
-fn link(dice: &mut Dice) -> Link {
-    let trace = 0xf1_u128 + u128::from(dice.below(2));
+fn link(dice: &mut Dice, at: u64) -> Link {
+    let trace = 0xf1_u128 + u128::from(at);
     let span = 0xe1 << 56 | dice.below(2);
     Link {
         trace_id: trace.to_be_bytes().to_vec(),

@@ -10,18 +10,21 @@ use std::path::Path;
 
 use crate::answer::Answer;
 use crate::dice::Dice;
-use crate::embedded::Embedded;
 use crate::estate::seed;
 use crate::known;
 use crate::query_tempo::{Held, QueryTempo};
 use crate::question::Question;
-use crate::random_traces::{estate, replicas, scattered};
+use crate::random_traces::{Oddities, estate, replicas, scattered};
+use crate::region::Region;
 use crate::sketch::Trace;
 
 const ESTATES: usize = 24;
 const TRACES: usize = 5;
-/// Of every so many estates, one gets some of its spans a second time, in a push of its own.
+/// Of every so many estates, one gets some of its spans a second time, in a push of its own. What it is then
+/// combined of is sorted again, so that no two of its resources may be one.
 const AGAIN_EACH: usize = 4;
+/// Of every so many estates, one holds spans that end before they start.
+const NEGATIVE_EACH: usize = 6;
 /// Differences that are shown whole.
 const SHOWN: usize = 12;
 
@@ -34,7 +37,7 @@ pub struct Judge {
 struct Estate {
     tenant: String,
     traces: Vec<Trace>,
-    ours: Embedded,
+    ours: Region,
 }
 
 /// What came of asking many questions.
@@ -57,14 +60,16 @@ impl Judge {
         let mut again = Vec::new();
         let estates: Vec<Estate> = (0..ESTATES)
             .map(|number| {
-                let traces = estate(&mut dice, TRACES);
-                let sent: Vec<Trace> = traces.iter().map(|trace| scattered(&mut dice, trace)).collect();
                 let is_again = number % AGAIN_EACH == 0;
+                let oddities =
+                    Oddities { equal_resources: !is_again, negative_durations: number % NEGATIVE_EACH == 5 };
+                let traces = estate(&mut dice, TRACES, oddities);
+                let sent: Vec<Trace> = traces.iter().map(|trace| scattered(&mut dice, trace)).collect();
                 again.push(match is_again {
                     true => traces.iter().map(|trace| replicas(&mut dice, trace)).collect(),
                     false => Vec::new(),
                 });
-                Estate { tenant: format!("estate-{number}"), ours: Embedded::of(&sent), traces }
+                Estate { tenant: format!("estate-{number}"), ours: Region::of(&sent), traces }
             })
             .collect();
         let held: Vec<Held<'_>> = estates
@@ -103,7 +108,7 @@ impl Judge {
         verdict.asked += 1;
         verdict.fruitful += usize::from(matches!(&theirs, Answer::Lines(lines) if !lines.is_empty()));
         verdict.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
-        if ours.is(&theirs) {
+        if ours.is_within(&theirs, steps_apart(question)) {
             return;
         }
         if let Some(why) = known::reason(question, &estate.traces, &ours, &theirs) {
@@ -121,6 +126,14 @@ impl Judge {
         let reply = self.tempo.ask(&estate.tenant, &question.target(self.tempo.beginning));
         Answer::of(question, &reply, self.tempo.beginning)
     }
+}
+
+/// How many steps two doubles may be apart. A difference of two sums has all the error of the sums, and few of
+/// their digits.
+fn steps_apart(question: &Question) -> u64 {
+    let query = question.query();
+    let is_math = [") + ", ") - "].iter().any(|sign| query.contains(sign)) && query.starts_with('(');
+    if is_math { 1 << 16 } else { 4 }
 }
 
 /// What only one of two answers says, and the traces it is about.

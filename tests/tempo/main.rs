@@ -11,7 +11,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test may fail by panicking, and so may what it is made of"
+    clippy::unreachable,
+    dead_code,
+    reason = "a test may fail by panicking, and so may what it is made of; its supports serve other binaries"
 )]
 
 #[path = "../support/answer.rs"]
@@ -20,6 +22,8 @@ mod answer;
 mod dice;
 #[path = "../support/embedded.rs"]
 mod embedded;
+#[path = "../support/estate.rs"]
+mod gateway;
 #[path = "../support/http.rs"]
 mod http;
 #[path = "../support/query_tempo.rs"]
@@ -46,8 +50,10 @@ mod judge;
 mod known;
 mod limits;
 mod metrics;
+mod region;
 mod reliance;
 mod search;
+mod tags;
 mod traces;
 mod written;
 mod wrong_questions;
@@ -65,6 +71,9 @@ type Test = (&'static str, fn(&Estate));
 
 /// A test that asks questions of a real Tempo and of ours.
 type QueryTest = (&'static str, fn(&Judge));
+
+/// A test of answers that lie beside their questions.
+type CorpusTest = (&'static str, fn(&Path));
 
 const NO_TEMPO: &str = "TEMPO_BIN is not set: set it to the executable of a Grafana Tempo to run this";
 
@@ -84,7 +93,7 @@ fn main() {
         reliance::TESTS,
     ]
     .concat();
-    let judged = [search::TESTS, metrics::TESTS].concat();
+    let judged = [search::TESTS, metrics::TESTS, tags::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();
@@ -133,7 +142,7 @@ fn say_skipped(arguments: &Arguments, name: &str, why: &str) {
 
 /// Trials that need a corpus, and no Tempo.
 fn of_corpus(arguments: &Arguments) -> Vec<Trial> {
-    let tests: [(&str, fn(&Path)); 2] = [
+    let tests: [CorpusTest; 2] = [
         ("every_search_of_a_foreign_corpus_is_answered_as_the_union", corpus::searches),
         ("every_metrics_query_of_a_foreign_corpus_is_answered_as_the_union", corpus::metrics),
     ];

@@ -1,6 +1,7 @@
 //! Queries over small traces and what they answer, from the files in `cases/`.
 //!
-//! A file names an estate of `estates/`, then questions (`?`), each followed by what is expected (`>`).
+//! A file names an estate of `estates/`, then questions (`?`), each followed by what a Tempo answers (`>`), and
+//! where ours is another on purpose, by why (`#`) and what it is (`=`).
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,10 @@ use crate::sketch::{self, Trace};
 pub struct Case {
     pub estate: String,
     pub question: Question,
-    pub expected: String,
+    /// What a Tempo answers.
+    pub theirs: String,
+    /// What is answered here, where it is another.
+    pub ours: String,
 }
 
 pub fn folder(name: &str) -> PathBuf {
@@ -37,12 +41,13 @@ pub fn cases(file: &Path) -> Vec<Case> {
     for line in std::fs::read_to_string(file).unwrap().lines() {
         if let Some(name) = line.strip_prefix("estate ") {
             name.clone_into(&mut estate);
-        } else if line.starts_with('>') {
+        } else if line.starts_with(['>', '=']) {
             let case = cases.last_mut().expect("a question before its answer");
-            case.expected.push_str(line);
-            case.expected.push('\n');
+            let answer = if line.starts_with('>') { &mut case.theirs } else { &mut case.ours };
+            answer.push_str(&line.replacen('=', ">", usize::from(line.starts_with('='))));
+            answer.push('\n');
         } else if let Some(question) = question::read(line) {
-            cases.push(Case { estate: estate.clone(), question, expected: String::new() });
+            cases.push(Case { estate: estate.clone(), question, theirs: String::new(), ours: String::new() });
         } else {
             assert!(line.is_empty() || line.starts_with('#'), "no line of cases: {line}");
         }
@@ -58,16 +63,14 @@ fn every_case_is_answered_as_expected() {
         let estate = cases.first().expect("a file of cases holds some").estate.clone();
         let region = Embedded::of(&traces(&estate));
         for case in cases {
-            assert!(!case.expected.is_empty(), "nothing is expected of {}", case.question);
+            assert!(!case.theirs.is_empty(), "nothing is expected of {}", case.question);
+            let expected = if case.ours.is_empty() { &case.theirs } else { &case.ours };
+            assert_ne!(case.ours, case.theirs, "{}", case.question);
             count += 1;
             let ours = region.answer(&case.question);
-            if !ours.is(&Answer::from_lines(&case.expected).expect("lines of an answer")) {
-                let expected = &case.expected;
-                faults.push(format!(
-                    "{}\n{}expected\n{expected}answered\n{ours}{ours:?}",
-                    file.display(),
-                    case.question
-                ));
+            if !ours.is(&Answer::from_lines(expected).expect("lines of an answer")) {
+                let name = file.file_name().unwrap().display();
+                faults.push(format!("{name}\n{}\nexpected\n{expected}answered\n{ours}", case.question));
             }
         }
     }

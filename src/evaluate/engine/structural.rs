@@ -19,6 +19,8 @@ pub(super) fn join(
     match mode {
         StructuralMode::Related => those(relation, left, right, true, of),
         StructuralMode::Unrelated => those(relation, left, right, false, of),
+        StructuralMode::Union if relation == Relation::Descendant => lineage(left, right, of),
+        StructuralMode::Union if relation == Relation::Ancestor => lineage(right, left, of),
         StructuralMode::Union => {
             let mut both = those(relation, left, right, true, of);
             both.extend(those(inverse(relation), right, left, true, of));
@@ -27,6 +29,50 @@ pub(super) fn join(
             both
         }
     }
+}
+
+/// Both sides of `upper &>> lower`. Tempo walks the two sides once, in the order of their numbers, and so
+/// misses some pairs: a span below that lies deeper than the next one beside it, and a span above that has
+/// been passed. What it finds is what is found here, step by step.
+fn lineage(upper: &[u32], lower: &[u32], of: &impl Fn(u32) -> Numbers) -> Vec<u32> {
+    let in_order = |spans: &[u32]| {
+        let mut spans = spans.to_vec();
+        spans.sort_by_key(|span| of(*span).left);
+        spans
+    };
+    let (upper, lower) = (in_order(upper), in_order(lower));
+    let holds = |outer: u32, inner: u32| {
+        let (outer, inner) = (of(outer), of(inner));
+        connected(outer) && connected(inner) && outer.left < inner.left && inner.right < outer.right
+    };
+    let ends_before = |one: u32, next: u32| of(next).left > of(one).right;
+    let (mut above, mut below) = (0, 0);
+    let mut found = Vec::new();
+    while let (Some(ancestor), Some(first)) = (upper.get(above).copied(), lower.get(below).copied()) {
+        let mut leaf = first;
+        while let Some(span) = lower.get(below).copied() {
+            leaf = span;
+            below += 1;
+            if holds(ancestor, leaf) {
+                found.push(leaf);
+            }
+            if lower.get(below).is_some_and(|next| ends_before(leaf, *next)) {
+                break;
+            }
+        }
+        while let Some(span) = upper.get(above).copied().filter(|span| !ends_before(leaf, *span)) {
+            if holds(span, leaf) {
+                found.push(span);
+                if lower.get(below).is_some_and(|next| holds(span, *next)) {
+                    break;
+                }
+            }
+            above += 1;
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// The same relation, asked from the other side.

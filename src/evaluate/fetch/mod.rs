@@ -26,7 +26,7 @@ use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::{Failure, Value};
 use everything::Everything;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use lookup::Lookup;
 use plan::{Keys, Level, Pass, bare_name};
 use read::PassReader;
@@ -66,6 +66,8 @@ pub struct Loaded<'t> {
     rows: Vec<u32>,
     /// By candidate, and of each by slot.
     values: Vec<Value<'t>>,
+    /// Places in `values` of what is there, but nil: it hides what lies behind it.
+    hidden: HashSet<usize>,
     after: After<'t>,
     nil: Value<'t>,
 }
@@ -101,6 +103,7 @@ struct After<'t> {
     /// Where a candidate's values begin.
     begins: HashMap<u32, usize>,
     values: Vec<Value<'t>>,
+    hidden: HashSet<usize>,
 }
 
 impl Fetch {
@@ -127,16 +130,16 @@ impl Fetch {
             return Ok(None);
         };
         let mut rows = Vec::new();
-        let mut values = Vec::new();
+        let (mut values, mut hidden) = (Vec::new(), HashSet::new());
         for row in 0..trace.rows().len() as u32 {
             if reader.read(row) {
                 rows.push(row);
                 let found = self.lookups.iter().map(|lookup| lookup.find([Some(&reader.visible), None]));
-                values.extend(found.map(lookup::Found::value));
+                found.for_each(|found| push(found, &mut values, &mut hidden));
             }
         }
         let after = After::default();
-        let loaded = Loaded { fetch: self, trace, rows, values, after, nil: Value::Nil };
+        let loaded = Loaded { fetch: self, trace, rows, values, hidden, after, nil: Value::Nil };
         Ok((!loaded.rows.is_empty()).then_some(loaded))
     }
 
@@ -189,8 +192,8 @@ impl<'t> Loaded<'t> {
                 continue;
             }
             let passes = [Some(&first.visible), Some(&second.visible)];
-            let found = fetch.lookups.iter().map(|lookup| lookup.find(passes).value());
-            self.after.values.extend(found);
+            let After { values, hidden, .. } = &mut self.after;
+            fetch.lookups.iter().for_each(|lookup| push(lookup.find(passes), values, hidden));
         }
         Ok(())
     }
@@ -207,6 +210,17 @@ impl<'t> Loaded<'t> {
         match self.after.begins.get(&candidate) {
             Some(begin) => self.after.values.get(begin + slot.index()).unwrap_or(&self.nil),
             None => self.value(candidate, slot),
+        }
+    }
+
+    /// Whether a kept candidate has something for an attribute, be it nil.
+    pub fn is_there_after(&self, candidate: u32, slot: Slot) -> bool {
+        if *self.value_after(candidate, slot) != Value::Nil {
+            return true;
+        }
+        match self.after.begins.get(&candidate) {
+            Some(begin) => self.after.hidden.contains(&(begin + slot.index())),
+            None => self.hidden.contains(&(candidate as usize * self.fetch.lookups.len() + slot.index())),
         }
     }
 
@@ -276,6 +290,14 @@ impl<'t> Loaded<'t> {
         }
         all
     }
+}
+
+/// Keeps what was found, and where it is nil all the same.
+fn push<'t>(found: lookup::Found<'_, 't>, values: &mut Vec<Value<'t>>, hidden: &mut HashSet<usize>) {
+    if matches!(found, lookup::Found::Entry(Value::Nil)) {
+        hidden.insert(values.len());
+    }
+    values.push(found.value());
 }
 
 /// What a search row shows in places of its own.

@@ -250,9 +250,10 @@ fn observation<'l>(
     span: Counted,
 ) -> Observation<'l> {
     let value = |slot: Slot| loaded.value_after(span.candidate, slot);
-    // A value that is there but hidden is nil, and so is one that is nowhere.
+    // What is there hides what lies behind it, though it be nil.
     let found = |lookup: &Lookup| {
-        lookup.iter().map(|slot| value(*slot)).find(|found| **found != Value::Nil).unwrap_or(&Value::Nil)
+        let first = lookup.iter().find(|slot| loaded.is_there_after(span.candidate, **slot));
+        first.map_or(&Value::Nil, |slot| value(*slot))
     };
     let mut values = [&Value::Nil; GROUP_VALUES_MAX];
     values.iter_mut().zip(by).for_each(|(place, lookup)| *place = found(lookup));

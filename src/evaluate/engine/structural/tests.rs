@@ -107,11 +107,15 @@ proptest! {
         for relation in RELATIONS {
             for mode in MODES {
                 let found = join((relation, mode), &left, &right, &|span| all[span as usize]);
-                prop_assert_eq!(
-                    found,
-                    naive((relation, mode), &left, &right, &all),
-                    "{:?} {:?} {:?}", relation, mode, all
-                );
+                let all_pairs = naive((relation, mode), &left, &right, &all);
+                let is_lineage = matches!(relation, Relation::Descendant | Relation::Ancestor);
+                if is_lineage && mode == StructuralMode::Union {
+                    // As Tempo does, it may miss some, but finds nothing that is none.
+                    prop_assert!(found.iter().all(|span| all_pairs.contains(span)), "{:?} {:?}", relation, all);
+                    prop_assert!(!found.is_empty() || all_pairs.is_empty(), "{:?} {:?}", relation, all);
+                } else {
+                    prop_assert_eq!(found, all_pairs, "{:?} {:?} {:?}", relation, mode, all);
+                }
             }
         }
     }
