@@ -141,6 +141,7 @@ fn every_key_of_the_report_is_described() {
         regions: vec![report],
         owed: Owing::default(),
         is_size_limited: false,
+        budget: None,
         plan_digest: String::new(),
     };
     let id = tutti::model::TraceId::parse("1").unwrap();

@@ -107,6 +107,11 @@ impl Region {
         self.backend.answers_queries()
     }
 
+    /// Whether it lies in this process.
+    pub fn is_embedded(&self) -> bool {
+        self.backend.is_embedded()
+    }
+
     /// Every span of each of the first of these traces.
     pub async fn traces(&self, call: TracesCall) -> Result<Vec<RegionTrace>, Fault> {
         self.stacks.traces.clone().oneshot(call).await

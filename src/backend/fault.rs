@@ -66,6 +66,21 @@ pub(super) fn no_envelope() -> Fault {
     answered(RegionStatus::Malformed, StatusCode::OK, "it answered with bytes that do not read as a trace")
 }
 
+pub(super) fn of_another_form() -> Fault {
+    let detail = "it answered in another form than it was asked for";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
+pub(super) fn no_answer_to_query() -> Fault {
+    let detail = "it answered with bytes that do not read as an answer to the question";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
+pub(super) fn no_such_query() -> Fault {
+    let detail = "it knows no such question under the configured url (404)";
+    answered(RegionStatus::Rejected, StatusCode::NOT_FOUND, detail)
+}
+
 pub(super) fn bad_encoding() -> Fault {
     answered(RegionStatus::Malformed, StatusCode::OK, "its answer could not be decompressed")
 }
@@ -79,6 +94,19 @@ pub(super) fn over_cap(bytes_max: u64) -> Fault {
 pub(super) fn no_such_route() -> Fault {
     let detail = "it knows no trace lookup under the configured url (404)";
     answered(RegionStatus::Rejected, StatusCode::NOT_FOUND, detail)
+}
+
+/// As [`of_status`], of a question that is for no single trace: nothing it says is about one's size.
+pub(super) fn of_query_status(status: StatusCode, text: &[u8]) -> Fault {
+    if status == StatusCode::UNPROCESSABLE_ENTITY {
+        return answered(RegionStatus::Rejected, status, "it rejected the question (422)");
+    }
+    let fault = of_status(status, text);
+    if fault.status == RegionStatus::Malformed {
+        let detail = format!("it answered {} where an answer was due", status.as_u16());
+        return answered(RegionStatus::Malformed, status, detail);
+    }
+    fault
 }
 
 /// The fault that a status other than 200 stands for. `text` is the beginning of the body.

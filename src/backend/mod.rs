@@ -45,6 +45,12 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// Whether it lies in this process: it holds what was sent to it as it was sent, and sends several traces at
+    /// once. Others may have renumbered ids, and are asked for one trace at a time.
+    fn is_embedded(&self) -> bool {
+        false
+    }
+
     /// Every span the region holds of each of these traces, in their order. Where that is much, of as many of
     /// the first as it cares to send at once, and of one at least.
     fn traces(&self, _: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {

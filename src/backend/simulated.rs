@@ -181,6 +181,10 @@ impl Backend for Simulated {
         self.inner.answers_queries()
     }
 
+    fn is_embedded(&self) -> bool {
+        self.inner.is_embedded()
+    }
+
     fn traces(&self, call: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
         self.ask_several(call).boxed()
     }

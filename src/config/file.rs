@@ -64,6 +64,11 @@ pub(super) struct GivenSearch {
     pub spss_default: Given<u64>,
     pub spss_max: Given<u64>,
     pub tags_bytes_max: Given<u64>,
+    pub longest_trace: Given<Duration>,
+    pub candidates_max: Given<u64>,
+    pub traces_max: Given<u64>,
+    pub bytes_max: Given<u64>,
+    pub assembly_concurrent_max: Given<u64>,
 }
 
 #[derive(Debug)]
@@ -225,6 +230,11 @@ fn search(root: &mut Table<'_>, out: &mut Findings) -> GivenSearch {
         spss_default: table.whole("spss_default", 1..=COUNT_MAX, out),
         spss_max: table.whole("spss_max", 0..=COUNT_MAX, out),
         tags_bytes_max: table.size("tags_bytes_max", 0, out),
+        longest_trace: table.duration("longest_trace", out),
+        candidates_max: table.whole("candidates_max", 1..=COUNT_MAX, out),
+        traces_max: table.whole("traces_max", 1..=COUNT_MAX, out),
+        bytes_max: table.size("bytes_max", 1, out),
+        assembly_concurrent_max: table.whole("assembly_concurrent_max", 1..=CONCURRENT_MAX, out),
     };
     table.close(out);
     given

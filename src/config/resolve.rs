@@ -137,6 +137,15 @@ fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
         spss_default: within(&given.spss_default, default.spss_default, spss_max, out),
         spss_max,
         tags_bytes_max: given.tags_bytes_max.or(default.tags_bytes_max),
+        longest_trace: given.longest_trace.or(default.longest_trace),
+        candidates_max: count(&given.candidates_max, default.candidates_max),
+        traces_max: count(&given.traces_max, default.traces_max),
+        bytes_max: given.bytes_max.or(default.bytes_max),
+        assembly_concurrent_max: given
+            .assembly_concurrent_max
+            .value()
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or(default.assembly_concurrent_max),
     }
 }
 

@@ -71,6 +71,7 @@ fn run(assembly: &Assembly, landed: Vec<Landed>) -> Result<Whole, JoinError> {
         regions: reports,
         owed,
         is_size_limited: exceeds.is_some(),
+        budget: None,
         plan_digest: assembly.plan_digest.clone(),
     };
     Ok((trace, coverage, exceeds))

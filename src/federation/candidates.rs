@@ -1,187 +1,179 @@
-//! Which traces a query has to look at: every region lists those of its own that may match.
+//! What regions are asked in place of a query: conditions that each can decide of its own spans, and that no
+//! trace of the answer escapes.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
-use tokio::time::Instant;
-
-use super::by_id::Federation;
-use super::fanout::{blank, failed};
-use super::planned::Planned;
-use super::query::answered;
-use super::refusal::Refusal;
-use crate::backend::{Fault, Region, SearchCall};
 use crate::evaluate::gather::{Order, Reach};
-use crate::model::coverage::{RegionReport, RegionStatus};
-use crate::model::search::{SearchAsked, Window};
-use crate::model::{SearchQuery, TraceId};
-use crate::redaction::rows::{self, Candidate};
-use crate::task::Deadline;
-use crate::task::clock::wall_nanos;
-
-const NANOS: u64 = 1_000_000_000;
-
-/// The longest trace to expect, in seconds. A region's part of a trace may lie outside of the time that is asked
-/// about while the whole lies inside: so much around it is asked for too.
-const TRACE_SECONDS: u64 = 3600;
+use crate::federation::listing::Wanted;
+use crate::federation::planned::{Asked, Planner};
+use crate::traceql::ast::{AttributeName, Query, Root};
+use crate::traceql::conditions::InRegions;
+use crate::traceql::{self, lenient};
 
 /// Lists every trace.
 pub(super) const EVERY_TRACE: &str = "{ }";
 
-/// What to ask regions for.
-#[derive(Debug, Clone)]
-pub(super) struct Listing {
-    /// Which traces may match.
-    pub(super) planned: Planned,
-    pub(super) reach: Option<Reach>,
-    pub(super) order: Order,
-    /// Of each region, at most so many.
-    pub(super) limit: u32,
-    pub(super) deadline: Deadline,
+/// A Tempo lists any so many traces, and the newest only where it is asked for them.
+const NEWEST: &str = "with(most_recent=true)";
+
+/// Conditions that are asked of every region at once: each is a search more, and makes fewer traces candidates.
+const CONDITIONS_MAX: usize = 4;
+
+/// Traces of a first page: of a search twice its rows, since candidates may be none; of what needs every trace
+/// as many as a page may have.
+const FIRST_MIN: u32 = 64;
+const FIRST_MAX: u32 = 512;
+const FIRST_OF_ALL: u32 = 4096;
+
+/// Every trace in reach.
+pub(super) fn everything(
+    planner: &Planner<'_>,
+    reach: Option<Reach>,
+    order: Order,
+    rows: Option<u32>,
+) -> Wanted {
+    wanted(vec![planner.everyone(EVERY_TRACE)], reach, order, rows)
 }
 
-/// What regions listed.
-#[derive(Debug)]
-pub(super) struct Listed {
-    /// In the order in which they are to be looked at. Each starts at its time, or before.
-    pub(super) candidates: Vec<Candidate>,
-    /// Where a region listed no more: there may be further traces that start then, or before.
-    pub(super) horizon: Option<u64>,
-    /// By rank.
-    pub(super) reports: Vec<RegionReport>,
+/// Traces that a search may find: those that meet each condition somewhere.
+pub(super) fn of_search(text: &str, planner: &Planner<'_>, reach: Option<Reach>, rows: u32) -> Wanted {
+    let queries = match traceql::compile(text) {
+        Err(_) => vec![planner.everyone(EVERY_TRACE)],
+        Ok(query) => each_of(planner.asked(&query)),
+    };
+    wanted(queries, reach, Order::Newest, Some(rows))
 }
 
-impl Federation {
-    /// Asks every region; one that fails is said so in its report, and the others list what they have.
-    pub(super) async fn list(&self, listing: &Listing) -> Result<Listed, Refusal> {
-        let window = listing.reach.map(widened);
-        let call_of = |query: &str| SearchCall {
-            query: SearchQuery {
-                asked: SearchAsked::Query(query.to_owned()),
-                limit: listing.limit,
-                spans_per_set: 1,
-                window,
-            },
-            deadline: listing.deadline,
-        };
-        let begun = Instant::now();
-        let now = Duration::from_nanos(wall_nanos());
-        let asks = |rank: usize, region: &Region| {
-            let is_too_old =
-                window.is_some_and(|of| self.holds_nothing_until(region.name(), of.end.into(), now));
-            listing.planned.of(rank).filter(|_| !is_too_old)
-        };
-        let mut asked: FuturesUnordered<_> = self
-            .regions
-            .iter()
-            .enumerate()
-            .filter_map(|(rank, region)| {
-                let call = call_of(asks(rank, region)?);
-                Some(async move { (rank, region, region.search(call).await, begun.elapsed()) })
-            })
-            .collect();
-        let mut starts = Starts { limit: listing.limit as usize, ..Starts::default() };
-        let mut reports: Vec<_> = self
-            .regions
-            .iter()
-            .enumerate()
-            .filter(|(rank, region)| asks(*rank, region).is_none())
-            .map(|(rank, region)| (rank, blank(region, RegionStatus::NotNeeded, Duration::ZERO)))
-            .collect();
-        while let Some((rank, region, outcome, took)) = asked.next().await {
-            let report = match outcome {
-                Ok(reply) => {
-                    let report = answered(region, &reply, took);
-                    starts.add(&rows::candidates(reply.answer));
-                    report
-                }
-                Err(Fault { is_of_the_query: true, detail, .. }) => {
-                    return Err(Refusal::query_failed(detail));
-                }
-                Err(fault) => failed(region, fault, took),
-            };
-            reports.push((rank, report));
-        }
-        reports.sort_by_key(|(rank, _)| *rank);
-        let reports = reports.into_iter().map(|(_, report)| report).collect();
-        Ok(Listed { horizon: starts.horizon, candidates: starts.ordered(listing.order), reports })
-    }
+/// Traces that a metrics query may count.
+pub(super) fn of_metrics(text: &str, planner: &Planner<'_>, reach: Option<Reach>) -> Wanted {
+    let any = match traceql::compile(text) {
+        Err(_) => planner.everyone(EVERY_TRACE),
+        Ok(query) => texts(planner.asked(&query).any),
+    };
+    wanted(vec![any], reach, Order::Id, None)
 }
 
-/// The start of each trace as far as it is known.
-#[derive(Debug, Default)]
-struct Starts {
-    by_id: HashMap<TraceId, u64>,
-    limit: usize,
-    horizon: Option<u64>,
+/// What each region would be asked for candidates, by rank; nothing of one where nothing can match.
+pub fn questions(query: &Query, planner: &Planner<'_>) -> Vec<Vec<String>> {
+    let asked = planner.asked(query);
+    let each = match &query.root {
+        Root::Pipeline(_) => each_of(asked),
+        Root::Metrics(_) => vec![texts(asked.any)],
+    };
+    let regions = each.iter().map(Vec::len).max().unwrap_or(0);
+    let of_rank = |rank: usize| each.iter().filter_map(|asked| asked.get(rank)?.clone()).collect();
+    (0..regions).map(of_rank).collect()
 }
 
-impl Starts {
-    /// What one region listed, the newest first.
-    fn add(&mut self, candidates: &[Candidate]) {
-        for candidate in candidates {
-            // A part that does not know when it starts says nothing of the whole.
-            let start = if candidate.start == 0 { u64::MAX } else { candidate.start };
-            let known = self.by_id.entry(candidate.id).or_insert(start);
-            *known = start.min(*known);
-        }
-        if candidates.len() >= self.limit {
-            let oldest = candidates.last().map_or(u64::MAX, |oldest| oldest.start);
-            self.horizon = Some(self.horizon.map_or(oldest, |other| other.max(oldest)));
-        }
-    }
-
-    fn ordered(self, order: Order) -> Vec<Candidate> {
-        let mut candidates: Vec<Candidate> =
-            self.by_id.into_iter().map(|(id, start)| Candidate { id, start }).collect();
-        match order {
-            Order::Newest => candidates.sort_unstable_by_key(|c| (std::cmp::Reverse(c.start), c.id)),
-            Order::Id => candidates.sort_unstable_by_key(|c| c.id),
-        }
-        candidates
-    }
+fn each_of(asked: InRegions) -> Vec<Asked> {
+    asked.each.into_iter().take(CONDITIONS_MAX).map(texts).collect()
 }
 
-fn widened(reach: Reach) -> Window {
-    let seconds = |nanos: u64| nanos / NANOS;
-    let start = seconds(reach.start).saturating_sub(TRACE_SECONDS).max(1);
-    let end = seconds(reach.end).saturating_add(1 + TRACE_SECONDS);
-    let bounded = |seconds: u64| u32::try_from(seconds).unwrap_or(u32::MAX);
-    Window { start: bounded(start), end: bounded(end) }
+fn texts(asked: Vec<Option<Query>>) -> Asked {
+    asked.into_iter().map(|query| query.map(|query| query.to_string())).collect()
+}
+
+/// Whether what a half-typed query leaves of a trace can be told by each region for its own spans.
+pub(super) fn is_span_local(text: &str) -> bool {
+    use traceql::ast::Intrinsic as I;
+    let of_trace = |name: &AttributeName| {
+        matches!(
+            name,
+            AttributeName::Intrinsic(
+                I::RootName
+                    | I::RootServiceName
+                    | I::TraceDuration
+                    | I::ChildCount
+                    | I::NestedSetLeft
+                    | I::NestedSetRight
+                    | I::NestedSetParent
+                    | I::Parent
+            )
+        )
+    };
+    // More alternatives than are read are refused by whoever reads them.
+    let groups = lenient::condition_groups(text).unwrap_or_default();
+    !groups.iter().flatten().any(|condition| of_trace(&condition.attribute))
+}
+
+fn wanted(queries: Vec<Asked>, reach: Option<Reach>, order: Order, rows: Option<u32>) -> Wanted {
+    let newest = |query: Option<String>| query.map(|query| format!("{query} {NEWEST}"));
+    let queries = queries.into_iter().map(|asked| asked.into_iter().map(newest).collect()).collect();
+    let first = match (order, rows) {
+        (Order::Newest, Some(rows)) => rows.saturating_mul(2).clamp(FIRST_MIN, FIRST_MAX),
+        _ => FIRST_OF_ALL,
+    };
+    Wanted { queries, reach, order, first }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RegionName;
+    use crate::policy::plan::RegionPlan;
+    use crate::policy::{KeyRules, Plan, Treatment};
 
-    fn candidate(id: u128, start: u64) -> Candidate {
-        Candidate { id: TraceId::from_bytes(id.to_be_bytes()), start }
+    fn with<R>(plan: &Plan, look: impl FnOnce(&Planner<'_>) -> R) -> R {
+        let names = ["eu", "us"].map(|name| RegionName::parse(name).unwrap());
+        look(&Planner::new(names.iter().collect(), plan, &Default::default()))
+    }
+
+    /// What every region is asked.
+    fn asked(text: &str, plan: &Plan) -> Vec<String> {
+        let queries = with(plan, |planner| of_search(text, planner, None, 20).queries);
+        let same = |asked: Asked| {
+            assert_eq!(asked[0], asked[1]);
+            asked[0].clone().unwrap()
+        };
+        queries.into_iter().map(same).collect()
     }
 
     #[test]
-    fn a_trace_starts_no_later_than_its_earliest_part() {
-        let mut starts = Starts { limit: 9, ..Starts::default() };
-        starts.add(&[candidate(1, 50), candidate(2, 40)]);
-        starts.add(&[candidate(2, 60), candidate(1, 30)]);
-        assert_eq!(starts.horizon, None);
-        assert_eq!(starts.ordered(Order::Newest), [candidate(2, 40), candidate(1, 30)]);
+    fn regions_are_asked_what_they_can_decide_and_nothing_about_what_is_withheld() {
+        let all = Plan::allow_all();
+        assert_eq!(asked("{ .a = \"1\" } >> { .b = true }", &all).len(), 2);
+        assert_eq!(asked("{ .a = \"1\" } | count() > 2", &all).len(), 1);
+        assert_eq!(asked("{ rootName = \"a\" } | count() > 2", &all).len(), 1);
+        for text in ["{ .a = 1 } >> { .b = 2 }", "{ .a = 1 }", "{ } | count() > 3", "{ } | by(.a)"] {
+            for query in asked(text, &all) {
+                assert!(traceql::compile(&query).is_ok(), "{query}");
+                assert!(query.ends_with(NEWEST), "{query}");
+            }
+        }
+        let rules = KeyRules::new([("user.email".to_owned(), Treatment::Mask)]);
+        let plan = Plan::new([(RegionName::parse("eu").unwrap(), RegionPlan::Keys(rules))].into());
+        for nosy in [
+            "{ .user.email = \"jane\" }",
+            "{ span.user.email =~ \"j.*\" && .a = 1 }",
+            "{ .a = 1 } | select(.user.email)",
+            "{ .a = 1 } && { resource.user.email != nil }",
+            "{ .user.email = \"jane\" } >> { .a = 1 }",
+        ] {
+            let asked = asked(nosy, &plan).join(" ");
+            assert!(!asked.contains("email"), "{nosy}: {asked}");
+        }
+        let text = "{ .user.email = \"jane\" } | rate() by(.user.email)";
+        let asked = with(&plan, |planner| of_metrics(text, planner, None));
+        assert!(!format!("{asked:?}").contains("email"), "{asked:?}");
     }
 
     #[test]
-    fn a_region_that_listed_all_it_may_hides_what_is_older() {
-        let mut starts = Starts { limit: 2, ..Starts::default() };
-        starts.add(&[candidate(1, 50), candidate(2, 40)]);
-        starts.add(&[candidate(3, 70), candidate(4, 60)]);
-        starts.add(&[candidate(5, 10)]);
-        assert_eq!(starts.horizon, Some(60));
+    fn a_region_is_asked_nothing_where_its_name_rules_it_out() {
+        let query = traceql::compile("{ .a = `x` } >> { resource.tutti.region = `eu` }").unwrap();
+        let asked = with(&Plan::allow_all(), |planner| questions(&query, planner));
+        assert_eq!(asked, [vec!["{ true }", "{ .a = `x` }"], vec!["{ .a = `x` }"]]);
+        let query = traceql::compile("{ resource.tutti.region = `eu` } | rate()").unwrap();
+        let asked = with(&Plan::allow_all(), |planner| questions(&query, planner));
+        assert_eq!(asked, [vec!["{ true }"], vec![]]);
     }
 
     #[test]
-    fn a_window_is_widened_by_the_longest_trace_and_never_to_nothing() {
-        let reach = Reach { start: 10_000 * NANOS, end: 20_000 * NANOS };
-        assert_eq!(widened(reach), Window { start: 6400, end: 23_601 });
-        assert_eq!(widened(Reach { start: NANOS, end: u64::MAX }), Window { start: 1, end: u32::MAX });
+    fn a_filter_on_what_belongs_to_the_whole_trace_is_not_span_local() {
+        for text in ["", "{ }", "{ .a = 1 && name = \"b\" }", "{ .a = ", "{ trace:id = \"1\" }"] {
+            assert!(is_span_local(text), "{text}");
+        }
+        for text in
+            ["{ rootName = \"a\" }", "{ .a = 1 && traceDuration > 1s }", "{ rootServiceName = \"a\" && .b ="]
+        {
+            assert!(!is_span_local(text), "{text}");
+        }
     }
 }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::stream::{FuturesUnordered, Stream};
 use tokio::time::Instant;
 
 use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
-use crate::model::{RegionName, TraceId};
+use crate::model::{RegionName, TraceId, TraceQuery};
 use crate::policy::Plan;
 use crate::redaction::{self, Marks, Redacted, RegionRules, View};
 use crate::task;
@@ -17,6 +18,9 @@ use crate::task;
 /// A part of a trace at least this large is scanned and redacted off the threads that serve requests:
 /// it takes longer than a request should wait for another's.
 pub(super) const LONG_WORK_BYTES: u64 = 1 << 20;
+
+/// Parts of traces that are held of one far region before they are evaluated; a last one may go beyond.
+const AT_ONCE_BYTES_MAX: u64 = 32 << 20;
 
 /// One region's outcome: what may be seen of its part, where it answered, and its entry in the report.
 #[derive(Debug)]
@@ -44,17 +48,20 @@ pub fn ask_all(
     regions
         .iter()
         .zip(0u16..)
-        .map(|(region, rank)| ask(region.clone(), rank, call.clone(), treatment.clone()))
+        .map(|(region, rank)| {
+            let (region, call, treatment) = (region.clone(), call.clone(), treatment.clone());
+            async move { ask(&region, rank, call, treatment).await }
+        })
         .collect::<FuturesUnordered<_>>()
 }
 
-async fn ask(region: Arc<Region>, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
+async fn ask(region: &Region, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
     let begun = Instant::now();
     let answered = region.trace_by_id(call).await;
     let took = begun.elapsed();
     match answered {
-        Ok(part) => receive(&region, rank, part, took, &treatment).await,
-        Err(fault) => Landed { rank, view: None, report: failed(&region, fault, took), inspected_bytes: 0 },
+        Ok(part) => receive(region, rank, part, took, &treatment).await,
+        Err(fault) => Landed { rank, view: None, report: failed(region, fault, took), inspected_bytes: 0 },
     }
 }
 
@@ -64,7 +71,11 @@ pub(super) async fn ask_several(
     rank: u16,
     call: TracesCall,
     treatment: &Treatment,
+    at_once: usize,
 ) -> Result<Vec<Landed>, RegionReport> {
+    if !region.is_embedded() {
+        return Ok(ask_each(region, rank, &call, treatment, at_once).await);
+    }
     let begun = Instant::now();
     let ids = call.query.clone();
     let answered = region.traces(call).await;
@@ -79,6 +90,33 @@ pub(super) async fn ask_several(
         landed.push(receive(region, rank, part, took, &Treatment { id, ..treatment.clone() }).await);
     }
     Ok(landed)
+}
+
+/// A far region's parts, each asked for on its own: one that fails says so, and the others are there. Ends early
+/// where they are large, at a place in the order.
+async fn ask_each(
+    region: &Region,
+    rank: u16,
+    call: &TracesCall,
+    treatment: &Treatment,
+    at_once: usize,
+) -> Vec<Landed> {
+    let deadline = call.deadline;
+    let asked = call.query.clone().into_iter().map(|id| {
+        let call = TraceCall { query: TraceQuery::of(id), deadline };
+        let treatment = Treatment { id, ..treatment.clone() };
+        async move { ask(region, rank, call, treatment).await }
+    });
+    let mut landing = futures::stream::iter(asked).buffered(at_once.max(1));
+    let (mut landed, mut bytes) = (Vec::with_capacity(call.query.len()), 0u64);
+    while let Some(part) = landing.next().await {
+        bytes = bytes.saturating_add(part.report.bytes);
+        landed.push(part);
+        if bytes >= AT_ONCE_BYTES_MAX {
+            break;
+        }
+    }
+    landed
 }
 
 /// A report of this region with nothing in it yet.

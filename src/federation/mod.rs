@@ -6,6 +6,7 @@ pub mod by_id;
 mod candidates;
 mod fanout;
 pub mod filter;
+mod listing;
 mod metrics;
 mod origin;
 mod planned;
@@ -16,8 +17,9 @@ pub mod settings;
 mod tags;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
+pub use candidates::questions;
 pub use filter::TraceFilter;
-pub use planned::questions;
+pub use planned::Planner;
 pub use query::{MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};
 pub use settings::{Additions, DeclaredFacts, FederationSettings, MetricsSettings, SearchSettings};

@@ -45,9 +45,21 @@ impl Origin {
         Self { is_named }
     }
 
+    /// Whether all its values are asked for.
+    pub(super) fn is_all_of(query: &TagValuesQuery) -> bool {
+        let filter = query.query.as_deref().filter(|_| query.form == TagsForm::V2);
+        let is_filtered =
+            filter.is_some_and(|text| !condition_groups(text).is_ok_and(|groups| groups.is_empty()));
+        Self::of_values(query).is_named && !is_filtered
+    }
+
     /// Names themselves are added to what regions answer; only a filter needs the attribute to be there.
     pub(super) fn of_names(query: &TagsQuery) -> Self {
         Self { is_named: query.form == TagsForm::V2 && is_in_filter(query.query.as_deref()) }
+    }
+
+    pub(super) fn is_named(self) -> bool {
+        self.is_named
     }
 
     pub(super) fn marks(self) -> Marks {

@@ -94,6 +94,7 @@ impl Federation {
             regions,
             owed: Owing::default(),
             is_size_limited: false,
+            budget: None,
             plan_digest: self.plan.digest().to_owned(),
         }
     }

@@ -7,7 +7,7 @@ use super::by_id::{Ask, Found};
 use super::fanout::Landed;
 use crate::evaluate::QueryError;
 use crate::evaluate::tags::TagsError;
-use crate::model::coverage::{Owing, RegionReport, RegionStatus};
+use crate::model::coverage::{Budget, Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, Outcome};
 use crate::trace::join::JoinError;
 
@@ -75,6 +75,23 @@ impl Refusal {
         Self { why: Why::QueryFailed, line: failure.to_string(), coverage: None }
     }
 
+    /// A budget was reached by whoever takes only a whole answer.
+    pub(super) fn of_budget(budget: Budget, looked_at: usize, coverage: Coverage) -> Self {
+        let (why, line) = match budget {
+            Budget::Time => {
+                let line = format!(
+                    "not answered by the deadline: {looked_at} traces were looked at; ask about less time"
+                );
+                (Why::Late, line)
+            }
+            _ => {
+                let advice = "ask about less time, or with conditions that fewer traces meet";
+                (Why::TooMuch, format!("not answered as a whole: {}; {advice}", budget.sentence()))
+            }
+        };
+        Self { why, line, coverage: Some(coverage) }
+    }
+
     /// Refuses where no region answered, or where a strict caller misses one.
     pub(super) fn of_query_coverage(coverage: &Coverage) -> Option<Self> {
         (coverage.outcome() == Outcome::Refused).then(|| Self::of(coverage.clone()))
@@ -87,6 +104,7 @@ impl Refusal {
             regions: landed.iter().map(|landed| landed.report.clone()).collect(),
             owed: Owing::default(),
             is_size_limited: false,
+            budget: None,
             plan_digest: plan_digest.to_owned(),
         };
         (coverage.outcome() == Outcome::Refused).then(|| Self::of(coverage))

@@ -6,10 +6,11 @@ use futures::FutureExt;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
+use super::candidates;
 use super::origin::Origin;
 use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
-use crate::evaluate::gather::SearchGather;
+use crate::evaluate::gather::{Gather, SearchGather};
 use crate::model::SearchAnswer;
 use crate::model::search::SearchAsked;
 
@@ -23,11 +24,14 @@ impl Federation {
                 self.ask_alone(&region, ask, |region, call| region.search(call).boxed()).await
             }
             Way::Assembled => {
-                let planned = match &ask.query.asked {
-                    SearchAsked::Query(text) => self.planned(text),
-                    SearchAsked::Tags { .. } => self.every_trace(),
+                let (reach, rows, planner) = (gather.reach(), ask.query.limit, self.planner());
+                let wanted = match &ask.query.asked {
+                    SearchAsked::Query(text) => candidates::of_search(text, &planner, reach, rows),
+                    SearchAsked::Tags { .. } => {
+                        candidates::everything(&planner, reach, gather.order(), Some(rows))
+                    }
                 };
-                self.decide(Decision::over(planned, gather, &ask, origin.marks())).await
+                self.decide(Decision::over(wanted, gather, &ask, origin.marks())).await
             }
         }
     }

@@ -45,6 +45,17 @@ pub struct SearchSettings {
     pub spss_max: u32,
     /// Names or values of one answer.
     pub tags_bytes_max: u64,
+    /// The longest trace to expect: regions are asked for so much more time on both sides.
+    pub longest_trace: Duration,
+    /// Traces that regions may list for one query. An entry of each is held.
+    pub candidates_max: u32,
+    /// Traces that may be assembled for one query.
+    pub traces_max: u32,
+    /// Bytes of the traces that are assembled for one query. They are looked at one after the other, so this
+    /// bounds the work and not the memory.
+    pub bytes_max: u64,
+    /// Traces that one query fetches from one region at one time.
+    pub assembly_concurrent_max: usize,
 }
 
 /// What may be asked of metrics queries. Defaults are Tempo's; 0 is no limit.
@@ -96,6 +107,11 @@ impl Default for SearchSettings {
             spss_default: 3,
             spss_max: 100,
             tags_bytes_max: 1_000_000,
+            longest_trace: Duration::from_hours(1),
+            candidates_max: 50_000,
+            traces_max: 50_000,
+            bytes_max: 1 << 30,
+            assembly_concurrent_max: 16,
         }
     }
 }

@@ -84,6 +84,20 @@ pub enum Exactness {
     RegionMissing,
     RegionPartial,
     SizeLimit,
+    Budget(Budget),
+}
+
+/// A bound on what one query may take, which was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Budget {
+    /// Traces that regions list.
+    Candidates,
+    /// Traces that are assembled.
+    Traces,
+    /// Bytes of the traces that are assembled.
+    Bytes,
+    /// The deadline of the request.
+    Time,
 }
 
 /// Spans that the trace itself says are owed.
@@ -111,6 +125,8 @@ pub struct Coverage {
     pub owed: Owing,
     /// The merged trace is larger than the limit, which also means that regions may be `Truncated`.
     pub is_size_limited: bool,
+    /// What ended the answer before everything was looked at.
+    pub budget: Option<Budget>,
     pub plan_digest: String,
 }
 
@@ -224,6 +240,36 @@ impl Exactness {
             Self::RegionMissing => "region_missing",
             Self::RegionPartial => "region_partial",
             Self::SizeLimit => "size_limit",
+            Self::Budget(budget) => budget.as_str(),
+        }
+    }
+}
+
+impl Budget {
+    pub const ALL: [Self; 4] = [Self::Candidates, Self::Traces, Self::Bytes, Self::Time];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Candidates => "candidates_budget",
+            Self::Traces => "traces_budget",
+            Self::Bytes => "bytes_budget",
+            Self::Time => "time_budget",
+        }
+    }
+
+    /// What was reached, by the key that sets it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Candidates => {
+                "more traces may match than may be listed for one query (search.candidates_max)"
+            }
+            Self::Traces => "more traces may match than may be assembled for one query (search.traces_max)",
+            Self::Bytes => {
+                "the traces that may match are larger than what may be assembled (search.bytes_max)"
+            }
+            Self::Time => {
+                "the time was over before all traces that may match were looked at (deadlines.complete)"
+            }
         }
     }
 }
@@ -241,7 +287,8 @@ impl Coverage {
     pub fn outcome(&self) -> Outcome {
         let whole = self.regions.iter().filter(|r| r.status.is_whole()).count();
         let answered = self.regions.iter().filter(|r| r.status.has_answered()).count();
-        let is_whole = whole == self.regions.len() && whole > 0 && !self.is_size_limited;
+        let is_whole =
+            whole == self.regions.len() && whole > 0 && !self.is_size_limited && self.budget.is_none();
         match (is_whole, answered, self.mode) {
             (true, ..) => Outcome::Complete,
             (false, 0, _) | (false, _, Mode::Strict) => Outcome::Refused,
@@ -255,6 +302,8 @@ impl Coverage {
             || any(|s| s.has_failed() && s != RegionStatus::Truncated && s != RegionStatus::TooLarge)
         {
             Exactness::RegionMissing
+        } else if let Some(budget) = self.budget {
+            Exactness::Budget(budget)
         } else if self.is_size_limited
             || any(|s| matches!(s, RegionStatus::Truncated | RegionStatus::TooLarge))
         {
@@ -295,6 +344,7 @@ mod tests {
             regions: regions.collect(),
             owed: Owing::default(),
             is_size_limited: false,
+            budget: None,
             plan_digest: String::new(),
         }
     }
@@ -334,6 +384,17 @@ mod tests {
             let coverage = covering(mode, &[Timeout, NotNeeded]);
             assert_eq!(coverage.outcome(), Outcome::Refused);
             assert_eq!(coverage.exactness(), Exactness::RegionMissing);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_a_budget_ended_is_never_complete() {
+        for budget in Budget::ALL {
+            let of = |mode| Coverage { budget: Some(budget), ..covering(mode, &[RegionStatus::Ok]) };
+            let labelled = of(Mode::BestEffort);
+            assert_eq!(labelled.outcome(), Outcome::Partial);
+            assert_eq!(labelled.exactness().as_str(), budget.as_str());
+            assert_eq!(of(Mode::Strict).outcome(), Outcome::Refused);
         }
     }
 

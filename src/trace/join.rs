@@ -85,6 +85,17 @@ impl Joined {
         Self::as_sent(parts)
     }
 
+    /// As `as_stored`, of parts of which only some regions may have renumbered ids.
+    pub fn as_held(
+        mut parts: Vec<(u16, Chunk)>,
+        may_renumber: impl Fn(u16) -> bool,
+    ) -> Result<Self, JoinError> {
+        for (_, chunk) in parts.iter_mut().filter(|(rank, _)| may_renumber(*rank)) {
+            zipkin::restore_shared_ids(chunk)?;
+        }
+        Self::as_sent(parts)
+    }
+
     /// As `as_stored`, of parts that nobody has renumbered: what an embedded region holds is what was sent,
     /// and a small id there is what somebody called a span.
     pub fn as_sent(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {

@@ -102,6 +102,7 @@ fn limits_are_the_settings() {
         spss_default: 7,
         spss_max: 0,
         tags_bytes_max: 9,
+        ..SearchSettings::default()
     };
     let read = |query: &str| search::search(&params(query), &settings, NOW);
     let read_whole = read("since=1m&limit=4294967295&spss=4294967295").unwrap();

@@ -69,6 +69,10 @@ impl Backend for MemoryBackend {
         true
     }
 
+    fn is_embedded(&self) -> bool {
+        true
+    }
+
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
         self.gather(call, SearchGather::of)
     }

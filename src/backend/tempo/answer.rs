@@ -81,7 +81,7 @@ pub(super) fn is_html(headers: &HeaderMap) -> bool {
 }
 
 /// `Content-Type` without its parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let (media_type, _) = value.split_once(';').unwrap_or((value, ""));
     Some(media_type.trim().to_ascii_lowercase())

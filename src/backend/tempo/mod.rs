@@ -6,6 +6,7 @@
 
 mod answer;
 mod connect;
+mod query;
 mod route;
 mod transport;
 
@@ -24,8 +25,11 @@ use self::route::{Dialect, Routes};
 use super::body::{self, BodyError};
 use super::deadline::within;
 use super::settings::TempoSettings;
-use super::{Backend, BuildError, Fault, RegionInfo, RegionTrace, TraceCall, fault};
-use crate::model::TraceQuery;
+use super::{
+    Backend, BuildError, Fault, MetricsCall, RegionAnswer, RegionInfo, RegionTrace, SearchCall,
+    TagValuesCall, TagsCall, TraceCall, fault,
+};
+use crate::model::{MetricsAnswer, SearchAnswer, TagNames, TagValues, TraceQuery};
 use crate::redaction::Raw;
 use crate::task::Deadline;
 
@@ -156,6 +160,26 @@ impl Backend for TempoBackend {
 
     fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
         within(deadline, self.ask_who()).boxed()
+    }
+
+    fn answers_queries(&self) -> bool {
+        true
+    }
+
+    fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
+        self.put_search(call)
+    }
+
+    fn tag_names(&self, call: TagsCall) -> BoxFuture<'_, Result<RegionAnswer<TagNames>, Fault>> {
+        self.put_tag_names(call)
+    }
+
+    fn tag_values(&self, call: TagValuesCall) -> BoxFuture<'_, Result<RegionAnswer<TagValues>, Fault>> {
+        self.put_tag_values(call)
+    }
+
+    fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
+        self.put_metrics(call)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::cli::text::{clean, wrap};
 use crate::config::Settings;
-use crate::federation;
+use crate::federation::{self, Planner};
 use crate::model::RegionName;
 use crate::model::region::REGION_KEY;
 use crate::traceql::ast::{MetricsExpr, Pipeline, Query, Root, SpansetExpr, Stage};
@@ -26,17 +26,21 @@ fn unstored() -> Withheld {
 pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
     let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
     let declared = &settings.federation.facts;
-    let asked = federation::questions(query, &names, &settings.plan, declared);
+    let planner = Planner::new(names.clone(), &settings.plan, declared);
+    let asked = federation::questions(query, &planner);
     let mut out = Out { text: String::new(), columns };
     out.line("");
     out.line("by this configuration, for candidates");
     let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
     for (name, asked) in names.iter().zip(asked) {
-        let asked = asked.unwrap_or_else(|| "not asked: nothing there can match".to_owned());
-        out.asked(&format!("{name:width$}  "), &asked);
-        if let Some(retention) = declared.get(*name).and_then(|facts| facts.retention) {
-            let retention = humantime::format_duration(retention);
-            out.asked(&format!("{:width$}  ", ""), &format!("and not about what is older than {retention}"));
+        let is_asked = !asked.is_empty();
+        let retention = declared.get(*name).and_then(|facts| facts.retention).filter(|_| is_asked);
+        let nothing = (!is_asked).then(|| "not asked: nothing there can match".to_owned());
+        let age = retention.map(humantime::format_duration);
+        let age = age.map(|age| format!("and not about what is older than {age}"));
+        for (at, line) in asked.into_iter().chain(nothing).chain(age).enumerate() {
+            let label = if at == 0 { name.as_str() } else { "" };
+            out.asked(&format!("{label:width$}  "), &line);
         }
     }
     out.text

@@ -111,6 +111,11 @@ fn what_may_be_asked_is_bounded_as_written() {
         spss_default = 7
         spss_max = 0
         tags_bytes_max = \"2MB\"
+        longest_trace = \"2h\"
+        candidates_max = 100
+        traces_max = 50
+        bytes_max = \"3MB\"
+        assembly_concurrent_max = 4
         [metrics]
         duration_max = \"2d\"
         intervals_max = 0
@@ -126,6 +131,11 @@ fn what_may_be_asked_is_bounded_as_written() {
         spss_default: 7,
         spss_max: 0,
         tags_bytes_max: 2_000_000,
+        longest_trace: Duration::from_hours(2),
+        candidates_max: 100,
+        traces_max: 50,
+        bytes_max: 3_000_000,
+        assembly_concurrent_max: 4,
     };
     assert_eq!(federation.search, search);
     let duration_max = Duration::from_hours(48);

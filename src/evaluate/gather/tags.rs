@@ -26,11 +26,31 @@ impl TagNamesGather {
     pub fn of(query: &TagsQuery) -> Result<Self, TagsError> {
         Ok(Self { names: TagNamesCollector::new(query)?, window: query.window })
     }
+
+    /// The answer from what several told of their own, each within the limits.
+    pub fn of_told(mut self, told: Vec<TagNames>) -> TagNames {
+        let mut inspected = Inspected::default();
+        for one in told {
+            inspected.add(one.inspected);
+            self.names.add(&one);
+        }
+        TagNames { inspected, ..self.names.finish() }
+    }
 }
 
 impl TagValuesGather {
     pub fn of(query: &TagValuesQuery) -> Result<Self, TagsError> {
         Ok(Self { values: TagValuesCollector::new(query)?, window: query.window })
+    }
+
+    /// The answer from what several told of their own, each within the limits.
+    pub fn of_told(mut self, told: Vec<TagValues>) -> TagValues {
+        let mut inspected = Inspected::default();
+        for one in told {
+            inspected.add(one.inspected);
+            self.values.add(one.values);
+        }
+        TagValues { inspected, ..self.values.finish() }
     }
 }
 

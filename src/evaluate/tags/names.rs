@@ -103,6 +103,16 @@ impl TagNamesCollector {
         }
     }
 
+    /// Takes what somebody else gathered. Intrinsics are told in any case.
+    pub fn add(&mut self, names: &TagNames) {
+        for (scope, names) in &names.scopes {
+            let at = SCOPES.iter().position(|known| known == scope);
+            if let Some(found) = at.and_then(|at| self.found.get_mut(at)) {
+                names.iter().for_each(|name| found.offer_once(name.as_str(), name.len()));
+            }
+        }
+    }
+
     /// Whether no trace can add a name any more.
     pub fn is_done(&self) -> bool {
         if !SCOPES.iter().any(|scope| wants(self.scope, *scope)) {

@@ -160,6 +160,14 @@ impl TagValuesCollector {
         }
     }
 
+    /// Takes what somebody else gathered.
+    pub fn add(&mut self, values: Vec<TagValue>) {
+        for value in values {
+            let bytes = length(&value, self.form);
+            self.found.offer_once(&value, bytes);
+        }
+    }
+
     /// Whether no trace can add a value any more.
     pub fn is_done(&self) -> bool {
         self.found.is_full() || (self.named.is_empty() && matches!(self.from, From::Nothing))

@@ -10,7 +10,7 @@ use super::estate::*;
 use super::*;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::{Backend, Behaviour, Distance, Fault, RegionInfo, RegionTrace, Simulated};
-use crate::federation::{MetricsAsk, SearchAsk, TagValuesAsk, TagsAsk};
+use crate::federation::{MetricsAsk, SearchAsk, TagValuesAsk, TagsAsk, Why};
 use crate::model::search::{SearchAsked, Window};
 use crate::model::tags::{TagLimits, TagScope, TagsForm};
 use crate::model::{
@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::policy::{Plan, Treatment};
 
-const SEARCHES: &[&str] = &[
+pub(super) const SEARCHES: &[&str] = &[
     "{ }",
     "{ .n = 1 }",
     "{ span.s = \"a\" && .n > 1 }",
@@ -76,7 +76,7 @@ const METRICS: &[&str] = &[
 const VALUES: &[&str] =
     &["span.n", ".s", "resource.service.name", ".user.email", "name", "status", "event.k"];
 
-fn question<Q>(query: Q) -> crate::federation::Question<Q> {
+pub(super) fn question<Q>(query: Q) -> crate::federation::Question<Q> {
     let deadline = Deadline::starting_now(Duration::from_secs(20));
     crate::federation::Question { query, mode: Mode::BestEffort, deadline }
 }
@@ -117,7 +117,7 @@ pub(super) fn listing_values(name: &str, query: Option<&str>) -> TagValuesAsk {
 }
 
 /// Everything that is answered to the same questions, without what it took.
-async fn everything(federation: &Arc<Federation>) -> Vec<(String, String)> {
+pub(super) async fn everything(federation: &Arc<Federation>) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let middle = Window { start: (BEGIN + 200) as u32, end: (BEGIN + 300) as u32 };
     for text in SEARCHES {
@@ -154,7 +154,7 @@ pub(super) fn said(answer: Result<String, Refusal>) -> String {
 }
 
 #[track_caller]
-fn assert_same(one: &[(String, String)], other: &[(String, String)], seed: u64) {
+pub(super) fn assert_same(one: &[(String, String)], other: &[(String, String)], seed: u64) {
     for (one, other) in one.iter().zip(other) {
         let lines = one.1.lines().zip(other.1.lines()).zip(1..);
         if let Some(((left, right), line)) = lines.into_iter().find(|((left, right), _)| left != right) {
@@ -166,7 +166,7 @@ fn assert_same(one: &[(String, String)], other: &[(String, String)], seed: u64) 
 }
 
 /// Questions whose answers say something, so that equal answers mean something.
-fn telling(answers: &[(String, String)]) -> usize {
+pub(super) fn telling(answers: &[(String, String)]) -> usize {
     answers.iter().filter(|(_, said)| said.len() > 4 && !said.contains("Failed")).count()
 }
 
@@ -380,7 +380,7 @@ async fn a_region_that_cannot_be_asked_is_named_in_one_refusal() {
 #[tokio::test]
 async fn of_more_traces_than_are_listed_first_the_newest_are_still_exact() {
     // More than the first listing holds, so that a second is needed for what is rare.
-    let many = traces(44, u64::from(TRACES_FIRST) + 200);
+    let many = traces(44, 712);
     let spans = [many.concat()];
     let itself = federation(&spans, Plan::allow_all());
     let decided = federation(&spans, treating_nothing());

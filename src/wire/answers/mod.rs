@@ -9,6 +9,7 @@
 
 mod metrics;
 mod object;
+mod read;
 mod search;
 mod shown;
 mod tags;
@@ -17,6 +18,10 @@ mod tags;
 mod tests;
 
 pub use metrics::{Incomplete, instant_json, range_json};
+pub use read::{
+    ReadError, read_instant, read_range, read_search, read_tag_names, read_tag_names_v2, read_tag_values,
+    read_tag_values_v2,
+};
 pub use search::{search_json, search_protobuf};
 pub use tags::{
     tag_names_json, tag_names_protobuf, tag_names_v2_json, tag_names_v2_protobuf, tag_values_json,

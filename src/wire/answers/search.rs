@@ -9,16 +9,16 @@ use crate::wire::json::put_hex;
 use crate::wire::protobuf::{put_bytes_field, put_message, put_varint_field};
 
 /// What stands for a root that is not there, or has no service.
-const NO_ROOT: &str = "<root span not yet received>";
+pub(super) const NO_ROOT: &str = "<root span not yet received>";
 
-const NANOS_PER_MS: u64 = 1_000_000;
+pub(super) const NANOS_PER_MS: u64 = 1_000_000;
 
-mod response {
+pub(super) mod response {
     pub const TRACES: u32 = 1;
     pub const METRICS: u32 = 2;
 }
 
-mod trace {
+pub(super) mod trace {
     pub const ID: u32 = 1;
     pub const ROOT_SERVICE: u32 = 2;
     pub const ROOT_NAME: u32 = 3;
@@ -29,13 +29,13 @@ mod trace {
     pub const SERVICE_STATS: u32 = 8;
 }
 
-mod span_set {
+pub(super) mod span_set {
     pub const SPANS: u32 = 1;
     pub const MATCHED: u32 = 2;
     pub const ATTRIBUTES: u32 = 3;
 }
 
-mod span {
+pub(super) mod span {
     pub const ID: u32 = 1;
     pub const NAME: u32 = 2;
     pub const START: u32 = 3;
@@ -43,18 +43,18 @@ mod span {
     pub const ATTRIBUTES: u32 = 5;
 }
 
-mod stats {
+pub(super) mod stats {
     pub const SPANS: u32 = 1;
     pub const ERRORS: u32 = 2;
 }
 
 /// An entry of any map.
-mod entry {
+pub(super) mod entry {
     pub const KEY: u32 = 1;
     pub const VALUE: u32 = 2;
 }
 
-mod metrics {
+pub(super) mod metrics {
     pub const TRACES: u32 = 1;
     pub const BYTES: u32 = 2;
     pub const COMPLETED_JOBS: u32 = 4;

@@ -12,21 +12,21 @@ use crate::wire::json::{put_string, put_uint};
 use crate::wire::protobuf::{put_bytes_field, put_message};
 
 /// Every answer has its list in field 1 and its metrics in field 2.
-const LIST: u32 = 1;
-const METRICS: u32 = 2;
+pub(super) const LIST: u32 = 1;
+pub(super) const METRICS: u32 = 2;
 
-mod scope {
+pub(super) mod scope {
     pub const NAME: u32 = 1;
     pub const TAGS: u32 = 2;
 }
 
-mod value {
+pub(super) mod value {
     pub const TYPE: u32 = 1;
     pub const VALUE: u32 = 2;
 }
 
 /// `MetadataMetrics`.
-const INSPECTED_BYTES: u32 = 1;
+pub(super) const INSPECTED_BYTES: u32 = 1;
 
 /// `SearchTagsResponse`.
 pub fn tag_names_json(names: &TagNames) -> Vec<u8> {
