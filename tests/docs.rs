@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use source::{read, rust, without_tests};
-use tutti::model::coverage::{Coverage, Exactness, Mode, Outcome, Owing, RegionReport, RegionStatus};
+use tutti::model::coverage::{Budget, Coverage, Exactness, Mode, Outcome, Owing, RegionReport, RegionStatus};
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
 use tutti::telemetry::metrics::Endpoint;
@@ -118,7 +118,9 @@ fn every_word_of_the_report_is_described() {
     let outcomes = names([Outcome::Complete, Outcome::Partial, Outcome::Refused].map(Outcome::as_str));
     assert_same("outcomes", &outcomes, &first_cells(&api, "### Outcomes"));
     let all = [Exactness::Exact, Exactness::RegionMissing, Exactness::RegionPartial, Exactness::SizeLimit];
-    assert_same("exactness", &names(all.map(Exactness::as_str)), &first_cells(&api, "### Exactness"));
+    let mut all = names(all.map(Exactness::as_str));
+    all.extend(names(Budget::ALL.map(Budget::as_str)));
+    assert_same("exactness", &all, &first_cells(&api, "### Exactness"));
 }
 
 #[test]

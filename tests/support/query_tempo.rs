@@ -98,6 +98,10 @@ impl QueryTempo {
         blocks.filter(|block| block.path().join("meta.json").exists()).count()
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.server.http
+    }
+
     pub fn ask_as(&self, tenant: &str, target: &str, accept: &str) -> Reply {
         self.server.send(&Request::get(target).with(&[("X-Scope-OrgID", tenant), ("Accept", accept)]))
     }

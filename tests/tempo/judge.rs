@@ -105,21 +105,7 @@ impl Judge {
     fn judge(&self, verdict: &mut Verdict, estate: &Estate, question: &Question) {
         let ours = estate.ours.answer(question);
         let theirs = self.theirs(estate, question);
-        verdict.asked += 1;
-        verdict.fruitful += usize::from(matches!(&theirs, Answer::Lines(lines) if !lines.is_empty()));
-        verdict.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
-        if ours.is_within(&theirs, steps_apart(question)) {
-            return;
-        }
-        if let Some(why) = known::reason(question, &estate.traces, &ours, &theirs) {
-            *verdict.known.entry(why).or_default() += 1;
-            return;
-        }
-        for construct in constructs(question.query()) {
-            *verdict.constructs.entry(construct).or_default() += 1;
-        }
-        let difference = difference(&ours, &theirs, &estate.traces);
-        verdict.differences.push(format!("{question}\n({})\n{difference}", estate.tenant));
+        verdict.note((&estate.tenant, &estate.traces), question, &ours, &theirs);
     }
 
     fn theirs(&self, estate: &Estate, question: &Question) -> Answer {
@@ -174,6 +160,31 @@ fn constructs(query: &str) -> Vec<String> {
 }
 
 impl Verdict {
+    /// Takes what both say to a question about an estate of this name.
+    pub fn note(
+        &mut self,
+        (tenant, traces): (&str, &[Trace]),
+        question: &Question,
+        ours: &Answer,
+        theirs: &Answer,
+    ) {
+        self.asked += 1;
+        self.fruitful += usize::from(matches!(theirs, Answer::Lines(lines) if !lines.is_empty()));
+        self.refused += usize::from(!matches!(theirs, Answer::Lines(_)));
+        if ours.is_within(theirs, steps_apart(question)) {
+            return;
+        }
+        if let Some(why) = known::reason(question, traces, ours, theirs) {
+            *self.known.entry(why).or_default() += 1;
+            return;
+        }
+        for construct in constructs(question.query()) {
+            *self.constructs.entry(construct).or_default() += 1;
+        }
+        let difference = difference(ours, theirs, traces);
+        self.differences.push(format!("{question}\n({tenant})\n{difference}"));
+    }
+
     /// Says what came of it, and fails where something differs that is not known to.
     pub fn end(self, what: &str) {
         eprintln!(

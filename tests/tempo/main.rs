@@ -53,6 +53,7 @@ mod metrics;
 mod region;
 mod reliance;
 mod search;
+mod several;
 mod tags;
 mod traces;
 mod written;
@@ -65,6 +66,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::estate::Estate;
 use crate::judge::Judge;
+use crate::several::Several;
 
 /// A test: its name and what it does with the estate.
 type Test = (&'static str, fn(&Estate));
@@ -110,9 +112,17 @@ fn main() {
         }));
     }
     trials.extend(of_corpus(&arguments));
+    let several: Arc<Lazy<Several>> = Arc::default();
+    for (name, run) in several::TESTS {
+        let several = several.clone();
+        trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
+            run(several.get(tempo, Several::start)?);
+            Ok(())
+        }));
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Exiting runs no destructors, and the processes must not outlive the run.
-    drop((estate, judge));
+    drop((estate, judge, several));
     conclusion.exit();
 }
 

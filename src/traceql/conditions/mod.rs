@@ -124,8 +124,11 @@ fn pipeline_conditions(pipeline: &Pipeline, names: &Names, withheld: &Withheld) 
         return finished(need, class, reasons);
     }
     let mut conditions = finished(need, class, reasons);
-    // Each region decides it as it stands; the widened forms are only for what others must repeat.
-    if let [Stage::Spanset(SpansetExpr::Filter(filter))] = pipeline.stages.as_slice() {
+    // Each region decides it as it stands; the widened forms are for what others must repeat, and for what can
+    // fail on a span, as the whole then does too.
+    if let [Stage::Spanset(SpansetExpr::Filter(filter))] = pipeline.stages.as_slice()
+        && never_fails(&filter.field)
+    {
         conditions.each = vec![Condition { filter: filter.clone(), about: About::Span }];
     }
     conditions.any = Query { root: Root::Pipeline(pipeline.clone()), hints: Vec::new() };
@@ -155,6 +158,24 @@ fn filter_of(field: FieldExpr) -> SpansetFilter {
     let filter = SpansetFilter { field, place: Place::default() };
     // Widening makes text longer and trees deeper, and what was near a limit may pass it.
     if super::compile(&filter.to_string()).is_ok() { filter } else { everything() }
+}
+
+/// Whether a condition gives an answer for every span, whatever its attributes hold: it is made of
+/// comparisons of single values.
+fn never_fails(field: &FieldExpr) -> bool {
+    let is_value = |field: &FieldExpr| matches!(field, FieldExpr::Attribute(_) | FieldExpr::Literal { .. });
+    match field {
+        FieldExpr::Literal { value, .. } => matches!(value, Literal::Bool(_)),
+        FieldExpr::Exists(inner) | FieldExpr::Missing(inner) => is_value(&inner.field),
+        FieldExpr::Not(inner) => never_fails(&inner.field),
+        FieldExpr::Binary(binary) => {
+            !binary.operator.is_arithmetic() && is_value(&binary.left) && is_value(&binary.right)
+        }
+        FieldExpr::Chain(chain) => {
+            never_fails(&chain.first) && chain.rest.iter().all(|(_, field)| never_fails(field))
+        }
+        FieldExpr::Attribute(_) | FieldExpr::Negative(_) => false,
+    }
 }
 
 /// `{ true }`

@@ -10,8 +10,8 @@ use super::names::Names;
 use super::relax::Relaxer;
 use super::structure;
 use super::withheld::Withheld;
-use super::{Class, everything, filter_of, query_of};
-use crate::traceql::ast::{Query, Root};
+use super::{Class, everything, filter_of, never_fails, query_of};
+use crate::traceql::ast::{Query, Root, SpansetExpr, Stage};
 
 /// What regions are asked, by rank; nothing of one where no span can pass.
 pub type Asked = Vec<Option<Query>>;
@@ -31,12 +31,13 @@ pub struct InRegions {
 pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> InRegions {
     let names = Names::of(query);
     let mut relaxer = Relaxer::new(&names, withheld).knowing(facts);
+    // What no region stores can't be asked of one.
+    let is_said = names.all().any(|name| facts.iter().any(|facts| facts.says(name)));
+    let is_local = !is_said
+        && matches!(&query.root, Root::Pipeline(pipeline)
+            if local::pipeline(pipeline, withheld, &mut Vec::new()) == Class::SpanLocal);
     let (need, itself) = match &query.root {
         Root::Pipeline(pipeline) => {
-            // What no region stores can't be asked of one.
-            let is_said = names.all().any(|name| facts.iter().any(|facts| facts.says(name)));
-            let is_local =
-                !is_said && local::pipeline(pipeline, withheld, &mut Vec::new()) == Class::SpanLocal;
             let itself =
                 is_local.then(|| Query { root: Root::Pipeline(pipeline.clone()), hints: Vec::new() });
             (structure::pipeline(pipeline, &mut relaxer), itself)
@@ -44,13 +45,17 @@ pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> InRegi
         Root::Metrics(metrics) => (structure::metrics(metrics, &mut relaxer), None),
     };
     let best = best(&need.spans, facts.len());
-    if let Some(itself) = itself {
+    let any = match itself {
         // Each region decides it as it stands.
-        let asked = |formula: Formula| (formula != Formula::False).then(|| itself.clone());
-        let any: Asked = best.into_iter().map(asked).collect();
+        Some(itself) => {
+            let asked = |formula: Formula| (formula != Formula::False).then(|| itself.clone());
+            best.into_iter().map(asked).collect()
+        }
+        None => asked(best),
+    };
+    if is_local && is_asked_as_it_is(query) {
         return InRegions { each: vec![any.clone()], any };
     }
-    let any = asked(best);
     let spans = need.spans.iter().map(|formula| in_each(formula, facts.len()));
     let roots = need.roots.iter().map(|formula| in_each(formula, facts.len()));
     let mut each: Vec<Asked> = spans.chain(roots).map(asked).filter(|asked| !is_open(asked)).collect();
@@ -60,6 +65,13 @@ pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> InRegi
         each.push(any.clone());
     }
     InRegions { each, any }
+}
+
+/// Whether it is one filter that fails on no span: what can fail is asked in its widened form.
+fn is_asked_as_it_is(query: &Query) -> bool {
+    matches!(&query.root, Root::Pipeline(pipeline)
+        if matches!(pipeline.stages.as_slice(),
+            [Stage::Spanset(SpansetExpr::Filter(filter))] if never_fails(&filter.field)))
 }
 
 fn in_each(formula: &Formula, regions: usize) -> Vec<Formula> {

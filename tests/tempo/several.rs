@@ -1,0 +1,190 @@
+//! Three real Tempos behind the gateway, the spans of each trace spread over them by chance and some of them in
+//! two; and a fourth that holds all. The gateway has to answer searches and questions for tags as the fourth.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tutti::backend::settings::{Auth, TempoSettings, TlsSettings};
+use tutti::backend::{Backend, TempoBackend};
+
+use crate::answer::Answer;
+use crate::dice::Dice;
+use crate::estate::seed;
+use crate::gateway;
+use crate::http::Reply;
+use crate::judge::{Judge, Verdict};
+use crate::query_tempo::{Held, QueryTempo};
+use crate::question::Question;
+use crate::random_traces::{Oddities, estate};
+use crate::sketch::Trace;
+use crate::{random_queries, search};
+
+pub const TESTS: &[(&str, fn(&Several))] = &[
+    ("three_tempos_find_what_the_one_that_holds_all_finds", fixed),
+    ("three_tempos_are_searched_at_random_as_the_one_that_holds_all", random),
+    ("three_tempos_name_the_attributes_of_the_one_that_holds_all", tags),
+];
+
+const ESTATES: usize = 12;
+const TRACES: usize = 5;
+const REGIONS: [&str; 3] = ["us-east", "eu-central", "ap-south"];
+const RANDOM: usize = 1_000;
+const RANDOM_TAGS: usize = 150;
+const BODY_BYTES_MAX: u64 = 16 << 20;
+
+pub struct Several {
+    union: QueryTempo,
+    estates: Vec<Spread>,
+    runtime: Runtime,
+    _regions: Vec<QueryTempo>,
+}
+
+struct Spread {
+    tenant: String,
+    traces: Vec<Trace>,
+    ours: gateway::Estate,
+}
+
+impl Several {
+    pub fn start(tempo: &Path) -> Result<Self, String> {
+        let now = tutti::task::clock::wall_nanos();
+        let union = QueryTempo::start(tempo, now)?;
+        let regions: Result<Vec<QueryTempo>, String> =
+            REGIONS.iter().map(|_| QueryTempo::start(tempo, now)).collect();
+        let regions = regions?;
+        let mut dice = Dice(seed() ^ 0x3);
+        let oddities = Oddities { equal_resources: false, negative_durations: false };
+        let all: Vec<Vec<Trace>> = (0..ESTATES).map(|_| estate(&mut dice, TRACES, oddities)).collect();
+        let parts: Vec<Vec<Vec<Trace>>> = all.iter().map(|traces| spread(&mut dice, traces)).collect();
+        let tenant = |number: usize| format!("estate-{number}");
+        fill(&union, all.iter().map(Vec::as_slice), &tenant)?;
+        for (rank, region) in regions.iter().enumerate() {
+            fill(region, parts.iter().map(|parts| parts[rank].as_slice()), &tenant)?;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let estates = {
+            let _inside = runtime.enter();
+            let make = |(number, traces)| {
+                let backends = REGIONS.iter().zip(&regions).map(|(name, region)| {
+                    (*name, Arc::new(backend(region.address(), &tenant(number))) as Arc<dyn Backend>)
+                });
+                Spread { tenant: tenant(number), traces, ours: gateway::estate(backends.collect()) }
+            };
+            all.into_iter().enumerate().map(make).collect()
+        };
+        Ok(Self { union, estates, runtime, _regions: regions })
+    }
+
+    fn dice(&self) -> Dice {
+        Dice(seed() ^ 0x5eed5)
+    }
+
+    fn ask(&self, verdict: &mut Verdict, estate: &Spread, question: &Question) {
+        let target = question.target(self.union.beginning);
+        let answered = self.runtime.block_on(estate.ours.get(&target));
+        let exactness = answered.headers.get("tutti-exactness").cloned();
+        if answered.status.is_success() {
+            assert_eq!(exactness.as_ref().and_then(|it| it.to_str().ok()), Some("exact"), "{question}");
+        }
+        let reply =
+            Reply { status: answered.status.as_u16(), headers: Vec::new(), body: answered.body.to_vec() };
+        let ours = Answer::of(question, &reply, self.union.beginning);
+        let reply = self.union.ask(&estate.tenant, &target);
+        let theirs = Answer::of(question, &reply, self.union.beginning);
+        verdict.note((&estate.tenant, &estate.traces), question, &ours, &theirs);
+    }
+}
+
+fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
+    let settings = TempoSettings {
+        url: format!("http://{address}").parse().unwrap(),
+        tenant: Some(tenant.to_owned()),
+        auth: Auth::None,
+        headers: Vec::new(),
+        tls: TlsSettings::default(),
+        connect_timeout: Duration::from_secs(2),
+        idle_connections_max: 8,
+    };
+    TempoBackend::new(&settings, BODY_BYTES_MAX).unwrap()
+}
+
+fn fill<'a>(
+    tempo: &QueryTempo,
+    traces: impl Iterator<Item = &'a [Trace]>,
+    tenant: &dyn Fn(usize) -> String,
+) -> Result<(), String> {
+    let held: Vec<Held<'_>> = traces
+        .enumerate()
+        .map(|(number, traces)| Held { tenant: tenant(number), traces, again: &[] })
+        .collect();
+    tempo.fill(&held)
+}
+
+/// Each span in one region, and one of ten in the next too.
+fn spread(dice: &mut Dice, traces: &[Trace]) -> Vec<Vec<Trace>> {
+    let mut parts = vec![Vec::new(); REGIONS.len()];
+    for trace in traces {
+        let homes: Vec<(usize, bool)> =
+            trace.spans().map(|_| (dice.below(REGIONS.len() as u64) as usize, dice.percent(10))).collect();
+        for (rank, part) in parts.iter_mut().enumerate() {
+            let is_held = |(home, twice): &(usize, bool)| {
+                *home == rank || (*twice && (home + 1) % REGIONS.len() == rank)
+            };
+            let mut left = homes.iter().map(is_held);
+            let mut kept = trace.clone();
+            for scope in kept.batches.iter_mut().flat_map(|batch| &mut batch.scope_spans) {
+                scope.spans.retain(|_| left.next().unwrap());
+            }
+            for batch in &mut kept.batches {
+                batch.scope_spans.retain(|scope| !scope.spans.is_empty());
+            }
+            kept.batches.retain(|batch| !batch.scope_spans.is_empty());
+            if !kept.batches.is_empty() {
+                part.push(kept.canonical());
+            }
+        }
+    }
+    parts
+}
+
+fn fixed(several: &Several) {
+    let mut verdict = Verdict::default();
+    let mut dice = several.dice();
+    for question in search::corpus().iter().filter(|question| matches!(question, Question::Search { .. })) {
+        several.ask(&mut verdict, dice.of(&several.estates), question);
+    }
+    verdict.end("searches of the corpus over three regions");
+}
+
+fn random(several: &Several) {
+    let mut verdict = Verdict::default();
+    let mut dice = several.dice();
+    for _ in 0..Judge::count(RANDOM) {
+        let question = Question::search(random_queries::search(&mut dice));
+        several.ask(&mut verdict, dice.of(&several.estates), &question);
+    }
+    verdict.end("random searches over three regions");
+}
+
+fn tags(several: &Several) {
+    let mut verdict = Verdict::default();
+    let mut dice = several.dice();
+    for estate in &several.estates {
+        for name in [".x", "span.s", "resource.service.name", "name", "status", "event.k", ".arr"] {
+            let question = Question::Values { name: name.to_owned(), query: None };
+            several.ask(&mut verdict, estate, &question);
+        }
+        several.ask(&mut verdict, estate, &Question::Names { scope: None, query: None });
+    }
+    for _ in 0..Judge::count(RANDOM_TAGS) {
+        let filter = random_queries::filter(&mut dice);
+        let estate = dice.of(&several.estates);
+        let question = Question::Values { name: "span.x".to_owned(), query: Some(filter.clone()) };
+        several.ask(&mut verdict, estate, &question);
+        several.ask(&mut verdict, estate, &Question::Names { scope: None, query: Some(filter) });
+    }
+    verdict.end("tags over three regions");
+}
