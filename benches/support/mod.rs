@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each bench and test uses its part")]
 
+pub mod evaluating;
 pub mod merging;
 
 use std::collections::HashSet;
@@ -21,7 +22,7 @@ use rand::{RngExt, SeedableRng};
 pub const REGIONS: usize = 3;
 pub const TRACE_ID: [u8; 16] = *b"tutti-bench-0001";
 const SPANS_PER_BATCH: usize = 8;
-const BEGIN: u64 = 1_795_000_000_000_000_000;
+pub const BEGIN: u64 = 1_795_000_000_000_000_000;
 
 /// The protobuf `Trace` of each region.
 pub fn regions(spans: usize) -> Vec<Bytes> {
@@ -38,6 +39,19 @@ pub fn regions(spans: usize) -> Vec<Bytes> {
         parts[region].push(span);
     }
     parts.into_iter().enumerate().map(|(region, spans)| encode(&mut rng, region, spans)).collect()
+}
+
+/// The protobuf `Trace` of one region that holds every span, each once. Traces of different seeds differ.
+pub fn whole(seed: u64, spans: usize) -> Bytes {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut all: Vec<Span> = Vec::with_capacity(spans);
+    let mut ids: Vec<[u8; 8]> = Vec::with_capacity(spans);
+    for number in 0..spans {
+        let span = span(&mut rng, number, &ids);
+        ids.push(span.span_id.as_slice().try_into().unwrap());
+        all.push(span);
+    }
+    encode(&mut rng, 0, all)
 }
 
 fn encode(rng: &mut StdRng, region: usize, mut spans: Vec<Span>) -> Bytes {

@@ -35,21 +35,21 @@ const LLM_V2: &str = "application/vnd.grafana.llm+json";
 /// A whole answer, written.
 #[derive(Debug)]
 pub struct Written {
-    body: Vec<u8>,
+    body: Bytes,
     kind: &'static str,
 }
 
 impl Written {
-    pub fn json(body: Vec<u8>) -> Self {
-        Self { body, kind: JSON }
+    pub fn json(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), kind: JSON }
     }
 
-    pub fn protobuf(body: Vec<u8>) -> Self {
-        Self { body, kind: PROTOBUF }
+    pub fn protobuf(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), kind: PROTOBUF }
     }
 
-    pub fn llm(body: Vec<u8>) -> Self {
-        Self { body, kind: LLM_V2 }
+    pub fn llm(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), kind: LLM_V2 }
     }
 }
 

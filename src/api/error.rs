@@ -35,6 +35,15 @@ impl ApiError {
         }
     }
 
+    /// Whether the same question may be answered in a second.
+    fn is_over_soon(&self) -> bool {
+        match self {
+            Self::Busy => true,
+            Self::Refused(refusal) => refusal.why == Why::Overloaded,
+            _ => false,
+        }
+    }
+
     fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) => one_line(line),
@@ -57,6 +66,9 @@ pub fn refusal_status(why: Why) -> StatusCode {
         Why::Query => StatusCode::BAD_REQUEST,
         Why::QueryFailed => StatusCode::INTERNAL_SERVER_ERROR,
         Why::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::NoSuchTrace => StatusCode::NOT_FOUND,
+        Why::NotWhole => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::TogetherTooLarge => StatusCode::TOO_MANY_REQUESTS,
         Why::Unsupported => StatusCode::NOT_IMPLEMENTED,
         Why::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -72,7 +84,7 @@ impl IntoResponse for ApiError {
         };
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        if status == StatusCode::TOO_MANY_REQUESTS {
+        if self.is_over_soon() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         match &self {

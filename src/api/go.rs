@@ -6,9 +6,10 @@ pub mod logfmt;
 pub mod time;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use percent_encoding::percent_decode_str;
+
+pub use crate::wire::quote::quoted;
 
 /// The pairs of a query string in order. A pair with a bad escape or a semicolon is left out, the others
 /// count: Tempo never looks at Go's complaint about them.
@@ -80,42 +81,6 @@ pub fn boolean(text: &str) -> Option<bool> {
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
         _ => None,
     }
-}
-
-/// `%q`: in double quotes, with escapes for what cannot be seen, so that a line stays one.
-pub fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        put_quoted(&mut quoted, character);
-    }
-    quoted.push('"');
-    quoted
-}
-
-fn put_quoted(out: &mut String, character: char) {
-    let code = u32::from(character);
-    // Writing to a String cannot fail.
-    let _ = match character {
-        '"' | '\\' => write!(out, "\\{character}"),
-        '\u{7}' => write!(out, "\\a"),
-        '\u{8}' => write!(out, "\\b"),
-        '\u{b}' => write!(out, "\\v"),
-        '\u{c}' => write!(out, "\\f"),
-        '\n' => write!(out, "\\n"),
-        '\r' => write!(out, "\\r"),
-        '\t' => write!(out, "\\t"),
-        '\0'..' ' | '\u{7f}' => write!(out, "\\x{code:02x}"),
-        _ if is_printable(character) => write!(out, "{character}"),
-        _ if code < 0x1_0000 => write!(out, "\\u{code:04x}"),
-        _ => write!(out, "\\U{code:08x}"),
-    };
-}
-
-/// Rust escapes in a text what Go calls not printable, except that a mark may stand behind a letter.
-fn is_printable(character: char) -> bool {
-    let behind_a_letter: String = ['a', character].iter().collect();
-    character == '\'' || behind_a_letter.escape_debug().eq(behind_a_letter.chars())
 }
 
 /// A UUID in any of the four forms of Go's package, as its usual text.

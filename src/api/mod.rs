@@ -1,6 +1,7 @@
 //! The edge: Tempo's query API over HTTP. Only this room knows status codes and headers.
 
 mod admit;
+pub mod diff;
 pub mod encode;
 pub mod error;
 mod go;

@@ -71,7 +71,11 @@ pub(super) struct Asking {
 
 impl Asking {
     pub fn read(state: &ApiState, request: Request) -> Self {
-        let (parts, _) = request.into_parts();
+        Self::of(state, request.into_parts().0)
+    }
+
+    /// Of a request whose body, where it has one, was read already.
+    pub fn of(state: &ApiState, parts: Parts) -> Self {
         let params = Params::of(&parts.uri);
         Self { params, federation: state.federation(), now: wall_nanos(), parts }
     }

@@ -8,7 +8,7 @@ use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{layers, metrics, path, search, status, stream, tags, traces};
+use super::{diff, layers, metrics, path, search, status, stream, tags, traces};
 
 /// The request came in under `/strict`.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +76,10 @@ fn about() -> [Route; 2] {
 
 /// What Tempo answers from its traces.
 fn queries() -> impl Iterator<Item = Route> {
-    let routes: [Route; 9] = [
+    let routes: [Route; 10] = [
         ("/api/traces/{id}", any(traces::v1)),
+        // Before a trace whose id it might be.
+        ("/api/v2/traces/diff", any(diff::diff)),
         ("/api/v2/traces/{id}", any(traces::v2)),
         ("/api/search", any(search::search)),
         ("/api/search/tags", any(tags::names_v1)),

@@ -371,7 +371,7 @@ fn decide<G: Gather>(
 }
 
 /// One region's parts add up to its part in the whole; the first that was not whole says why it is not.
-fn merge(known: &mut RegionReport, part: RegionReport) {
+pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
     if known.status == RegionStatus::NotNeeded {
         *known = part;
         return;

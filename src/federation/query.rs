@@ -13,7 +13,7 @@ use super::fanout::{blank, failed};
 use super::refusal::{Refusal, Why};
 use crate::backend::{Answering, Call, Region, RegionAnswer};
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
-use crate::model::{Answer, Coverage, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery};
+use crate::model::{Answer, Coverage, DiffQuery, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery};
 use crate::redaction::{Redacted, rows};
 use crate::task::Deadline;
 
@@ -28,6 +28,7 @@ pub struct Question<Q> {
 pub type SearchAsk = Question<SearchQuery>;
 pub type TagsAsk = Question<TagsQuery>;
 pub type TagValuesAsk = Question<TagValuesQuery>;
+pub type DiffAsk = Question<DiffQuery>;
 pub type MetricsAsk = Question<MetricsQuery>;
 
 /// What may be seen of the answer, and what it covers.

@@ -39,6 +39,12 @@ pub enum Why {
     TooMuch,
     /// Regions as they are declared can't be asked this.
     Unsupported,
+    /// Two traces were to be compared, and one does not exist.
+    NoSuchTrace,
+    /// The same, and of one a part is missing.
+    NotWhole,
+    /// The same, and together they are over the size limit of one.
+    TogetherTooLarge,
 }
 
 impl Refusal {

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod coverage;
+pub mod diff;
 pub mod id;
 pub mod metrics;
 pub mod query;
@@ -13,6 +14,7 @@ pub mod value;
 
 pub use answer::{Answer, Complete};
 pub use coverage::{Coverage, Exactness, Mode, Outcome, RegionReport, RegionStatus};
+pub use diff::{DiffFormat, DiffQuery, DiffSide};
 pub use id::{TraceId, TraceIdError};
 pub use metrics::{MetricsAnswer, MetricsQuery};
 pub use query::{LookupScope, TraceQuery};

@@ -47,6 +47,7 @@ pub enum Endpoint {
     TraceV2,
     TraceReport,
     TraceStream,
+    TraceDiff,
     Search,
     TagsV1,
     TagsV2,
@@ -86,11 +87,12 @@ pub struct InFlight {
 }
 
 impl Endpoint {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TraceV1,
         Self::TraceV2,
         Self::TraceReport,
         Self::TraceStream,
+        Self::TraceDiff,
         Self::Search,
         Self::TagsV1,
         Self::TagsV2,
@@ -106,6 +108,7 @@ impl Endpoint {
             Self::TraceV2 => "traces_v2",
             Self::TraceReport => "trace_report",
             Self::TraceStream => "trace_stream",
+            Self::TraceDiff => "trace_diff",
             Self::Search => "search",
             Self::TagsV1 => "tags_v1",
             Self::TagsV2 => "tags_v2",

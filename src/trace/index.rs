@@ -74,6 +74,8 @@ impl Flags {
     pub const IS_ERROR: Self = Self(8);
     /// Events or links are not in canonical order.
     pub const UNSORTED: Self = Self(16);
+    /// The status has a code that is neither 0 nor an error.
+    pub const OTHER_STATUS: Self = Self(32);
 
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -354,8 +356,15 @@ pub(super) fn span_of(body: &[u8], base: usize, scope: u32, id: Option<&TraceId>
             }
             span::STATUS => {
                 found.flags.set(Flags::HAS_STATUS);
-                if is_error(field.bytes()?)? {
-                    found.flags.set(Flags::IS_ERROR);
+                // A message that is given twice is merged: the last code counts.
+                if let Some(code) = status_code(field.bytes()?)? {
+                    found.flags.clear(Flags::IS_ERROR);
+                    found.flags.clear(Flags::OTHER_STATUS);
+                    match code {
+                        0 => {}
+                        status::CODE_ERROR => found.flags.set(Flags::IS_ERROR),
+                        _ => found.flags.set(Flags::OTHER_STATUS),
+                    }
                 }
             }
             _ => {}
@@ -503,17 +512,17 @@ pub(super) fn link_key(body: &[u8]) -> Result<(&[u8], u64, &[u8]), WireError> {
     Ok(key)
 }
 
-fn is_error(body: &[u8]) -> Result<bool, WireError> {
-    let mut code = 0;
+fn status_code(body: &[u8]) -> Result<Option<u64>, WireError> {
+    let mut code = None;
     let mut reader = Reader::new(body);
     while let Some(field) = reader.next()? {
         match field.number {
-            status::CODE => code = field.varint()?,
+            status::CODE => code = Some(field.varint()?),
             status::MESSAGE => {
                 field.bytes()?;
             }
             _ => {}
         }
     }
-    Ok(code == status::CODE_ERROR)
+    Ok(code)
 }

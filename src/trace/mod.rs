@@ -8,6 +8,7 @@ pub mod arrange;
 pub mod clock;
 pub mod crossing;
 pub mod cycle;
+pub mod diff;
 pub mod emit;
 pub mod emit_json;
 pub mod index;

@@ -77,6 +77,28 @@ pub fn without_attributes(message: &[u8], attributes: u32, keys: &[&str]) -> Opt
     (out.len() < message.len()).then_some(out)
 }
 
+const KEY_TAG: u8 = ((key_value::KEY << 3) | 2) as u8;
+const VALUE_TAG: u8 = ((key_value::VALUE << 3) | 2) as u8;
+
+/// A `KeyValue` taken apart: its key and its encoded value. Of several values the last is taken, which is
+/// what merging them comes to, as each sets one and the same choice.
+#[inline]
+pub fn key_and_value(pair: &[u8]) -> (&[u8], &[u8]) {
+    let mut reader = Reader::new(pair);
+    // The shape of nearly every attribute: a key, a value, and nothing else.
+    if let (Some(key), Some(any)) = (reader.take_short(KEY_TAG), reader.take_short(VALUE_TAG))
+        && reader.rest().is_empty()
+    {
+        return (key, any);
+    }
+    key_and_value_of_any_shape(pair)
+}
+
+#[inline(never)]
+fn key_and_value_of_any_shape(pair: &[u8]) -> (&[u8], &[u8]) {
+    (bytes_field(pair, key_value::KEY), bytes_field(pair, key_value::VALUE))
+}
+
 /// The bytes field with this number; the last one, where there are several.
 pub fn bytes_field(message: &[u8], number: u32) -> &[u8] {
     let mut found: &[u8] = &[];

@@ -7,4 +7,5 @@ pub mod json;
 pub mod limits;
 pub mod otlp;
 pub mod protobuf;
+pub mod quote;
 pub mod tempo;

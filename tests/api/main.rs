@@ -24,6 +24,7 @@ mod spans;
 mod cancel;
 mod claims;
 mod crossing;
+mod diff;
 mod honesty;
 mod questions;
 mod residency;

@@ -20,6 +20,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 use tutti::api::router;
 use tutti::backend::{Backend, Behaviour, Distance, Simulated};
 use tutti::federation::FederationSettings;
@@ -28,6 +29,7 @@ use tutti::policy::plan::{KeyRules, Plan, RegionPlan, Treatment};
 use tutti::wire::otlp::{self, any_value, key_value};
 use tutti::wire::protobuf::{put_bytes_field, put_message};
 
+use crate::diff::post;
 use crate::estate::{Answered, Estate, Setup};
 use crate::fakes::{Sends, holding, simulated};
 use crate::log;
@@ -48,6 +50,9 @@ pub const LISTED: [(&str, Treatment); 6] = [
     ("payment.card", Treatment::Mask),
     ("patient", Treatment::Drop),
 ];
+
+/// The id of a trace with the same spans, and nothing that would have to be hidden.
+const BARE: &str = "74686520626172652074726163652e2e";
 
 /// Begins every canary, so that one search finds any of them.
 const CANARY: &str = "canary";
@@ -74,6 +79,8 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
     Some(match route.strip_prefix("/strict").unwrap_or(route) {
         "/api/traces/{id}" | "/api/v2/traces/{id}" => traces(),
         "/api/tutti/v1/traces/{id}" | "/api/tutti/v1/traces/{id}/stream" => traces(),
+        // Without a body; with one it is asked by `compared`.
+        "/api/v2/traces/diff" => accepting(&["*/*"]),
         "/api/search" => questions::until_all(questions::searches, &path, nth),
         "/api/search/tags" | "/api/v2/search/tags" => questions::until_all(questions::tags, &path, nth),
         "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => {
@@ -132,6 +139,8 @@ async fn without_a_policy_the_same_canaries_are_plain_to_see() {
     let seen = everything(1, "a", Plan::allow_all(), Behaviour::Well).await;
     let forms: BTreeSet<String> = seen.answers.iter().filter_map(|(_, bytes)| canary_in(bytes)).collect();
     assert!(forms.contains(CANARY), "{forms:?}");
+    let mut differences = seen.answers.iter().filter(|(name, _)| name.contains("/diff {"));
+    assert!(differences.any(|(_, bytes)| canary_in(bytes).is_some()), "a difference shows values");
     let coded = BASE64_STANDARD.encode(format!("{{{CANARY} 1}}"));
     assert!(canary_in(coded.as_bytes()).is_some());
 }
@@ -188,6 +197,12 @@ async fn everything(seed: u64, word: &str, plan: Plan, behaviour: Behaviour) -> 
                 }
                 answers.push((format!("{path} {headers:?} {behaviour:?}"), all_bytes(&answer)));
             }
+            if route.ends_with("/traces/diff") {
+                for question in compared() {
+                    let answer = estate.send(post(&route, question.clone())).await;
+                    answers.push((format!("{route} {question} {behaviour:?}"), all_bytes(&answer)));
+                }
+            }
         }
     }
     // Once more at the end, when they have counted everything.
@@ -198,6 +213,17 @@ async fn everything(seed: u64, word: &str, plan: Plan, behaviour: Behaviour) -> 
     assert!(!log.is_empty(), "nothing was logged, so nothing was tried");
     answers.push(("the log".to_owned(), without_request_ids(&log)));
     Everything { answers, planted: planter.planted }
+}
+
+/// The trace against one that has the same spans and nothing of what they carry, both ways, in every format.
+fn compared() -> Vec<String> {
+    let formats = ["trace-patch-v0", "trace-summary-v0-native", "trace-summary-v0-composed"];
+    let asked = formats.iter().flat_map(|format| {
+        [(ID, BARE), (BARE, ID)].map(|(base, compare)| {
+            json!({"base": {"traceId": base}, "compare": {"traceId": compare}, "format": format}).to_string()
+        })
+    });
+    asked.collect()
 }
 
 /// The id of a request is random, in the log as on the answer.
@@ -260,10 +286,18 @@ impl Planter {
         }
         // At least one, or there is nothing to hide.
         here.push(self.protected(span(500, Some(1), 2)));
+        let bare = here.iter().map(|span| Span {
+            trace_id: b"the bare trace..".to_vec(),
+            attributes: Vec::new(),
+            events: Vec::new(),
+            links: Vec::new(),
+            ..span.clone()
+        });
+        let bare = batch("payment", bare.collect());
         let mut kept = batch("payment", here);
         self.plant_around(&mut kept);
         // At distances that differ, so that they land in one order.
-        let us = at_ms(20, &trace(vec![batch("shop", there)]));
+        let us = at_ms(20, &trace(vec![batch("shop", there), bare]));
         let eu = at_ms(70, &trace(vec![kept]));
         let limit = [0, 0, 600, 2_000][self.rng.random_range(0..4)];
         let setup = Setup {

@@ -92,8 +92,12 @@ impl Estate {
     }
 
     pub async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Answered {
+        self.send(request(path, headers)).await
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answered {
         let began = Instant::now();
-        let response = self.router.clone().oneshot(request(path, headers)).await.unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answered { status: parts.status, headers: parts.headers, body, took: began.elapsed() }

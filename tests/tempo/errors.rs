@@ -84,6 +84,8 @@ fn a_wrong_request_is_refused_in_the_same_words(estate: &Estate) {
         "q=",
         "keep_hierarchy=xx",
         "match_depth=xx",
+        "span_pruning=xx",
+        "span_pruning=true&span_pruning_min_spans=x",
     ];
     let mut targets = Vec::new();
     for version in ["/api/traces", "/api/v2/traces"] {

@@ -42,6 +42,7 @@ mod sketch;
 mod by_id;
 mod canonical;
 mod corpus;
+mod diff;
 mod edge;
 mod errors;
 mod estate;
@@ -86,6 +87,7 @@ fn main() {
     let judge: Arc<Lazy<Judge>> = Arc::default();
     let by_id = [
         by_id::TESTS,
+        diff::TESTS,
         edge::TESTS,
         errors::TESTS,
         filter::TESTS,

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
 
 use crate::dice::Dice;
+use crate::estate::TRACE_BYTES_MAX;
 
 pub type Export = TracesData;
 
@@ -16,10 +17,14 @@ pub type Export = TracesData;
 pub const REGIONS: [&str; 3] = ["us-east", "us-west", "eu-central"];
 
 const RANDOM_TRACES: usize = 50;
+const ALIKE: usize = 80;
 
 const INTERNAL: i32 = 1;
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
+
+const SERVICES: [&str; 3] = ["shop", "cart <&>", ""];
+const NAMES: [&str; 7] = ["GET /cart", "query", "query", "send", "add <b>", "", "load 1234567"];
 
 /// The trace that is sent last.
 pub const MARKER_ID: &str = "000000000000000000000000f1a9f1a9";
@@ -49,6 +54,10 @@ pub struct Kept {
     pub shared_ids: Vec<Case>,
     /// The same span twice in one region.
     pub doubled: Case,
+    /// A trace and another of the same request, as it went another time.
+    pub alike: Vec<(Case, Case)>,
+    /// Within the limit, and twice over it.
+    pub half_of_limit: Case,
     /// Over the limit, in one region.
     pub large_in_one: Case,
     /// Over the limit only together.
@@ -89,17 +98,31 @@ pub fn all(seed: u64) -> Kept {
     let shared_ids = (0..8).map(|number| making.shared_ids(number)).collect();
     let doubled = making.doubled();
     let short = making.short();
+    let alike = (0..ALIKE).map(|number| making.alike(number)).collect();
     let mut by_region: Vec<Vec<Export>> =
         std::mem::replace(&mut making.by_region, empty()).into_iter().map(|export| vec![export]).collect();
     let mut union = vec![std::mem::take(&mut making.union)];
     // Exports of their own, so that none becomes too large to take.
-    let large_in_one = making.large(&[0]);
-    let large_spread = making.large(&[0, 1, 2]);
+    let large_in_one = making.large(2 * TRACE_BYTES_MAX, &[0]);
+    let large_spread = making.large(2 * TRACE_BYTES_MAX, &[0, 1, 2]);
+    let half_of_limit = making.large(TRACE_BYTES_MAX * 2 / 3, &[0]);
     for (exports, export) in by_region.iter_mut().zip(making.by_region) {
         exports.push(export);
     }
     union.push(making.union);
-    Kept { random, one_batch, shared_ids, doubled, large_in_one, large_spread, short, by_region, union }
+    Kept {
+        random,
+        one_batch,
+        shared_ids,
+        doubled,
+        alike,
+        half_of_limit,
+        large_in_one,
+        large_spread,
+        short,
+        by_region,
+        union,
+    }
 }
 
 pub fn marker() -> Export {
@@ -323,6 +346,119 @@ impl Making {
         Case { id, note: "doubled in one region".to_owned() }
     }
 
+    /// Mostly many spans that are the same in service, name and kind. Some are deep and all their names change,
+    /// so that the patch is too long to stand beside the summary.
+    fn alike(&mut self, number: usize) -> (Case, Case) {
+        let origins: Vec<Origin> = (0..3)
+            .map(|service| {
+                let attributes = vec![string("service.name", SERVICES[service])];
+                let resource = Some(Resource { attributes, ..Resource::default() });
+                Origin { resource, scope: None }
+            })
+            .collect();
+        let is_deep = number.is_multiple_of(20);
+        let count = if is_deep { 130 } else { 2 + self.dice.below(25) };
+        let mut spans: Vec<(usize, Span)> = Vec::new();
+        for place in 0..count {
+            let parent = match self.dice.below(12) {
+                _ if is_deep => spans.last().map(|(_, span)| span.span_id.clone()).unwrap_or_default(),
+                0 => self.dice.next().to_be_bytes().to_vec(),
+                _ if place == 0 => Vec::new(),
+                _ => self.dice.of(&spans).1.span_id.clone(),
+            };
+            let (origin, mut span) = self.usual_span(place, parent);
+            if is_deep {
+                span.attributes.clear();
+            }
+            spans.push((origin, span));
+        }
+        let mut again = spans.clone();
+        if is_deep {
+            again.iter_mut().for_each(|(_, span)| span.name.push('2'));
+        } else if number % 8 == 1 {
+            // Nothing else than another parent.
+            let parent = again[0].1.span_id.clone();
+            again.last_mut().expect("at least two").1.parent_span_id = parent;
+        } else {
+            self.another_time(&mut again);
+        }
+        let base = self.sent_somewhere(&origins, spans);
+        let compare = self.sent_somewhere(&origins, again);
+        let case = |id, which: &str| Case { id, note: format!("alike {number}: {count} spans, {which}") };
+        (case(base, "once"), case(compare, "again"))
+    }
+
+    fn usual_span(&mut self, place: u64, parent: Vec<u8>) -> (usize, Span) {
+        let dice = &mut self.dice;
+        // Some begin together, and are told apart by their ids.
+        let start = self.now + dice.below(1 + place) * 1_000_000;
+        let name = *dice.of(&NAMES);
+        let mut span = span(start, dice.next().max(1 << 32), &parent, name);
+        span.end_time_unix_nano = start + dice.below(400) * 100_000;
+        span.kind = 1 + dice.below(3) as i32;
+        span.attributes = attributes(dice, 3);
+        let sizes = ["http.response.size", "gen_ai.usage.input_tokens", "http.request.size", "plain.size"];
+        for key in sizes {
+            if dice.percent(30) {
+                span.attributes.push(pair(key, Some(Value::IntValue(dice.below(2_000) as i64))));
+            }
+        }
+        if dice.percent(5) {
+            span.attributes.push(string("service.name", "named by the span"));
+        }
+        span.status = Some(Status { code: dice.below(3) as i32, message: String::new() });
+        (dice.below(3) as usize, span)
+    }
+
+    /// The same request later: times and sizes a little different, here and there something really changed.
+    fn another_time(&mut self, spans: &mut Vec<(usize, Span)>) {
+        spans.retain(|_| !self.dice.percent(8));
+        let ids: Vec<Vec<u8>> = spans.iter().map(|(_, span)| span.span_id.clone()).collect();
+        for (origin, span) in spans.iter_mut() {
+            let dice = &mut self.dice;
+            let lasted = span.end_time_unix_nano - span.start_time_unix_nano;
+            match dice.below(10) {
+                0 => span.end_time_unix_nano += lasted + 2_000_000,
+                1 => span.end_time_unix_nano += dice.below(12) * 100_000,
+                2 => span.end_time_unix_nano = span.start_time_unix_nano + lasted * 5 / 4 + 1_000_000,
+                3 => span.end_time_unix_nano = 0,
+                _ => {}
+            }
+            match dice.below(12) {
+                0 => span.status = Some(Status { code: dice.below(3) as i32, message: String::new() }),
+                1 => span.parent_span_id = dice.of(&ids).clone(),
+                2 => span.name = (*dice.of(&NAMES)).to_owned(),
+                3 => *origin = dice.below(3) as usize,
+                4 => span.attributes.extend(attributes(dice, 2)),
+                5 => span.attributes.truncate(1),
+                _ => {}
+            }
+            for attribute in &mut span.attributes {
+                let Some(AnyValue { value: Some(value) }) = &mut attribute.value else { continue };
+                match value {
+                    Value::IntValue(int) if dice.percent(40) => *int = int.saturating_add(*int / 20),
+                    Value::IntValue(int) if dice.percent(30) => *value = Value::DoubleValue(*int as f64),
+                    Value::StringValue(text) if dice.percent(10) => text.push('!'),
+                    _ => {}
+                }
+            }
+        }
+        for place in 0..self.dice.below(4) {
+            let parent = if ids.is_empty() { Vec::new() } else { self.dice.of(&ids).clone() };
+            spans.push(self.usual_span(place, parent));
+        }
+    }
+
+    fn sent_somewhere(&mut self, origins: &[Origin], spans: Vec<(usize, Span)>) -> [u8; 16] {
+        let id = self.trace_id();
+        let placed = spans
+            .into_iter()
+            .map(|(origin, span)| Placed { origin, span, regions: vec![self.region()] })
+            .collect();
+        self.send(id, origins, placed);
+        id
+    }
+
     fn short(&mut self) -> Case {
         let id = 0xabc_u128.to_be_bytes();
         let origins = [self.origin()];
@@ -337,12 +473,12 @@ impl Making {
         Case { id, note: "an id of three digits".to_owned() }
     }
 
-    /// Twice the union's limit, in parts below it where there are several.
-    fn large(&mut self, regions: &[usize]) -> Case {
+    /// Of so many bytes, in parts where there are several regions.
+    fn large(&mut self, bytes: u64, regions: &[usize]) -> Case {
         let id = self.trace_id();
         let origin = Origin { resource: None, scope: None };
         let spans = 120_u64;
-        let padding = "x".repeat((2 * crate::estate::TRACE_BYTES_MAX / spans) as usize);
+        let padding = "x".repeat((bytes / spans) as usize);
         let placed = (0..spans)
             .map(|place| Placed {
                 origin: 0,
@@ -354,7 +490,7 @@ impl Making {
             })
             .collect();
         self.send(id, &[origin], placed);
-        Case { id, note: format!("large, in {} regions", regions.len()) }
+        Case { id, note: format!("some {bytes} bytes, in {} regions", regions.len()) }
     }
 
     fn origin(&mut self) -> Origin {

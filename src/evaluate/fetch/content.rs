@@ -2,8 +2,9 @@
 
 use super::plan::{Generic, Key, Own};
 use super::test::{Cell, Stored, Test};
+use crate::trace::span::key_and_value;
 use crate::traceql::value::Value;
-use crate::wire::otlp::{any_value, key_value, list};
+use crate::wire::otlp::{any_value, list};
 use crate::wire::protobuf::{self, Reader};
 use std::borrow::Cow;
 
@@ -28,6 +29,9 @@ pub(super) enum Content<'t> {
 impl<'t> Content<'t> {
     /// Of an encoded `AnyValue`.
     pub(super) fn of(any: &'t [u8]) -> Self {
+        if let Some(cell) = plain(any) {
+            return Self::One(cell);
+        }
         let Some(field) = last_of_any(any) else { return Self::Other };
         match (field.number, field.value) {
             (any_value::ARRAY, protobuf::Value::Bytes(array)) => Self::of_array(array),
@@ -106,6 +110,21 @@ fn last_of_any(any: &[u8]) -> Option<protobuf::Field<'_>> {
     fields(any).filter(|field| (any_value::STRING..=any_value::BYTES).contains(&field.number)).last()
 }
 
+/// The shape of nearly every value: one short scalar and nothing else.
+#[inline]
+fn plain(any: &[u8]) -> Option<Cell<'_>> {
+    match any {
+        [STRING_TAG, len @ 0..=0x7f, text @ ..] if text.len() == usize::from(*len) => {
+            std::str::from_utf8(text).ok().map(Cell::Text)
+        }
+        [INT_TAG, int @ 0..=0x7f] => Some(Cell::Int(i64::from(*int))),
+        [INT_TAG, low @ 0x80..=0xff, high @ 0..=0x7f] => {
+            Some(Cell::Int(i64::from(low & 0x7f) | i64::from(*high) << 7))
+        }
+        _ => None,
+    }
+}
+
 fn scalar(field: protobuf::Field<'_>) -> Option<Cell<'_>> {
     match (field.number, field.value) {
         (any_value::STRING, protobuf::Value::Bytes(bytes)) => std::str::from_utf8(bytes).ok().map(Cell::Text),
@@ -116,21 +135,8 @@ fn scalar(field: protobuf::Field<'_>) -> Option<Cell<'_>> {
     }
 }
 
-/// A `KeyValue` taken apart: its key and its encoded value. Of several values the last is taken, which is
-/// what merging them comes to, as each sets one and the same choice.
-#[inline]
-pub(super) fn pair(message: &[u8]) -> (&[u8], &[u8]) {
-    let (mut key, mut any): (&[u8], &[u8]) = (&[], &[]);
-    let mut reader = Reader::new(message);
-    while let Ok(Some(field)) = reader.next() {
-        match (field.number, field.value) {
-            (key_value::KEY, protobuf::Value::Bytes(bytes)) => key = bytes,
-            (key_value::VALUE, protobuf::Value::Bytes(bytes)) => any = bytes,
-            _ => {}
-        }
-    }
-    (key, any)
-}
+const STRING_TAG: u8 = ((any_value::STRING << 3) | 2) as u8;
+const INT_TAG: u8 = (any_value::INT << 3) as u8;
 
 /// What was met of the attributes a part looks for by name.
 #[derive(Debug, Default)]
@@ -163,7 +169,7 @@ impl<'t> Met<'t> {
     /// Takes one attribute of the message.
     #[inline]
     pub(super) fn take(&mut self, generic: &Generic, message: &'t [u8], out: &mut Vec<Entry<'t>>) {
-        let (key, any) = pair(message);
+        let (key, any) = key_and_value(message);
         if let Some(at) = generic.number(key) {
             self.take_named(generic, at, any, out);
         }

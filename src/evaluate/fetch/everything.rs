@@ -2,13 +2,14 @@
 //!
 //! Tempo leaves out what nobody would compare by: ids, times, numbers in the tree, events and links.
 
-use super::content::{Content, fields, pair};
+use super::content::{Content, fields};
 use super::plan::{Keys, Level, SERVICE_NAME, bare_name, scope_of};
 use super::test::{Cell, Stored};
 use super::visible::Visible;
 use crate::evaluate::filter::{kind_of, status_of, trimmed_hex};
 use crate::evaluate::rows::TraceRows;
 use crate::evaluate::{SpanView, WireSpan};
+use crate::trace::span::key_and_value;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::value::Value;
 use crate::wire::otlp::{resource, scope, span};
@@ -130,7 +131,7 @@ impl<'t> Everything<'t> {
 fn attributes(message: &[u8], number: u32) -> impl Iterator<Item = (&str, Content<'_>)> {
     fields(message).filter_map(move |field| {
         let protobuf::Value::Bytes(bytes) = field.value else { return None };
-        let (key, any) = (field.number == number).then(|| pair(bytes))?;
+        let (key, any) = (field.number == number).then(|| key_and_value(bytes))?;
         Some((std::str::from_utf8(key).unwrap_or_default(), Content::of(any)))
     })
 }

@@ -63,13 +63,22 @@ pub struct Fetch {
 pub struct Loaded<'t> {
     fetch: &'t Fetch,
     trace: &'t TraceRows<'t>,
-    rows: Vec<u32>,
-    /// By candidate, and of each by slot.
+    /// In row order.
+    candidates: Vec<Candidate>,
+    /// By candidate in the order they were read, and of each by slot.
     values: Vec<Value<'t>>,
     /// Places in `values` of what is there, but nil: it hides what lies behind it.
     hidden: HashSet<usize>,
     after: After<'t>,
     nil: Value<'t>,
+}
+
+/// A span that is loaded.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    row: u32,
+    /// Where its values begin.
+    values: usize,
 }
 
 /// How often what the first pass found of a trace or a resource is listed for a span. Where Tempo fetches
@@ -129,18 +138,19 @@ impl Fetch {
         let Some(mut reader) = PassReader::of(&self.first, trace, self.is_span_only) else {
             return Ok(None);
         };
-        let mut rows = Vec::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
         let (mut values, mut hidden) = (Vec::new(), HashSet::new());
-        for row in 0..trace.rows().len() as u32 {
+        for row in trace.as_they_lie().iter().copied() {
             if reader.read(row) {
-                rows.push(row);
+                candidates.push(Candidate { row, values: values.len() });
                 let found = self.lookups.iter().map(|lookup| lookup.find([Some(&reader.visible), None]));
                 found.for_each(|found| push(found, &mut values, &mut hidden));
             }
         }
+        candidates.sort_unstable_by_key(|candidate| candidate.row);
         let after = After::default();
-        let loaded = Loaded { fetch: self, trace, rows, values, hidden, after, nil: Value::Nil };
-        Ok((!loaded.rows.is_empty()).then_some(loaded))
+        let loaded = Loaded { fetch: self, trace, candidates, values, hidden, after, nil: Value::Nil };
+        Ok((!loaded.candidates.is_empty()).then_some(loaded))
     }
 
     fn second_pass<'t>(&'t self, trace: &'t TraceRows<'t>) -> Option<PassReader<'t, 't>> {
@@ -151,12 +161,12 @@ impl Fetch {
 impl<'t> Loaded<'t> {
     /// How many candidates there are; they are numbered from 0 in row order.
     pub fn candidates(&self) -> u32 {
-        self.rows.len() as u32
+        self.candidates.len() as u32
     }
 
     /// The row of a candidate in the trace.
     pub fn row(&self, candidate: u32) -> u32 {
-        self.rows.get(candidate as usize).copied().unwrap_or_default()
+        self.candidates.get(candidate as usize).map_or(0, |candidate| candidate.row)
     }
 
     pub fn rows(&self) -> &'t TraceRows<'t> {
@@ -165,8 +175,8 @@ impl<'t> Loaded<'t> {
 
     /// What a candidate has for an attribute while the query runs.
     pub fn value(&self, candidate: u32, slot: Slot) -> &Value<'t> {
-        let begin = candidate as usize * self.fetch.lookups.len();
-        self.values.get(begin + slot.index()).unwrap_or(&self.nil)
+        let Some(candidate) = self.candidates.get(candidate as usize) else { return &self.nil };
+        self.values.get(candidate.values + slot.index()).unwrap_or(&self.nil)
     }
 
     /// Fetches the second pass for the candidates the query kept, in any order.
@@ -220,7 +230,10 @@ impl<'t> Loaded<'t> {
         }
         match self.after.begins.get(&candidate) {
             Some(begin) => self.after.hidden.contains(&(begin + slot.index())),
-            None => self.hidden.contains(&(candidate as usize * self.fetch.lookups.len() + slot.index())),
+            None => self
+                .candidates
+                .get(candidate as usize)
+                .is_some_and(|candidate| self.hidden.contains(&(candidate.values + slot.index()))),
         }
     }
 

@@ -382,11 +382,16 @@ impl Generic {
     }
 
     /// The number of an attribute's name, where it is looked for. Few names are compared one by one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&self, name: &[u8]) -> Option<usize> {
         if self.named.len() <= COMPARED_MAX {
             return self.named.iter().position(|named| named.name.as_bytes() == name);
         }
+        self.hashed_number(name)
+    }
+
+    #[inline(never)]
+    fn hashed_number(&self, name: &[u8]) -> Option<usize> {
         self.by_name.get(name).map(|at| usize::from(*at))
     }
 

@@ -1,7 +1,8 @@
 //! Reads what one pass makes visible of the spans of one trace, but for their events and links.
 //!
-//! Spans come in row order, so what belongs to a resource or a scope is read once for all its spans. A span's
-//! bytes are walked once, and not at all where the conditions look only at what the index holds.
+//! Spans of a scope come side by side, so what belongs to a resource or a scope is read once for them. A span's
+//! bytes are walked once, and not at all where the conditions look only at what the index holds, or what the
+//! index holds refuses the span.
 
 use super::content::{Content, Entry, Met, fields};
 use super::plan::{Column, Level, Own, Part, Pass, Source};
@@ -14,7 +15,7 @@ use crate::trace::index::{Flags, Span};
 use crate::traceql::ast::Intrinsic;
 use crate::traceql::value::Value;
 use crate::wire::otlp::{self, resource, scope, span};
-use crate::wire::protobuf;
+use crate::wire::protobuf::{self, Reader};
 use std::borrow::Cow;
 
 /// Fields of a span that are read, as one bit each.
@@ -24,6 +25,9 @@ fn bit(number: u32) -> Fields {
     1u32.checked_shl(number).unwrap_or(0)
 }
 
+/// The tag of an attribute of a span.
+const ATTRIBUTES_TAG: u8 = ((span::ATTRIBUTES << 3) | 2) as u8;
+
 /// A reader of one trace for one pass.
 #[derive(Debug)]
 pub(super) struct PassReader<'p, 't> {
@@ -31,6 +35,8 @@ pub(super) struct PassReader<'p, 't> {
     trace: &'t TraceRows<'t>,
     pub(super) is_span_only: bool,
     fields: Fields,
+    /// Whether the status is asked for; the index knows nearly every one.
+    reads_status: bool,
     numbers: Option<&'t [Numbers]>,
     batch: Option<(u32, bool)>,
     scope: Option<(u32, bool)>,
@@ -62,6 +68,7 @@ impl<'p, 't> PassReader<'p, 't> {
             trace,
             is_span_only,
             fields: fields_of(pass),
+            reads_status: has_column(pass, Intrinsic::Status),
             numbers: needs_numbers(pass).then(|| trace.numbers()),
             batch: None,
             scope: None,
@@ -101,9 +108,8 @@ impl<'p, 't> PassReader<'p, 't> {
         if self.batch == Some((at.batch, false)) {
             return false;
         }
-        let mut wire = LazyWire { trace: self.trace, row, found: None };
         if self.batch.is_none_or(|(batch, _)| batch != at.batch) {
-            let is_met = self.read_resource(wire.get().resource);
+            let is_met = self.read_resource(self.wire(row).resource);
             self.batch = Some((at.batch, is_met));
             self.scope = None;
             if !is_met {
@@ -117,7 +123,7 @@ impl<'p, 't> PassReader<'p, 't> {
                 }
             }
             _ => {
-                let is_met = self.read_scope(wire.get().scope);
+                let is_met = self.read_scope(self.wire(row).scope);
                 self.scope = Some((at.scope, is_met));
                 if !is_met {
                     return false;
@@ -126,7 +132,38 @@ impl<'p, 't> PassReader<'p, 't> {
         }
         let Some(span) = self.trace.span(row) else { return false };
         self.visible.clear_span();
-        self.read_span(row, span, &mut wire) && self.is_enough()
+        self.index_allows(row, span) && self.read_span(row, span) && self.is_enough()
+    }
+
+    fn wire(&self, row: u32) -> WireSpan<'t> {
+        let nothing = WireSpan { span: &[], scope: None, resource: &[] };
+        self.trace.wire(row).unwrap_or(nothing)
+    }
+
+    /// Whether the index leaves it open that the span meets all conditions, where it has to.
+    fn index_allows(&self, row: u32, span: &Span) -> bool {
+        let allows = |column: &Column| match column.source {
+            Source::Intrinsic(intrinsic) => {
+                self.known(intrinsic, row, span).is_none_or(|cell| accepts(column, cell))
+            }
+            Source::SpanStart | Source::Own(_) | Source::Absent(_) => true,
+        };
+        !self.pass.all || self.pass.span.columns.iter().all(allows)
+    }
+
+    /// What a column of spans holds, where the index knows it.
+    fn known(&self, intrinsic: Intrinsic, row: u32, span: &Span) -> Option<Cell<'static>> {
+        Some(Cell::Int(match intrinsic {
+            Intrinsic::Duration => span.end.wrapping_sub(span.start) as i64,
+            Intrinsic::Kind if span.kind != u8::MAX => i64::from(span.kind),
+            Intrinsic::Status if span.flags.has(Flags::IS_ERROR) => 2,
+            Intrinsic::Status if !span.flags.has(Flags::OTHER_STATUS) => 0,
+            Intrinsic::ChildCount => i64::from(self.numbers_of(row).children),
+            Intrinsic::NestedSetLeft => i64::from(self.numbers_of(row).left),
+            Intrinsic::NestedSetRight => i64::from(self.numbers_of(row).right),
+            Intrinsic::NestedSetParent => i64::from(self.numbers_of(row).parent),
+            _ => return None,
+        }))
     }
 
     /// Whether as much is visible as Tempo asks for.
@@ -230,6 +267,9 @@ impl<'p, 't> PassReader<'p, 't> {
             };
             return accept(column, Cell::Text(text), Value::Text(Cow::Borrowed(text)), out);
         }
+        if let Some(Content::One(cell)) = content {
+            return accept(column, cell, cell.value(), out);
+        }
         let mut cells = content.into_iter().flat_map(Content::cells).peekable();
         if cells.peek().is_none() {
             return accept(column, Cell::Empty, nil_text(), out);
@@ -238,12 +278,14 @@ impl<'p, 't> PassReader<'p, 't> {
         cells.fold(false, |met, cell| accept(column, cell, cell.value(), out) | met)
     }
 
-    fn read_span(&mut self, row: u32, span: &Span, wire: &mut LazyWire<'t>) -> bool {
+    fn read_span(&mut self, row: u32, span: &Span) -> bool {
         let part = &self.pass.span;
         let mut out = std::mem::take(&mut self.visible.span);
         self.met.clear(&part.generic);
-        if self.fields != 0 {
-            self.scan(part, wire.get().span, &mut out);
+        let reads_status = self.reads_status && span.flags.has(Flags::OTHER_STATUS);
+        let wanted = self.fields | if reads_status { bit(span::STATUS) } else { 0 };
+        if wanted != 0 {
+            self.scan(part, self.trace.body(span), wanted, &mut out);
         }
         let generic = out.len();
         let mut are_all = (!part.generic.is_read || self.met.any) & self.own_columns(part, &mut out);
@@ -253,7 +295,7 @@ impl<'p, 't> PassReader<'p, 't> {
                     self.visible.has_start = span.start != 0;
                     true
                 }
-                Source::Intrinsic(intrinsic) => self.intrinsic(column, intrinsic, row, span, wire, &mut out),
+                Source::Intrinsic(intrinsic) => self.intrinsic(column, intrinsic, row, span, &mut out),
                 Source::Own(_) | Source::Absent(_) => true,
             };
         }
@@ -270,13 +312,22 @@ impl<'p, 't> PassReader<'p, 't> {
     }
 
     /// Walks the bytes of a span once.
-    fn scan(&mut self, part: &Part, message: &'t [u8], out: &mut Vec<Entry<'t>>) {
+    fn scan(&mut self, part: &Part, message: &'t [u8], wanted: Fields, out: &mut Vec<Entry<'t>>) {
         self.texts = SpanTexts::default();
         self.events.clear();
         self.links.clear();
-        for field in fields(message) {
+        let wants_attributes = wanted & bit(span::ATTRIBUTES) != 0;
+        let mut reader = Reader::new(message);
+        loop {
+            // Attributes are most of a span and lie together.
+            while let Some(pair) = reader.take_short(ATTRIBUTES_TAG) {
+                if wants_attributes {
+                    self.met.take(&part.generic, pair, out);
+                }
+            }
+            let Ok(Some(field)) = reader.next() else { return };
             let protobuf::Value::Bytes(bytes) = field.value else { continue };
-            if self.fields & bit(field.number) == 0 {
+            if wanted & bit(field.number) == 0 {
                 continue;
             }
             match field.number {
@@ -308,31 +359,23 @@ impl<'p, 't> PassReader<'p, 't> {
         intrinsic: Intrinsic,
         row: u32,
         span: &Span,
-        wire: &mut LazyWire<'t>,
         out: &mut Vec<Entry<'t>>,
     ) -> bool {
-        let numbers = self.numbers_of(row);
-        let cell = match intrinsic {
-            Intrinsic::Name => Cell::Text(self.texts.name),
-            Intrinsic::Duration => Cell::Int(span.end.wrapping_sub(span.start) as i64),
-            Intrinsic::Kind => Cell::Int(match span.kind {
-                u8::MAX => i64::from(wire.get().kind()),
-                kind => i64::from(kind),
-            }),
-            Intrinsic::Status if span.flags.has(Flags::IS_ERROR) => Cell::Int(2),
-            Intrinsic::Status => Cell::Int(i64::from(self.texts.code)),
-            Intrinsic::StatusMessage => Cell::Text(self.texts.message),
-            Intrinsic::SpanId => Cell::Bytes(self.texts.id),
-            Intrinsic::ParentId => Cell::Bytes(self.texts.parent),
-            Intrinsic::ChildCount => Cell::Int(i64::from(numbers.children)),
-            Intrinsic::NestedSetLeft => Cell::Int(i64::from(numbers.left)),
-            Intrinsic::NestedSetRight => Cell::Int(i64::from(numbers.right)),
-            Intrinsic::NestedSetParent => Cell::Int(i64::from(numbers.parent)),
+        let known = self.known(intrinsic, row, span);
+        let cell = match (known, intrinsic) {
+            (Some(cell), _) => cell,
+            (None, Intrinsic::Name) => Cell::Text(self.texts.name),
+            (None, Intrinsic::Kind) => Cell::Int(i64::from(self.wire(row).kind())),
+            (None, Intrinsic::Status) => Cell::Int(i64::from(self.texts.code)),
+            (None, Intrinsic::StatusMessage) => Cell::Text(self.texts.message),
+            (None, Intrinsic::SpanId) => Cell::Bytes(self.texts.id),
+            (None, Intrinsic::ParentId) => Cell::Bytes(self.texts.parent),
             _ => return true,
         };
         if !accepts(column, cell) {
             return false;
         }
+        let numbers = self.numbers_of(row);
         let is_number = match intrinsic {
             Intrinsic::NestedSetLeft => {
                 self.visible.left = numbers.left;
@@ -375,22 +418,6 @@ impl<'p, 't> PassReader<'p, 't> {
         if wanted.parent {
             self.visible.parent = numbers.parent;
         }
-    }
-}
-
-/// The bytes of a span, looked up when first needed.
-struct LazyWire<'t> {
-    trace: &'t TraceRows<'t>,
-    row: u32,
-    found: Option<WireSpan<'t>>,
-}
-
-impl<'t> LazyWire<'t> {
-    fn get(&mut self) -> WireSpan<'t> {
-        *self.found.get_or_insert_with(|| {
-            let nothing = WireSpan { span: &[], scope: None, resource: &[] };
-            self.trace.wire(self.row).unwrap_or(nothing)
-        })
     }
 }
 
@@ -465,27 +492,23 @@ fn fields_of(pass: &Pass) -> Fields {
             Source::Intrinsic(Intrinsic::Name) => bit(span::NAME),
             Source::Intrinsic(Intrinsic::SpanId) => bit(span::SPAN_ID),
             Source::Intrinsic(Intrinsic::ParentId) => bit(span::PARENT_SPAN_ID),
-            Source::Intrinsic(Intrinsic::Status | Intrinsic::StatusMessage) => bit(span::STATUS),
+            Source::Intrinsic(Intrinsic::StatusMessage) => bit(span::STATUS),
             _ => 0,
         };
     }
     all
 }
 
+fn has_column(pass: &Pass, intrinsic: Intrinsic) -> bool {
+    pass.span.columns.iter().any(|column| column.source == Source::Intrinsic(intrinsic))
+}
+
 fn needs_numbers(pass: &Pass) -> bool {
+    use Intrinsic::{ChildCount, NestedSetLeft, NestedSetParent, NestedSetRight};
     let wanted = pass.structure;
+    let columns = [ChildCount, NestedSetLeft, NestedSetRight, NestedSetParent];
     wanted.left
         || wanted.right
         || wanted.parent
-        || pass.span.columns.iter().any(|column| {
-            matches!(
-                column.source,
-                Source::Intrinsic(
-                    Intrinsic::ChildCount
-                        | Intrinsic::NestedSetLeft
-                        | Intrinsic::NestedSetRight
-                        | Intrinsic::NestedSetParent
-                )
-            )
-        })
+        || columns.into_iter().any(|intrinsic| has_column(pass, intrinsic))
 }

@@ -6,6 +6,7 @@
 
 mod numbers;
 mod order;
+mod same;
 mod summary;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub struct TraceRows<'j> {
     id: TraceId,
     joined: &'j Joined,
     rows: Vec<Row>,
+    as_they_lie: Vec<u32>,
     summary: Summary,
     numbers: OnceLock<Vec<Numbers>>,
 }
@@ -49,7 +51,8 @@ impl<'j> TraceRows<'j> {
     pub fn of(id: TraceId, joined: &'j Joined) -> Self {
         let sorted = order::Sorted::of(joined);
         let summary = summary::of(joined, &sorted.spans);
-        Self { id, joined, rows: sorted.into_rows(joined), summary, numbers: OnceLock::new() }
+        let (rows, as_they_lie) = sorted.into_rows(joined);
+        Self { id, joined, rows, as_they_lie, summary, numbers: OnceLock::new() }
     }
 
     pub fn id(&self) -> &TraceId {
@@ -61,6 +64,12 @@ impl<'j> TraceRows<'j> {
         &self.rows
     }
 
+    /// The numbers of all rows, in the order in which their spans lie in memory. Spans arrive in the order in
+    /// which they ended: who reads all of them reads several times faster so than in row order.
+    pub fn as_they_lie(&self) -> &[u32] {
+        &self.as_they_lie
+    }
+
     /// The index's entry of a row's span.
     pub fn span(&self, row: u32) -> Option<&'j Span> {
         self.joined.span(self.rows.get(row as usize)?.span)
@@ -69,6 +78,11 @@ impl<'j> TraceRows<'j> {
     /// The bytes of a row; its events and links are in canonical order.
     pub fn wire(&self, row: u32) -> Option<WireSpan<'j>> {
         Some(wire_of(self.joined, self.span(row)?))
+    }
+
+    /// The bytes of a span alone, which are found faster than with all that holds it.
+    pub fn body(&self, span: &Span) -> &'j [u8] {
+        self.joined.body(span)
     }
 
     pub fn summary(&self) -> &Summary {
@@ -86,8 +100,11 @@ impl<'j> TraceRows<'j> {
         for batch in self.rows.chunk_by(|one, other| one.batch == other.batch) {
             let spans = || batch.iter().filter_map(|row| self.joined.span(row.span));
             let Some(first) = spans().next() else { continue };
-            let resource = wire_of(self.joined, first).resource;
-            let of = stats.entry(summary::stored_service(resource).to_owned()).or_default();
+            let service = summary::stored_service(wire_of(self.joined, first).resource);
+            if !stats.contains_key(service) {
+                stats.insert(service.to_owned(), ServiceStats::default());
+            }
+            let Some(of) = stats.get_mut(service) else { continue };
             of.spans = of.spans.saturating_add(batch.len() as u32);
             of.errors = of
                 .errors

@@ -6,15 +6,12 @@
 
 use std::cmp::Ordering;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
-use super::{Row, summary};
+use super::Row;
+use super::same::Same;
 use crate::trace::Joined;
 use crate::trace::index::{Flags, Span};
 use crate::trace::span::bytes_field;
-use crate::wire::otlp::{resource, scope, span};
-use crate::wire::protobuf::put_bytes_field;
+use crate::wire::otlp::span;
 
 /// The spans of a trace in canonical order.
 pub(super) struct Sorted {
@@ -32,6 +29,9 @@ struct Run {
     scope: u32,
 }
 
+/// No row.
+const NONE: u32 = u32::MAX;
+
 impl Sorted {
     pub fn of(joined: &Joined) -> Self {
         let (mut spans, mut runs) = runs(joined);
@@ -48,8 +48,9 @@ impl Sorted {
         Self { spans, runs }
     }
 
-    /// Puts together what says the same, in the order in which each is first met.
-    pub fn into_rows(self, joined: &Joined) -> Vec<Row> {
+    /// Puts together what says the same, in the order in which each is first met. Beside the rows, their
+    /// numbers in the order in which they lie in memory.
+    pub fn into_rows(self, joined: &Joined) -> (Vec<Row>, Vec<u32>) {
         let mut same = Same::new(joined);
         let mut groups: Vec<(u32, u32, Run)> = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
@@ -69,8 +70,23 @@ impl Sorted {
             let row = |span: &u32| Row { span: *span, batch: *batch, scope: number };
             rows.extend(spans_of(&self.spans, run).iter().map(row));
         }
-        rows
+        let as_they_lie = as_they_lie(&rows);
+        (rows, as_they_lie)
     }
+}
+
+/// The numbers of the rows, in the order of the join.
+fn as_they_lie(rows: &[Row]) -> Vec<u32> {
+    let spans = rows.iter().map(|row| row.span as usize + 1).max().unwrap_or(0);
+    let mut row_of = vec![NONE; spans];
+    for (row, number) in rows.iter().zip(0u32..) {
+        if let Some(of) = row_of.get_mut(row.span as usize) {
+            *of = number;
+        }
+    }
+    // Copies have no row.
+    row_of.retain(|row| *row != NONE);
+    row_of
 }
 
 /// Spans in the order of the join, and the runs of one scope among them.
@@ -153,81 +169,4 @@ fn by_id(joined: &Joined, one: &Span, other: &Span) -> Ordering {
         return id(one).cmp(id(other));
     }
     one.id.cmp(&other.id)
-}
-
-/// Numbers resources and scopes by what they say, in the order in which they are asked for.
-struct Same<'j> {
-    joined: &'j Joined,
-    /// By bytes: what is written the same says the same, and needs no reading.
-    batches_by_bytes: HashMap<&'j [u8], u32, RandomState>,
-    batches: HashMap<Vec<u8>, u32, RandomState>,
-    scopes_by_bytes: HashMap<(u32, &'j [u8]), u32, RandomState>,
-    scopes: HashMap<(u32, Vec<u8>), u32, RandomState>,
-}
-
-impl<'j> Same<'j> {
-    fn new(joined: &'j Joined) -> Self {
-        Self {
-            joined,
-            batches_by_bytes: HashMap::default(),
-            batches: HashMap::default(),
-            scopes_by_bytes: HashMap::default(),
-            scopes: HashMap::default(),
-        }
-    }
-
-    fn batch(&mut self, batch: u32) -> u32 {
-        let (bytes, _) = self.joined.resource(batch);
-        *self.batches_by_bytes.entry(bytes).or_insert_with(|| {
-            let next = self.batches.len() as u32;
-            *self.batches.entry(what_resource_says(bytes)).or_insert(next)
-        })
-    }
-
-    fn scope(&mut self, batch: u32, scope: u32) -> u32 {
-        let bytes = self.joined.scope(scope);
-        *self.scopes_by_bytes.entry((batch, bytes)).or_insert_with(|| {
-            let next = self.scopes.len() as u32;
-            *self.scopes.entry((batch, what_scope_says(bytes))).or_insert(next)
-        })
-    }
-}
-
-/// What makes two resources one: the service and all other attributes, in any order. The count of dropped
-/// attributes does not.
-fn what_resource_says(bytes: &[u8]) -> Vec<u8> {
-    let mut says = Vec::with_capacity(bytes.len());
-    put_bytes_field(&mut says, SAID_FIRST, summary::stored_service(bytes).as_bytes());
-    // A name of a service is said already, if it is a string.
-    put_attributes(&mut says, bytes, resource::ATTRIBUTES, |key, any| !summary::is_service(key, any));
-    says
-}
-
-/// What makes two scopes of a batch one: name, version and attributes.
-fn what_scope_says(bytes: &[u8]) -> Vec<u8> {
-    let mut says = Vec::with_capacity(bytes.len());
-    put_bytes_field(&mut says, SAID_FIRST, bytes_field(bytes, scope::NAME));
-    put_bytes_field(&mut says, SAID_FIRST, bytes_field(bytes, scope::VERSION));
-    put_attributes(&mut says, bytes, scope::ATTRIBUTES, |_, _| true);
-    says
-}
-
-/// Field numbers of what is said; they only have to differ.
-const SAID_FIRST: u32 = 1;
-const SAID_KEY: u32 = 2;
-const SAID_VALUE: u32 = 3;
-
-fn put_attributes(
-    says: &mut Vec<u8>,
-    message: &[u8],
-    attributes: u32,
-    is_said: impl Fn(&[u8], &[u8]) -> bool,
-) {
-    let mut pairs: Vec<(&[u8], &[u8])> =
-        summary::pairs(message, attributes).filter(|(key, any)| is_said(key, any)).collect();
-    pairs.sort_by_key(|(key, _)| *key);
-    for (key, any) in pairs {
-        put_bytes_field(says, SAID_KEY, key);
-        put_bytes_field(says, SAID_VALUE, any);
-    }
 }

@@ -4,8 +4,8 @@ use super::wire_of;
 use crate::evaluate::{SpanView, WireSpan};
 use crate::trace::Joined;
 use crate::trace::index::Flags;
-use crate::trace::span::{bytes_field, string_attribute};
-use crate::wire::otlp::{any_value, key_value, link, resource, span};
+use crate::trace::span::{bytes_field, key_and_value, string_attribute};
+use crate::wire::otlp::{any_value, link, resource, span};
 use crate::wire::protobuf::{Field, Reader, Value};
 
 /// Envelope and root of a trace.
@@ -81,9 +81,9 @@ pub(super) fn stored_service(resource: &[u8]) -> &str {
     text(string_attributes(resource, resource::ATTRIBUTES, SERVICE_NAME).last().unwrap_or_default())
 }
 
-/// Whether an attribute is what [`stored_service`] reads.
-pub(super) fn is_service(key: &[u8], any: &[u8]) -> bool {
-    key == SERVICE_NAME.as_bytes() && string_of(any).is_some()
+/// The name of a service, if an attribute is what [`stored_service`] reads.
+pub(super) fn service<'m>(key: &[u8], any: &'m [u8]) -> Option<&'m [u8]> {
+    if key == SERVICE_NAME.as_bytes() { string_of(any) } else { None }
 }
 
 /// The string values of the attributes with this key, in their order.
@@ -95,10 +95,9 @@ fn string_attributes<'m>(message: &'m [u8], attributes: u32, key: &str) -> impl 
 
 /// Key and encoded value of each attribute.
 pub(super) fn pairs(message: &[u8], attributes: u32) -> impl Iterator<Item = (&[u8], &[u8])> {
-    fields(message).filter(move |field| field.number == attributes).filter_map(|field| {
-        let pair = field.bytes().ok()?;
-        Some((bytes_field(pair, key_value::KEY), bytes_field(pair, key_value::VALUE)))
-    })
+    fields(message)
+        .filter(move |field| field.number == attributes)
+        .filter_map(|field| Some(key_and_value(field.bytes().ok()?)))
 }
 
 /// The string in an encoded value, if that is what it holds.
