@@ -65,7 +65,11 @@ impl Refusal {
     /// The query can't be run as it is written. What Tempo finds out only when it reads a block is a failure
     /// there, and one here.
     pub(super) fn query(error: QueryError) -> Self {
-        let why = if matches!(error, QueryError::Fetch(_)) { Why::QueryFailed } else { Why::Query };
+        let why = if matches!(error, QueryError::Fetch(_) | QueryError::Math) {
+            Why::QueryFailed
+        } else {
+            Why::Query
+        };
         Self { why, line: error.to_string(), coverage: None }
     }
 

@@ -1,3 +1,5 @@
+//! How pages follow each other, and what is known after each.
+
 use super::*;
 
 fn candidate(id: u128, start: u64) -> Candidate {

@@ -1,3 +1,5 @@
+//! What is written is read again, and what is a lie is none.
+
 use super::*;
 use crate::model::TraceId;
 use crate::model::metrics::{Exemplar, MetricsAnswer, Sample, Series};
