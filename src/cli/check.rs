@@ -1,6 +1,7 @@
 //! `tutti check`: everything that is wrong or unwise in a configuration, and what a good one means.
 //! Starts nothing and asks no region.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -96,6 +97,30 @@ fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
         ["REGION", "JURISDICTION", "KIND", "WHERE", "DEADLINE", "AUTH", "RAW SPANS"].map(str::to_owned);
     let rows: Vec<[String; 7]> = settings.regions.iter().map(|region| row(region, settings)).collect();
     write_table(out, &head, &rows)?;
+    writeln!(out)?;
+    write_facts(out, settings)
+}
+
+/// What is believed of regions without asking them, so that whoever wrote it sees what it means.
+fn write_facts(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
+    if settings.federation.facts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "believed of regions, which are not asked for anything else:")?;
+    for region in &settings.regions {
+        let Some(facts) = settings.federation.facts.get(&region.name) else { continue };
+        let listed = |texts: &BTreeSet<String>| texts.iter().cloned().collect::<Vec<_>>().join(", ");
+        let name = &region.name;
+        if let Some(services) = &facts.services {
+            writeln!(out, "  {name}: no services but {}", listed(services))?;
+        }
+        if let Some(retention) = facts.retention {
+            writeln!(out, "  {name}: nothing older than {}", humantime::format_duration(retention))?;
+        }
+        for (key, values) in &facts.attributes {
+            writeln!(out, "  {name}: alone has resource.{key} = {}", listed(values))?;
+        }
+    }
     writeln!(out)
 }
 

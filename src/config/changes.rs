@@ -29,6 +29,8 @@ impl Changes {
             changes.needs_restart.push("limits".to_owned());
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
+        changes.note(old.federation.search != new.federation.search, "search");
+        changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.plan.digest() != new.plan.digest(), "policies");
         changes.regions(old, new);
         changes
@@ -74,6 +76,17 @@ impl Changes {
         before.sort();
         after.sort();
         self.note(is_reordered && before == after, "order of regions");
+        for region in &after {
+            let facts = |of: &Settings| of.federation.facts.get(region).cloned().unwrap_or_default();
+            let (old, new, is_kept) = (facts(old), facts(new), before.contains(region));
+            for (is_changed, key) in [
+                (old.services != new.services, "services"),
+                (old.retention != new.retention, "retention"),
+                (old.attributes != new.attributes, "attributes"),
+            ] {
+                self.note(is_changed && is_kept, &format!("region.{region}.{key}"));
+            }
+        }
         let allowed = |of: &Settings, name| of.raw_egress.iter().any(|e| e.region == name && e.is_allowed);
         for region in after {
             let is_changed = allowed(old, region.clone()) != allowed(new, region.clone());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, Uri};
 
 use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls};
+use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::table::{self, Table};
@@ -109,6 +110,7 @@ pub(super) struct GivenRegion {
     pub jurisdiction: Given<Jurisdiction>,
     pub kind: Given<KindWord>,
     pub allow_raw_egress: Given<bool>,
+    pub facts: GivenFacts,
     pub layers: GivenLayers,
     pub tempo: GivenTempo,
     pub memory: GivenMemory,
@@ -282,6 +284,7 @@ fn region(mut table: Table<'_>, out: &mut Findings) -> GivenRegion {
         jurisdiction: table.parsed("jurisdiction", out, words::jurisdiction),
         kind: table.parsed("kind", out, words::kind),
         allow_raw_egress: table.flag("allow_raw_egress", out),
+        facts: facts::read(&mut table, out),
         layers: layers(&mut table, out),
         tempo: tempo(&mut table, out),
         memory: GivenMemory {

@@ -8,6 +8,7 @@
 mod changes;
 mod credentials;
 mod excerpt;
+mod facts;
 mod fault;
 mod file;
 mod given;

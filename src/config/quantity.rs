@@ -24,17 +24,33 @@ impl Wrong {
     }
 }
 
+/// Nothing is kept longer than this by a system that was set up once.
+const AGE_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How old something may become: more than zero and at most `AGE_MAX`.
+pub(super) fn age(text: &str) -> Result<Duration, Wrong> {
+    positive(text).and_then(|parsed| match parsed > AGE_MAX {
+        true => Err(Wrong::new(format!("{} is more than ten years", quoted(text)), DURATION_REMEDY)),
+        false => Ok(parsed),
+    })
+}
+
 /// More than zero and at most `DURATION_MAX`.
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
+    let parsed = positive(text)?;
+    if parsed > DURATION_MAX {
+        let what = format!("{} is more than 30 days", quoted(text));
+        return Err(Wrong::new(what, format!("{DURATION_REMEDY} (`m` is minutes, `M` months)")));
+    }
+    Ok(parsed)
+}
+
+fn positive(text: &str) -> Result<Duration, Wrong> {
     let Ok(parsed) = humantime::parse_duration(text) else {
         return Err(Wrong::new(format!("{} is no duration", quoted(text)), DURATION_REMEDY));
     };
     if parsed.is_zero() {
         return Err(Wrong::new("a duration of zero leaves no time at all", DURATION_REMEDY));
-    }
-    if parsed > DURATION_MAX {
-        let what = format!("{} is more than 30 days", quoted(text));
-        return Err(Wrong::new(what, format!("{DURATION_REMEDY} (`m` is minutes, `M` months)")));
     }
     Ok(parsed)
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenGateway, GivenRegion, IdentityWord};
 use super::given::{At, Given};
@@ -120,6 +121,10 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
         },
         search: search(given, out),
         metrics: metrics(given),
+        facts: facts::resolve(
+            given.regions.iter().filter_map(|region| Some((&region.name.is()?.value, &region.facts))),
+            out,
+        ),
     }
 }
 

@@ -157,22 +157,7 @@ impl<'d> Table<'d> {
     /// A list of texts.
     pub(super) fn texts(&mut self, key: &'static str, out: &mut Findings) -> Given<Vec<At<String>>> {
         let Some((value, place)) = self.entry(key) else { return Given::Absent };
-        let DeValue::Array(items) = value else {
-            return wrong_type(value, "a list of texts: [\"a\", \"b\"]", &place, out);
-        };
-        let mut texts = Vec::new();
-        for (nth, item) in items.iter().enumerate() {
-            let place = within(&place, format!("{}[{nth}]", place.key), item);
-            match item.get_ref() {
-                DeValue::String(text) => texts.push(At { value: text.clone().into_owned(), place }),
-                other => drop(wrong_type::<()>(other, "a text in quotes", &place, out)),
-            }
-        }
-        // A list of nothing but wrong values is not an empty list.
-        if texts.is_empty() && !items.is_empty() {
-            return Given::Faulty;
-        }
-        Given::Is(At { value: texts, place })
+        texts_of(value, place, out)
     }
 
     /// The text at a key, when it is one: for values that may have several types.
@@ -258,6 +243,26 @@ impl<'d> Table<'d> {
     fn title(&self) -> String {
         if self.place.key.is_empty() { "the file".to_owned() } else { format!("`{}`", self.place.key) }
     }
+}
+
+/// A value that should be a list of texts.
+pub(super) fn texts_of(value: &DeValue<'_>, place: Place, out: &mut Findings) -> Given<Vec<At<String>>> {
+    let DeValue::Array(items) = value else {
+        return wrong_type(value, "a list of texts: [\"a\", \"b\"]", &place, out);
+    };
+    let mut texts = Vec::new();
+    for (nth, item) in items.iter().enumerate() {
+        let place = within(&place, format!("{}[{nth}]", place.key), item);
+        match item.get_ref() {
+            DeValue::String(text) => texts.push(At { value: text.clone().into_owned(), place }),
+            other => drop(wrong_type::<()>(other, "a text in quotes", &place, out)),
+        }
+    }
+    // A list of nothing but wrong values is not an empty list.
+    if texts.is_empty() && !items.is_empty() {
+        return Given::Faulty;
+    }
+    Given::Is(At { value: texts, place })
 }
 
 /// A value that should be a table.

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -13,8 +14,8 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::by_id::Federation;
-use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
-use super::listing::{Listing, Wanted};
+use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, blank};
+use super::listing::{Listing, Wanted, widened};
 use super::query::{Answered, Question};
 use super::refusal::Refusal;
 use super::settings::SearchSettings;
@@ -26,6 +27,7 @@ use crate::model::search::Inspected;
 use crate::model::{Answer, Mode, TraceId};
 use crate::redaction::rows::Candidate;
 use crate::redaction::{Marks, Redacted, View};
+use crate::task::clock::wall_nanos;
 use crate::task::{self, Deadline};
 use crate::trace::Joined;
 use crate::trace::join::JoinError;
@@ -44,6 +46,8 @@ pub(super) struct Decision<G> {
     pub(super) gather: G,
     /// Which traces may match; names nothing that is withheld anywhere.
     pub(super) wanted: Wanted,
+    /// What is said on the views that are evaluated.
+    pub(super) marks: Marks,
     pub(super) mode: Mode,
     pub(super) deadline: Deadline,
     /// Whether an answer that a budget ended is one, as long as it says so. A number that is too low is none.
@@ -52,13 +56,13 @@ pub(super) struct Decision<G> {
 
 impl<G> Decision<G> {
     /// A question over the traces that regions list.
-    pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Q>) -> Self {
-        Self { gather, wanted, mode: ask.mode, deadline: ask.deadline, may_end_early: true }
+    pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
+        Self { gather, wanted, marks, mode: ask.mode, deadline: ask.deadline, may_end_early: true }
     }
 
     /// As [`Self::over`], where everything counts.
-    pub(super) fn over_all<Q>(wanted: Wanted, gather: G, ask: &Question<Q>) -> Self {
-        Self { may_end_early: false, ..Self::over(wanted, gather, ask) }
+    pub(super) fn over_all<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
+        Self { may_end_early: false, ..Self::over(wanted, gather, ask, marks) }
     }
 }
 
@@ -72,6 +76,7 @@ struct Progress<G> {
     begun: Instant,
     deadline: Deadline,
     settings: SearchSettings,
+    marks: Marks,
     /// By rank: whether the region sent its part of a trace, or that it has none.
     delivered: Vec<bool>,
     /// By rank: whether what the region sends may have renumbered ids.
@@ -100,12 +105,19 @@ impl Federation {
     }
 
     async fn run<G: Gather>(self: Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
-        let Decision { gather, wanted, mode, may_end_early, .. } = decision;
+        let Decision { gather, mut wanted, marks, mode, may_end_early, .. } = decision;
+        self.leave_out_what_is_too_old(&mut wanted);
         let mut progress = Progress {
             gather: Redacted::<()>::nothing().map(|()| gather),
             inspected: Inspected::default(),
             done: HashSet::new(),
-            reports: Vec::new(),
+            // Until it is asked, nobody needs it.
+            reports: self
+                .regions
+                .iter()
+                .map(|region| blank(region, RegionStatus::NotNeeded, Duration::ZERO))
+                .collect(),
+            marks,
             begun: Instant::now(),
             deadline: decision.deadline.less(self.settings.reserve),
             settings: self.settings.search.clone(),
@@ -113,7 +125,7 @@ impl Federation {
             renumbers: self.regions.iter().map(|region| !region.is_embedded()).collect(),
         };
         let order = wanted.order;
-        let mut listing = Listing::new(wanted, self.regions.len(), &self.settings.search);
+        let mut listing = Listing::new(wanted, &self.settings.search);
         let budget = loop {
             // A region that does not list its traces must leave time for those that did.
             let patience = progress.deadline.at_most(progress.deadline.remaining() / 2);
@@ -149,6 +161,17 @@ impl Federation {
         Ok(Answer { value: progress.gather.map(|gather| gather.finish(inspected)), coverage })
     }
 
+    /// Takes the question away from regions that hold nothing that is as new as what is asked about.
+    fn leave_out_what_is_too_old(&self, wanted: &mut Wanted) {
+        let window = wanted.reach.map(|reach| widened(reach, self.settings.search.longest_trace));
+        let reach_back = self.planner().reach_back(window, Duration::from_nanos(wall_nanos()));
+        for asked in &mut wanted.queries {
+            for (asked, _) in asked.iter_mut().zip(&reach_back).filter(|(_, reaches)| !**reaches) {
+                *asked = None;
+            }
+        }
+    }
+
     /// Whether no further page may be asked for.
     fn spent_on<G>(&self, listing: &Listing, progress: &Progress<G>) -> Option<Budget> {
         if progress.deadline.remaining().is_zero() {
@@ -177,19 +200,19 @@ impl Federation {
         let heard: Vec<(u16, &Region)> = (0u16..)
             .zip(&self.regions)
             .zip(progress.told())
-            .filter(|(_, report)| report.status.has_answered())
+            .filter(|(_, report)| !report.status.has_failed())
             .map(|((rank, region), _)| (rank, &**region))
             .collect();
         let most = if progress.renumbers.contains(&true) { BATCH_MAX_OF_FAR } else { BATCH_MAX };
         let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
         let mut left = &*new;
         let mut at_once = BATCH_FIRST;
-        while let Some(next) = left.first().filter(|next| progress.gather.wants(next.start)) {
+        while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
             if let Some(spent) = progress.spent() {
                 return Ok((progress, Some(spent)));
             }
             let batch = left.get(..at_once.min(left.len()).min(progress.traces_left())).unwrap_or_default();
-            let parts = self.parts_of(batch, next.id, &heard, progress.deadline).await;
+            let parts = self.parts_of(batch, &heard, progress.deadline, progress.marks).await;
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
             let count = sent.min().unwrap_or(batch.len());
@@ -204,12 +227,13 @@ impl Federation {
     async fn parts_of(
         &self,
         batch: &[Candidate],
-        first: TraceId,
         regions: &[(u16, &Region)],
         deadline: Deadline,
+        marks: Marks,
     ) -> Vec<Parts> {
         let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
-        let treatment = Treatment { id: first, plan: self.plan.clone(), marks: Marks::None };
+        let Some(id) = ids.first().cloned() else { return Vec::new() };
+        let treatment = Treatment { id, plan: self.plan.clone(), marks };
         let mut asked: FuturesUnordered<_> = regions
             .iter()
             .map(|(rank, region)| {
@@ -231,10 +255,8 @@ impl Federation {
 impl<G: Gather> Progress<G> {
     fn take_reports(&mut self, reports: Vec<(usize, RegionReport)>) {
         for (rank, report) in reports {
-            match self.reports.get_mut(rank) {
-                Some(known) => merge(known, report),
-                // The first round asks every region, and they come by rank.
-                None => self.reports.push(report),
+            if let Some(known) = self.reports.get_mut(rank) {
+                merge(known, report);
             }
         }
     }
@@ -243,7 +265,7 @@ impl<G: Gather> Progress<G> {
     fn told(&self) -> Vec<RegionReport> {
         let mut told = self.reports.clone();
         for (report, delivered) in told.iter_mut().zip(&self.delivered) {
-            if *delivered && !report.status.has_answered() {
+            if *delivered && report.status.has_failed() {
                 let why = report.detail.take().unwrap_or_else(|| report.status.sentence().to_owned());
                 report.detail = Some(format!("of some of the traces: {why}"));
                 report.status = RegionStatus::Partial;
@@ -350,6 +372,10 @@ fn decide<G: Gather>(
 
 /// One region's parts add up to its part in the whole; the first that was not whole says why it is not.
 pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
+    if known.status == RegionStatus::NotNeeded {
+        *known = part;
+        return;
+    }
     known.bytes = known.bytes.saturating_add(part.bytes);
     known.spans = known.spans.saturating_add(part.spans);
     known.treated = known.treated.saturating_add(part.treated);
@@ -368,5 +394,7 @@ mod chance;
 mod estate;
 #[cfg(test)]
 mod far;
+#[cfg(test)]
+mod origin;
 #[cfg(test)]
 mod tests;

@@ -3,13 +3,13 @@
 
 use crate::evaluate::gather::{Order, Reach};
 use crate::federation::listing::Wanted;
-use crate::policy::Plan;
-use crate::traceql::ast::{AttributeName, Scope};
-use crate::traceql::conditions::{self, Conditions};
+use crate::federation::planned::{Asked, Planner};
+use crate::traceql::ast::{AttributeName, Query, Root};
+use crate::traceql::conditions::InRegions;
 use crate::traceql::{self, lenient};
 
 /// Lists every trace.
-const EVERY_TRACE: &str = "{ }";
+pub(super) const EVERY_TRACE: &str = "{ }";
 
 /// A Tempo lists any so many traces, and the newest only where it is asked for them.
 const NEWEST: &str = "with(most_recent=true)";
@@ -24,23 +24,51 @@ const FIRST_MAX: u32 = 512;
 const FIRST_OF_ALL: u32 = 4096;
 
 /// Every trace in reach.
-pub(super) fn everything(reach: Option<Reach>, order: Order, rows: Option<u32>) -> Wanted {
-    wanted(vec![EVERY_TRACE.to_owned()], reach, order, rows)
+pub(super) fn everything(
+    planner: &Planner<'_>,
+    reach: Option<Reach>,
+    order: Order,
+    rows: Option<u32>,
+) -> Wanted {
+    wanted(vec![planner.everyone(EVERY_TRACE)], reach, order, rows)
 }
 
 /// Traces that a search may find: those that meet each condition somewhere.
-pub(super) fn of_search(text: &str, plan: &Plan, reach: Option<Reach>, rows: u32) -> Wanted {
-    let queries = match conditions_of(text, plan) {
-        None => vec![EVERY_TRACE.to_owned()],
-        Some(conditions) => conditions.each.iter().take(CONDITIONS_MAX).map(ToString::to_string).collect(),
+pub(super) fn of_search(text: &str, planner: &Planner<'_>, reach: Option<Reach>, rows: u32) -> Wanted {
+    let queries = match traceql::compile(text) {
+        Err(_) => vec![planner.everyone(EVERY_TRACE)],
+        Ok(query) => each_of(planner.asked(&query)),
     };
     wanted(queries, reach, Order::Newest, Some(rows))
 }
 
 /// Traces that a metrics query may count.
-pub(super) fn of_metrics(text: &str, plan: &Plan, reach: Option<Reach>) -> Wanted {
-    let any = conditions_of(text, plan).map_or(EVERY_TRACE.to_owned(), |found| found.any.to_string());
+pub(super) fn of_metrics(text: &str, planner: &Planner<'_>, reach: Option<Reach>) -> Wanted {
+    let any = match traceql::compile(text) {
+        Err(_) => planner.everyone(EVERY_TRACE),
+        Ok(query) => texts(planner.asked(&query).any),
+    };
     wanted(vec![any], reach, Order::Id, None)
+}
+
+/// What each region would be asked for candidates, by rank; nothing of one where nothing can match.
+pub fn questions(query: &Query, planner: &Planner<'_>) -> Vec<Vec<String>> {
+    let asked = planner.asked(query);
+    let each = match &query.root {
+        Root::Pipeline(_) => each_of(asked),
+        Root::Metrics(_) => vec![texts(asked.any)],
+    };
+    let regions = each.iter().map(Vec::len).max().unwrap_or(0);
+    let of_rank = |rank: usize| each.iter().filter_map(|asked| asked.get(rank)?.clone()).collect();
+    (0..regions).map(of_rank).collect()
+}
+
+fn each_of(asked: InRegions) -> Vec<Asked> {
+    asked.each.into_iter().take(CONDITIONS_MAX).map(texts).collect()
+}
+
+fn texts(asked: Vec<Option<Query>>) -> Asked {
+    asked.into_iter().map(|query| query.map(|query| query.to_string())).collect()
 }
 
 /// Whether what a half-typed query leaves of a trace can be told by each region for its own spans.
@@ -66,8 +94,9 @@ pub(super) fn is_span_local(text: &str) -> bool {
     !groups.iter().flatten().any(|condition| of_trace(&condition.attribute))
 }
 
-fn wanted(queries: Vec<String>, reach: Option<Reach>, order: Order, rows: Option<u32>) -> Wanted {
-    let queries = queries.into_iter().map(|query| format!("{query} {NEWEST}")).collect();
+fn wanted(queries: Vec<Asked>, reach: Option<Reach>, order: Order, rows: Option<u32>) -> Wanted {
+    let newest = |query: Option<String>| query.map(|query| format!("{query} {NEWEST}"));
+    let queries = queries.into_iter().map(|asked| asked.into_iter().map(newest).collect()).collect();
     let first = match (order, rows) {
         (Order::Newest, Some(rows)) => rows.saturating_mul(2).clamp(FIRST_MIN, FIRST_MAX),
         _ => FIRST_OF_ALL,
@@ -75,25 +104,26 @@ fn wanted(queries: Vec<String>, reach: Option<Reach>, order: Order, rows: Option
     Wanted { queries, reach, order, first }
 }
 
-fn conditions_of(text: &str, plan: &Plan) -> Option<Conditions> {
-    let withheld = plan.withheld_keys().into_iter().map(|key| AttributeName::Named {
-        parent: false,
-        scope: Scope::Any,
-        key: key.to_owned(),
-    });
-    let query = traceql::compile(text).ok()?;
-    Some(conditions::of(&query, &withheld.collect()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::RegionName;
     use crate::policy::plan::RegionPlan;
-    use crate::policy::{KeyRules, Treatment};
+    use crate::policy::{KeyRules, Plan, Treatment};
 
+    fn with<R>(plan: &Plan, look: impl FnOnce(&Planner<'_>) -> R) -> R {
+        let names = ["eu", "us"].map(|name| RegionName::parse(name).unwrap());
+        look(&Planner::new(names.iter().collect(), plan, &Default::default()))
+    }
+
+    /// What every region is asked.
     fn asked(text: &str, plan: &Plan) -> Vec<String> {
-        of_search(text, plan, None, 20).queries
+        let queries = with(plan, |planner| of_search(text, planner, None, 20).queries);
+        let same = |asked: Asked| {
+            assert_eq!(asked[0], asked[1]);
+            asked[0].clone().unwrap()
+        };
+        queries.into_iter().map(same).collect()
     }
 
     #[test]
@@ -120,8 +150,19 @@ mod tests {
             let asked = asked(nosy, &plan).join(" ");
             assert!(!asked.contains("email"), "{nosy}: {asked}");
         }
-        let asked = of_metrics("{ .user.email = \"jane\" } | rate() by(.user.email)", &plan, None);
-        assert!(!asked.queries.join("").contains("email"), "{asked:?}");
+        let text = "{ .user.email = \"jane\" } | rate() by(.user.email)";
+        let asked = with(&plan, |planner| of_metrics(text, planner, None));
+        assert!(!format!("{asked:?}").contains("email"), "{asked:?}");
+    }
+
+    #[test]
+    fn a_region_is_asked_nothing_where_its_name_rules_it_out() {
+        let query = traceql::compile("{ .a = `x` } >> { resource.tutti.region = `eu` }").unwrap();
+        let asked = with(&Plan::allow_all(), |planner| questions(&query, planner));
+        assert_eq!(asked, [vec!["{ true }", "{ .a = `x` }"], vec!["{ .a = `x` }"]]);
+        let query = traceql::compile("{ resource.tutti.region = `eu` } | rate()").unwrap();
+        let asked = with(&Plan::allow_all(), |planner| questions(&query, planner));
+        assert_eq!(asked, [vec!["{ true }"], vec![]]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::fanout::failed;
+use super::planned::Asked;
 use super::query::answered;
 use super::refusal::Refusal;
 use super::settings::SearchSettings;
@@ -41,7 +42,7 @@ const PAGE_LAST: u32 = 262_144;
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// Each lists every trace that may match, and some that don't; at most as many as a set of bits holds.
-    pub queries: Vec<String>,
+    pub queries: Vec<Asked>,
     pub reach: Option<Reach>,
     pub order: Order,
     /// Traces of the first page.
@@ -93,9 +94,14 @@ enum State {
 }
 
 impl Listing {
-    pub fn new(wanted: Wanted, regions: usize, settings: &SearchSettings) -> Self {
+    pub fn new(wanted: Wanted, settings: &SearchSettings) -> Self {
         let cursor = Cursor::new(wanted.reach, wanted.first, settings);
-        let cursors = vec![vec![cursor; regions]; wanted.queries.len()];
+        // Of what is not asked of a region, everything is known.
+        let of_rank = |asked: &Option<String>| match asked {
+            Some(_) => cursor.clone(),
+            None => Cursor { state: State::Whole, ..cursor.clone() },
+        };
+        let cursors = wanted.queries.iter().map(|asked| asked.iter().map(of_rank).collect()).collect();
         Self { wanted, cursors, known: HashMap::new(), has_begun: false }
     }
 
@@ -147,12 +153,16 @@ impl Listing {
         let followed = self.followed();
         let everything = !std::mem::replace(&mut self.has_begun, true);
         let mut next = Vec::new();
-        for ((number, of_regions), text) in self.cursors.iter().enumerate().zip(&self.wanted.queries) {
+        for ((number, of_regions), asked) in self.cursors.iter().enumerate().zip(&self.wanted.queries) {
             if !everything && followed != number {
                 continue;
             }
             let open = of_regions.iter().enumerate().filter(|(_, cursor)| cursor.state == State::Open);
-            next.extend(open.map(|(rank, cursor)| (number, rank, cursor.ask(text))));
+            next.extend(
+                open.filter_map(|(rank, cursor)| {
+                    Some((number, rank, cursor.ask(asked.get(rank)?.as_deref()?)))
+                }),
+            );
         }
         next
     }
@@ -297,7 +307,7 @@ impl Federation {
 
 /// A region's part of a trace may lie outside of the time that is asked about while the whole lies inside: so much
 /// around it is asked for too.
-fn widened(reach: Reach, longest: Duration) -> Window {
+pub(super) fn widened(reach: Reach, longest: Duration) -> Window {
     let seconds = |nanos: u64| nanos / NANOS;
     let start = seconds(reach.start).saturating_sub(longest.as_secs()).max(1);
     let end = seconds(reach.end).saturating_add(longest.as_secs()).saturating_add(1);

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates;
+use super::origin::Origin;
 use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::{Refusal, Why};
 use crate::evaluate::gather::{Gather, MetricsGather};
@@ -15,14 +16,15 @@ use crate::model::MetricsAnswer;
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
-        match self.way()? {
+        let origin = Origin::of_metrics(&ask.query);
+        match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
             Way::Assembled => {
                 self.refuse_metrics_of_far_regions()?;
-                let wanted = candidates::of_metrics(&ask.query.query, &self.plan, gather.reach());
-                self.decide(Decision::over_all(wanted, gather, &ask)).await
+                let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
+                self.decide(Decision::over_all(wanted, gather, &ask, origin.marks())).await
             }
         }
     }

@@ -1,6 +1,9 @@
 //! What the federation is told by the configuration, already checked.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use crate::model::RegionName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FederationSettings {
@@ -13,6 +16,20 @@ pub struct FederationSettings {
     pub additions: Additions,
     pub search: SearchSettings,
     pub metrics: MetricsSettings,
+    /// What somebody declared of regions.
+    pub facts: BTreeMap<RegionName, DeclaredFacts>,
+}
+
+/// What a region holds, as somebody declared it and answers for it: a region is not asked for what it does not
+/// hold by this. Where it is not true, rows go missing and nobody can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeclaredFacts {
+    /// The services that have spans there, if it was declared; beside spans that name none.
+    pub services: Option<BTreeSet<String>>,
+    /// It holds nothing older.
+    pub retention: Option<Duration>,
+    /// Values of resource attributes that no other region has.
+    pub attributes: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What may be asked of searches and of tags. Defaults are Tempo's; 0 is no limit.
@@ -76,6 +93,7 @@ impl Default for FederationSettings {
             additions: Additions::default(),
             search: SearchSettings::default(),
             metrics: MetricsSettings::default(),
+            facts: BTreeMap::new(),
         }
     }
 }

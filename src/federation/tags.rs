@@ -11,51 +11,90 @@ use tokio::time::Instant;
 
 use super::assembled::Decision;
 use super::by_id::Federation;
-use super::candidates;
+use super::candidates::{self, EVERY_TRACE};
 use super::fanout::failed;
+use super::origin::{self, Origin};
 use super::query::{Answered, Question, TagValuesAsk, TagsAsk, Way, answered};
 use super::refusal::Refusal;
 use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
-use crate::model::tags::TagsForm;
-use crate::model::{Answer, TagNames, TagValues};
-use crate::redaction::{Redacted, rows};
+use crate::model::search::SearchAsked;
+use crate::model::tags::{TagValue, TagValueKind, TagsForm};
+use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues};
+use crate::redaction::{Marks, Redacted, rows};
 
 impl Federation {
     pub async fn tag_names(self: &Arc<Self>, ask: TagsAsk) -> Answered<TagNames> {
         let gather = TagNamesGather::of(&ask.query).map_err(Refusal::tags)?;
-        match self.way()? {
+        let (origin, query) = (Origin::of_names(&ask.query), ask.query.clone());
+        let with_origin = |mut names: TagNames| {
+            origin::add_name(&mut names, &query);
+            names
+        };
+        match origin.way(self.way()?) {
             Way::Alone(region) => {
-                self.ask_alone(&region, ask, |region, call| region.tag_names(call).boxed()).await
+                let answer = self.ask_alone(&region, ask, |region, call| region.tag_names(call).boxed());
+                let Answer { value, coverage } = answer.await?;
+                Ok(Answer { value: value.map(with_origin), coverage })
             }
-            Way::Assembled if self.adds_up(ask.query.query.as_deref(), ask.query.form) => {
+            Way::Assembled if !origin.is_named() && self.adds_up(query.query.as_deref(), query.form) => {
                 let told = self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed()).await?;
-                let value = told.value.map(|told| gather.of_told(told));
+                let value = told.value.map(|told| with_origin(gather.of_told(told)));
                 Ok(Answer { value, coverage: told.coverage })
             }
+            // Where it is on every resource, it is a name like others.
             Way::Assembled => {
-                let wanted = candidates::everything(gather.reach(), gather.order(), None);
-                self.decide(Decision::over(wanted, gather, &ask)).await
+                let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+                self.decide(Decision::over(wanted, gather, &ask, Marks::Origin)).await
             }
         }
     }
 
     pub async fn tag_values(self: &Arc<Self>, ask: TagValuesAsk) -> Answered<TagValues> {
         let gather = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
-        match self.way()? {
+        let origin = Origin::of_values(&ask.query);
+        match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.tag_values(call).boxed()).await
             }
-            Way::Assembled if self.adds_up(ask.query.query.as_deref(), ask.query.form) => {
+            Way::Assembled
+                if !origin.is_named() && self.adds_up(ask.query.query.as_deref(), ask.query.form) =>
+            {
                 let told = self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed()).await?;
                 let value = told.value.map(|told| gather.of_told(told));
                 Ok(Answer { value, coverage: told.coverage })
             }
+            Way::Assembled if Origin::is_all_of(&ask.query) && self.adds_up(None, ask.query.form) => {
+                self.regions_with_traces(gather, ask).await
+            }
             Way::Assembled => {
-                let wanted = candidates::everything(gather.reach(), gather.order(), None);
-                self.decide(Decision::over(wanted, gather, &ask)).await
+                let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+                self.decide(Decision::over(wanted, gather, &ask, origin.marks())).await
             }
         }
+    }
+
+    /// Which regions there are, without a look at every trace: those that list any.
+    async fn regions_with_traces(&self, gather: TagValuesGather, ask: TagValuesAsk) -> Answered<TagValues> {
+        let asked = SearchAsked::Query(EVERY_TRACE.to_owned());
+        let query = SearchQuery { asked, limit: 1, spans_per_set: 1, window: ask.query.window };
+        let ask = Question { query, mode: ask.mode, deadline: ask.deadline };
+        let told = self.ask_all_of_tags(ask, |region, call| region.search(call).boxed()).await?;
+        let answered = told.coverage.regions.iter().filter(|report| report.status.has_answered());
+        let names: Vec<String> = answered.map(|report| report.region.to_string()).collect();
+        let value = told.value.map(|told| {
+            let of = |(name, found): (String, SearchAnswer)| TagValues {
+                values: found
+                    .traces
+                    .first()
+                    .map(|_| TagValue { kind: TagValueKind::Text, value: name })
+                    .into_iter()
+                    .collect(),
+                inspected: found.inspected,
+            };
+            gather.of_told(names.into_iter().zip(told).map(of).collect())
+        });
+        Ok(Answer { value, coverage: told.coverage })
     }
 
     /// Whether what regions tell of their own spans is what the whole tells.

@@ -30,6 +30,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RegionStatus {
     Ok,
+    /// Not asked: by what is known of it without asking, nothing there can be part of the answer.
+    NotNeeded,
     /// It answered, and said itself that its answer is not whole.
     Partial,
     /// Slow and dead have the same outcome at the same moment.
@@ -140,8 +142,9 @@ pub struct Owing {
 }
 
 impl RegionStatus {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Ok,
+        Self::NotNeeded,
         Self::Partial,
         Self::Timeout,
         Self::Unreachable,
@@ -159,6 +162,7 @@ impl RegionStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::NotNeeded => "not_needed",
             Self::Partial => "partial",
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
@@ -174,9 +178,14 @@ impl RegionStatus {
         }
     }
 
-    /// Whether everything the region holds of the trace is in the answer.
+    /// Whether everything the region holds of what was asked for is in the answer.
     pub fn is_whole(self) -> bool {
-        matches!(self, Self::Ok)
+        matches!(self, Self::Ok | Self::NotNeeded)
+    }
+
+    /// Whether it was asked and failed, so that what it holds is unknown.
+    pub fn has_failed(self) -> bool {
+        !self.is_whole() && !self.has_answered()
     }
 
     /// Whether the region answered with something that can be used, if not everything.
@@ -188,6 +197,7 @@ impl RegionStatus {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Ok => "answered in full",
+            Self::NotNeeded => "was not asked, since nothing there can match",
             Self::Partial => "answered in part",
             Self::Timeout => "did not answer in time",
             Self::Unreachable => "could not be reached",
@@ -289,7 +299,7 @@ impl Coverage {
     pub fn exactness(&self) -> Exactness {
         let any = |wanted: fn(RegionStatus) -> bool| self.regions.iter().any(|r| wanted(r.status));
         if self.regions.is_empty()
-            || any(|s| !s.has_answered() && s != RegionStatus::Truncated && s != RegionStatus::TooLarge)
+            || any(|s| s.has_failed() && s != RegionStatus::Truncated && s != RegionStatus::TooLarge)
         {
             Exactness::RegionMissing
         } else if let Some(budget) = self.budget {
@@ -348,7 +358,7 @@ mod tests {
 
     #[test]
     fn one_region_that_did_not_answer_in_full_is_never_complete() {
-        for status in RegionStatus::ALL.into_iter().filter(|status| *status != RegionStatus::Ok) {
+        for status in RegionStatus::ALL.into_iter().filter(|status| !status.is_whole()) {
             let coverage = covering(Mode::BestEffort, &[RegionStatus::Ok, status]);
             assert_eq!(coverage.outcome(), Outcome::Partial, "{status:?}");
             assert_ne!(coverage.exactness(), Exactness::Exact, "{status:?}");
@@ -361,6 +371,20 @@ mod tests {
     fn when_every_region_fails_the_answer_is_refused() {
         let coverage = covering(Mode::BestEffort, &[RegionStatus::Timeout, RegionStatus::Unreachable]);
         assert_eq!(coverage.outcome(), Outcome::Refused);
+    }
+
+    #[test]
+    fn a_region_that_is_not_needed_leaves_the_answer_whole_and_is_no_answer_where_others_fail() {
+        use RegionStatus::{NotNeeded, Ok, Timeout};
+        for mode in [Mode::Strict, Mode::BestEffort] {
+            for statuses in [[Ok, NotNeeded], [NotNeeded, NotNeeded]] {
+                let coverage = covering(mode, &statuses);
+                assert_eq!((coverage.outcome(), coverage.exactness()), (Outcome::Complete, Exactness::Exact));
+            }
+            let coverage = covering(mode, &[Timeout, NotNeeded]);
+            assert_eq!(coverage.outcome(), Outcome::Refused);
+            assert_eq!(coverage.exactness(), Exactness::RegionMissing);
+        }
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// The attribute of a resource that says which region it is of. No region stores it: the gateway says it itself,
+/// and what spans bring along under this name is taken away.
+pub const REGION_KEY: &str = "tutti.region";
+
 /// The name of a declared region: 1 to 63 of `[a-z0-9-]`. Safe to print anywhere, so it is also a
 /// metric label and part of a header.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::seal::{Raw, Redacted};
+use crate::model::region::REGION_KEY;
 use crate::model::{RegionName, TraceId};
 use crate::policy::{KeyRules, RegionPlan, Treatment};
 use crate::trace::index::{Chunk, ScanError, scan};
@@ -23,9 +24,6 @@ pub const MASK: &str = "<redacted>";
 /// Says on a span or resource that something of it was treated.
 pub const REDACTED_KEY: &str = "tutti.redacted";
 
-/// Names the region on each resource.
-pub const REGION_KEY: &str = "tutti.region";
-
 /// What a resource cannot say of itself.
 const CLAIMS: [&str; 2] = [REGION_KEY, CLOCK_ADJUSTED_MS];
 
@@ -44,8 +42,16 @@ pub enum Marks {
     Every,
     /// As before, but the region only where a resource has no attribute at all.
     Bare,
+    /// The region alone, as an attribute of each resource like any other: for queries that name it.
+    Origin,
     /// Nothing: a query is about what the regions hold, and not about what is said of it on the way.
     None,
+}
+
+impl Marks {
+    fn says_what_was_treated(self) -> bool {
+        matches!(self, Self::Every | Self::Bare)
+    }
 }
 
 /// A region's part of a trace as the caller may see it.
@@ -66,13 +72,19 @@ impl View {
 
 /// Opens what a region sent, checks it, applies the region's plan and marks its origin.
 pub fn trace(raw: Raw<Bytes>, id: &TraceId, rules: RegionRules<'_>) -> Result<Redacted<View>, ScanError> {
-    let mut chunk = scan(raw.open(), Some(id))?;
+    let body = raw.open();
+    // Looked for once in all bytes, since hardly any span claims it.
+    let is_claimed = memchr::memmem::find(&body, REGION_KEY.as_bytes()).is_some();
+    let mut chunk = scan(body, Some(id))?;
     let treated = match rules.plan {
         RegionPlan::Keys(keys) if rules.plan.withholds() => treat(&mut chunk, keys, rules.marks)?,
         RegionPlan::AllowAll | RegionPlan::Keys(_) => 0,
     };
     if rules.marks != Marks::None {
         mark(&mut chunk, rules)?;
+        if is_claimed {
+            take_claims_off_spans(&mut chunk)?;
+        }
     }
     Ok(Redacted::pass(View { chunk, treated }))
 }
@@ -88,10 +100,26 @@ fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
         if let Some(honest) = without_attributes(body, resource::ATTRIBUTES, &CLAIMS) {
             batch.resource = chunk.buffer.add(&honest)?;
         }
+        if rules.marks == Marks::Origin {
+            let whole = [chunk.buffer.get(batch.resource), &name].concat();
+            batch.resource = chunk.buffer.add(&whole)?;
+            continue;
+        }
         // A resource with no attribute at all makes Grafana drop its spans.
         let is_bare = !has_attribute(chunk.buffer.get(batch.resource), resource::ATTRIBUTES, |_| true);
         if rules.marks == Marks::Every || is_bare {
             batch.extra = mark;
+        }
+    }
+    Ok(())
+}
+
+/// Without a scope, a span's own attribute would be found before its resource's.
+fn take_claims_off_spans(chunk: &mut Chunk) -> Result<(), WireError> {
+    for span in &mut chunk.spans {
+        let body = chunk.buffer.get(span.body);
+        if let Some(honest) = without_attributes(body, span::ATTRIBUTES, &[REGION_KEY]) {
+            span.body = chunk.buffer.add(&honest)?;
         }
     }
     Ok(())
@@ -106,7 +134,7 @@ fn key_of(pair: &[u8]) -> &[u8] {
 fn treat(chunk: &mut Chunk, keys: &KeyRules, marks: Marks) -> Result<u64, WireError> {
     let mut treatment = Treat { keys, path: Vec::new(), count: 0 };
     let say_treated = |body: &mut Vec<u8>, attributes| {
-        if marks != Marks::None {
+        if marks.says_what_was_treated() {
             say_treated(body, attributes);
         }
     };

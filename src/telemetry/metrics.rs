@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::model::{Mode, Outcome, RegionName, RegionReport};
+use crate::model::{Mode, Outcome, RegionName, RegionReport, RegionStatus};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
@@ -196,7 +196,11 @@ impl Metrics {
         self.shed.inc();
     }
 
+    /// Counts a question to a region; where none was put, there is none to count.
     pub fn region(&self, report: &RegionReport) {
+        if report.status == RegionStatus::NotNeeded {
+            return;
+        }
         let region = report.region.to_string();
         let status = report.status.as_str();
         self.region_requests.get_or_create(&RegionStatusLabels { region: region.clone(), status }).inc();

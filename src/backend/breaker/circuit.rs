@@ -68,7 +68,9 @@ pub(super) fn verdict<T>(outcome: &Result<T, Fault>) -> Verdict {
                 Verdict::Failed(fault.status)
             }
             S::Overloaded | S::CircuitOpen => Verdict::Neutral,
-            S::Ok | S::Partial | S::TooFresh | S::Rejected | S::TooLarge | S::Truncated => Verdict::Alive,
+            S::Ok | S::NotNeeded | S::Partial | S::TooFresh | S::Rejected | S::TooLarge | S::Truncated => {
+                Verdict::Alive
+            }
         },
     }
 }

@@ -101,3 +101,18 @@ fn a_long_line_is_cut_around_the_fault() {
     assert!(excerpts.all(|line| line.chars().count() < 140), "{}", checked.text);
     assert!(!checked.text.contains(['\u{7}', '\t']), "{:?}", checked.text);
 }
+
+#[test]
+fn what_is_believed_of_regions_is_said() {
+    let facts = "services = [\"shop\", \"pay\"]\nretention = \"30d\"\n\
+                 attributes.\"deployment.environment\" = [\"prod\"]\n";
+    let lab = format!("[[region]]\nname = \"annex\"\njurisdiction = \"US\"\nkind = \"memory\"\n{facts}");
+    let config = format!("{}\n{lab}", include_str!("tests/good.toml"));
+    let checked =
+        check(&[("regions.toml", &config), ("policies/keys.toml", KEYS), ("secrets/key", "never-shown\n")]);
+    assert_eq!(checked.verdict, Verdict::Good, "{}", checked.text);
+    let said = checked.text.split("believed of").nth(1).unwrap();
+    assert!(said.contains("annex: no services but pay, shop\n"), "{said}");
+    assert!(said.contains("annex: nothing older than 30days\n"), "{said}");
+    assert!(said.contains("annex: alone has resource.deployment.environment = prod\n"), "{said}");
+}

@@ -2,6 +2,10 @@
 //! of each part, what each region is asked, and why more can't be left to it.
 
 use crate::cli::text::{clean, wrap};
+use crate::config::Settings;
+use crate::federation::{self, Planner};
+use crate::model::RegionName;
+use crate::model::region::REGION_KEY;
 use crate::traceql::ast::{MetricsExpr, Pipeline, Query, Root, SpansetExpr, Stage};
 use crate::traceql::conditions::metrics::{Fold, Leaf, Way};
 use crate::traceql::conditions::{self, About, Class, Conditions, Reason, Withheld, local};
@@ -13,8 +17,37 @@ struct Node {
     parts: Vec<Node>,
 }
 
+/// What no region can be asked, whoever asks.
+fn unstored() -> Withheld {
+    Withheld::nothing().and_said(REGION_KEY)
+}
+
+/// What each region is asked by a configuration: what is withheld there, and what is known of it.
+pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
+    let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
+    let declared = &settings.federation.facts;
+    let planner = Planner::new(names.clone(), &settings.plan, declared);
+    let asked = federation::questions(query, &planner);
+    let mut out = Out { text: String::new(), columns };
+    out.line("");
+    out.line("by this configuration, for candidates");
+    let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
+    for (name, asked) in names.iter().zip(asked) {
+        let is_asked = !asked.is_empty();
+        let retention = declared.get(*name).and_then(|facts| facts.retention).filter(|_| is_asked);
+        let nothing = (!is_asked).then(|| "not asked: nothing there can match".to_owned());
+        let age = retention.map(humantime::format_duration);
+        let age = age.map(|age| format!("and not about what is older than {age}"));
+        for (at, line) in asked.into_iter().chain(nothing).chain(age).enumerate() {
+            let label = if at == 0 { name.as_str() } else { "" };
+            out.asked(&format!("{label:width$}  "), &line);
+        }
+    }
+    out.text
+}
+
 pub fn explained(text: &str, query: &Query, columns: usize) -> String {
-    let withheld = Withheld::nothing();
+    let withheld = unstored();
     let mut out = Out { text: String::new(), columns };
     match (&query.root, conditions::metrics(query, &withheld)) {
         (Root::Pipeline(pipeline), _) => {
@@ -44,7 +77,7 @@ fn class_word(class: Class) -> &'static str {
 }
 
 fn search_node(pipeline: &Pipeline) -> Node {
-    let withheld = Withheld::nothing();
+    let withheld = unstored();
     let class = class_word(local::pipeline(pipeline, &withheld, &mut Vec::new()));
     let parts = pipeline.stages.iter().map(stage_node).collect();
     Node { text: "search".to_owned(), class, parts }
@@ -54,12 +87,12 @@ fn stage_node(stage: &Stage) -> Node {
     if let Stage::Spanset(spanset) = stage {
         return spanset_node(spanset);
     }
-    let class = class_word(local::stage(stage, &Withheld::nothing(), &mut Vec::new()));
+    let class = class_word(local::stage(stage, &unstored(), &mut Vec::new()));
     Node { text: format!("| {stage}"), class, parts: Vec::new() }
 }
 
 fn spanset_node(spanset: &SpansetExpr) -> Node {
-    let class = class_word(local::spanset(spanset, &Withheld::nothing(), &mut Vec::new()));
+    let class = class_word(local::spanset(spanset, &unstored(), &mut Vec::new()));
     match spanset {
         SpansetExpr::Filter(filter) => Node { text: filter.to_string(), class, parts: Vec::new() },
         SpansetExpr::Pipeline(pipeline) => Node { text: "(..)".to_owned(), ..search_node(pipeline) },

@@ -5,6 +5,7 @@
 //! A script reads the exit code; each code is one sentence of `EXIT_CODES`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use clap::Args;
 use super::gateway::{Gateway, GatewayError, first_line};
 use super::output::{self, Exit, ModeName, When};
 use super::text::{clean, count};
+use crate::config::process_environment;
 use crate::traceql;
 
 mod ask;
@@ -59,6 +61,9 @@ pub struct QueryArgs {
     /// Say how the query is answered over several regions, and why; asks nobody.
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
+    /// With --explain: what each region of this configuration (regions.toml) is asked.
+    #[arg(long, value_name = "FILE", requires = "explain")]
+    pub config: Option<PathBuf>,
     /// Print the gateway's document instead of drawing it.
     #[arg(long)]
     pub json: bool,
@@ -99,6 +104,8 @@ enum QueryError {
     /// Several lines, the last with a caret.
     #[error("{0}")]
     Query(String),
+    #[error("{0}")]
+    Config(String),
     #[error(transparent)]
     Ask(#[from] AskError),
     #[error(transparent)]
@@ -115,6 +122,7 @@ impl QueryError {
     fn exit(&self) -> Exit {
         match self {
             Self::Query(_)
+            | Self::Config(_)
             | Self::Ask(_)
             | Self::Output(_)
             | Self::Gateway(GatewayError::BadServer(_))
@@ -137,7 +145,12 @@ async fn answer(args: &QueryArgs) -> Result<Exit, QueryError> {
         .map_err(|error| QueryError::Query(harmless(&error.caret(&args.query))))?;
     let columns = output::columns(args.width).clamp(COLUMNS_MIN, COLUMNS_MAX);
     if args.explain {
-        let explained = explain::explained(&args.query, &query, columns);
+        let mut explained = explain::explained(&args.query, &query, columns);
+        if let Some(path) = &args.config {
+            let (settings, _) =
+                crate::app::load(path, None, &process_environment).map_err(QueryError::Config)?;
+            explained.push_str(&explain::by_region(&query, &settings, columns));
+        }
         output::print(|out| out.write_all(explained.as_bytes()))?;
         return Ok(Exit::Whole);
     }

@@ -166,6 +166,10 @@ fn an_explanation_says_what_each_region_is_asked_and_why() {
             "({ rootName = \"GET /\" } | quantile_over_time(duration, .9)) / ({ .a } > { .b } | avg_over_time(.v)) * 100 > 5"
         )
     );
+    insta::assert_snapshot!(
+        "explain_region",
+        explained("{ resource.tutti.region = \"eu\" && .a = \"x\" } | by(.tutti.region)")
+    );
     insta::assert_snapshot!("explain_average", explained("{ .a = \"x\" } | avg_over_time(span.v)"));
 }
 

@@ -448,3 +448,52 @@ fn a_file_that_cannot_be_read_is_no_fault_of_the_file() {
     std::fs::write(estate.path("regions.toml"), vec![b'#'; (1 << 20) + 1]).unwrap();
     assert!(matches!(estate.load(), Err(LoadError::Unreadable { .. })));
 }
+
+#[test]
+fn declared_facts_that_cannot_be_true_are_faults() {
+    check(
+        "services = []",
+        &["17 region[1].services: a region without any service has nothing to be asked for"],
+    );
+    check(
+        "services = [\"shop\", \"\", 1]",
+        &[
+            "17 region[1].services[1]: a service without a name",
+            "17 region[1].services[2]: a whole number stands here",
+        ],
+    );
+    check("retention = \"720\"", &["17 region[1].retention: `720` is no duration"]);
+    check("retention = \"20y\"", &["17 region[1].retention: `20y` is more than ten years"]);
+    check("attributes = [\"env\"]", &["17 region[1].attributes: a list stands here"]);
+    check(
+        "attributes.deployment.environment = [\"prod\"]",
+        &["17 region[1].attributes.deployment: `deployment` is read as a table, since a dot in a key is one"],
+    );
+    check(
+        "attributes.\"tutti.region\" = [\"us-west\"]",
+        &[
+            "17 region[1].attributes.\"tutti.region\": the gateway says this attribute itself, so it cannot be declared",
+        ],
+    );
+    check("attributes.env = \"prod\"", &["17 region[1].attributes.env: a text stands here"]);
+    check(
+        "attributes.env = [\"\"]",
+        &["17 region[1].attributes.env[0]: an empty text is no value to look for"],
+    );
+}
+
+#[test]
+fn two_regions_cannot_each_have_a_value_alone() {
+    let both = "attributes.env = [\"prod\"]";
+    let config = format!("{}{both}\n", quiet_with(URL, &format!("{URL}\n{both}")));
+    assert_eq!(
+        Estate::of(&config).findings(),
+        ["18 region[1].attributes.env[0]: `prod` is declared as a value that `us-east` alone has",]
+    );
+    let alone = "attributes.\"service.name\" = [\"shop\"]";
+    let config = format!("{}services = [\"shop\"]\n", quiet_with(URL, &format!("{URL}\n{alone}")));
+    assert_eq!(
+        Estate::of(&config).findings(),
+        ["18 region[1].services[0]: `shop` is declared as a service that `us-east` alone has",]
+    );
+}

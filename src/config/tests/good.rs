@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::backend::settings::{Auth, KindSettings, LayerSettings, TempoSettings};
 use crate::config::{Changes, DeadlineSettings, IdentityMode, ListenError, RawEgress};
-use crate::federation::settings::{Additions, MetricsSettings, SearchSettings};
+use crate::federation::settings::{Additions, DeclaredFacts, MetricsSettings, SearchSettings};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::{RegionPlan, Treatment};
 
@@ -284,4 +284,29 @@ fn what_an_embedded_region_began_with_holds_until_a_restart_and_its_address_does
         new.replace("gateway.policies, ", ""),
         "region.lab.otlp; only after a restart: region.lab.bytes_max, region.lab.age_max"
     );
+}
+
+#[test]
+fn declared_facts_are_read_and_a_change_of_them_is_named() {
+    let lines = "services = [\"shop\", \"pay\"]\nretention = \"720h\"\n\
+                 attributes.\"deployment.environment\" = [\"prod\"]\nattributes.team = [\"a\", \"b\"]\n";
+    let settings = Estate::of(&format!("{QUIET}{lines}")).settings();
+    let set = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let facts = DeclaredFacts {
+        services: Some(set(&["pay", "shop"])),
+        retention: Some(Duration::from_hours(720)),
+        attributes: [
+            ("deployment.environment".to_owned(), set(&["prod"])),
+            ("team".to_owned(), set(&["a", "b"])),
+        ]
+        .into(),
+    };
+    assert_eq!(settings.federation.facts, [(region("us-west"), facts)].into());
+    let quiet = Estate::of(QUIET).settings();
+    assert!(quiet.federation.facts.is_empty());
+    assert_eq!(
+        Changes::between(&quiet, &settings).to_string().replace("gateway.policies, ", ""),
+        "region.us-west.services, region.us-west.retention, region.us-west.attributes"
+    );
+    assert!(Estate::of(&format!("{QUIET}retention = \"90d\"\n")).findings().is_empty());
 }

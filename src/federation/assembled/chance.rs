@@ -13,7 +13,7 @@ use crate::policy::{Plan, Treatment};
 const QUERIES: usize = 200;
 
 /// A query by chance over what the traces hold.
-fn query(chance: &mut StdRng) -> String {
+pub(super) fn query(chance: &mut StdRng) -> String {
     let filter = |chance: &mut StdRng| filter(chance, 2);
     let one = filter(chance);
     let other = filter(chance);

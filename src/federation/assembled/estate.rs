@@ -31,6 +31,8 @@ pub(super) const REGIONS: [&str; 3] = ["eu", "us", "ap"];
 #[derive(Debug, Clone)]
 pub(super) struct Made {
     pub(super) service: &'static str,
+    /// What its resource says of where it is.
+    pub(super) region: Option<&'static str>,
     pub(super) span: Span,
 }
 
@@ -59,6 +61,7 @@ fn trace(chance: &mut StdRng, seed: u64, number: u64) -> Vec<Made> {
             let start = base + chance.random_range(0..2_000_000_000u64);
             Made {
                 service: ["shop", "pay", "mail"][chance.random_range(0..3)],
+                region: None,
                 span: Span {
                     trace_id: id.to_be_bytes().to_vec(),
                     span_id: span.to_be_bytes().to_vec(),
@@ -132,19 +135,19 @@ pub(super) fn spread(traces: &[Vec<Made>], seed: u64) -> Vec<Vec<Made>> {
     regions
 }
 
+fn of_resource(made: &Made) -> Vec<KeyValue> {
+    let text = |key: &str, value: &str| attribute(key, Any::StringValue(value.to_owned()));
+    let own = [text("service.name", made.service), text("zone", &format!("{}-1", made.service))];
+    own.into_iter().chain(made.region.map(|region| text("tutti.region", region))).collect()
+}
+
 /// Spans as a collector sends them, a few of a service at a time.
 fn exports(spans: &[Made]) -> Vec<Bytes> {
     spans
         .chunks(5)
         .map(|batch| {
             let resource_spans = batch.iter().map(|made| ResourceSpans {
-                resource: Some(Resource {
-                    attributes: vec![
-                        attribute("service.name", Any::StringValue(made.service.to_owned())),
-                        attribute("zone", Any::StringValue(format!("{}-1", made.service))),
-                    ],
-                    ..Resource::default()
-                }),
+                resource: Some(Resource { attributes: of_resource(made), ..Resource::default() }),
                 scope_spans: vec![ScopeSpans { spans: vec![made.span.clone()], ..ScopeSpans::default() }],
                 ..ResourceSpans::default()
             });
@@ -169,13 +172,23 @@ pub(super) fn federation(regions: &[Vec<Made>], plan: Plan) -> Arc<Federation> {
     of(regions.iter().map(|spans| backend(spans) as Arc<dyn Backend>).collect(), plan)
 }
 
+/// One region for each list of spans, with other settings.
+pub(super) fn with_settings(regions: &[Vec<Made>], settings: FederationSettings) -> Arc<Federation> {
+    let backends = regions.iter().map(|spans| backend(spans) as Arc<dyn Backend>).collect();
+    made_of(backends, Plan::allow_all(), settings)
+}
+
 pub(super) fn of(backends: Vec<Arc<dyn Backend>>, plan: Plan) -> Arc<Federation> {
+    made_of(backends, plan, FederationSettings::default())
+}
+
+fn made_of(backends: Vec<Arc<dyn Backend>>, plan: Plan, settings: FederationSettings) -> Arc<Federation> {
     let regions = backends.into_iter().zip(REGIONS).map(|(backend, name)| {
         let jurisdiction = Jurisdiction::parse("EU").unwrap();
         let name = RegionName::parse(name).unwrap();
         Arc::new(Region::new(name, jurisdiction, backend, LayerSettings::default()))
     });
-    Arc::new(Federation::new(regions.collect(), FederationSettings::default(), Arc::new(plan)))
+    Arc::new(Federation::new(regions.collect(), settings, Arc::new(plan)))
 }
 
 /// A plan that treats these keys in these regions.

@@ -7,9 +7,9 @@ fn candidate(id: u128, start: u64) -> Candidate {
 }
 
 fn listing(queries: usize, regions: usize, reach: Option<Reach>, first: u32) -> Listing {
-    let queries = (0..queries).map(|number| format!("{{ .a = {number} }}")).collect();
+    let queries = (0..queries).map(|number| vec![Some(format!("{{ .a = {number} }}")); regions]).collect();
     let wanted = Wanted { queries, reach, order: Order::Newest, first };
-    Listing::new(wanted, regions, &SearchSettings::default())
+    Listing::new(wanted, &SearchSettings::default())
 }
 
 fn asked(listing: &mut Listing) -> Vec<(usize, usize, Option<Window>, u32)> {
@@ -94,12 +94,12 @@ fn a_region_that_lists_the_same_for_ever_is_given_up() {
 fn a_window_that_is_longer_than_a_region_takes_is_asked_in_slices() {
     let settings = SearchSettings { duration_max: Duration::from_secs(5000), ..SearchSettings::default() };
     let wanted = Wanted {
-        queries: vec!["{ }".to_owned()],
+        queries: vec![vec![Some("{ }".to_owned())]],
         reach: reach(10_000, 15_000),
         order: Order::Newest,
         first: 5,
     };
-    let mut listing = Listing::new(wanted, 1, &settings);
+    let mut listing = Listing::new(wanted, &settings);
     let mut slices = Vec::new();
     while listing.can_go_on() {
         let window = asked(&mut listing)[0].2.unwrap();
@@ -133,6 +133,19 @@ fn a_condition_that_a_region_failed_to_list_makes_nothing_impossible() {
     listing.take(1, 0, &[candidate(1, 50), candidate(2, 40)], true);
     listing.take(1, 1, &[candidate(3, 30)], false);
     assert_eq!(listing.candidates(), [candidate(1, 50), candidate(2, 40), candidate(3, 30)]);
+}
+
+#[test]
+fn of_what_is_not_asked_of_a_region_nothing_is_missing() {
+    let queries = vec![vec![Some("{ .a }".to_owned()), None], vec![None, None]];
+    let wanted = |queries| Wanted { queries, reach: None, order: Order::Newest, first: 3 };
+    let mut listing = Listing::new(wanted(queries), &SearchSettings::default());
+    assert_eq!(asked(&mut listing), [(0, 0, None, 3)]);
+    listing.take(0, 0, &[candidate(1, 50)], true);
+    // No trace meets the second.
+    assert_eq!((listing.candidates(), listing.horizon(), listing.can_go_on()), (vec![], None, false));
+    let mut listing = Listing::new(wanted(vec![vec![None, None]]), &SearchSettings::default());
+    assert_eq!((asked(&mut listing), listing.horizon()), (vec![], None));
 }
 
 #[test]

@@ -17,6 +17,8 @@ const EXACT_AS_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 pub(super) enum Formula {
     True,
     False,
+    /// Holds in some regions alone, by rank: settled before a region is asked.
+    Where(Vec<bool>),
     Atom(Atom),
     And(Vec<Formula>),
     Or(Vec<Formula>),
@@ -186,6 +188,39 @@ fn chain(left: FieldExpr, operator: Operator, right: FieldExpr) -> FieldExpr {
 }
 
 impl Formula {
+    /// Of a test that may hold in these regions alone, by rank.
+    pub fn only_where(may_hold: Vec<bool>) -> Formula {
+        if may_hold.iter().all(|may| *may) {
+            Self::True
+        } else if may_hold.iter().any(|may| *may) {
+            Self::Where(may_hold)
+        } else {
+            Self::False
+        }
+    }
+
+    /// Whether it says something else in one region than in another.
+    pub fn differs(&self) -> bool {
+        match self {
+            Self::True | Self::False | Self::Atom(_) => false,
+            Self::Where(_) => true,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::differs),
+        }
+    }
+
+    /// What it says in the region of this rank.
+    pub fn in_region(&self, rank: usize) -> Formula {
+        let within =
+            |parts: &[Formula]| -> Vec<Formula> { parts.iter().map(|part| part.in_region(rank)).collect() };
+        match self {
+            Self::Where(may_hold) if may_hold.get(rank).is_none_or(|may| *may) => Self::True,
+            Self::Where(_) => Self::False,
+            Self::And(parts) => within(parts).into_iter().fold(Self::True, Formula::and),
+            Self::Or(parts) => within(parts).into_iter().fold(Self::False, Formula::or),
+            other => other.clone(),
+        }
+    }
+
     pub fn and(self, other: Formula) -> Formula {
         match (self, other) {
             (Self::False, _) | (_, Self::False) => Self::False,
@@ -246,7 +281,7 @@ impl Formula {
 
     fn many(&self, into: &mut Vec<Many>) {
         match self {
-            Self::True | Self::False => {}
+            Self::True | Self::False | Self::Where(_) => {}
             Self::Atom(atom) => into.extend(many(&atom.attribute.name)),
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.many(into)),
         }
@@ -267,7 +302,7 @@ impl Formula {
 
     fn each_atom(&mut self, with: &mut impl FnMut(&mut Atom)) {
         match self {
-            Self::True | Self::False => {}
+            Self::True | Self::False | Self::Where(_) => {}
             Self::Atom(atom) => with(atom),
             Self::And(parts) | Self::Or(parts) => parts.iter_mut().for_each(|part| part.each_atom(with)),
         }
@@ -295,7 +330,8 @@ impl Formula {
         let constant =
             |flag: bool| FieldExpr::Literal { value: Literal::Bool(flag), place: Place::default() };
         match self {
-            Self::True => constant(true),
+            // What is not settled finds more.
+            Self::True | Self::Where(_) => constant(true),
             Self::False => constant(false),
             Self::Atom(atom) => atom.render(),
             Self::And(parts) => rendered(parts, Operator::And, &constant(true)),

@@ -29,7 +29,10 @@ pub fn stage(stage: &Stage, withheld: &Withheld, reasons: &mut Vec<Reason>) -> C
             let mut found = Vec::new();
             let class = field(of, withheld, &mut found);
             reasons.extend(found.into_iter().map(|reason| Reason {
-                cause: if reason.cause == Cause::Withheld { Cause::Withheld } else { Cause::Grouping },
+                cause: match reason.cause {
+                    cause @ (Cause::Withheld | Cause::Said) => cause,
+                    _ => Cause::Grouping,
+                },
                 ..reason
             }));
             class
@@ -43,8 +46,8 @@ pub fn stage(stage: &Stage, withheld: &Withheld, reasons: &mut Vec<Reason>) -> C
 
 /// What is selected says nothing of which spans are found, but may not be asked for everywhere.
 fn shown(attribute: &Attribute, withheld: &Withheld, reasons: &mut Vec<Reason>) -> Class {
-    if withheld.covers(&attribute.name) {
-        reasons.push(Reason::new(Cause::Withheld, attribute.place, attribute));
+    if let Some(cause) = withheld.cause(&attribute.name) {
+        reasons.push(Reason::new(cause, attribute.place, attribute));
         return Class::WholeTrace;
     }
     if of_whole_trace(&attribute.name).is_some() {
@@ -123,11 +126,7 @@ fn attribute(
     withheld: &Withheld,
     reasons: &mut Vec<Reason>,
 ) -> Class {
-    let cause = if withheld.covers(&attribute.name) {
-        Some(Cause::Withheld)
-    } else {
-        of_whole_trace(&attribute.name)
-    };
+    let cause = withheld.cause(&attribute.name).or_else(|| of_whole_trace(&attribute.name));
     match cause {
         Some(cause) => {
             reasons.push(Reason::new(cause, whole.place(), whole));

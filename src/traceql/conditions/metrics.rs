@@ -172,14 +172,13 @@ fn read_locally(function: &MetricsFunction, withheld: &Withheld, reasons: &mut V
     let mut class = Class::SpanLocal;
     let both = attribute.map(|of| (of, false)).into_iter().chain(by.iter().map(|of| (of, true)));
     for (attribute, is_group) in both {
-        let cause = if withheld.covers(&attribute.name) {
-            Cause::Withheld
-        } else {
-            match local::of_whole_trace(&attribute.name) {
+        let cause = match withheld.cause(&attribute.name) {
+            Some(cause) => cause,
+            None => match local::of_whole_trace(&attribute.name) {
                 Some(_) if is_group => Cause::Grouping,
                 Some(cause) => cause,
                 None => continue,
-            }
+            },
         };
         reasons.push(Reason::new(cause, attribute.place, attribute));
         class = Class::WholeTrace;

@@ -8,24 +8,30 @@
 //! spans, regions or callers: only the language, and how Tempo's storage shows values to its engine (a
 //! filter must be weakened so that it holds whatever *other* conditions of the query let be seen).
 
+mod facts;
 mod formula;
 pub mod local;
 pub mod metrics;
 mod names;
 mod reason;
+mod regions;
 mod relax;
 mod structure;
 mod withheld;
 
-use super::ast::{FieldExpr, Literal, Pipeline, Query, Root, SpansetExpr, SpansetFilter, Stage};
+use super::ast::{
+    AttributeName, FieldExpr, Literal, Pipeline, Query, Root, Scope, SpansetExpr, SpansetFilter, Stage,
+};
 use super::place::Place;
 use formula::Formula;
 use names::Names;
 use relax::Relaxer;
 use structure::Need;
 
+pub use facts::Facts;
 pub use metrics::metrics;
 pub use reason::{Cause, Reason};
+pub use regions::{Asked, InRegions, in_regions};
 pub use withheld::Withheld;
 
 /// Where a search, or a part of it, can be decided.
@@ -98,6 +104,13 @@ pub fn of(query: &Query, withheld: &Withheld) -> Conditions {
             finished(need, class, reasons)
         }
     }
+}
+
+/// Whether a query names an attribute of a resource, with its scope or without one.
+pub fn names_of_resource(query: &Query, key: &str) -> bool {
+    Names::of(query)
+        .of_key(key)
+        .any(|name| matches!(name, AttributeName::Named { scope: Scope::Resource | Scope::Any, .. }))
 }
 
 /// The conditions of a pipeline within a query of these names.

@@ -42,6 +42,15 @@ impl Names {
         names
     }
 
+    /// Everything that is found by this key when no scope is asked for.
+    pub fn of_key(&self, key: &str) -> impl Iterator<Item = &AttributeName> {
+        self.by_key.get(key).into_iter().flatten()
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &AttributeName> {
+        self.by_key.values().flatten()
+    }
+
     fn columns(&mut self, spec: &FetchSpec) {
         for condition in &spec.conditions {
             let Fetched::Attribute(AttributeName::Named { key, .. }) = &condition.attribute else { continue };

@@ -28,6 +28,8 @@ pub enum Cause {
     Shown,
     /// May not be sent to the region.
     Withheld,
+    /// The gateway says it itself, and no region stores it.
+    Said,
     /// `!(...)`
     Negation,
     /// `x = nil`
@@ -68,6 +70,7 @@ impl Reason {
             Cause::Grouping => format!("`{part}` groups by what only the whole trace knows"),
             Cause::Shown => format!("`{part}` shows what only the whole trace knows"),
             Cause::Withheld => format!("`{part}` may not be asked of a region for this caller"),
+            Cause::Said => format!("`{part}` is said by the gateway itself: no region stores it"),
             Cause::Negation => {
                 format!("`{part}`: what is negated may be seen only beside the query's other conditions")
             }

@@ -4,6 +4,7 @@
 //! the same value is accepted by the test alone, so a region sees it too. Everything else is asked as "has
 //! a value", or not at all.
 
+use super::facts::Facts;
 use super::formula::{Atom, Formula, Test, many};
 use super::names::Names;
 use super::reason::{Cause, Reason};
@@ -25,13 +26,21 @@ enum Of {
 pub(super) struct Relaxer<'q> {
     names: &'q Names,
     withheld: &'q Withheld,
+    /// By region; nothing of any where there are none.
+    facts: &'q [Facts],
     of: Of,
     pub reasons: Vec<Reason>,
 }
 
 impl<'q> Relaxer<'q> {
     pub fn new(names: &'q Names, withheld: &'q Withheld) -> Self {
-        Self { names, withheld, of: Of::Span, reasons: Vec::new() }
+        Self { names, withheld, facts: &[], of: Of::Span, reasons: Vec::new() }
+    }
+
+    /// With what is known of regions, by rank.
+    pub fn knowing(mut self, facts: &'q [Facts]) -> Self {
+        self.facts = facts;
+        self
     }
 
     /// What the span must satisfy.
@@ -143,8 +152,8 @@ impl<'q> Relaxer<'q> {
             }
             return false;
         }
-        if self.withheld.covers(&attribute.name) {
-            self.note(Cause::Withheld, whole);
+        if let Some(cause) = self.withheld.cause(&attribute.name) {
+            self.note(cause, whole);
             return false;
         }
         if self.names.is_unsure(&attribute.name) {
@@ -156,7 +165,8 @@ impl<'q> Relaxer<'q> {
 
     /// That there is a value; `widened` says why no more is asked.
     fn exists(&mut self, attribute: &Attribute, whole: &FieldExpr, widened: Option<Cause>) -> Formula {
-        if !self.can_ask(attribute, whole) {
+        // Every resource has what the gateway says.
+        if self.is_said(&attribute.name) || !self.can_ask(attribute, whole) {
             return Formula::True;
         }
         let is_asked = match &attribute.name {
@@ -173,6 +183,21 @@ impl<'q> Relaxer<'q> {
         if is_asked { Atom::exists(attribute, widened.is_some()) } else { Formula::True }
     }
 
+    /// Whether the gateway itself says this of the resources of some region.
+    fn is_said(&self, name: &AttributeName) -> bool {
+        self.facts.iter().any(|facts| facts.says(name))
+    }
+
+    /// The regions where a test can hold, by what is known of them. Only of a name that no other condition
+    /// can answer.
+    fn known(&self, name: &AttributeName, operator: Operator, literal: &Literal) -> Formula {
+        if self.of == Of::Root || self.names.is_unsure(name) {
+            return Formula::True;
+        }
+        let may_hold = self.facts.iter().map(|facts| facts.may_hold(name, operator, literal));
+        Formula::only_where(may_hold.collect())
+    }
+
     fn compare(
         &mut self,
         attribute: &Attribute,
@@ -180,6 +205,10 @@ impl<'q> Relaxer<'q> {
         literal: &Literal,
         whole: &FieldExpr,
     ) -> Formula {
+        // What the gateway says itself is decided here and asked of no one, withheld or not.
+        if self.is_said(&attribute.name) {
+            return self.known(&attribute.name, operator, literal);
+        }
         if !self.can_ask(attribute, whole) {
             return Formula::True;
         }
@@ -208,7 +237,8 @@ impl<'q> Relaxer<'q> {
                     if is_number(literal) {
                         self.note(Cause::Number, whole);
                     }
-                    Atom::compare(attribute, operator, literal)
+                    let known = self.known(&attribute.name, operator, literal);
+                    known.and(Atom::compare(attribute, operator, literal))
                 }
             },
         }

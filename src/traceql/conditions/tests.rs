@@ -2,6 +2,7 @@
 //! over traces, where there is an evaluator.
 
 mod metrics;
+mod regions;
 
 use super::*;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
