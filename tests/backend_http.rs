@@ -19,6 +19,8 @@ mod asking;
 mod failing;
 #[path = "backend_http/layers.rs"]
 mod layers;
+#[path = "backend_http/queries.rs"]
+mod queries;
 #[path = "backend_http/secure.rs"]
 mod secure;
 

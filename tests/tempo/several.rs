@@ -142,12 +142,14 @@ fn relates_groups(query: &str) -> bool {
     query.split_once("| by(").is_some_and(|(_, rest)| relations.iter().any(|sign| rest.contains(sign)))
 }
 
-/// The sets of an answer without the names of their groups, where spans are related after they were grouped.
+/// The rows of an answer with their spans, without the sets these are in.
 fn ungrouped(answer: &Answer) -> Answer {
     let Answer::Lines(lines) = answer else { return answer.clone() };
-    let shown = |line: &String| {
-        let lines = line.lines().map(|line| line.split(" by(").next().unwrap_or_default());
-        lines.collect::<Vec<_>>().join("\n")
+    // Sets whose groups are called the same are one, so that names decide how many there are.
+    let shown = |row: &String| {
+        let mut spans: Vec<&str> = row.lines().filter(|line| !line.starts_with("  set ")).collect();
+        spans.sort_unstable();
+        spans.join("\n")
     };
     Answer::Lines(lines.iter().map(shown).collect())
 }
