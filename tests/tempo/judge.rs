@@ -103,6 +103,10 @@ impl Judge {
     }
 
     fn judge(&self, verdict: &mut Verdict, estate: &Estate, question: &Question) {
+        if known::may_end_tempo(question, &estate.traces) {
+            *verdict.known.entry("not asked, since an average by a list may end a Tempo").or_default() += 1;
+            return;
+        }
         let ours = estate.ours.answer(question);
         let theirs = self.theirs(estate, question);
         verdict.asked += 1;
@@ -111,7 +115,8 @@ impl Judge {
         if ours.is_within(&theirs, steps_apart(question)) {
             return;
         }
-        if let Some(why) = known::reason(question, &estate.traces, &ours, &theirs) {
+        let ask = |other: &Question| [estate.ours.answer(other), self.theirs(estate, other)];
+        if let Some(why) = known::reason(question, &estate.traces, [&ours, &theirs], &ask) {
             *verdict.known.entry(why).or_default() += 1;
             return;
         }
