@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -18,6 +18,7 @@ pub struct Server {
     pub http: SocketAddr,
     pub otlp: Option<SocketAddr>,
     child: Child,
+    log: PathBuf,
 }
 
 impl Drop for Server {
@@ -30,7 +31,8 @@ impl Drop for Server {
 impl Server {
     /// Starts a program whose words go to a file `log` in its folder.
     pub fn begin(name: &str, program: &Path, args: &[String], dir: &Path, http: u16) -> Result<Self, String> {
-        let log = File::create(dir.join("log")).map_err(|error| error.to_string())?;
+        let path = dir.join("log");
+        let log = File::create(&path).map_err(|error| error.to_string())?;
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -39,11 +41,13 @@ impl Server {
             .spawn()
             .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, http));
-        Ok(Self { name: name.to_owned(), http, otlp: None, child })
+        Ok(Self { name: name.to_owned(), http, otlp: None, child, log: path })
     }
 
     pub fn send(&self, request: &Request<'_>) -> Reply {
-        request.send(self.http).unwrap_or_else(|error| panic!("{} does not answer: {error}", self.name))
+        request.send(self.http).unwrap_or_else(|error| {
+            panic!("{} does not answer: {error}\n{}", self.name, why_it_ended(&self.log))
+        })
     }
 
     pub fn wait_until_ready(&mut self, log: &Path) -> Result<(), String> {
@@ -59,6 +63,13 @@ impl Server {
         }
         Err(format!("{} is not ready after {:?}: {}", self.name, PAUSE * PAUSES_MAX, last_lines(log)))
     }
+}
+
+/// A Go program that ends by itself says why, and then what each of its threads did.
+fn why_it_ended(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let begins = |line: &&str| !["panic:", "fatal error:"].iter().any(|word| line.starts_with(word));
+    text.lines().skip_while(begins).take(30).collect::<Vec<_>>().join("\n")
 }
 
 fn last_lines(log: &Path) -> String {

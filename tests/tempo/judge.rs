@@ -114,9 +114,14 @@ impl Judge {
     }
 
     fn judge(&self, verdict: &mut Verdict, estate: &Estate, question: &Question) {
+        if known::may_end_tempo(question, &estate.traces) {
+            *verdict.known.entry("not asked, since an average by a list may end a Tempo").or_default() += 1;
+            return;
+        }
         let ours = estate.ours.answer(question);
         let theirs = self.theirs(estate, question);
-        verdict.note((&estate.tenant, &estate.traces), question, &ours, &theirs);
+        let ask = |other: &Question| [estate.ours.answer(other), self.theirs(estate, other)];
+        verdict.note((&estate.tenant, &estate.traces), question, [&ours, &theirs], &ask);
     }
 
     fn theirs(&self, estate: &Estate, question: &Question) -> Answer {
@@ -176,8 +181,8 @@ impl Verdict {
         &mut self,
         (tenant, traces): (&str, &[Trace]),
         question: &Question,
-        ours: &Answer,
-        theirs: &Answer,
+        [ours, theirs]: [&Answer; 2],
+        ask: known::Ask<'_>,
     ) {
         self.asked += 1;
         self.fruitful += usize::from(matches!(theirs, Answer::Lines(lines) if !lines.is_empty()));
@@ -185,7 +190,7 @@ impl Verdict {
         if ours.is_within(theirs, steps_apart(question)) {
             return;
         }
-        if let Some(why) = known::reason(question, traces, ours, theirs) {
+        if let Some(why) = known::reason(question, traces, [ours, theirs], ask) {
             *self.known.entry(why).or_default() += 1;
             return;
         }

@@ -1,13 +1,36 @@
 //! Differences that are meant, each as narrow as it can be told. `docs/exactness.md` gives the reasons.
 
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::answer::Answer;
 use crate::question::Question;
 use crate::sketch::Trace;
 
+mod comparison;
+mod series;
+
+/// Asks both another question of the same estate: our answer and theirs.
+pub type Ask<'a> = &'a dyn Fn(&Question) -> [Answer; 2];
+
+/// Whether asking this may end a Tempo by itself: averages of several series that are all called nil, as lists
+/// are, are combined with counts of another length.
+pub fn may_end_tempo(question: &Question, traces: &[Trace]) -> bool {
+    let query = question.query();
+    let Some((_, rest)) = query.split_once("avg_over_time(") else { return false };
+    rest.split_once(" by (").is_some_and(|(_, labels)| {
+        let keys = labels.split([',', ')']).map(key_of);
+        keys.filter(|key| !key.is_empty()).any(|key| has_list(traces, key))
+    })
+}
+
 /// Why two answers may differ here; none where they may not.
-pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Answer) -> Option<&'static str> {
+pub fn reason(
+    question: &Question,
+    traces: &[Trace],
+    [ours, theirs]: [&Answer; 2],
+    ask: Ask<'_>,
+) -> Option<&'static str> {
     let query = question.query();
     if let Answer::Failed(why) = theirs {
         if why.contains("unexpected numbers of pre-compiled regexp") || why.contains("panic: runtime error") {
@@ -17,36 +40,50 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
             return Some("arithmetic in a search is refused before a block is read, not after");
         }
     }
-    let asks_for_duration = query.replace("traceDuration", "").contains("uration");
-    if asks_for_duration && traces.iter().flat_map(Trace::spans).any(ends_before_it_starts) {
+    if let Some(plain) = without_statistics(query)
+        && traces.iter().flat_map(Trace::spans).any(ends_before_it_starts)
+        && agree(question, &plain, ask)
+    {
         return Some("where a span ends before it starts, a block's statistics of durations are wrong");
     }
     let asks_for_heads = query.contains("root") || query.contains("traceDuration");
     if asks_for_heads && with_heads_of(ours, theirs).is_some_and(|rows| rows.is(theirs)) {
         return Some("a row lacks what the query asks of its trace");
     }
-    if query.contains("compare(") {
-        let has_children = !is_unnumbered(traces, None);
-        let is_cut = !query.contains(", 1000)");
-        let read = |answer: &Answer| without_lists(&compared(answer, has_children, is_cut));
-        if read(ours).is(&read(theirs)) {
-            return Some("a comparison: columns that are always there, values beyond those that are kept");
-        }
-    }
-    if !matches!(question, Question::Search { .. }) && without_lists(ours).is(&without_lists(theirs)) {
-        return Some("series whose labels are lists of several types are all called nil, and one is kept");
-    }
     if matches!(theirs, Answer::Lines(rows) if rows.iter().any(|row| row.starts_with("trace  "))) {
         return Some("where an id is asked for that is none, traces are not told apart");
     }
-    if query.contains("sum_over_time(") && !query.contains("sum_over_time(duration)") {
-        return Some("a sum over spans without a number depends on their order");
+    match question {
+        Question::Search { .. } => of_search(question, traces, [ours, theirs], ask),
+        Question::Range { .. } | Question::Instant { .. } => {
+            series::reason(question, traces, [ours, theirs], ask)
+        }
+        Question::Names { .. } | Question::Values { .. }
+            if query.contains("childCount") && is_unnumbered(traces, None) =>
+        {
+            Some("children of a trace without numbers are those of the trace stored before it")
+        }
+        Question::Values { name, query: Some(_) } => of_values(name, [ours, theirs], ask),
+        Question::Names { .. } | Question::Values { .. } => None,
     }
-    if relates_after_grouping(query) {
-        return Some("a relation after by() finds spans of one group in the next, in the order of chance");
+}
+
+fn of_search(
+    question: &Question,
+    traces: &[Trace],
+    [ours, theirs]: [&Answer; 2],
+    ask: Ask<'_>,
+) -> Option<&'static str> {
+    let query = question.query();
+    if let Some(grouped) = relates_after_grouping(query) {
+        let [_, groups] = ask(&question.with_query(&grouped));
+        if is_of_traces(ours, theirs, |id| is_in_groups(&groups, id)) {
+            return Some(
+                "a relation after by() finds spans of one group in the next, in the order of chance",
+            );
+        }
     }
-    let is_joined = ["} || ", "} && ", "coalesce()"].iter().any(|word| query.contains(word));
-    if is_joined && ["avg(", "sum("].iter().any(|word| query.contains(word)) {
+    if orders_types(query) && is_of_traces(ours, theirs, |id| adds_types(query, traces, id)) {
         return Some("a sum over several types depends on the order of its spans");
     }
     let ours = &with_heads_of(ours, theirs).unwrap_or_else(|| ours.clone());
@@ -56,48 +93,138 @@ pub fn reason(question: &Question, traces: &[Trace], ours: &Answer, theirs: &Ans
     None
 }
 
-/// A comparison without the attributes that a block has columns for whether a span has them or not; without
-/// the numbers of children where a trace has none; without the values that are called nil, as lists of every
-/// type are; and where only some values are kept, of those their totals alone.
-fn compared(answer: &Answer, has_children: bool, is_cut: bool) -> Answer {
-    const COLUMNS: [&str; 15] = [
-        "resource.k8s.cluster.name",
-        "resource.k8s.container.name",
-        "resource.k8s.namespace.name",
-        "resource.k8s.pod.name",
-        "span.http.method",
-        "span.http.request.method",
-        "span.http.response.status_code",
-        "span.http.route",
-        "span.http.status_code",
-        "span.http.url",
-        "span.server.address",
-        "span.server.port",
-        "span.url.path",
-        "span.url.route",
-        "span.db.statement",
-    ];
-    let Answer::Lines(lines) = answer else { return answer.clone() };
-    let is_kept = |line: &&String| {
-        let is_column = COLUMNS.iter().any(|column| line.contains(&format!(", {column}=")));
-        let is_total = line.contains("_total\"");
-        let is_chance = if is_cut { !is_total } else { !is_total && line.contains("=\"nil\"} ") };
-        !is_column && !is_chance && (has_children || !line.contains(", span:childCount="))
+/// A value that was met first where the query does not leave it is not told again where it does. So only theirs
+/// may lack values, each of which is there several times, in columns of their own.
+fn of_values(name: &str, [ours, theirs]: [&Answer; 2], ask: Ask<'_>) -> Option<&'static str> {
+    let (Answer::Lines(ours), Answer::Lines(theirs)) = (ours, theirs) else { return None };
+    let has_column = name.contains(':')
+        || !name.contains('.')
+        || ["service.name", "http.status_code", "k8s.pod.name"].iter().any(|key| name.ends_with(key));
+    if !has_column || !theirs.iter().all(|value| ours.contains(value)) {
+        return None;
+    }
+    let counted = Question::Instant {
+        query: format!("{{ }} | count_over_time() by ({name})"),
+        start: -1_000,
+        end: 1_000,
     };
-    Answer::Lines(lines.iter().filter(is_kept).cloned().collect())
+    let [_, Answer::Lines(counts)] = ask(&counted) else { return None };
+    let is_repeated = |value: &&String| {
+        // `string "a"` of values, `{name="a"} 3.0` of counts; what is empty has no text in an answer.
+        let text = value.split_once(' ').map_or("", |(_, text)| text).trim_matches('"').replace("null", "");
+        counts.iter().any(|line| {
+            let (labels, count) = line.rsplit_once(' ').unwrap_or_default();
+            let said = labels.rsplit_once('=').map_or("", |(_, said)| said.trim_end_matches('}'));
+            said.trim_matches('"') == text && count.parse::<f64>().is_ok_and(|count| count > 1.0)
+        })
+    };
+    let lost: Vec<&String> = ours.iter().filter(|value| !theirs.contains(value)).collect();
+    lost.iter().all(is_repeated).then_some("a value met first where the query does not leave it is lost")
 }
 
-/// Without what is told of lists.
-fn without_lists(answer: &Answer) -> Answer {
-    let Answer::Lines(lines) = answer else { return answer.clone() };
-    Answer::Lines(
-        lines.iter().filter(|line| !line.contains("arr=") && !line.contains("arr ")).cloned().collect(),
-    )
+/// Whether both answer another query alike.
+fn agree(question: &Question, query: &str, ask: Ask<'_>) -> bool {
+    let [ours, theirs] = ask(&question.with_query(query));
+    ours.is_within(&theirs, 1 << 16)
 }
 
-fn relates_after_grouping(query: &str) -> bool {
-    let Some((_, rest)) = query.split_once("by(") else { return false };
-    ["} > ", "} < ", "} >> ", "} << ", "} ~ ", "} !", "} &"].iter().any(|sign| rest.contains(sign))
+/// The query with durations of spans computed, so that no block's statistics are asked; none where they are not
+/// compared.
+fn without_statistics(query: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = query;
+    let mut is_compared = false;
+    while let Some((before, after)) = rest.split_once("duration ") {
+        let compares = ["=", "!=", "<", ">"].iter().any(|sign| after.starts_with(sign));
+        out.push_str(before);
+        out.push_str(if compares { "duration + 0 " } else { "duration " });
+        is_compared |= compares;
+        rest = after;
+    }
+    is_compared.then(|| out + rest)
+}
+
+/// Of a query with a relation after `by()`, what stands up to the groups.
+fn relates_after_grouping(query: &str) -> Option<String> {
+    let (begin, rest) = query.split_once("by(")?;
+    let relates =
+        ["} > ", "} < ", "} >> ", "} << ", "} ~ ", "} !", "} &"].iter().any(|sign| rest.contains(sign));
+    let (field, _) = rest.split_once(") ").or_else(|| rest.split_once(')'))?;
+    // What is in parentheses stays open here.
+    let begin = begin.trim_start_matches('(');
+    (relates && begin.matches('(').count() == begin.matches(')').count())
+        .then(|| format!("{begin}by({field})"))
+}
+
+fn is_in_groups(groups: &Answer, id: Option<&str>) -> bool {
+    let (Answer::Lines(rows), Some(id)) = (groups, id) else { return false };
+    let begins = format!("trace {id} ");
+    rows.iter().any(|row| row.starts_with(&begins) && row.matches("\n  set ").count() > 1)
+}
+
+/// Whether the query adds what the order of spans decides about: where sets were put together.
+fn orders_types(query: &str) -> bool {
+    let is_joined = ["} || ", "} && ", "coalesce()"].iter().any(|word| query.contains(word));
+    is_joined && ["avg(", "sum("].iter().any(|word| query.contains(word))
+}
+
+/// Whether a trace has numbers of several types for what is added.
+fn adds_types(query: &str, traces: &[Trace], id: Option<&str>) -> bool {
+    let added = ["avg(", "sum("].iter().flat_map(|word| query.split(word).skip(1));
+    let mut keys = added.map(|rest| key_of(rest.split(')').next().unwrap_or_default()));
+    let meant: Vec<&Trace> = traces.iter().filter(|trace| is_called(trace, id)).collect();
+    keys.any(|key| {
+        meant.iter().any(|trace| {
+            let mut types: Vec<_> = values(trace, key).map(std::mem::discriminant).collect();
+            types.sort_by_key(|kind| format!("{kind:?}"));
+            types.dedup();
+            // Where a span lacks what a block has a column for, the column says the text nil.
+            let has_column = key == "http.status_code";
+            let lacks = trace.spans().any(|span| span.attributes.iter().all(|pair| pair.key != key));
+            types.len() + usize::from(has_column && lacks) > 1
+        })
+    })
+}
+
+/// The bare key of an attribute: `span.x` and `.x` are both of `x`.
+fn key_of(attribute: &str) -> &str {
+    attribute
+        .trim_matches(['"', ' ', '\\'])
+        .split_once('.')
+        .map_or("", |(_, key)| key.trim_matches(['"', '\\']))
+}
+
+/// What spans, resources, scopes, events and links of a trace have by this key; none is an attribute without a
+/// value.
+fn attributes<'t>(trace: &'t Trace, key: &'t str) -> impl Iterator<Item = Option<&'t Value>> {
+    let resources = trace.batches.iter().filter_map(|batch| batch.resource.as_ref());
+    let scopes = trace.batches.iter().flat_map(|batch| &batch.scope_spans);
+    let of_resources = resources.flat_map(|resource| &resource.attributes);
+    let of_scopes = scopes.filter_map(|scope| scope.scope.as_ref()).flat_map(|scope| &scope.attributes);
+    let of_spans = trace.spans().flat_map(|span| {
+        let events = span.events.iter().flat_map(|event| &event.attributes);
+        span.attributes.iter().chain(events).chain(span.links.iter().flat_map(|link| &link.attributes))
+    });
+    let all = of_resources.chain(of_scopes).chain(of_spans).filter(move |pair| pair.key == key);
+    all.map(|pair| pair.value.as_ref().and_then(|value| value.value.as_ref()))
+}
+
+fn values<'t>(trace: &'t Trace, key: &'t str) -> impl Iterator<Item = &'t Value> {
+    attributes(trace, key).flatten()
+}
+
+fn has_list(traces: &[Trace], key: &str) -> bool {
+    traces.iter().any(|trace| values(trace, key).any(|value| matches!(value, Value::ArrayValue(_))))
+}
+
+/// Whether a series by this key may be called nil: for a list, for what no query reaches, or for the text.
+fn has_nil(traces: &[Trace], key: &str) -> bool {
+    let is_nil = |value: Option<&Value>| match value {
+        Some(Value::StringValue(text)) => text == "nil",
+        Some(Value::IntValue(_) | Value::DoubleValue(_) | Value::BoolValue(_)) => false,
+        _ => true,
+    };
+    traces.iter().any(|trace| attributes(trace, key).any(is_nil))
 }
 
 fn ends_before_it_starts(span: &Span) -> bool {
@@ -136,8 +263,7 @@ fn head_of(ours: &str, theirs: &str) -> String {
 
 /// The same for a corpus whose traces lie in a block in the order they came.
 pub fn of_corpus(query: &str, ours: &Answer, theirs: &Answer) -> Option<&'static str> {
-    let is_cut = query.contains("compare(") && query.contains(", 3)");
-    if is_cut && compared(ours, true, true).is(&compared(theirs, true, true)) {
+    if query.contains("compare(") && comparison::is_same_but_for_ties(ours, theirs) {
         return Some("which of equally frequent values a comparison keeps");
     }
     if query.contains("nestedSet") && without_numbers(ours).is(&without_numbers(theirs)) {
@@ -167,10 +293,13 @@ fn is_of_traces(ours: &Answer, theirs: &Answer, is_one: impl Fn(Option<&str>) ->
 
 /// Without a root, or with an id that occurs three times, a trace gets no numbers.
 fn is_unnumbered(traces: &[Trace], id: Option<&str>) -> bool {
-    let is_meant = |trace: &&Trace| id.is_none_or(|id| trace.id_hex().trim_start_matches('0') == id);
-    traces.iter().filter(is_meant).any(|trace| {
+    traces.iter().filter(|trace| is_called(trace, id)).any(|trace| {
         let is_rootless = trace.spans().all(|span| !span.parent_span_id.is_empty());
         let is_thrice = |id: &[u8]| trace.spans().filter(|span| span.span_id == id).count() > 2;
         is_rootless || trace.spans().any(|span| is_thrice(&span.span_id))
     })
+}
+
+fn is_called(trace: &Trace, id: Option<&str>) -> bool {
+    id.is_none_or(|id| trace.id_hex().trim_start_matches('0') == id)
 }

@@ -110,19 +110,15 @@ impl Several {
     }
 
     fn ask(&self, verdict: &mut Verdict, estate: &Spread, question: &Question) {
-        let target = question.target(self.union.beginning);
-        let answered = self.runtime.block_on(estate.ours.get(&target));
+        let answered = self.answered(estate, question);
         if answered.status.is_success() && answered.header("tutti-exactness") != "exact" {
             // Not silently: a region failed, and its name and why are in the answer. Few may be so.
             let line = format!("{question}: {}", answered.header("tutti-regions"));
             self.labelled.lock().unwrap().push(line);
             return;
         }
-        let reply =
-            Reply { status: answered.status.as_u16(), headers: Vec::new(), body: answered.body.to_vec() };
-        let ours = Answer::of(question, &reply, self.union.beginning);
-        let reply = self.union.ask(&estate.tenant, &target);
-        let theirs = Answer::of(question, &reply, self.union.beginning);
+        let ours = self.read(question, answered);
+        let theirs = self.theirs(estate, question);
         if matches!((&ours, &theirs), (Answer::Lines(_), Answer::Failed(_))) {
             // It fails at a span of a trace that meets no condition and need not be looked at.
             self.not_looked_at.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +128,24 @@ impl Several {
         // What relates spans after they were grouped says in Tempo what group it last looked at, which depends
         // on how its block is read: the spans are compared, and not the name of the group.
         let (ours, theirs) = if leaks { (ungrouped(&ours), ungrouped(&theirs)) } else { (ours, theirs) };
-        verdict.note((&estate.tenant, &estate.traces), question, &ours, &theirs);
+        let ask =
+            |other: &Question| [self.read(other, self.answered(estate, other)), self.theirs(estate, other)];
+        verdict.note((&estate.tenant, &estate.traces), question, [&ours, &theirs], &ask);
+    }
+
+    fn answered(&self, estate: &Spread, question: &Question) -> gateway::Answered {
+        self.runtime.block_on(estate.ours.get(&question.target(self.union.beginning)))
+    }
+
+    fn read(&self, question: &Question, answered: gateway::Answered) -> Answer {
+        let reply =
+            Reply { status: answered.status.as_u16(), headers: Vec::new(), body: answered.body.to_vec() };
+        Answer::of(question, &reply, self.union.beginning)
+    }
+
+    fn theirs(&self, estate: &Spread, question: &Question) -> Answer {
+        let reply = self.union.ask(&estate.tenant, &question.target(self.union.beginning));
+        Answer::of(question, &reply, self.union.beginning)
     }
 }
 

@@ -82,14 +82,16 @@ impl<'t> Everything<'t> {
     }
 
     fn of_resource(&mut self, message: &'t [u8]) {
-        let mut service = "";
-        for (key, content) in attributes(message, resource::ATTRIBUTES) {
-            match content {
-                Content::One(Cell::Text(text)) if key == SERVICE_NAME => service = text,
-                content => self.named(Level::Resource, key, content),
-            }
+        // The column that every resource has comes before the rest, which may hold the name as what is no text.
+        let is_service = |(key, content): &(&str, Content<'_>)| {
+            *key == SERVICE_NAME && matches!(content, Content::One(Cell::Text(_)))
+        };
+        let service = attributes(message, resource::ATTRIBUTES).filter(is_service).last();
+        let service = service.map_or(Content::One(Cell::Text("")), |(_, content)| content);
+        self.named(Level::Resource, SERVICE_NAME, service);
+        for (key, content) in attributes(message, resource::ATTRIBUTES).filter(|one| !is_service(one)) {
+            self.named(Level::Resource, key, content);
         }
-        self.named(Level::Resource, SERVICE_NAME, Content::One(Cell::Text(service)));
     }
 
     fn of_scope(&mut self, message: &'t [u8]) {

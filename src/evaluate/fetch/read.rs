@@ -172,10 +172,17 @@ impl<'p, 't> PassReader<'p, 't> {
         match (pass.all, self.is_span_only) {
             (true, true) => self.visible.count(&ALL_LEVELS) >= pass.distinct,
             (true, false) => {
-                self.visible.count(&[Level::Span, Level::Event, Level::Link]) >= pass.span.distinct
+                // What is seen as nil above the span was counted there, and here it is nothing.
+                let of_span = self.visible.count(&[Level::Span, Level::Event, Level::Link]);
+                of_span >= pass.span.distinct && self.has_any()
             }
-            (false, _) => !pass.needs_any || self.visible.count(&ALL_LEVELS) > 0,
+            (false, _) => self.has_any(),
         }
+    }
+
+    /// Whether there is something visible, where there has to be.
+    fn has_any(&self) -> bool {
+        !self.pass.needs_any || self.visible.count(&ALL_LEVELS) > 0
     }
 
     fn read_resource(&mut self, message: &'t [u8]) -> bool {

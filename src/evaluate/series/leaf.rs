@@ -221,6 +221,8 @@ impl Shape {
     fn number(&self, value: &Value<'_>) -> Option<f64> {
         let number = match value {
             Value::Duration(nanos) if self.of_duration => *nanos as u64 as f64 / 1e9,
+            // One that storage does not show, since the filter does not accept it, is 0.
+            Value::Nil if self.of_duration => 0.0,
             other => other.float(),
         };
         (!number.is_nan()).then_some(number)

@@ -11,12 +11,13 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// The bucket of a value: the next power of two. Values below 2 have none.
+/// The bucket of a value: the next power of two. Values below 2 have none; above 2^63 there is no such power in
+/// 64 bits, and the bucket is that of 0, where spans lie that end before they start.
 pub fn bucket(value: u64) -> Option<f64> {
     if value < 2 {
         return None;
     }
-    Some(2f64.powi(64 - (value - 1).leading_zeros() as i32))
+    Some(1u64.checked_shl(64 - (value - 1).leading_zeros()).unwrap_or(0) as f64)
 }
 
 /// The value below which a share of all values lies; buckets are sorted by their edge. 0 where there are
@@ -60,6 +61,9 @@ fn parts(value: f64) -> (f64, i32) {
 }
 
 fn log2(value: f64) -> f64 {
+    if value == 0.0 {
+        return f64::NEG_INFINITY;
+    }
     let (fraction, exponent) = parts(value);
     if fraction == 0.5 {
         return f64::from(exponent - 1);
@@ -145,7 +149,9 @@ mod tests {
             (5, Some(8.0)),
             (1 << 62, Some(2f64.powi(62))),
             ((1 << 62) + 1, Some(2f64.powi(63))),
-            (u64::MAX, Some(2f64.powi(64))),
+            (1 << 63, Some(2f64.powi(63))),
+            ((1 << 63) + 1, Some(0.0)),
+            (u64::MAX, Some(0.0)),
         ];
         for (value, expected) in table {
             assert_eq!(bucket(value), expected, "{value}");

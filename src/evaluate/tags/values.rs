@@ -117,11 +117,14 @@ impl TagValuesCollector {
         }
         let is_filtered = !groups.is_empty();
         let (named, rest) = split_named(&name, groups);
-        let filter = Filter::of(&with_tag(&name, rest)?, Asked::Values(&name))?;
-        let from = match filter {
-            Some(filter) => From::Filtered(filter),
-            None if is_filtered && !named.is_empty() => From::Nothing,
-            None => unfiltered(name),
+        let from = if is_filtered && rest.is_empty() {
+            // Every group says its value.
+            From::Nothing
+        } else {
+            match Filter::of(&with_tag(&name, rest)?, Asked::Values(&name))? {
+                Some(filter) => From::Filtered(filter),
+                None => unfiltered(name),
+            }
         };
         Ok(Self { named, ..Self::with(query, from) })
     }
