@@ -342,6 +342,10 @@ fn a_value_the_query_names_outright_is_told_unseen() {
     assert_eq!(values("span.user", r#"{ span.user = "nobody" }"#), "`nobody`");
     assert_eq!(values("span.user", r#"{ span.user = 7 && name = "op 1" }"#), "int:7");
     assert_eq!(values("span.user", r#"{ span.user = "x" || name = "op 1" }"#), "`ann` `x`");
+    // What stands beside it has no scope, which takes the filter away.
+    let beside = r#"{ span.user = "zoe" && .zone != "q" || kind = server && .zone != "q" }"#;
+    let all = values("span.user", "");
+    assert_eq!(values("span.user", beside).replace(" `zoe`", ""), all);
 }
 
 #[test]

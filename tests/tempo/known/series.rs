@@ -38,7 +38,13 @@ pub fn reason(
 ) -> Option<&'static str> {
     let query = question.query();
     if query.contains("compare(") {
-        return comparison::reason(query, traces, ours, theirs);
+        let asked = numbered(query);
+        return comparison::reason(query, traces, ours, theirs).or_else(|| {
+            let [ours, theirs] = ask(&question.with_query(&asked));
+            let is_same = ours.is(&theirs) || comparison::reason(&asked, traces, &ours, &theirs).is_some();
+            (query.contains("childCount") && is_unnumbered(traces, None) && is_same)
+                .then_some("children of a trace without numbers are those of the trace stored before it")
+        });
     }
     let without_exemplars = format!("{query} with(exemplars=false)");
     if matches!(question, Question::Range { .. }) && agree(question, &without_exemplars, ask) {
@@ -55,14 +61,17 @@ pub fn reason(
         return Some("a list of numbers is overwritten by the number that is read after it");
     }
     if query.contains("childCount") && is_unnumbered(traces, None) {
-        let numbered =
-            query.replace("{ }", "{ true }").replace("{ ", "{ (").replace(" }", ") && nestedSetLeft > 0 }");
-        let [ours, theirs] = ask(&question.with_query(&numbered));
+        let [ours, theirs] = ask(&question.with_query(&numbered(query)));
         if ours.is(&theirs) || sums_up(query) {
             return Some("children of a trace without numbers are those of the trace stored before it");
         }
     }
     None
+}
+
+/// The query, of spans alone that have a number in their trace.
+fn numbered(query: &str) -> String {
+    query.replace("{ }", "{ true }").replace("{ ", "{ (").replace(" }", ") && nestedSetLeft > 0 }")
 }
 
 fn sums_up(query: &str) -> bool {
@@ -82,7 +91,6 @@ fn leaves(query: &str) -> Vec<String> {
 
 /// Up to the end of the function, or of its labels.
 fn leaf(part: &str) -> String {
-    let part = if part.starts_with("({") { part.trim_start_matches('(') } else { part };
     let Some(at) = part.find("_over_time(") else { return part.to_owned() };
     let (before, function) = part.split_at(at);
     let end_of = |text: &str| text.find(')').map_or(text.len(), |end| end + 1);
@@ -91,8 +99,13 @@ fn leaf(part: &str) -> String {
     let labels = if rest.starts_with(" by (") { &rest[..end_of(rest)] } else { "" };
     let labels =
         if labels.is_empty() || labels.ends_with(')') { labels.to_owned() } else { format!("{labels})") };
-    let open = call.matches('(').count().saturating_sub(call.matches(')').count());
-    format!("{before}{call}{}{labels}", ")".repeat(open))
+    let whole = format!("{before}{call}{labels}");
+    let (opened, closed) = (whole.matches('(').count(), whole.matches(')').count());
+    format!(
+        "{}{whole}{}",
+        "(".repeat(closed.saturating_sub(opened)),
+        ")".repeat(opened.saturating_sub(closed))
+    )
 }
 
 /// Whether ours is the sum of the spans that have a number: their average, which leaves the others out, as many
@@ -124,6 +137,10 @@ fn is_sum_of_some(question: &Question, traces: &[Trace], ask: Ask<'_>) -> bool {
             let average = sample(&averages, &one.labels.replace("sum_over_time", "avg_over_time"), at);
             let count = sample(&counts, &one.labels.replace("sum_over_time", "count_over_time"), at);
             let Some(count) = count else { return false };
+            if is_nil(one) {
+                // Several are called so.
+                return true;
+            }
             // Averages lose labels that a filter with alternatives looked at.
             let Some(average) = average else { return question.query().contains("||") };
             let times = (sum / average).round();

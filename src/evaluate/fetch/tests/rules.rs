@@ -385,3 +385,10 @@ fn what_a_column_cannot_be_compared_with_fails_the_query() {
     // What is no id is not compared at all.
     assert!(fetch("{ trace:id =~ \"ab.*\" }").is_ok());
 }
+
+#[test]
+fn a_resource_of_which_nothing_is_accepted_has_no_candidates_though_all_its_attributes_are_there() {
+    let resource = [("s", text("a")), ("z", float(0.1))];
+    let trace = joined(vec![batch(&resource, vec![span(1, &[])])]);
+    check("{ !(resource.s =~ \"\" && resource.z > 0.5) }", &trace, "nothing");
+}

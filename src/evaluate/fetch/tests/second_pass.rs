@@ -123,8 +123,8 @@ fn comparing_asks_for_everything_and_repeats_what_was_asked_for() {
     check(
         "{ span.a = 1 } | compare({ kind = server })",
         &trace,
-        "1{rootServiceName='shop' rootName='s1' traceDuration=9ns trace:id='ab00000000000001' resource.r=1 \
-         resource.service.name='shop' instrumentation:name='lib' instrumentation:version='' span.a=1 span.a=1 \
+        "1{rootServiceName='shop' rootName='s1' traceDuration=9ns trace:id='ab00000000000001' \
+         resource.service.name='shop' resource.r=1 instrumentation:name='lib' instrumentation:version='' span.a=1 span.a=1 \
          span.t=[\"x\", \"y\"] name='s1' kind=kind 0 status=status 2 statusMessage='' duration=9ns span:childCount=0}",
     );
 }
