@@ -355,6 +355,19 @@ fn ids_that_each_region_renumbered_on_its_own_are_told_apart_again() {
     assert_eq!(found, [(1, 5000, 2), (2, 6000, 2), (5000, 0, 3), (5007, 1, 1), (6000, 0, 3), (6007, 2, 1)]);
 }
 
+/// A region that holds a shared span twice numbers each copy; two servers that are no copies stay two.
+#[test]
+fn copies_that_a_region_numbered_one_by_one_count_once() {
+    let server = |number: u64, name: &str| Span { name: name.to_owned(), ..span_of(number, 5000, 2, 11) };
+    let servers = |second: &str| {
+        let sent = vec![span_of(5000, 0, 3, 10), server(1, "answer"), server(2, second)];
+        let read = TracesData::decode(merged(&[(0, &trace_of(vec![sent]))]).as_slice()).unwrap();
+        spans(&read).filter(|span| span.kind == 2).count()
+    };
+    assert_eq!(servers("answer"), 1);
+    assert_eq!(servers("another"), 2);
+}
+
 /// The client half in one region, the server half in another, each as it was stored.
 #[test]
 fn a_shared_id_whose_halves_lie_in_two_regions_is_split_after_the_join() {

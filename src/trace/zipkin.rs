@@ -20,9 +20,9 @@ const CLIENT: u8 = kind::CLIENT as u8;
 ///
 /// A server span is taken for renumbered if its parent is a client span and its id is a number that Tempo
 /// gives: it gives the smallest that no span has, so below a given number there is none left. And Tempo hands
-/// every child of the shared id to the server, so a client that still has another child was not part of it. A
-/// real span of that kind is renumbered again after the join, to the same number if no other region's span
-/// has it.
+/// every child of the shared id to the server, so a client that still has another child was not part of it,
+/// unless that is a copy of the server: copies are given a number each. A real span of that kind is renumbered
+/// again after the join, to the same number if no other region's span has it.
 pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
     let free = smallest_free(&chunk.spans);
     let is_suspect =
@@ -30,15 +30,12 @@ pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
     if !chunk.spans.iter().any(is_suspect) {
         return Ok(());
     }
-    let mut children: HashMap<u64, usize> = HashMap::new();
-    for span in &chunk.spans {
-        *children.entry(span.parent).or_default() += 1;
-    }
+    let renumbered = renumbered_children(chunk, is_suspect);
     let clients: HashMap<u64, Vec<u8>> = chunk
         .spans
         .iter()
         .filter(|span| span.kind == CLIENT && !span.flags.has(Flags::ODD_ID))
-        .filter(|span| children.get(&span.id) == Some(&1))
+        .filter(|span| renumbered.contains(&span.id))
         .map(|span| (span.id, bytes_field(chunk.buffer.get(span.body), span::PARENT_SPAN_ID).to_vec()))
         .collect();
     // From the small id to the id it was stored with.
@@ -64,6 +61,24 @@ pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
         span.parent = *id;
     }
     Ok(())
+}
+
+/// The parents all of whose children may have been renumbered: one, or copies of one, which differ in nothing but
+/// the number they were given.
+fn renumbered_children(chunk: &Chunk, is_suspect: impl Fn(&Span) -> bool) -> HashSet<u64> {
+    let parents: HashSet<u64> =
+        chunk.spans.iter().filter(|span| is_suspect(span)).map(|span| span.parent).collect();
+    let mut first: HashMap<u64, Vec<u8>> = HashMap::new();
+    let mut others: HashSet<u64> = HashSet::new();
+    for span in chunk.spans.iter().filter(|span| parents.contains(&span.parent)) {
+        let as_stored = with_ids(chunk.buffer.get(span.body), span.parent, &[]);
+        let is_same = first.get(&span.parent).is_none_or(|first| *first == as_stored);
+        if !is_suspect(span) || !is_same {
+            others.insert(span.parent);
+        }
+        first.entry(span.parent).or_insert(as_stored);
+    }
+    parents.difference(&others).copied().collect()
 }
 
 /// The smallest number from 1 on that is no span's id. Most traces have no span numbered 1, so nothing is
