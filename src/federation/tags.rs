@@ -27,8 +27,12 @@ impl Federation {
     pub async fn tag_names(self: &Arc<Self>, ask: TagsAsk) -> Answered<TagNames> {
         let gather = TagNamesGather::of(&ask.query).map_err(Refusal::tags)?;
         let (origin, query) = (Origin::of_names(&ask.query), ask.query.clone());
+        // Where it is not shown on traces either, it is not listed; who knows of it can still ask for it.
+        let is_listed = self.settings.additions.region;
         let with_origin = |mut names: TagNames| {
-            origin::add_name(&mut names, &query);
+            if is_listed {
+                origin::add_name(&mut names, &query);
+            }
             names
         };
         match origin.way(self.way()?) {
@@ -45,7 +49,8 @@ impl Federation {
             // Where it is on every resource, it is a name like others.
             Way::Assembled => {
                 let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
-                self.decide(Decision::over(wanted, gather, &ask, Marks::Origin)).await
+                let marks = if is_listed { Marks::Origin } else { origin.marks() };
+                self.decide(Decision::over(wanted, gather, &ask, marks)).await
             }
         }
     }

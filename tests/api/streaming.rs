@@ -426,7 +426,8 @@ async fn answers_go_out_in_packets_that_together_are_the_answer() {
     assert!(answer.messages.len() > 1 && answer.messages.iter().all(|message| message.len() <= 1 << 20));
     let parts: Vec<TagNames> = answer.all();
     assert!(parts.iter().all(|part| part.metrics == parts[0].metrics && part.metrics.is_some()));
-    assert_eq!(parts.iter().map(|part| part.names.len()).sum::<usize>(), MANY as usize + 1);
+    // And the attribute that the gateway adds to each resource.
+    assert_eq!(parts.iter().map(|part| part.names.len()).sum::<usize>(), MANY as usize + 2);
 
     let answer = ask(&estate, scopes.0, &scopes.1, &[]).await;
     assert!(answer.messages.len() > 1 && answer.messages.iter().all(|message| message.len() <= 1 << 20));

@@ -79,7 +79,7 @@ async fn a_search_by_tags_lists_traces_alone() {
 async fn names_and_values_are_listed_in_both_forms() {
     let gateway = gateway().await;
     for (path, expected) in [
-        ("/api/search/tags", r#"{"tagNames":["n","service.name"],"metrics":{}}"#),
+        ("/api/search/tags", r#"{"tagNames":["n","service.name","tutti.region"],"metrics":{}}"#),
         ("/api/search/tags?scope=event", r#"{"tagNames":[],"metrics":{}}"#),
         ("/api/v2/search/tags?scope=span", r#"{"scopes":[{"name":"span","tags":["n"]}],"metrics":{}}"#),
         ("/api/v2/search/tags?scope=link", r#"{"scopes":[],"metrics":{}}"#),

@@ -168,7 +168,7 @@ async fn names_are_completed_by_scope() {
             let scope = scopes.iter().find(|scope| scope["name"] == name);
             scope.map(|scope| scope["tags"].as_array().unwrap().clone())
         };
-        assert_eq!(tags("resource"), Some(vec![Value::from("service.name")]), "{target}");
+        assert_eq!(tags("resource"), Some(vec!["service.name".into(), "tutti.region".into()]), "{target}");
         assert_eq!(tags("intrinsic").is_some(), !target.contains("scope="), "{target}");
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message;
 use tokio::runtime::Runtime;
+use tutti::backend::Backend;
 use tutti::backend::memory::MemoryBackend;
 use tutti::backend::settings::MemorySettings;
+use tutti::federation::{Additions, FederationSettings};
 
 use crate::answer::Answer;
 use crate::gateway;
@@ -17,6 +19,12 @@ use crate::sketch::{BEGINNING, Trace, export};
 pub struct Region {
     estate: gateway::Estate,
     runtime: Runtime,
+}
+
+/// An estate that adds nothing of its own, as it is compared with a Tempo.
+pub fn bare(regions: Vec<(&str, Arc<dyn Backend>)>) -> gateway::Estate {
+    let federation = FederationSettings { additions: Additions::NONE, ..FederationSettings::default() };
+    gateway::Setup { federation, ..gateway::Setup::default() }.over(regions)
 }
 
 impl Region {
@@ -30,7 +38,7 @@ impl Region {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let estate = {
             let _inside = runtime.enter();
-            gateway::estate(vec![("us-east", Arc::new(memory))])
+            bare(vec![("us-east", Arc::new(memory))])
         };
         Self { estate, runtime }
     }

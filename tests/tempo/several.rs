@@ -15,13 +15,13 @@ use tutti::backend::{Backend, TempoBackend};
 use crate::answer::Answer;
 use crate::dice::Dice;
 use crate::estate::seed;
-use crate::gateway;
 use crate::http::Reply;
 use crate::judge::{Judge, Verdict};
 use crate::query_tempo::{Held, QueryTempo};
 use crate::question::Question;
 use crate::random_traces::{Oddities, estate};
 use crate::sketch::Trace;
+use crate::{gateway, region};
 use crate::{random_queries, search};
 
 pub const TESTS: &[(&str, fn(&Several))] = &[
@@ -81,7 +81,7 @@ impl Several {
                 let backends = REGIONS.iter().zip(&regions).map(|(name, region)| {
                     (*name, Arc::new(backend(region.address(), &tenant(number))) as Arc<dyn Backend>)
                 });
-                Spread { tenant: tenant(number), traces, ours: gateway::estate(backends.collect()) }
+                Spread { tenant: tenant(number), traces, ours: region::bare(backends.collect()) }
             };
             all.into_iter().enumerate().map(make).collect()
         };
