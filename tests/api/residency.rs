@@ -83,7 +83,8 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         "/api/tutti/v1/traces/{id}" | "/api/tutti/v1/traces/{id}/stream" => traces(),
         // Without a body; with one it is asked by `compared`.
         "/api/v2/traces/diff" => accepting(&["*/*"]),
-        "/api/search" | "/api/tutti/v1/search" => questions::until_all(questions::searches, &path, nth),
+        "/api/search" => questions::until_all(questions::searches, &path, nth),
+        "/api/tutti/v1/search" => questions::until_all(questions::pages, &path, nth),
         "/api/search/tags" | "/api/v2/search/tags" => questions::until_all(questions::tags, &path, nth),
         "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => {
             questions::until_all(questions::values, &path, nth)

@@ -110,8 +110,8 @@ mod tests {
             let text = cursor.to_text();
             assert_eq!(Cursor::read(&text, cursor.digest).unwrap(), cursor);
             for lie in [
-                &text[1..],
-                &text[..70],
+                text.get(1..).unwrap(),
+                text.get(..70).unwrap(),
                 &format!("{text}AAAA"),
                 "",
                 "%",
