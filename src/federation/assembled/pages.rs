@@ -66,17 +66,18 @@ async fn pages_of_any_size_are_together_the_one_large_answer() {
     let middle = Some(Window { start: (BEGIN + 100) as u32, end: (BEGIN + 400) as u32 });
     let mut several = 0;
     for seed in 90..93 {
-        let spans = traces(seed, 60);
+        let spans = traces(seed, 40);
         let parts = spread(&spans, seed);
         let whole = federation(&[spans.concat()], Plan::allow_all());
         let decided = federation(&[spans.concat()], treating_nothing());
         let three = federation(&parts, Plan::allow_all());
         let mut chance = StdRng::seed_from_u64(seed);
-        for text in SEARCHES {
+        // Each seed takes a third of the queries.
+        for text in SEARCHES.iter().skip(seed as usize % 3).step_by(3) {
             for window in [None, WHOLE, middle] {
                 let Ok(all) = whole.search(searching(text, 10_000, window)).await else { continue };
                 let all = &all.value.traces;
-                let most = if seed == 90 { 3 } else { 40 };
+                let most = [3, 20][chance.random_range(0..2)];
                 for federation in [&whole, &decided, &three] {
                     let rows =
                         paged(federation, text, window, || chance.random_range(1..=most), |_| ()).await;
@@ -87,7 +88,7 @@ async fn pages_of_any_size_are_together_the_one_large_answer() {
             }
         }
     }
-    assert!(several > 100, "{several}");
+    assert!(several > 50, "{several}");
 }
 
 #[tokio::test]
