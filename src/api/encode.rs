@@ -10,6 +10,7 @@ use futures::stream;
 use http::{HeaderValue, header};
 
 use super::params::Format;
+use super::report;
 use crate::redaction::Redacted;
 use crate::trace::Assembled;
 use crate::trace::emit::ProtobufFrames;
@@ -37,25 +38,35 @@ const LLM_V2: &str = "application/vnd.grafana.llm+json";
 pub struct Written {
     body: Bytes,
     kind: &'static str,
+    /// Where a next page begins.
+    next: Option<String>,
 }
 
 impl Written {
     pub fn json(body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), kind: JSON }
+        Self { body: body.into(), kind: JSON, next: None }
     }
 
     pub fn protobuf(body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), kind: PROTOBUF }
+        Self { body: body.into(), kind: PROTOBUF, next: None }
     }
 
     pub fn llm(body: impl Into<Bytes>) -> Self {
-        Self { body: body.into(), kind: LLM_V2 }
+        Self { body: body.into(), kind: LLM_V2, next: None }
+    }
+
+    pub fn followed_by(self, next: Option<String>) -> Self {
+        Self { next, ..self }
     }
 }
 
 impl IntoResponse for Written {
     fn into_response(self) -> Response {
-        with_type(Body::from(self.body), self.kind)
+        let mut response = with_type(Body::from(self.body), self.kind);
+        if let Some(next) = self.next {
+            report::put_next(response.headers_mut(), &next);
+        }
+        response
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::{Coverage, Outcome, RegionReport, TraceId};
 const OUTCOME: HeaderName = HeaderName::from_static("tutti-outcome");
 const EXACTNESS: HeaderName = HeaderName::from_static("tutti-exactness");
 const REGIONS: HeaderName = HeaderName::from_static("tutti-regions");
+const NEXT: HeaderName = HeaderName::from_static("tutti-next");
 const CACHE: HeaderName = HeaderName::from_static("tutti-cache");
 
 /// Puts the report's headers on an answer.
@@ -19,6 +20,11 @@ pub fn put_headers(headers: &mut HeaderMap, coverage: &Coverage, from_cache: boo
     put(headers, EXACTNESS, coverage.exactness().as_str());
     put(headers, CACHE, if from_cache { "hit" } else { "miss" });
     put_regions(headers, coverage);
+}
+
+/// Says where the next page begins.
+pub fn put_next(headers: &mut HeaderMap, cursor: &str) {
+    put(headers, NEXT, cursor);
 }
 
 /// Puts the headers of a refusal on an error.

@@ -95,8 +95,9 @@ fn queries() -> impl Iterator<Item = Route> {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 2] {
+fn own() -> [Route; 3] {
     [
+        ("/api/tutti/v1/search", get(search::page)),
         ("/api/tutti/v1/traces/{id}", get(stream::document)),
         ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),
     ]

@@ -138,6 +138,6 @@ pub(super) fn call_within(allowed: Duration) -> TraceCall {
 
 pub(super) fn search_within(allowed: Duration) -> SearchCall {
     let asked = SearchAsked::Query("{ }".to_owned());
-    let query = SearchQuery { asked, limit: 20, spans_per_set: 3, window: None };
+    let query = SearchQuery { asked, limit: 20, spans_per_set: 3, window: None, page: None };
     SearchCall { query, deadline: Deadline::starting_now(allowed) }
 }

@@ -2,7 +2,7 @@
 
 use super::rows::Summary;
 use crate::model::TraceId;
-use crate::model::search::{TraceRow, Window};
+use crate::model::search::{Page, Position, TraceRow, Window};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -12,19 +12,47 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 #[derive(Debug)]
 pub struct Rows {
     /// In the order of the answer: the newest first; of the same start, the smaller id.
-    kept: BTreeMap<(Reverse<u64>, TraceId), TraceRow>,
+    kept: BTreeMap<(Reverse<u64>, TraceId), Kept>,
     limit: usize,
+    page: Option<Page>,
+    /// The latest time at which a row was listed that was too many.
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    row: TraceRow,
+    /// When its trace started by what was known before it was read.
+    listed: u64,
 }
 
 impl Rows {
     pub fn new(limit: u32) -> Self {
-        Self { kept: BTreeMap::new(), limit: limit as usize }
+        Self { kept: BTreeMap::new(), limit: limit as usize, page: None, left_out: 0 }
     }
 
-    pub fn push(&mut self, row: TraceRow) {
-        self.kept.insert((Reverse(row.start), row.id), row);
+    /// Of one page: what came before it is left out. One row more is looked for, which tells whether it is the
+    /// last.
+    pub fn of_page(limit: u32, page: Option<Page>) -> Self {
+        let limit = limit.saturating_add(u32::from(page.is_some()));
+        Self { page, ..Self::new(limit) }
+    }
+
+    /// Takes a row, and when its trace started by what was known before it was read.
+    pub fn push(&mut self, row: TraceRow, listed: u64) {
+        let after = self.page.and_then(Page::after);
+        if after.is_some_and(|after| !after.is_before(row.start, row.id)) {
+            return;
+        }
+        self.kept.insert((Reverse(row.start), row.id), Kept { row, listed });
         if self.kept.len() > self.limit {
-            self.kept.pop_last();
+            self.leave_out_last();
+        }
+    }
+
+    fn leave_out_last(&mut self) {
+        if let Some((_, last)) = self.kept.pop_last() {
+            self.left_out = self.left_out.max(last.listed);
         }
     }
 
@@ -35,9 +63,19 @@ impl Rows {
         self.limit > 0 && last.is_none_or(|((Reverse(oldest), _), _)| start >= *oldest)
     }
 
-    /// The newest first; of the same start, the smaller id.
-    pub fn finish(self) -> Vec<TraceRow> {
-        self.kept.into_values().collect()
+    /// The newest first; of the same start, the smaller id. And where they end, of a page that is not the last.
+    pub fn finish(mut self) -> (Vec<TraceRow>, Option<Position>) {
+        let is_last = self.page.is_none() || self.kept.len() < self.limit;
+        if !is_last {
+            self.leave_out_last();
+        }
+        let last = self.kept.last_key_value().filter(|_| !is_last);
+        let next = last.map(|((Reverse(start), id), _)| Position {
+            start: *start,
+            id: *id,
+            listed: self.left_out.max(*start),
+        });
+        (self.kept.into_values().map(|kept| kept.row).collect(), next)
     }
 }
 
@@ -68,7 +106,7 @@ mod tests {
     }
 
     fn kept(rows: Rows) -> Vec<(u8, u64)> {
-        rows.finish().iter().map(|row| (row.id.as_bytes()[0], row.start)).collect()
+        rows.finish().0.iter().map(|row| (row.id.as_bytes()[0], row.start)).collect()
     }
 
     #[test]
@@ -76,10 +114,29 @@ mod tests {
         let mut rows = Rows::new(3);
         assert!(rows.admits(0) && !Rows::new(0).admits(30));
         for (id, start) in [(5, 10), (4, 30), (9, 20), (1, 20), (2, 5), (3, 30)] {
-            rows.push(row(id, start));
+            rows.push(row(id, start), start);
         }
         assert!(rows.admits(20) && !rows.admits(19));
         assert_eq!(kept(rows), [(3, 30), (4, 30), (1, 20)]);
+    }
+
+    #[test]
+    fn a_page_goes_on_where_the_last_one_ended() {
+        let all = [(5, 10), (4, 30), (9, 20), (1, 20), (2, 5), (3, 30)];
+        let (mut page, mut pages) = (Page::First, Vec::new());
+        loop {
+            let mut rows = Rows::of_page(2, Some(page));
+            // The oldest is listed as if it were new.
+            all.iter()
+                .for_each(|(id, start)| rows.push(row(*id, *start), if *start == 5 { 25 } else { *start }));
+            let (traces, next) = rows.finish();
+            pages
+                .push((traces.iter().map(|row| row.start).collect::<Vec<_>>(), next.map(|next| next.listed)));
+            let Some(next) = next else { break };
+            page = Page::After(next);
+        }
+        let (first, second) = ((vec![30, 30], Some(30)), (vec![20, 20], Some(25)));
+        assert_eq!(pages, [first, second, (vec![10, 5], None)]);
     }
 
     #[test]

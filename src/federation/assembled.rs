@@ -303,7 +303,7 @@ impl<G: Gather> Progress<G> {
             if !self.gather.wants(candidate.start) {
                 break;
             }
-            self = self.evaluate(candidate.id, landed).await?;
+            self = self.evaluate(candidate, landed).await?;
         }
         Ok(self)
     }
@@ -314,7 +314,7 @@ impl<G: Gather> Progress<G> {
         }
     }
 
-    async fn evaluate(mut self, id: TraceId, landed: Vec<Landed>) -> Result<Self, Refusal> {
+    async fn evaluate(mut self, candidate: &Candidate, landed: Vec<Landed>) -> Result<Self, Refusal> {
         let mut ranks = Vec::with_capacity(landed.len());
         let mut views = Vec::with_capacity(landed.len());
         let mut bytes = 0;
@@ -329,13 +329,15 @@ impl<G: Gather> Progress<G> {
             }
             self.report(part.rank, part.report);
         }
+        let (id, listed) = (candidate.id, candidate.start);
         self.done.insert(id);
         self.inspected.add(Inspected { traces: 1, spans: 0, bytes });
         let views = Redacted::join(views);
         let work = move || {
             let renumbers = &self.renumbers;
-            let decided =
-                self.gather.absorb(views, |gather, views| decide(gather, id, ranks, views, renumbers));
+            let decided = self
+                .gather
+                .absorb(views, |gather, views| decide(gather, (id, listed), ranks, views, renumbers));
             decided.map(|spans| {
                 self.inspected.add(Inspected { spans, ..Inspected::default() });
                 self
@@ -356,7 +358,7 @@ impl<G: Gather> Progress<G> {
 /// Evaluates one whole trace; gives its number of spans.
 fn decide<G: Gather>(
     gather: &mut G,
-    id: TraceId,
+    (id, listed): (TraceId, u64),
     ranks: Vec<u16>,
     views: Vec<View>,
     renumbers: &[bool],
@@ -365,7 +367,7 @@ fn decide<G: Gather>(
     let joined = Joined::as_held(parts, |rank| renumbers.get(usize::from(rank)) == Some(&true))?;
     let rows = TraceRows::of(id, &joined);
     if !rows.rows().is_empty() {
-        gather.feed(&rows)?;
+        gather.feed(&rows, listed)?;
     }
     Ok(rows.rows().len() as u64)
 }
@@ -396,5 +398,7 @@ mod estate;
 mod far;
 #[cfg(test)]
 mod origin;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod tests;

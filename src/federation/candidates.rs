@@ -101,7 +101,7 @@ fn wanted(queries: Vec<Asked>, reach: Option<Reach>, order: Order, rows: Option<
         (Order::Newest, Some(rows)) => rows.saturating_mul(2).clamp(FIRST_MIN, FIRST_MAX),
         _ => FIRST_OF_ALL,
     };
-    Wanted { queries, reach, order, first }
+    Wanted { queries, reach, order, first, latest: u64::MAX }
 }
 
 #[cfg(test)]

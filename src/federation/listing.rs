@@ -47,6 +47,8 @@ pub(super) struct Wanted {
     pub order: Order,
     /// Traces of the first page.
     pub first: u32,
+    /// Traces that are listed with a later start are none.
+    pub latest: u64,
 }
 
 /// What is known of the traces so far.
@@ -95,7 +97,7 @@ enum State {
 
 impl Listing {
     pub fn new(wanted: Wanted, settings: &SearchSettings) -> Self {
-        let cursor = Cursor::new(wanted.reach, wanted.first, settings);
+        let cursor = Cursor::new(&wanted, settings);
         // Of what is not asked of a region, everything is known.
         let of_rank = |asked: &Option<String>| match asked {
             Some(_) => cursor.clone(),
@@ -133,6 +135,7 @@ impl Listing {
             .known
             .iter()
             .filter(|(_, known)| known.listed & whole == whole && known.start >= horizon)
+            .filter(|(_, known)| known.start <= self.wanted.latest)
             .map(|(id, known)| Candidate { id: *id, start: known.start })
             .collect();
         match self.wanted.order {
@@ -198,17 +201,24 @@ fn horizon(of_regions: &[Cursor]) -> Option<u64> {
 }
 
 impl Cursor {
-    fn new(reach: Option<Reach>, page: u32, settings: &SearchSettings) -> Self {
+    fn new(wanted: &Wanted, settings: &SearchSettings) -> Self {
         let slice_max = match settings.duration_max.as_secs() {
             0 => u32::MAX,
             seconds => u32::try_from(seconds).unwrap_or(u32::MAX),
         };
-        let whole = reach.map(|reach| widened(reach, settings.longest_trace));
+        let whole = wanted.reach.map(|reach| widened(reach, settings.longest_trace));
         let floor = whole.map_or(0, |whole| whole.start);
-        let mut cursor =
-            Self { state: State::Open, floor, slice: whole, slice_max, page: page.max(1), horizon: u64::MAX };
+        let mut cursor = Self {
+            state: State::Open,
+            floor,
+            slice: whole,
+            slice_max,
+            page: wanted.first.max(1),
+            horizon: u64::MAX,
+        };
         if let Some(whole) = whole {
-            cursor.slice_to(whole.end);
+            let latest = u32::try_from(wanted.latest / NANOS + 1).unwrap_or(u32::MAX);
+            cursor.slice_to(whole.end.min(latest));
         }
         cursor
     }
@@ -219,6 +229,7 @@ impl Cursor {
             limit: self.page,
             spans_per_set: 1,
             window: self.slice,
+            page: None,
         }
     }
 

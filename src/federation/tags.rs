@@ -82,7 +82,7 @@ impl Federation {
     /// Which regions there are, without a look at every trace: those that list any.
     async fn regions_with_traces(&self, gather: TagValuesGather, ask: TagValuesAsk) -> Answered<TagValues> {
         let asked = SearchAsked::Query(EVERY_TRACE.to_owned());
-        let query = SearchQuery { asked, limit: 1, spans_per_set: 1, window: ask.query.window };
+        let query = SearchQuery { asked, limit: 1, spans_per_set: 1, window: ask.query.window, page: None };
         let ask = Question { query, mode: ask.mode, deadline: ask.deadline };
         let told = self.ask_all_of_tags(ask, |region, call| region.search(call).boxed()).await?;
         let answered = told.coverage.regions.iter().filter(|report| report.status.has_answered());

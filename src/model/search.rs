@@ -1,5 +1,6 @@
 //! A search and its answer: rows, one for each trace that matches.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::TraceId;
@@ -15,6 +16,42 @@ pub struct SearchQuery {
     pub spans_per_set: u32,
     /// Unix seconds: traces whose whole interval overlaps this one.
     pub window: Option<Window>,
+    /// Which page of its rows, where it is asked page by page.
+    pub page: Option<Page>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Page {
+    First,
+    After(Position),
+}
+
+/// Where a page ended. Rows have one definite order: the newest start first; of the same, the smaller id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Of the last row.
+    pub start: u64,
+    pub id: TraceId,
+    /// What regions hold of the rows to come starts no later than this, as they list it. A part of a trace may
+    /// start later than the whole, so this is not always the start of the last row.
+    pub listed: u64,
+}
+
+impl Position {
+    /// Whether a row belongs to a page that goes on from here.
+    pub fn is_before(self, start: u64, id: TraceId) -> bool {
+        (Reverse(self.start), self.id) < (Reverse(start), id)
+    }
+}
+
+impl Page {
+    /// What it goes on from.
+    pub fn after(self) -> Option<Position> {
+        match self {
+            Self::First => None,
+            Self::After(position) => Some(position),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +79,8 @@ pub struct Window {
 pub struct SearchAnswer {
     pub traces: Vec<TraceRow>,
     pub inspected: Inspected,
+    /// Where it ends, of a page that is not the last.
+    pub next: Option<Position>,
 }
 
 /// One trace that matches.

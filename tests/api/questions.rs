@@ -80,6 +80,20 @@ pub fn searches(path: &str, nth: u64) -> Vec<Question> {
     all
 }
 
+/// Pages of one row: their header says where the next one begins.
+pub fn pages(path: &str, nth: u64) -> Vec<Question> {
+    let mut all = searches(path, nth);
+    let short: Vec<Question> = of_key(&FILTERS, nth)
+        .iter()
+        .map(|query| asking(path, query))
+        .map(|(target, headers)| (target.replace("limit=50", "limit=1"), headers))
+        .collect();
+    all.extend(short);
+    all.push((format!("{path}?{WINDOW}&limit=1"), vec![]));
+    all.push((format!("{path}?{WINDOW}&cursor=AQ"), vec![]));
+    all
+}
+
 pub fn tags(path: &str, nth: u64) -> Vec<Question> {
     let mut all: Vec<Question> = of_key(&FILTERS, nth).iter().map(|query| asking(path, query)).collect();
     let scopes = ["none", "span", "resource", "event", "link", "instrumentation", "intrinsic", "other"];

@@ -84,6 +84,7 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         // Without a body; with one it is asked by `compared`.
         "/api/v2/traces/diff" => accepting(&["*/*"]),
         "/api/search" => questions::until_all(questions::searches, &path, nth),
+        "/api/tutti/v1/search" => questions::until_all(questions::pages, &path, nth),
         "/api/search/tags" | "/api/v2/search/tags" => questions::until_all(questions::tags, &path, nth),
         "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => {
             questions::until_all(questions::values, &path, nth)

@@ -61,6 +61,41 @@ async fn a_search_lists_traces_with_the_spans_that_match() {
 }
 
 #[tokio::test]
+async fn a_search_goes_on_from_page_to_page() {
+    let exports = [SMALL, super::LARGE].map(|id| export(id, "shop", 1..=2));
+    let place = exports.iter().fold(Place::new("us-east", "US"), |place, export| place.holding(export));
+    let gateway = Gateway::over(&[place]).await;
+    let path = "/api/tutti/v1/search";
+    let asked = format!("q={}&{WINDOW}", encoded("{ .n = 2 }"));
+    let first = gateway.get(&format!("{path}?{asked}&limit=1"), &[]).await;
+    let cursor = first.header("tutti-next").unwrap();
+    let second = gateway.get(&format!("{path}?{asked}&limit=5&cursor={cursor}"), &[]).await;
+    assert_eq!((second.code(), second.header("tutti-next")), (200, None));
+    // Both start at the same time, and the smaller id comes first.
+    for (page, id) in [(&first, "123456789abcd"), (&second, "af7651916cd43dd8448eb211c80319c")] {
+        assert_eq!(page.header("content-type"), Some("application/json"));
+        assert_eq!(page.text().matches("traceID").count(), 1, "{}", page.text());
+        assert!(page.text().starts_with(&format!(r#"{{"traces":[{{"traceID":"{id}""#)), "{}", page.text());
+    }
+    let whole = gateway.get(&format!("{path}?{asked}"), &[]).await;
+    let plain = gateway.get(&format!("/api/search?{asked}&limit=1"), &[]).await;
+    assert_eq!((whole.header("tutti-next"), plain.header("tutti-next")), (None, None));
+    assert_eq!(without_bytes(&whole), json(&gateway, &format!("/api/search?{asked}")).await);
+    let protobuf = gateway.get(&format!("{path}?{asked}&limit=1"), &["Accept: application/protobuf"]).await;
+    assert_eq!(protobuf.header("tutti-next"), Some(cursor));
+    for (target, line) in [
+        (format!("{path}?{WINDOW}&cursor={cursor}"), "invalid cursor: it is of another query"),
+        (format!("{path}?{asked}&cursor=x"), "invalid cursor: take it from `Tutti-Next` as it is"),
+        (format!("{path}?{asked}&cursor={cursor}AAAA"), "invalid cursor: take it from"),
+    ] {
+        let refused = gateway.get(&target, &[]).await;
+        assert_eq!(refused.code(), 400, "{target}");
+        assert!(refused.text().starts_with(line), "{}", refused.text());
+    }
+    assert_eq!(gateway.ask(&format!("POST {path}"), &[]).await.code(), 405);
+}
+
+#[tokio::test]
 async fn a_search_by_tags_lists_traces_alone() {
     let gateway = gateway().await;
     let expected = format!(r#"{{"traces":[{{{ROW}}}],"metrics":{{"completedJobs":1,"totalJobs":1}}}}"#);

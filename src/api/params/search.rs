@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::cursor::{Cursor, Digest};
 use super::window::clamped;
 use super::{Params, bad, check_query_size, number};
 use crate::api::error::ApiError;
 use crate::api::go::{self, logfmt};
 use crate::federation::SearchSettings;
-use crate::model::search::{SearchAsked, SearchQuery, Window};
+use crate::model::search::{Page, SearchAsked, SearchQuery, Window};
 use crate::traceql::{self, duration_text};
 
 /// Spans of a set where a request says 0; Tempo means to show all, and shows three.
@@ -34,7 +35,26 @@ pub fn search(params: &Params, settings: &SearchSettings, now: u64) -> Result<Se
         return Err(bad(format!("spans per span set exceeds {}. received {spss}", settings.spss_max)));
     }
     let spans_per_set = if spss == 0 { SPSS_OF_NONE } else { spss };
-    Ok(SearchQuery { asked, limit, spans_per_set, window })
+    Ok(SearchQuery { asked, limit, spans_per_set, window, page: None })
+}
+
+/// Reads the question for a page, and what the cursor of the next one is to say of it.
+pub fn page(
+    params: &Params,
+    settings: &SearchSettings,
+    now: u64,
+    plan: &str,
+) -> Result<(SearchQuery, Digest), ApiError> {
+    let (query, digest) = (search(params, settings, now)?, Digest::of(params, plan));
+    let Some(text) = params.get("cursor") else {
+        return Ok((SearchQuery { page: Some(Page::First), ..query }, digest));
+    };
+    let Cursor { window, position, .. } = Cursor::read(text, digest)?;
+    if let Some(window) = window {
+        check_order(window.start, window.end)?;
+        check_length(window, settings)?;
+    }
+    Ok((SearchQuery { window, page: Some(Page::After(position)), ..query }, digest))
 }
 
 fn asked(params: &Params) -> Result<SearchAsked, ApiError> {

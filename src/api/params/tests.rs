@@ -55,6 +55,7 @@ fn a_search_that_says_nothing_is_for_anything_of_the_last_quarter_of_an_hour() {
         spans_per_set: 3,
         // To the second that has begun, so that what has just come in is found.
         window: Some(Window { start: NOW_S - 900, end: NOW_S + 1 }),
+        page: None,
     };
     assert_eq!(a_search("").unwrap(), expected);
     assert_eq!(a_search("limit=&spss=&q=&start=&foo=bar").unwrap(), expected);
@@ -68,6 +69,7 @@ fn a_search_is_read_whole() {
         limit: 262_144,
         spans_per_set: 100,
         window: Some(Window { start: 1_795_255_000, end: 1_795_255_100 }),
+        page: None,
     };
     assert_eq!(a_search(all).unwrap(), expected);
     let older = a_search("tags=a=b%20c=%22d%20e%22&minDuration=1.5s&maxDuration=1m&spss=0").unwrap();

@@ -125,7 +125,7 @@ mod tests {
             true
         }
 
-        fn take(&mut self, _: &TraceRows<'_>) -> Result<(), Failure> {
+        fn take(&mut self, _: &TraceRows<'_>, _: u64) -> Result<(), Failure> {
             self.fed.send(()).unwrap();
             self.go.recv().unwrap();
             Ok(())

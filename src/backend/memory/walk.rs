@@ -12,8 +12,8 @@ use super::store::Place;
 use crate::backend::{Fault, fault};
 use crate::evaluate::TraceRows;
 use crate::evaluate::gather::{Gather, Order};
-use crate::model::RegionStatus;
 use crate::model::search::Inspected;
+use crate::model::{RegionStatus, TraceId};
 use crate::task::Deadline;
 use crate::trace::{Joined, scan};
 
@@ -59,7 +59,9 @@ pub(super) fn walk<G: Gather>(
 impl<G: Gather> Walk<'_, G> {
     /// A page at a time, until nothing older can matter.
     fn newest_first(&mut self) -> Result<(), Fault> {
-        let mut last = None;
+        // What is listed later than this was looked at for a page before.
+        let later = self.gather.latest().checked_add(1);
+        let mut last = later.map(|start| Place { start, id: TraceId::from_bytes([0; 16]) });
         loop {
             let mut page = Vec::new();
             last = self.page(last, &mut page);
@@ -111,7 +113,7 @@ impl<G: Gather> Walk<'_, G> {
             .and_then(|chunk| Joined::as_sent(vec![(0, chunk)]).map_err(|error| unreadable(&error)))?;
         let rows = TraceRows::of(place.id, &joined);
         self.inspected.add(Inspected { traces: 1, spans: rows.rows().len() as u64, bytes });
-        self.gather.feed(&rows).map_err(fault::of_query)
+        self.gather.feed(&rows, place.start).map_err(fault::of_query)
     }
 
     fn go_on(&self) -> Result<(), Fault> {

@@ -281,7 +281,7 @@ mod tests {
         let routes = routes("http://tempo/below").unwrap();
         let window = Some(Window { start: 5, end: 9 });
         let asked = SearchAsked::Query("{ .a = \"b c\" && name=~`x+` }".to_owned());
-        let query = SearchQuery { asked, limit: 20, spans_per_set: 3, window };
+        let query = SearchQuery { asked, limit: 20, spans_per_set: 3, window, page: None };
         assert_eq!(
             routes.search(&query).as_str(),
             "http://tempo/below/api/search?q=%7B%20.a%20%3D%20%22b%20c%22%20%26%26%20name%3D%7E%60x%2B%60%20%7D\
@@ -290,7 +290,10 @@ mod tests {
         let tags = [("a".to_owned(), "b \"c\"".to_owned()), ("d".to_owned(), "e".to_owned())].into();
         let asked = SearchAsked::Tags { tags, min_duration_ms: 7, max_duration_ms: 0 };
         assert_eq!(
-            routes.search(&SearchQuery { asked, limit: 1, spans_per_set: 3, window: None }).query().unwrap(),
+            routes
+                .search(&SearchQuery { asked, limit: 1, spans_per_set: 3, window: None, page: None })
+                .query()
+                .unwrap(),
             "tags=a%3D%22b%20%5C%22c%5C%22%22%20d%3D%22e%22&minDuration=7ms&limit=1&spss=3&start=0&end=0"
         );
         let limits = TagLimits { count_max: 4, ..TagLimits::default() };

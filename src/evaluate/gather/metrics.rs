@@ -38,7 +38,7 @@ impl Gather for MetricsGather {
         true
     }
 
-    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+    fn take(&mut self, trace: &TraceRows<'_>, _listed: u64) -> Result<(), Failure> {
         self.metrics.observe(trace)
     }
 

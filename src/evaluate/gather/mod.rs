@@ -27,11 +27,16 @@ pub trait Gather: Send + 'static {
     /// Which traces it is about, by what is known of them before they are read; all where there is none.
     fn reach(&self) -> Option<Reach>;
 
-    /// Takes a trace in reach.
-    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure>;
+    /// Takes a trace in reach, and when it started by what was known before it was read.
+    fn take(&mut self, trace: &TraceRows<'_>, listed: u64) -> Result<(), Failure>;
 
     /// Whether a trace that starts then, or before, can still change the answer.
     fn wants(&self, start: u64) -> bool;
+
+    /// A trace that is listed with a later start can't change the answer.
+    fn latest(&self) -> u64 {
+        u64::MAX
+    }
 
     fn finish(self, inspected: Inspected) -> Self::Answer;
 
@@ -39,8 +44,8 @@ pub trait Gather: Send + 'static {
     fn reaches(&self, summary: &Summary) -> bool;
 
     /// Takes a trace, if it is in reach.
-    fn feed(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
-        if self.reaches(trace.summary()) { self.take(trace) } else { Ok(()) }
+    fn feed(&mut self, trace: &TraceRows<'_>, listed: u64) -> Result<(), Failure> {
+        if self.reaches(trace.summary()) { self.take(trace, listed) } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Gather, Order, Reach};
 use crate::evaluate::rows::Summary;
 use crate::evaluate::{QueryError, Rows, Search, TagsSearch, TraceRows, overlaps};
-use crate::model::search::{Inspected, SearchAnswer, SearchAsked, SearchQuery, Window};
+use crate::model::search::{Inspected, Page, SearchAnswer, SearchAsked, SearchQuery, Window};
 use crate::traceql::value::Failure;
 
 /// The newest rows of a search.
@@ -16,6 +16,8 @@ pub struct SearchGather {
     spans_per_set: u32,
     window: Option<Window>,
     rows: Rows,
+    /// Of a page that is not the first: no row of it is listed later.
+    latest: u64,
 }
 
 #[derive(Debug)]
@@ -36,7 +38,8 @@ impl SearchGather {
             asked,
             spans_per_set: query.spans_per_set,
             window: query.window,
-            rows: Rows::new(query.limit),
+            rows: Rows::of_page(query.limit, query.page),
+            latest: query.page.and_then(Page::after).map_or(u64::MAX, |after| after.listed),
         })
     }
 }
@@ -56,15 +59,19 @@ impl Gather for SearchGather {
         self.window.is_none_or(|window| overlaps(summary, window))
     }
 
-    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+    fn take(&mut self, trace: &TraceRows<'_>, listed: u64) -> Result<(), Failure> {
         let row = match &self.asked {
             Asked::Query(search) => search.decide(trace, self.spans_per_set)?,
             Asked::Tags(search) => search.decide(trace),
         };
         if let Some(row) = row {
-            self.rows.push(row);
+            self.rows.push(row, listed);
         }
         Ok(())
+    }
+
+    fn latest(&self) -> u64 {
+        self.latest
     }
 
     fn wants(&self, start: u64) -> bool {
@@ -76,6 +83,7 @@ impl Gather for SearchGather {
     }
 
     fn finish(self, inspected: Inspected) -> SearchAnswer {
-        SearchAnswer { traces: self.rows.finish(), inspected }
+        let (traces, next) = self.rows.finish();
+        SearchAnswer { traces, inspected, next }
     }
 }

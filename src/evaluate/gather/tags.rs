@@ -69,7 +69,7 @@ impl Gather for TagNamesGather {
         self.window.is_none_or(|window| overlaps(summary, window))
     }
 
-    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+    fn take(&mut self, trace: &TraceRows<'_>, _listed: u64) -> Result<(), Failure> {
         self.names.observe(trace);
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Gather for TagValuesGather {
         self.window.is_none_or(|window| overlaps(summary, window))
     }
 
-    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+    fn take(&mut self, trace: &TraceRows<'_>, _listed: u64) -> Result<(), Failure> {
         self.values.observe(trace);
         Ok(())
     }

@@ -142,7 +142,7 @@ fn of_resource(made: &Made) -> Vec<KeyValue> {
 }
 
 /// Spans as a collector sends them, a few of a service at a time.
-fn exports(spans: &[Made]) -> Vec<Bytes> {
+pub(super) fn exports(spans: &[Made]) -> Vec<Bytes> {
     spans
         .chunks(5)
         .map(|batch| {

@@ -21,10 +21,10 @@ use crate::policy::{Plan, Treatment};
 /// A region over the network, as far as the federation can tell: it may behave otherwise when it lists its
 /// traces than when it is asked for one.
 #[derive(Debug)]
-struct Far {
+pub(super) struct Far {
     lists: Simulated,
     sends: Simulated,
-    sent: AtomicUsize,
+    pub(super) sent: AtomicUsize,
     sending: AtomicUsize,
     most_at_once: AtomicUsize,
 }
@@ -77,7 +77,11 @@ impl Backend for Far {
     }
 }
 
-fn far(parts: &[Vec<Made>], plan: Plan, settings: SearchSettings) -> (Vec<Arc<Far>>, Arc<Federation>) {
+pub(super) fn far(
+    parts: &[Vec<Made>],
+    plan: Plan,
+    settings: SearchSettings,
+) -> (Vec<Arc<Far>>, Arc<Federation>) {
     let far: Vec<Arc<Far>> = parts.iter().map(|part| Far::of(part)).collect();
     let regions = far.iter().zip(REGIONS).map(|(backend, name)| {
         let jurisdiction = Jurisdiction::parse("EU").unwrap();
@@ -93,7 +97,7 @@ fn far(parts: &[Vec<Made>], plan: Plan, settings: SearchSettings) -> (Vec<Arc<Fa
 }
 
 /// Traces whose spans have ids as they are made by chance: small numbers are what a Tempo gives by itself.
-fn traces(seed: u64, count: u64) -> Vec<Vec<Made>> {
+pub(super) fn traces(seed: u64, count: u64) -> Vec<Vec<Made>> {
     let mut traces = super::estate::traces(seed, count);
     for made in traces.iter_mut().flatten() {
         made.span.span_id.first_mut().map(|byte| *byte = 0xab).unwrap();
@@ -102,7 +106,7 @@ fn traces(seed: u64, count: u64) -> Vec<Vec<Made>> {
     traces
 }
 
-const WHOLE: Option<Window> = Some(Window { start: BEGIN as u32 - 10, end: BEGIN as u32 + 700 });
+pub(super) const WHOLE: Option<Window> = Some(Window { start: BEGIN as u32 - 10, end: BEGIN as u32 + 700 });
 
 fn rows(answer: Answered<SearchAnswer>) -> String {
     said(answer.map(|answer| format!("{:#?}", answer.value.traces)))
@@ -276,7 +280,7 @@ async fn the_older_form_looks_at_every_trace() {
     let (_, three) = far(&spread(&spans, 81), Plan::allow_all(), SearchSettings::default());
     let tags = [("s".to_owned(), "a".to_owned()), ("service.name".to_owned(), "shop".to_owned())].into();
     let asked = SearchAsked::Tags { tags, min_duration_ms: 0, max_duration_ms: 0 };
-    let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: WHOLE });
+    let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: WHOLE, page: None });
     let of_one = rows(one.search(ask.clone()).await);
     assert_eq!(of_one, rows(three.search(ask).await));
     assert!(of_one.len() > 100);

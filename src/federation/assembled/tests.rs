@@ -82,7 +82,13 @@ pub(super) fn question<Q>(query: Q) -> crate::federation::Question<Q> {
 }
 
 pub(super) fn searching(text: &str, limit: u32, window: Option<Window>) -> SearchAsk {
-    question(SearchQuery { asked: SearchAsked::Query(text.to_owned()), limit, spans_per_set: 3, window })
+    question(SearchQuery {
+        asked: SearchAsked::Query(text.to_owned()),
+        limit,
+        spans_per_set: 3,
+        window,
+        page: None,
+    })
 }
 
 pub(super) fn measuring(text: &str, is_instant: bool) -> MetricsAsk {
@@ -435,7 +441,7 @@ async fn the_older_forms_are_answered_alike() {
     {
         let tags = tags.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let asked = SearchAsked::Tags { tags, min_duration_ms, max_duration_ms: 0 };
-        let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: None });
+        let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: None, page: None });
         let answer = one.search(ask.clone()).await.unwrap();
         found += answer.value.traces.len();
         assert_eq!(answer.value.traces, three.search(ask.clone()).await.unwrap().value.traces, "{ask:?}");

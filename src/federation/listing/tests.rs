@@ -8,7 +8,7 @@ fn candidate(id: u128, start: u64) -> Candidate {
 
 fn listing(queries: usize, regions: usize, reach: Option<Reach>, first: u32) -> Listing {
     let queries = (0..queries).map(|number| vec![Some(format!("{{ .a = {number} }}")); regions]).collect();
-    let wanted = Wanted { queries, reach, order: Order::Newest, first };
+    let wanted = Wanted { queries, reach, order: Order::Newest, first, latest: u64::MAX };
     Listing::new(wanted, &SearchSettings::default())
 }
 
@@ -98,6 +98,7 @@ fn a_window_that_is_longer_than_a_region_takes_is_asked_in_slices() {
         reach: reach(10_000, 15_000),
         order: Order::Newest,
         first: 5,
+        latest: u64::MAX,
     };
     let mut listing = Listing::new(wanted, &settings);
     let mut slices = Vec::new();
@@ -138,7 +139,7 @@ fn a_condition_that_a_region_failed_to_list_makes_nothing_impossible() {
 #[test]
 fn of_what_is_not_asked_of_a_region_nothing_is_missing() {
     let queries = vec![vec![Some("{ .a }".to_owned()), None], vec![None, None]];
-    let wanted = |queries| Wanted { queries, reach: None, order: Order::Newest, first: 3 };
+    let wanted = |queries| Wanted { queries, reach: None, order: Order::Newest, first: 3, latest: u64::MAX };
     let mut listing = Listing::new(wanted(queries), &SearchSettings::default());
     assert_eq!(asked(&mut listing), [(0, 0, None, 3)]);
     listing.take(0, 0, &[candidate(1, 50)], true);

@@ -45,7 +45,7 @@ fn row() -> TraceRow {
 }
 
 fn search(traces: Vec<TraceRow>, inspected: Inspected) -> SearchAnswer {
-    SearchAnswer { traces, inspected }
+    SearchAnswer { traces, inspected, next: None }
 }
 
 #[test]

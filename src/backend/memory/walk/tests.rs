@@ -45,7 +45,7 @@ impl Gather for Fed {
         self.reach.is_none_or(|reach| reach.holds(summary.start, summary.end))
     }
 
-    fn take(&mut self, trace: &TraceRows<'_>) -> Result<(), Failure> {
+    fn take(&mut self, trace: &TraceRows<'_>, _: u64) -> Result<(), Failure> {
         let number = u128::from_be_bytes(*trace.id().as_bytes()) as u64;
         self.fed.push((number, trace.rows().len()));
         self.starts.push(trace.summary().start);

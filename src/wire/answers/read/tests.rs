@@ -45,6 +45,7 @@ fn what_a_search_writes_is_read_again() {
     let answer = SearchAnswer {
         traces: vec![row(u128::MAX), rootless],
         inspected: Inspected { traces: 3, spans: 0, bytes: 77 },
+        next: None,
     };
     let written = search_protobuf(&answer, Jobs::default());
     assert_eq!(read_search(&written, 2), Ok(answer));
@@ -178,7 +179,7 @@ proptest! {
 
     #[test]
     fn an_answer_that_is_cut_or_turned_never_makes_a_reader_panic(at in 0usize..400, bit in 0u8..8) {
-        let answer = SearchAnswer { traces: vec![row(1), row(2)], inspected: Inspected::default() };
+        let answer = SearchAnswer { traces: vec![row(1), row(2)], inspected: Inspected::default(), next: None };
         let mut bytes = search_protobuf(&answer, Jobs::default());
         if let Some(byte) = bytes.get_mut(at) {
             *byte ^= 1 << bit;
