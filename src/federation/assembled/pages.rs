@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -219,4 +220,24 @@ async fn a_page_that_lacks_something_does_not_say_where_to_go_on() {
     let settings = FederationSettings { search: settings, ..FederationSettings::default() };
     let spent = page(&with_settings(&parts, settings), "{ }", 4, WHOLE, Page::First).await;
     assert_eq!((spent.coverage.outcome(), spent.value.next), (Outcome::Partial, None));
+}
+
+#[tokio::test]
+async fn a_trace_that_meets_a_condition_only_by_a_late_part_is_on_its_page() {
+    let span = |trace: usize, id: u8, seconds: u64, n: i64| {
+        let mut made = traces(98, 2)[trace][0].clone();
+        let start = (BEGIN + seconds) * 1_000_000_000;
+        (made.span.start_time_unix_nano, made.span.end_time_unix_nano) = (start, start + 1_000_000_000);
+        made.span.span_id = vec![0xab, 0, 0, 0, 0, 0, 0, id];
+        made.span.attributes = vec![attribute("n", Any::IntValue(n))];
+        made
+    };
+    let eu = vec![span(0, 1, 0, 1), span(1, 1, 50, 1), span(1, 2, 50, 2)];
+    let us = vec![span(0, 2, 100, 2)];
+    for text in ["{ .n = 1 } && { .n = 2 }", "{ .n = 2 } && { .n = 1 }"] {
+        let two = federation(&[eu.clone(), us.clone()], Plan::allow_all());
+        let rows = paged(&two, text, WHOLE, || 1, |_| ()).await;
+        assert_eq!(rows.len(), 2, "{text}");
+        assert_eq!(rows, at_once(&two, text, WHOLE).await, "{text}");
+    }
 }
