@@ -25,6 +25,7 @@ async fn search(region: &FakeRegion, patience: Duration) -> Result<RegionAnswer<
         limit: 2,
         spans_per_set: 1,
         window: Some(Window { start: 5, end: 9 }),
+        page: None,
     };
     backend(region).search(SearchCall { query, deadline: Deadline::starting_now(patience) }).await
 }
