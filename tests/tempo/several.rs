@@ -24,7 +24,10 @@ use crate::sketch::Trace;
 use crate::{gateway, region};
 use crate::{random_queries, search};
 
-pub const TESTS: &[(&str, fn(&Several))] = &[
+/// A question to the three and the one, by name.
+type Check = (&'static str, fn(&Several));
+
+pub const TESTS: &[Check] = &[
     ("three_tempos_find_what_the_one_that_holds_all_finds", fixed),
     ("three_tempos_are_searched_at_random_as_the_one_that_holds_all", random),
     ("three_tempos_name_the_attributes_of_the_one_that_holds_all", tags),
