@@ -11,17 +11,12 @@ use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
-use tutti::api::{ApiSettings, ApiState, router};
-use tutti::backend::Region;
 use tutti::backend::memory::MemoryBackend;
-use tutti::backend::settings::{LayerSettings, MemorySettings};
-use tutti::federation::{Federation, FederationSettings};
-use tutti::model::{Jurisdiction, RegionName};
-use tutti::policy::Plan;
-use tutti::telemetry::Metrics;
+use tutti::backend::settings::MemorySettings;
 
 use crate::QueryTest;
 use crate::judge::Judge;
+use crate::region::bare;
 use crate::sketch::{BEGINNING, export};
 use crate::tempopb::{
     self, InstantResponse, MetricsRequest, RangeResponse, SERVICE, SearchRequest, SearchResponse, TagNames,
@@ -225,12 +220,11 @@ fn the_same(judge: &Judge) {
     let shifted: Vec<_> =
         traces.iter().map(|trace| trace.shifted(beginning.wrapping_sub(BEGINNING))).collect();
     memory.ingest(export(&shifted).encode_to_vec().into()).unwrap();
-    let (name, jurisdiction) = (RegionName::parse("here").unwrap(), Jurisdiction::parse("US").unwrap());
-    let region = Region::new(name, jurisdiction, memory, LayerSettings::default());
-    let federation =
-        Federation::new(vec![Arc::new(region)], FederationSettings::default(), Arc::new(Plan::allow_all()));
-    let router = router(ApiState::new(federation, Metrics::default(), ApiSettings::default()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let estate = {
+        let _inside = runtime.enter();
+        bare(vec![("here", memory)])
+    };
     let mut differences = Vec::new();
     let mut fruitful = 0;
     runtime.block_on(async {
@@ -238,7 +232,7 @@ fn the_same(judge: &Judge) {
         let mut client = Grpc::new(endpoint.connect().await.unwrap());
         for case in cases(beginning) {
             let theirs = theirs(&mut client, tenant, &case).await;
-            let ours = tempopb::ask(&router, &format!("{SERVICE}{}", case.0), &case.1, &[]).await;
+            let ours = tempopb::ask(&estate.router, &format!("{SERVICE}{}", case.0), &case.1, &[]).await;
             let (mine, of_tempo) = (case.2(&ours.messages), case.2(&theirs.0));
             fruitful += usize::from(!of_tempo.is_empty());
             let is_same = mine == of_tempo && ours.code() == theirs.1;
