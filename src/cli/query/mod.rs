@@ -104,7 +104,8 @@ enum QueryError {
     /// Several lines, the last with a caret.
     #[error("{0}")]
     Query(String),
-    #[error("{0}")]
+    /// Lines that begin with what they are, as `serve` shows them.
+    #[error("{}", .0.strip_prefix("error: ").unwrap_or(.0))]
     Config(String),
     #[error(transparent)]
     Ask(#[from] AskError),

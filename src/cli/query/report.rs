@@ -37,7 +37,9 @@ impl Report {
 
     /// One line for each thing that is missing; `message` is what the document says itself.
     pub fn missing(&self, message: Option<&str>) -> Vec<String> {
-        let failed = self.regions.iter().filter(|(_, status)| status != "ok");
+        // A region that was not asked since nothing there can match lacks nothing.
+        let is_whole = |status: &str| matches!(status, "ok" | "not_needed");
+        let failed = self.regions.iter().filter(|(_, status)| !is_whole(status));
         let mut missing: Vec<String> = failed.map(|(name, status)| format!("{name}: {status}")).collect();
         if missing.is_empty() && !matches!(self.outcome.as_str(), "" | "complete") {
             missing.push(format!("the gateway says `{}`", clean(&self.outcome)));

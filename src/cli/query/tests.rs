@@ -129,6 +129,12 @@ fn what_is_missing_is_named_once() {
     ]);
     assert!(whole.missing(None).is_empty());
     assert_eq!(whole.missing(Some("too many series")), ["too many series"]);
+    let spared = report(&[
+        ("tutti-outcome", "complete"),
+        ("tutti-exactness", "exact"),
+        ("tutti-regions", "us-east;status=ok;ms=3, eu-central;status=not_needed;ms=0"),
+    ]);
+    assert!(spared.missing(None).is_empty());
     let limited = report(&[("tutti-outcome", "partial"), ("tutti-exactness", "size_limit")]);
     assert_eq!(limited.missing(None), ["the gateway says `partial`", "not exact: size_limit"]);
     // A server that is no Tutti says nothing.
