@@ -16,6 +16,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::disallowed_methods,
     dead_code,
     reason = "a load tool may stop at the first surprise, measures real time, and uses a part of the tests' tools"
