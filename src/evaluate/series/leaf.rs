@@ -1,7 +1,7 @@
 //! What adds up: one function over one pipeline's spans, held so that parts merge in any order.
 //!
 //! A leaf knows groups and cells, not queries or traces. Averages are held as means with their weights and
-//! quantiles as counts of buckets; both become numbers in [`super::settle`], when a leaf is whole.
+//! quantiles as counts of buckets; both become numbers in `settle`, when a leaf is whole.
 
 use super::cells::{Cells, Fold};
 use super::exemplar::{Candidate, Exemplars};
