@@ -28,7 +28,7 @@ use crate::traceql::value::{Failure, Value};
 use everything::Everything;
 use hashbrown::{HashMap, HashSet};
 use lookup::Lookup;
-use plan::{Keys, Level, Pass, bare_name};
+use plan::{Keys, Level, Making, Pass, bare_name};
 use read::PassReader;
 use visible::Visible;
 
@@ -121,10 +121,11 @@ struct After<'t> {
 
 impl Fetch {
     /// The slots are those of everything that will be asked of what is loaded.
-    pub fn of(spec: &FetchSpec, slots: &Slots) -> Result<Self, FetchError> {
-        let mut keys = Keys::default();
-        let first = Pass::of(&spec.conditions, spec.all_conditions, &mut keys)?;
-        let second = Pass::of(&spec.second_pass, false, &mut keys)?;
+    pub fn of(spec: &FetchSpec, slots: &mut Slots) -> Result<Self, FetchError> {
+        let mut making = Making { keys: Keys::default(), patterns: &mut slots.patterns };
+        let first = Pass::of(&spec.conditions, spec.all_conditions, &mut making)?;
+        let second = Pass::of(&spec.second_pass, false, &mut making)?;
+        let keys = making.keys;
         Ok(Self {
             first,
             second,

@@ -27,6 +27,7 @@ use crate::model::metrics::{MetricsAnswer, MetricsQuery};
 use crate::model::search::Inspected;
 use crate::traceql;
 use crate::traceql::ast::{Literal, Query, Root};
+use crate::traceql::pattern::PatternStore;
 use crate::traceql::value::Failure;
 use exemplar::Exemplars;
 use grid::Grid;
@@ -58,11 +59,12 @@ impl Metrics {
             // By uses and not by leaves, as arithmetic copies a leaf's series for each.
             room: CELLS_MAX / expression.uses().max(1),
         };
+        let mut patterns = PatternStore::default();
         Ok(Self {
             is_noop: queries.iter().all(|leaf| is_noop(leaf.pipeline)),
             leaves: queries
                 .into_iter()
-                .map(|leaf| LeafRun::compile(leaf, &grid, setup.clone()))
+                .map(|leaf| LeafRun::compile(leaf, &grid, setup.clone(), &mut patterns))
                 .collect::<Result<_, _>>()?,
             grid,
             expression,
