@@ -249,14 +249,18 @@ impl<'t> Loaded<'t> {
     /// for those the row says by itself.
     pub fn shown(&self, candidate: u32) -> Vec<(String, ShownValue)> {
         let mut all: Vec<(AttributeName, Value<'t>)> = Vec::new();
+        let mut places: HashMap<AttributeName, usize> = HashMap::new();
         for (name, value) in self.every(candidate) {
             if value == Value::Nil || is_said_by_row(&name) {
                 continue;
             }
             // Of one attribute the last counts, as in Tempo's map of them.
-            match all.iter_mut().find(|(known, _)| *known == name) {
+            match places.get(&name).and_then(|place| all.get_mut(*place)) {
                 Some((_, known)) => *known = value,
-                None => all.push((name, value)),
+                None => {
+                    places.insert(name.clone(), all.len());
+                    all.push((name, value));
+                }
             }
         }
         all.iter().map(|(name, value)| (bare_name(name).to_owned(), shown(value))).collect()

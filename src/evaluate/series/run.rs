@@ -18,7 +18,7 @@ use crate::traceql::ast::{AttributeName, Intrinsic, MetricsFunction, Scope};
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternStore;
 use crate::traceql::value::{Failure, Value};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 const NANOS_PER_MS: u64 = 1_000_000;
@@ -321,9 +321,10 @@ fn is_compared(name: &AttributeName) -> bool {
 fn exemplar_labels(loaded: &Loaded<'_>, candidate: u32) -> Vec<(String, ShownValue)> {
     let id = loaded.rows().id().to_string();
     let mut labels = vec![("trace:id".to_owned(), ShownValue::text(id.trim_start_matches('0')))];
+    let mut known: HashSet<String> = HashSet::from_iter(["trace:id".to_owned()]);
     for (name, value) in loaded.every(candidate) {
         let name = name.to_string();
-        if value != Value::Nil && !labels.iter().any(|(known, _)| *known == name) {
+        if value != Value::Nil && known.insert(name.clone()) {
             labels.push((name, LabelValue::of(shown(&value)).shown()));
         }
     }
