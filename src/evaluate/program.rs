@@ -4,7 +4,7 @@
 use super::fetch::Loaded;
 use super::slots::{Slot, Slots};
 use crate::traceql::ast::{AttributeName, FieldExpr};
-use crate::traceql::pattern::{PatternError, Patterns};
+use crate::traceql::pattern::{PatternError, PatternStore, Patterns};
 use crate::traceql::rewrite::{Rewritten, folded, rewrite};
 use crate::traceql::types::{Operator, Type};
 use crate::traceql::value::{self, Failure, Value};
@@ -27,7 +27,8 @@ impl Program {
     }
 
     fn of(field: &Rewritten, slots: &mut Slots) -> Result<Self, PatternError> {
-        Ok(Self { node: build(field, Absence::Text)?.mapped(&mut |name| slots.of(&name)) })
+        let node = build(field, Absence::Text, &mut slots.patterns)?;
+        Ok(Self { node: node.mapped(&mut |name| slots.of(&name)) })
     }
 
     /// What the expression is for a kept candidate once the second pass is in.
@@ -88,7 +89,7 @@ pub(super) struct Link<A> {
 
 /// Compiles an expression that was checked.
 pub(super) fn compile(field: &FieldExpr) -> Result<Node, PatternError> {
-    build(&rewrite(field), Absence::Nil)
+    build(&rewrite(field), Absence::Nil, &mut PatternStore::default())
 }
 
 /// What an expression finds in place of an attribute that is missing.
@@ -99,8 +100,8 @@ enum Absence {
     Text,
 }
 
-fn build(field: &Rewritten, absence: Absence) -> Result<Node, PatternError> {
-    let inner = |field: &Rewritten| build(field, absence).map(Box::new);
+fn build(field: &Rewritten, absence: Absence, store: &mut PatternStore) -> Result<Node, PatternError> {
+    let mut inner = |field: &Rewritten| build(field, absence, store).map(Box::new);
     Ok(match field {
         Rewritten::Constant(value) => Node::Constant(value.clone()),
         Rewritten::Attribute(name) => Node::Attribute(name.clone()),
@@ -115,15 +116,17 @@ fn build(field: &Rewritten, absence: Absence) -> Result<Node, PatternError> {
             Node::Binary { operator: *operator, left: inner(left)?, right: inner(right)? }
         }
         Rewritten::Match { left, patterns, negated } => {
-            Node::Match { left: inner(left)?, patterns: Patterns::of(patterns)?, negated: *negated }
+            let left = inner(left)?;
+            Node::Match { left, patterns: store.compile_all(patterns)?, negated: *negated }
         }
         Rewritten::Chain { first, rest } => {
+            let first = inner(first)?;
             let rest = rest.iter().map(|link| {
-                let node = build(&link.field, absence)?;
+                let node = build(&link.field, absence, store)?;
                 let skippable = !node.can_fail() && (link.operator == Operator::And || link.is_boolean);
                 Ok(Link { operator: link.operator, node, skippable })
             });
-            Node::Chain { first: inner(first)?, rest: rest.collect::<Result<_, _>>()? }
+            Node::Chain { first, rest: rest.collect::<Result<_, _>>()? }
         }
     })
 }

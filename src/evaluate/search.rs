@@ -57,7 +57,7 @@ impl Search {
         let mut slots = Slots::default();
         let compiled = Pipeline::compile(pipeline, &mut slots)?;
         let program =
-            if engine::is_noop(pipeline) { None } else { Some((Fetch::of(&spec, &slots)?, compiled)) };
+            if engine::is_noop(pipeline) { None } else { Some((Fetch::of(&spec, &mut slots)?, compiled)) };
         Ok(Self { program })
     }
 

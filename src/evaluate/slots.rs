@@ -1,6 +1,8 @@
-//! A number for each attribute a query names, so that a span is asked by number and not by name.
+//! What the compiled parts of one query share: a number for each attribute it names, so that a span is asked by
+//! number and not by name, and its patterns.
 
 use crate::traceql::ast::AttributeName;
+use crate::traceql::pattern::PatternStore;
 use hashbrown::HashMap;
 
 /// The number of an attribute in one query.
@@ -13,9 +15,10 @@ impl Slot {
     }
 }
 
-/// The attributes of one query.
+/// The attributes and patterns of one query.
 #[derive(Debug, Default)]
 pub struct Slots {
+    pub patterns: PatternStore,
     names: Vec<AttributeName>,
     by_name: HashMap<AttributeName, Slot>,
 }

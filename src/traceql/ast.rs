@@ -16,6 +16,18 @@ pub struct Query {
     pub hints: Vec<Hint>,
 }
 
+impl Query {
+    /// The first hint of this name that can be read as what is wanted; others of the name do not count.
+    pub fn hint<T>(&self, name: &str, read: impl Fn(&Literal) -> Option<T>) -> Option<T> {
+        self.hints.iter().filter(|hint| hint.name == name).find_map(|hint| read(&hint.value))
+    }
+
+    /// The same of a flag.
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        self.hint(name, |value| if let Literal::Bool(flag) = value { Some(*flag) } else { None })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Root {
     /// A search.

@@ -85,7 +85,7 @@ fn computed(operator: Operator, left: &FieldExpr, right: &FieldExpr) -> Option<L
         return None;
     }
     if let (true, Value::Text(pattern)) = (operator.is_match(), &right) {
-        let patterns = Patterns::compile(pattern).ok()?;
+        let patterns = Patterns::brief(pattern).ok()?;
         return patterns.decide(&left, operator == Operator::NotMatch).ok().map(Literal::Bool);
     }
     literal(&value::apply(operator, &left, &right).ok()?)

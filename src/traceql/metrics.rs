@@ -150,23 +150,18 @@ pub fn instant_grid(start: u64, end: u64, now: u64, limits: &GridLimits) -> Resu
 
 /// How many exemplars a query gets: the hint `exemplars` is obeyed before the parameter, 0 means unsaid.
 pub fn exemplars(query: &Query, asked: u32, most: u32) -> u32 {
-    let hints = || query.hints.iter().filter(|hint| hint.name == "exemplars").map(|hint| &hint.value);
-    let number = hints().find_map(|value| match value {
+    let unhinted = if asked == 0 { most } else { asked };
+    hinted_exemplars(query).unwrap_or(unhinted).min(most)
+}
+
+/// How many exemplars the hint asks for: a number counts before `false`, and `true` says nothing.
+pub fn hinted_exemplars(query: &Query) -> Option<u32> {
+    let number = |value: &Literal| match value {
         Literal::Int(int) => Some(u32::try_from((*int).max(0)).unwrap_or(u32::MAX)),
         _ => None,
-    });
-    let refused = hints()
-        .find_map(|value| match value {
-            Literal::Bool(flag) => Some(!flag),
-            _ => None,
-        })
-        .unwrap_or(false);
-    match (number, refused) {
-        (Some(number), _) => number.min(most),
-        (None, true) => 0,
-        (None, false) if asked == 0 => most,
-        (None, false) => asked.min(most),
-    }
+    };
+    let refused = || query.flag("exemplars").filter(|flag| !flag).map(|_| 0);
+    query.hint("exemplars", number).or_else(refused)
 }
 
 fn signed(nanos: u64) -> i64 {
@@ -267,6 +262,8 @@ mod tests {
             ("{} | rate() with(exemplars=false)", 7, 0),
             ("{} | rate() with(exemplars=true)", 0, 100),
             ("{} | rate() with(exemplars=\"x\")", 7, 7),
+            ("{} | rate() with(exemplars=false, exemplars=5)", 7, 5),
+            ("{} | rate() with(exemplars=true, exemplars=false)", 7, 7),
         ];
         for (text, asked, expected) in table {
             let query = crate::traceql::parse(text).unwrap();

@@ -4,15 +4,16 @@
 //! `[a&&b]`, `{,3}` and more, so a pattern is not handed over but translated, piece by piece, and refused
 //! where Go refuses it.
 
-use super::value::{Failure, Value};
-use regex::bytes::{Regex, RegexBuilder};
+mod store;
+
+use regex::bytes::Regex;
 use std::collections::HashSet;
+use store::PROGRAMS_BYTES_MAX;
+
+pub use store::{PatternStore, Patterns};
 
 /// Go's limit of a repetition, alone and multiplied through nested ones.
 const REPEAT_MAX: u64 = 1000;
-/// Compiled size of a pattern; the default of the regex crate.
-const COMPILED_BYTES_MAX: usize = 10 << 20;
-
 /// Why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
@@ -38,47 +39,8 @@ pub enum PatternError {
     TrailingBackslash,
     #[error("the pattern nests too deep or is too large")]
     TooLarge,
-}
-
-/// Compiled patterns of one operator: a value matches when any of them does.
-#[derive(Debug, Clone)]
-pub struct Patterns {
-    patterns: Vec<(String, Regex)>,
-}
-
-impl Patterns {
-    pub fn compile(pattern: &str) -> Result<Self, PatternError> {
-        let translated = format!(r"\A(?s:{})\z", translate(pattern)?);
-        let regex = RegexBuilder::new(&translated)
-            .size_limit(COMPILED_BYTES_MAX)
-            .build()
-            .map_err(|_| PatternError::TooLarge)?;
-        Ok(Self { patterns: vec![(pattern.to_owned(), regex)] })
-    }
-
-    /// Several together, as in `.a =~ "x" || .a =~ "y"`.
-    pub fn of(patterns: &[String]) -> Result<Self, PatternError> {
-        let mut all = Vec::with_capacity(patterns.len());
-        for pattern in patterns {
-            all.extend(Self::compile(pattern)?.patterns);
-        }
-        Ok(Self { patterns: all })
-    }
-
-    pub fn is_match(&self, text: &str) -> bool {
-        self.patterns.iter().any(|(_, regex)| regex.is_match(text.as_bytes()))
-    }
-
-    /// `value =~ patterns`, or `!~` when negated; anything but text is neither.
-    pub fn decide(&self, value: &Value<'_>, negated: bool) -> Result<bool, Failure> {
-        match value {
-            Value::Text(text) => Ok(self.is_match(text) != negated),
-            Value::Texts(_) if self.patterns.len() > 1 => Err(Failure::TwoArrays),
-            Value::Texts(texts) if negated => Ok(!texts.iter().any(|text| self.is_match(text))),
-            Value::Texts(texts) => Ok(texts.iter().any(|text| self.is_match(text))),
-            _ => Ok(false),
-        }
-    }
+    #[error("the patterns of the query are over {} MiB together when compiled", PROGRAMS_BYTES_MAX >> 20)]
+    TooLargeTogether,
 }
 
 /// Whether Go would take the pattern; cheaper than compiling.

@@ -28,7 +28,7 @@ use crate::traceql::value::{Failure, Value};
 use everything::Everything;
 use hashbrown::{HashMap, HashSet};
 use lookup::Lookup;
-use plan::{Keys, Level, Pass, bare_name};
+use plan::{Keys, Level, Making, Pass, bare_name};
 use read::PassReader;
 use visible::Visible;
 
@@ -121,10 +121,11 @@ struct After<'t> {
 
 impl Fetch {
     /// The slots are those of everything that will be asked of what is loaded.
-    pub fn of(spec: &FetchSpec, slots: &Slots) -> Result<Self, FetchError> {
-        let mut keys = Keys::default();
-        let first = Pass::of(&spec.conditions, spec.all_conditions, &mut keys)?;
-        let second = Pass::of(&spec.second_pass, false, &mut keys)?;
+    pub fn of(spec: &FetchSpec, slots: &mut Slots) -> Result<Self, FetchError> {
+        let mut making = Making { keys: Keys::default(), patterns: &mut slots.patterns };
+        let first = Pass::of(&spec.conditions, spec.all_conditions, &mut making)?;
+        let second = Pass::of(&spec.second_pass, false, &mut making)?;
+        let keys = making.keys;
         Ok(Self {
             first,
             second,
@@ -248,14 +249,18 @@ impl<'t> Loaded<'t> {
     /// for those the row says by itself.
     pub fn shown(&self, candidate: u32) -> Vec<(String, ShownValue)> {
         let mut all: Vec<(AttributeName, Value<'t>)> = Vec::new();
+        let mut places: HashMap<AttributeName, usize> = HashMap::new();
         for (name, value) in self.every(candidate) {
             if value == Value::Nil || is_said_by_row(&name) {
                 continue;
             }
             // Of one attribute the last counts, as in Tempo's map of them.
-            match all.iter_mut().find(|(known, _)| *known == name) {
+            match places.get(&name).and_then(|place| all.get_mut(*place)) {
                 Some((_, known)) => *known = value,
-                None => all.push((name, value)),
+                None => {
+                    places.insert(name.clone(), all.len());
+                    all.push((name, value));
+                }
             }
         }
         all.iter().map(|(name, value)| (bare_name(name).to_owned(), shown(value))).collect()

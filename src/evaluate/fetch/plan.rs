@@ -10,6 +10,7 @@ use super::test::{self, Stored, Test};
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::columns::{self, Takes};
 use crate::traceql::fetch::{Comparison, Condition, Fetched};
+use crate::traceql::pattern::PatternStore;
 use hashbrown::{HashMap, HashSet};
 
 /// So many names are compared one by one; more are hashed.
@@ -80,6 +81,13 @@ impl Keys {
         let keys = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
         keys.iter().filter_map(|key| Some((*key, self.names.get(usize::from(*key))?)))
     }
+}
+
+/// What the passes of one fetch share while they are made.
+#[derive(Debug)]
+pub(super) struct Making<'s> {
+    pub keys: Keys,
+    pub patterns: &'s mut PatternStore,
 }
 
 /// A column and what is asked of it; its value is visible where one test accepts it.
@@ -165,12 +173,16 @@ pub(super) struct Structure {
 }
 
 impl Pass {
-    pub(super) fn of(conditions: &[Condition], all: bool, keys: &mut Keys) -> Result<Self, FetchError> {
+    pub(super) fn of(
+        conditions: &[Condition],
+        all: bool,
+        making: &mut Making<'_>,
+    ) -> Result<Self, FetchError> {
         let mut pass = Self::default();
         let is_mingled = conditions.iter().any(|condition| condition.attribute.is_unscoped());
         pass.all = all && !is_mingled;
         for condition in conditions {
-            pass.add(condition, keys)?;
+            pass.add(condition, making)?;
         }
         let all = pass.all;
         pass.parts_with_levels().into_iter().for_each(|(_, part)| part.generic.finish(all));
@@ -226,7 +238,7 @@ impl Pass {
         }
     }
 
-    fn add(&mut self, condition: &Condition, keys: &mut Keys) -> Result<(), FetchError> {
+    fn add(&mut self, condition: &Condition, making: &mut Making<'_>) -> Result<(), FetchError> {
         for level in levels(&condition.attribute) {
             self.part(*level).is_asked = true;
             match &condition.attribute {
@@ -246,10 +258,10 @@ impl Pass {
                 Fetched::Siblings => self.structure.parent = true,
                 Fetched::Attribute(name) => match name {
                     AttributeName::Intrinsic(intrinsic) => {
-                        self.add_intrinsic(*level, *intrinsic, &condition.comparison, keys)?;
+                        self.add_intrinsic(*level, *intrinsic, &condition.comparison, making)?;
                     }
                     AttributeName::Named { key, .. } => {
-                        self.part(*level).add_named(*level, key, &condition.comparison, keys)?;
+                        self.part(*level).add_named(*level, key, &condition.comparison, making)?;
                     }
                 },
             }
@@ -262,7 +274,7 @@ impl Pass {
         level: Level,
         intrinsic: Intrinsic,
         comparison: &Comparison,
-        keys: &mut Keys,
+        making: &mut Making<'_>,
     ) -> Result<(), FetchError> {
         let name = AttributeName::Intrinsic(intrinsic);
         let word = intrinsic.word();
@@ -279,9 +291,9 @@ impl Pass {
             | Intrinsic::NestedSetRight
             | Intrinsic::NestedSetParent
             | Intrinsic::EventTimeSinceStart => test::int(word, comparison)?,
-            _ => test::text(word, comparison)?,
+            _ => test::text(word, comparison, making.patterns)?,
         };
-        let key = keys.of(level, name);
+        let key = making.keys.of(level, name);
         self.part(level).add_column(level, Source::Intrinsic(intrinsic), key, test);
         Ok(())
     }
@@ -307,10 +319,10 @@ impl Part {
         level: Level,
         name: &str,
         comparison: &Comparison,
-        keys: &mut Keys,
+        making: &mut Making<'_>,
     ) -> Result<(), FetchError> {
         let own = AttributeName::Named { parent: false, scope: scope_of(level), key: name.to_owned() };
-        let key = keys.of(level, own);
+        let key = making.keys.of(level, own);
         let stored = test::stored_type(comparison);
         let column = self.own_column(level, name, key);
         let at = match column {
@@ -321,7 +333,7 @@ impl Part {
         if let Some((source, of_type)) = column
             && (settles || stored == Some(of_type))
         {
-            let test = test::typed(of_type, name, comparison)?;
+            let test = test::typed(of_type, name, comparison, making.patterns)?;
             // Absence is asked apart from the rest, and not joined with it.
             if *comparison == Comparison::Missing {
                 self.columns.push(Column { source, key, tests: vec![test] });
@@ -337,7 +349,7 @@ impl Part {
         if let Some(named) = self.generic.named.get_mut(usize::from(at)) {
             named.is_generic = true;
         }
-        self.generic.add(name, comparison, stored)
+        self.generic.add(name, comparison, stored, making.patterns)
     }
 }
 
@@ -391,7 +403,13 @@ impl Generic {
         self.by_name.get(name).map(|at| usize::from(*at))
     }
 
-    fn add(&mut self, name: &str, comparison: &Comparison, stored: Option<Stored>) -> Result<(), FetchError> {
+    fn add(
+        &mut self,
+        name: &str,
+        comparison: &Comparison,
+        stored: Option<Stored>,
+        patterns: &mut PatternStore,
+    ) -> Result<(), FetchError> {
         match (comparison, stored) {
             (Comparison::Any | Comparison::Exists, _) => {
                 for tests in [&mut self.texts, &mut self.ints, &mut self.floats, &mut self.bools] {
@@ -399,7 +417,7 @@ impl Generic {
                 }
             }
             (comparison, Some(stored)) => {
-                let test = test::typed(stored, name, comparison)?;
+                let test = test::typed(stored, name, comparison, patterns)?;
                 let tests = match stored {
                     Stored::Text => &mut self.texts,
                     Stored::Int => &mut self.ints,

@@ -5,7 +5,7 @@
 
 use super::FetchError;
 use crate::traceql::fetch::Comparison;
-use crate::traceql::pattern::Patterns;
+use crate::traceql::pattern::{PatternStore, Patterns};
 use crate::traceql::value::{Kind, Status, Value};
 use hashbrown::HashSet;
 
@@ -194,9 +194,14 @@ pub(super) fn stored_type(comparison: &Comparison) -> Option<Stored> {
 }
 
 /// The test of a column of this type.
-pub(super) fn typed(stored: Stored, name: &str, comparison: &Comparison) -> Result<Test, FetchError> {
+pub(super) fn typed(
+    stored: Stored,
+    name: &str,
+    comparison: &Comparison,
+    store: &mut PatternStore,
+) -> Result<Test, FetchError> {
     match stored {
-        Stored::Text => text(name, comparison),
+        Stored::Text => text(name, comparison, store),
         Stored::Int => int(name, comparison),
         Stored::Float => match parts(comparison) {
             Parts::Ordered(order, Value::Float(float)) => Ok(Test::Float(order, *float)),
@@ -217,7 +222,11 @@ pub(super) fn typed(stored: Stored, name: &str, comparison: &Comparison) -> Resu
     }
 }
 
-pub(super) fn text(name: &str, comparison: &Comparison) -> Result<Test, FetchError> {
+pub(super) fn text(
+    name: &str,
+    comparison: &Comparison,
+    store: &mut PatternStore,
+) -> Result<Test, FetchError> {
     match parts(comparison) {
         Parts::Ordered(order, Value::Text(text)) => Ok(Test::Text(order, text.as_ref().into())),
         Parts::Ordered(order, Value::Texts(texts)) => Ok(Test::Texts {
@@ -225,7 +234,7 @@ pub(super) fn text(name: &str, comparison: &Comparison) -> Result<Test, FetchErr
             negated: negated(order, name)?,
         }),
         Parts::Matched(patterns, negated) => {
-            let patterns = patterns.iter().map(|pattern| Patterns::compile(pattern));
+            let patterns = patterns.iter().map(|pattern| store.compile(pattern));
             Ok(Test::Match { patterns: patterns.collect::<Result<_, _>>()?, negated })
         }
         other => settled(other, name, "strings"),

@@ -140,7 +140,7 @@ fn fetch(query: &str) -> Result<Fetch, FetchError> {
             }
         }
     }
-    Fetch::of(&spec(query), &slots)
+    Fetch::of(&spec(query), &mut slots)
 }
 
 fn shown_value(value: &Value<'_>) -> String {

@@ -268,3 +268,13 @@ fn a_query_of_more_attributes_than_there_is_room_for_is_refused() {
     let failure = decided(1_000).unwrap_err();
     assert!(matches!(failure, Failure::TooManyValues { .. }), "{failure}");
 }
+
+#[test]
+fn a_query_of_a_thousand_large_patterns_is_refused_in_one_line() {
+    let patterns: Vec<String> = (0..1000).map(|at| format!(r"span.a =~ `{at}\pL{{40}}`")).collect();
+    let refused = Search::compile(&format!("{{ {} }}", patterns.join(" || "))).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "invalid regex: the patterns of the query are over 32 MiB together when compiled"
+    );
+}

@@ -26,7 +26,8 @@ use super::{QueryError, TraceRows};
 use crate::model::metrics::{MetricsAnswer, MetricsQuery};
 use crate::model::search::Inspected;
 use crate::traceql;
-use crate::traceql::ast::{Literal, Query, Root};
+use crate::traceql::ast::{Query, Root};
+use crate::traceql::pattern::PatternStore;
 use crate::traceql::value::Failure;
 use exemplar::Exemplars;
 use grid::Grid;
@@ -54,15 +55,17 @@ impl Metrics {
         let (queries, expression) = plan::planned(root);
         let setup = Setup {
             exemplars: exemplars(&query, asked, &grid, queries.len()),
-            extrapolates: extrapolates(&query),
+            // Sampled spans count for those that were left out where the query asks for it.
+            extrapolates: query.flag("extrapolate").unwrap_or(false),
             // By uses and not by leaves, as arithmetic copies a leaf's series for each.
             room: CELLS_MAX / expression.uses().max(1),
         };
+        let mut patterns = PatternStore::default();
         Ok(Self {
             is_noop: queries.iter().all(|leaf| is_noop(leaf.pipeline)),
             leaves: queries
                 .into_iter()
-                .map(|leaf| LeafRun::compile(leaf, &grid, setup.clone()))
+                .map(|leaf| LeafRun::compile(leaf, &grid, setup.clone(), &mut patterns))
                 .collect::<Result<_, _>>()?,
             grid,
             expression,
@@ -121,25 +124,10 @@ impl Metrics {
 /// Room for the exemplars of one leaf: an instant query has none, leaves share what there is, and the query's
 /// own hint may ask for fewer.
 fn exemplars(query: &Query, asked: &MetricsQuery, grid: &Grid, leaves: usize) -> Exemplars {
-    let hinted =
-        query.hints.iter().filter(|hint| hint.name == "exemplars").find_map(|hint| match hint.value {
-            Literal::Int(int) => Some(u32::try_from(int.max(0)).unwrap_or(u32::MAX)),
-            Literal::Bool(false) => Some(0),
-            _ => None,
-        });
+    let hinted = traceql::metrics::hinted_exemplars(query);
     let most = if grid.is_instant() { 0 } else { asked.exemplars.min(hinted.unwrap_or(u32::MAX)) };
     let share = most / u32::try_from(leaves).unwrap_or(u32::MAX).max(1);
     Exemplars::new(most, if most > 0 { share.max(1) } else { 0 }, grid.span_ms())
-}
-
-/// Whether the query asks that sampled spans count for those that were left out.
-fn extrapolates(query: &Query) -> bool {
-    let hints = query.hints.iter().filter(|hint| hint.name == "extrapolate");
-    let flag = |value: &Literal| match value {
-        Literal::Bool(flag) => Some(*flag),
-        _ => None,
-    };
-    hints.filter_map(|hint| flag(&hint.value)).next().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// The bucket of a value: the next power of two. Values below 2 have none; above 2^63 there is no such power in
-/// 64 bits, and the bucket is that of 0, where spans lie that end before they start.
+/// The bucket of a value: the next power of two. Values below 2 have none. Beyond the greatest power that 64 bits
+/// hold it is 0, as in Tempo: the duration of a span that ends before it starts is such a value.
 pub fn bucket(value: u64) -> Option<f64> {
     if value < 2 {
         return None;
     }
-    Some(1u64.checked_shl(64 - (value - 1).leading_zeros()).unwrap_or(0) as f64)
+    Some(value.checked_next_power_of_two().unwrap_or(0) as f64)
 }
 
 /// The value below which a share of all values lies; buckets are sorted by their edge. 0 where there are
@@ -53,7 +53,7 @@ fn between(before: Option<f64>, bucket: Bucket, wanted: u64) -> f64 {
     exp2(low + (high - low) * (wanted as f64 / bucket.count as f64))
 }
 
-/// A positive, normal float as a fraction in `[0.5, 1)` and a power of two.
+/// A normal float that is not negative as a fraction in `[0.5, 1)` and a power of two.
 fn parts(value: f64) -> (f64, i32) {
     let bits = value.to_bits();
     let fraction = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0.5f64.to_bits());
@@ -156,6 +156,13 @@ mod tests {
         for (value, expected) in table {
             assert_eq!(bucket(value), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn nothing_is_told_between_the_bucket_at_zero_and_the_next() {
+        let all = buckets(&[(0.0, 2), (4.0, 4)]);
+        assert!(quantile(0.1, &all).is_nan() && quantile(0.5, &all).is_nan());
+        assert_eq!((quantile(1.0 / 3.0, &all), quantile(1.0, &all)), (0.0, 4.0));
     }
 
     fn buckets(all: &[(f64, u64)]) -> Vec<Bucket> {

@@ -16,8 +16,9 @@ use crate::evaluate::{Fetch, Loaded, Program, QueryError, Slot, Slots, TraceRows
 use crate::model::value::ShownValue;
 use crate::traceql::ast::{AttributeName, Intrinsic, MetricsFunction, Scope};
 use crate::traceql::fetch::FetchSpec;
+use crate::traceql::pattern::PatternStore;
 use crate::traceql::value::{Failure, Value};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 const NANOS_PER_MS: u64 = 1_000_000;
@@ -72,10 +73,17 @@ struct Counted {
 }
 
 impl LeafRun {
-    pub fn compile(query: LeafQuery<'_>, grid: &Grid, setup: Setup) -> Result<Self, QueryError> {
+    /// Compiled patterns are shared with the other leaves of the query.
+    pub fn compile(
+        query: LeafQuery<'_>,
+        grid: &Grid,
+        setup: Setup,
+        patterns: &mut PatternStore,
+    ) -> Result<Self, QueryError> {
         let Setup { exemplars, extrapolates, room } = setup;
         let LeafQuery { pipeline, function } = query;
         let mut slots = Slots::default();
+        std::mem::swap(&mut slots.patterns, patterns);
         let compiled = Pipeline::compile(pipeline, &mut slots)?;
         let function_at_work = match (shape(function), function) {
             (Some((shape, measured, by)), _) => Working::Fold {
@@ -95,7 +103,8 @@ impl LeafRun {
             (None, _) => return Err(QueryError::NotMetrics),
         };
         let spec = FetchSpec::of_metrics(pipeline, function);
-        let fetch = Fetch::of(&spec, &slots)?;
+        let fetch = Fetch::of(&spec, &mut slots)?;
+        *patterns = slots.patterns;
         Ok(Self {
             pipeline: compiled,
             fetch,
@@ -312,9 +321,10 @@ fn is_compared(name: &AttributeName) -> bool {
 fn exemplar_labels(loaded: &Loaded<'_>, candidate: u32) -> Vec<(String, ShownValue)> {
     let id = loaded.rows().id().to_string();
     let mut labels = vec![("trace:id".to_owned(), ShownValue::text(id.trim_start_matches('0')))];
+    let mut known: HashSet<String> = HashSet::from_iter(["trace:id".to_owned()]);
     for (name, value) in loaded.every(candidate) {
         let name = name.to_string();
-        if value != Value::Nil && !labels.iter().any(|(known, _)| *known == name) {
+        if value != Value::Nil && known.insert(name.clone()) {
             labels.push((name, LabelValue::of(shown(&value)).shown()));
         }
     }

@@ -73,7 +73,7 @@ impl Names {
             Test::Exists { .. } => true,
             Test::Compare(Operator::Equal, Literal::Text(text)) => text == "nil",
             Test::Compare(Operator::Match, Literal::Text(pattern)) => {
-                Patterns::compile(pattern).map_or(true, |patterns| patterns.is_match("nil"))
+                Patterns::brief(pattern).map_or(true, |patterns| patterns.is_match("nil"))
             }
             Test::Compare(_, literal) => matches!(literal, Literal::Text(_)),
         };

@@ -319,7 +319,7 @@ pub(super) fn is_of_trace(intrinsic: Intrinsic) -> bool {
 fn holds_for_nothing(operator: Operator, literal: &Literal) -> bool {
     match (operator, literal) {
         (Operator::Match, Literal::Text(pattern)) => {
-            Patterns::compile(pattern).map_or(true, |patterns| patterns.is_match(""))
+            Patterns::brief(pattern).map_or(true, |patterns| patterns.is_match(""))
         }
         (Operator::Less | Operator::LessEqual, Literal::Text(_)) => true,
         (Operator::Equal | Operator::GreaterEqual, Literal::Text(text)) => text.is_empty(),

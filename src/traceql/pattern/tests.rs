@@ -27,7 +27,11 @@ fn patterns_mean_what_they_mean_to_go() {
         ("", "", true),
     ];
     for (pattern, text, expected) in table {
-        assert_eq!(Patterns::compile(pattern).expect(pattern).is_match(text), expected, "{pattern}");
+        assert_eq!(
+            PatternStore::default().compile(pattern).expect(pattern).is_match(text),
+            expected,
+            "{pattern}"
+        );
     }
 }
 

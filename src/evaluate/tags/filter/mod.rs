@@ -20,6 +20,7 @@ use crate::evaluate::TraceRows;
 use crate::model::tags::{TagScope, TagValue};
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::lenient::{Condition, Group};
+use crate::traceql::pattern::PatternStore;
 use crate::wire::otlp;
 
 /// What is asked for.
@@ -79,9 +80,10 @@ struct Ready {
 impl Filter {
     /// None where there is nothing to filter by: no groups, or a condition of no scope, which Tempo gives up on.
     pub fn of(groups: &[Group], asked: Asked<'_>) -> Result<Option<Self>, TagsError> {
+        let mut patterns = PatternStore::default();
         let mut ready = Vec::with_capacity(groups.len());
         for group in groups {
-            match Scoped::of(group, asked)? {
+            match Scoped::of(group, asked, &mut patterns)? {
                 Some(scoped) => ready.push(scoped),
                 None => return Ok(None),
             }
@@ -105,11 +107,15 @@ impl Filter {
 
 impl Scoped {
     /// None where a condition has no scope.
-    fn of(group: &[Condition], asked: Asked<'_>) -> Result<Option<Self>, TagsError> {
+    fn of(
+        group: &[Condition],
+        asked: Asked<'_>,
+        patterns: &mut PatternStore,
+    ) -> Result<Option<Self>, TagsError> {
         let mut scoped = Self::default();
         for condition in group {
             let Some(list) = scoped.list(&condition.attribute) else { return Ok(None) };
-            list.push(Ready::of(condition, asked)?);
+            list.push(Ready::of(condition, asked, patterns)?);
         }
         Ok(Some(scoped))
     }
@@ -142,7 +148,7 @@ impl Scoped {
 }
 
 impl Ready {
-    fn of(condition: &Condition, asked: Asked<'_>) -> Result<Self, TagsError> {
+    fn of(condition: &Condition, asked: Asked<'_>, patterns: &mut PatternStore) -> Result<Self, TagsError> {
         let name = &condition.attribute;
         let (is_asked, may_be_asked) = match asked {
             Asked::Names(_) => (false, false),
@@ -150,7 +156,7 @@ impl Ready {
                 (asked == name, asked == name || (has_no_scope(asked) && key_of(asked) == key_of(name)))
             }
         };
-        let test = Test::of(condition)?;
+        let test = Test::of(condition, patterns)?;
         Ok(Self { attribute: name.clone(), key: key_of(name).to_owned(), test, is_asked, may_be_asked })
     }
 }

@@ -4,7 +4,7 @@ use crate::evaluate::tags::TagsError;
 use crate::evaluate::tags::stored::{Column, Raw};
 use crate::traceql::ast::{AttributeName, Intrinsic, Literal};
 use crate::traceql::lenient::{Asks, Condition};
-use crate::traceql::pattern::Patterns;
+use crate::traceql::pattern::{PatternStore, Patterns};
 use crate::traceql::types::Operator;
 use crate::traceql::value::{Kind, Status};
 use crate::wire::otlp;
@@ -44,7 +44,7 @@ pub(super) enum Predicate {
 }
 
 impl Test {
-    pub fn of(condition: &Condition) -> Result<Self, TagsError> {
+    pub fn of(condition: &Condition, store: &mut PatternStore) -> Result<Self, TagsError> {
         let name = &condition.attribute;
         let (operator, operand) = match &condition.asks {
             Asks::Nothing => return Ok(Self::Seen),
@@ -53,7 +53,9 @@ impl Test {
             Asks::Compares(operator, operand) => (*operator, operand),
         };
         let refused = || TagsError::Operand { attribute: shown(name) };
-        let AttributeName::Intrinsic(intrinsic) = name else { return of_attribute(name, operator, operand) };
+        let AttributeName::Intrinsic(intrinsic) = name else {
+            return of_attribute(name, operator, operand, store);
+        };
         use Intrinsic as I;
         Ok(Self::Matches(match intrinsic {
             I::Name
@@ -63,7 +65,7 @@ impl Test {
             | I::EventName
             | I::InstrumentationName
             | I::InstrumentationVersion => match operand {
-                Literal::Text(text) => of_text(name, operator, text)?,
+                Literal::Text(text) => of_text(name, operator, text, store)?,
                 _ => return Err(refused()),
             },
             I::Duration
@@ -83,7 +85,7 @@ impl Test {
             // Never looked at.
             I::TraceId | I::SpanId | I::Parent => return Ok(Self::Seen),
             // Looked for among attributes, by their word.
-            I::ParentId | I::EventTimeSinceStart => return of_attribute(name, operator, operand),
+            I::ParentId | I::EventTimeSinceStart => return of_attribute(name, operator, operand, store),
         }))
     }
 
@@ -149,9 +151,14 @@ fn compare<T: PartialOrd>(operator: Operator, left: &T, right: &T) -> bool {
 }
 
 /// A comparison with an attribute: its literal says in which column values are looked for.
-fn of_attribute(name: &AttributeName, operator: Operator, operand: &Literal) -> Result<Test, TagsError> {
+fn of_attribute(
+    name: &AttributeName,
+    operator: Operator,
+    operand: &Literal,
+    store: &mut PatternStore,
+) -> Result<Test, TagsError> {
     Ok(Test::Matches(match operand {
-        Literal::Text(text) => of_text(name, operator, text)?,
+        Literal::Text(text) => of_text(name, operator, text, store)?,
         Literal::Int(int) => Predicate::Int(ordering(name, operator)?, *int),
         Literal::Float(float) => Predicate::Float(ordering(name, operator)?, *float),
         Literal::Bool(wanted) => match operator {
@@ -163,12 +170,16 @@ fn of_attribute(name: &AttributeName, operator: Operator, operand: &Literal) -> 
     }))
 }
 
-fn of_text(name: &AttributeName, operator: Operator, text: &str) -> Result<Predicate, TagsError> {
+fn of_text(
+    name: &AttributeName,
+    operator: Operator,
+    text: &str,
+    store: &mut PatternStore,
+) -> Result<Predicate, TagsError> {
     Ok(match operator {
-        Operator::Match | Operator::NotMatch => Predicate::Pattern {
-            patterns: Patterns::compile(text)?,
-            is_negated: operator == Operator::NotMatch,
-        },
+        Operator::Match | Operator::NotMatch => {
+            Predicate::Pattern { patterns: store.compile(text)?, is_negated: operator == Operator::NotMatch }
+        }
         _ => Predicate::Text(ordering(name, operator)?, text.to_owned()),
     })
 }

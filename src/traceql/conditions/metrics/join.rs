@@ -141,7 +141,7 @@ fn wants_a_root(field: &FieldExpr) -> bool {
                 FieldExpr::Literal { value: Literal::Text(text), .. },
             ) if is_root_name(attribute) => match operator {
                 Operator::Equal => !text.is_empty(),
-                Operator::Match => Patterns::compile(text).is_ok_and(|patterns| !patterns.is_match("")),
+                Operator::Match => Patterns::brief(text).is_ok_and(|patterns| !patterns.is_match("")),
                 _ => false,
             },
             _ => false,
