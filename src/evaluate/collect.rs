@@ -19,6 +19,13 @@ pub struct Rows {
     left_out: u64,
 }
 
+/// How many rows there are, and how many more there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub taken: usize,
+    pub left: usize,
+}
+
 #[derive(Debug)]
 struct Kept {
     row: TraceRow,
@@ -61,6 +68,11 @@ impl Rows {
     pub fn admits(&self, start: u64) -> bool {
         let last = self.kept.last_key_value().filter(|_| self.kept.len() >= self.limit);
         self.limit > 0 && last.is_none_or(|((Reverse(oldest), _), _)| start >= *oldest)
+    }
+
+    pub fn room(&self) -> Room {
+        let taken = self.kept.len();
+        Room { taken, left: self.limit.saturating_sub(taken) }
     }
 
     /// The newest first; of the same start, the smaller id. And where they end, of a page that is not the last.

@@ -10,6 +10,7 @@ pub mod filter;
 mod listing;
 mod metrics;
 mod origin;
+mod outlines;
 mod planned;
 pub mod query;
 pub mod refusal;

@@ -78,6 +78,10 @@ impl Outline {
         if !shape::is_told(pipeline) {
             return None;
         }
+        // A value of no known type counts as there where all must be, and an outline does not tell it.
+        if spec.all_conditions && spec.conditions.iter().any(takes_anything) {
+            return None;
+        }
         let mut outline = Self { keys: Vec::new(), reads_message: false };
         for condition in spec.conditions.iter().chain(&spec.second_pass) {
             outline.add(condition)?;
@@ -193,6 +197,12 @@ impl Key {
     fn text_in(&self, scope: Scope) -> String {
         AttributeName::Named { parent: false, scope, key: self.name.clone() }.to_string()
     }
+}
+
+fn takes_anything(condition: &Condition) -> bool {
+    let is_named = matches!(&condition.attribute,
+        Fetched::Attribute(AttributeName::Named { key, .. }) if key != SERVICE_NAME);
+    is_named && condition.comparison == Comparison::Any
 }
 
 /// Whether a condition looks at a column and nowhere else.
