@@ -1,6 +1,5 @@
 //! Candidates in outline: what a query reads of many traces, asked of each region by one search instead of by
-//! many lookups. A Tempo makes of one lookup as many jobs as it has shards, fifty by itself, and of a search
-//! over the same traces a few.
+//! many lookups. One lookup costs a Tempo about as much as such a search.
 //!
 //! Only what is certain is told so (`evaluate/outline`): a trace of which a region leaves anything open is left
 //! to whoever asks for it by its id, and so is every trace where a region takes no such question. A region that
@@ -20,12 +19,17 @@ use super::listing::{Listed, widened};
 use super::query::answered;
 use crate::backend::{Fault, Region, RegionAnswer, SearchCall};
 use crate::evaluate::gather::Reach;
-use crate::evaluate::outline::{Fragment, Outline, SPANS_PER_SET, agree};
+use crate::evaluate::outline::{Fragment, Outline, SPANS_PER_SET, Settled, agree};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::search::{SearchAsked, Window};
 use crate::model::{SearchAnswer, SearchQuery, TraceId};
 use crate::redaction::{Redacted, View, rows};
 use crate::task::Deadline;
+use crate::task::clock::wall_nanos;
+
+/// A Tempo's search leaves out what began in the last half minute, since spans still come in; a lookup does not.
+/// A trace that goes on into it is looked up.
+const UNSETTLED_NANOS: u64 = 30_000_000_000;
 
 /// Of some candidates, the first so many that were asked about: those that were told, and the regions' parts of
 /// them.
@@ -102,8 +106,11 @@ impl Federation {
             }
         }
         said.sort_by_key(|one| one.rank);
-        let longest = u64::try_from(self.settings.search.longest_trace.as_nanos()).unwrap_or(u64::MAX);
-        let is_told: Vec<bool> = (0..batch.len()).map(|place| is_told(&said, place, longest)).collect();
+        let settled = Settled {
+            longest: u64::try_from(self.settings.search.longest_trace.as_nanos()).unwrap_or(u64::MAX),
+            latest: wall_nanos().saturating_sub(UNSETTLED_NANOS),
+        };
+        let is_told: Vec<bool> = (0..batch.len()).map(|place| is_told(&said, place, settled)).collect();
         parts.extend(said.into_iter().map(|one| one.parts(&is_told)));
         parts.sort_by_key(|(rank, _)| *rank);
         let traces = batch.iter().zip(is_told).filter(|(_, is_told)| *is_told).map(|(listed, _)| *listed);
@@ -164,7 +171,8 @@ impl Federation {
 fn question(text: &str, limit: usize, window: Window, deadline: Deadline) -> SearchCall {
     let query = SearchQuery {
         asked: SearchAsked::Query(text.to_owned()),
-        limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        // One more than can be found: a Tempo that has as many as it was asked for looks for no more of them.
+        limit: u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1),
         spans_per_set: SPANS_PER_SET,
         window: Some(window),
         page: None,
@@ -197,7 +205,7 @@ fn sayings(
 }
 
 /// Whether all that the regions say of a trace makes it whole.
-fn is_told(said: &[Said], place: usize, longest: u64) -> bool {
+fn is_told(said: &[Said], place: usize, settled: Settled) -> bool {
     let mut fragments = Vec::with_capacity(said.len());
     for one in said {
         match one.of_each.get(place) {
@@ -206,7 +214,7 @@ fn is_told(said: &[Said], place: usize, longest: u64) -> bool {
             Some(Saying::Unclear) | None => return false,
         }
     }
-    agree(&fragments, longest)
+    agree(&fragments, settled)
 }
 
 impl Said {

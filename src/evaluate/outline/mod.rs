@@ -24,7 +24,7 @@ use crate::traceql::columns::{self, Takes};
 use crate::traceql::fetch::{Comparison, Condition, FetchSpec, Fetched};
 use crate::traceql::value::Value;
 
-pub use read::{Fragment, agree};
+pub use read::{Fragment, Settled, agree};
 
 /// Spans that a block may hold of a trace for it to be told in outline.
 pub const SPANS_MAX: usize = 64;
@@ -228,3 +228,6 @@ fn one_of(ids: &[TraceId]) -> String {
     let each: Vec<String> = ids.iter().map(|id| format!("trace:id=\"{id}\"")).collect();
     format!("{{{}}}", each.join("||"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,8 @@ impl Outline {
         // Its own words on the whole must be those that its spans say.
         let is_whole = row.start == start && (end - start) / NANOS_PER_MS >= row.duration_ns / NANOS_PER_MS;
         let root = (row.root_service.clone(), row.root_name.clone());
-        (ids.len() == spans.len() && is_whole).then_some(Fragment { spans, root })
+        (ids.len() == spans.len() && is_whole && has_all_of_services(row, &spans))
+            .then_some(Fragment { spans, root })
     }
 
     fn span(&self, set: &SpanSet) -> Option<Told> {
@@ -111,6 +112,14 @@ impl Outline {
     }
 }
 
+/// A row counts the spans of each service in the block that has most of them: fewer can't be all.
+fn has_all_of_services(row: &TraceRow, spans: &[Told]) -> bool {
+    row.service_stats.iter().all(|(service, stats)| {
+        let told = spans.iter().filter(|span| span.service == *service).count();
+        u32::try_from(told).is_ok_and(|told| told >= stats.spans)
+    })
+}
+
 /// A key without a scope: what the span and what its resource have, told apart by what is found for it and what
 /// the resource has.
 fn either(
@@ -163,9 +172,17 @@ fn shown_of<'r>(row: &'r SpanRow, key: &Key, is_text_nil: bool) -> Option<Vec<&'
     Some(shown)
 }
 
-/// Whether what regions tell of a trace, in the order of their ranks, is all of it and agrees; that it lasts no
-/// longer than anyone expects shows that all of it was asked for.
-pub fn agree(fragments: &[&Fragment], longest_nanos: u64) -> bool {
+/// What a trace must be for a search to know all of it, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Nobody expects one that lasts longer, and so much around it was asked for.
+    pub longest: u64,
+    /// Of the epoch: what ends later may not be found yet.
+    pub latest: u64,
+}
+
+/// Whether what regions tell of a trace is all of it and agrees.
+pub fn agree(fragments: &[&Fragment], settled: Settled) -> bool {
     let spans = || fragments.iter().flat_map(|fragment| &fragment.spans);
     let mut kinds: HashMap<u64, u64> = HashMap::new();
     if spans().any(|span| *kinds.entry(span.id).or_insert(span.kind) != span.kind) {
@@ -177,9 +194,8 @@ pub fn agree(fragments: &[&Fragment], longest_nanos: u64) -> bool {
     };
     let roots: HashSet<u64> = spans().filter(|span| span.parent == 0).map(|span| span.id).collect();
     // Of several roots one is chosen by an order that nobody told, and a link may say that a root is none.
-    end - start <= longest_nanos
-        && roots.len() <= 1
-        && fragments.iter().all(|fragment| fragment.knows_its_root())
+    let is_settled = end - start <= settled.longest && end <= settled.latest;
+    is_settled && roots.len() <= 1 && fragments.iter().all(|fragment| fragment.knows_its_root())
 }
 
 impl Fragment {
