@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, blank};
+use super::growing::{Count, Teller};
 use super::listing::{Listing, Wanted, widened};
 use super::query::{Answered, Question};
 use super::refusal::Refusal;
@@ -37,6 +38,8 @@ use crate::traceql::value::Failure;
 /// that many traces of far regions don't take a way there and back each. What an embedded region sends at once
 /// is bounded by it, in bytes; another is asked for each trace on its own, for fewer of them.
 const BATCH_FIRST: usize = 32;
+/// The same where someone listens: the first rows are sent after the first of them.
+const BATCH_FIRST_OF_STREAM: usize = 8;
 const BATCH_MAX: usize = 512;
 const BATCH_MAX_OF_FAR: usize = 64;
 
@@ -67,8 +70,9 @@ impl<G> Decision<G> {
 }
 
 /// How far it has come.
-struct Progress<G> {
+struct Progress<G: Gather> {
     gather: Redacted<G>,
+    teller: Teller<G::Answer>,
     inspected: Inspected,
     done: HashSet<TraceId>,
     /// By rank.
@@ -100,15 +104,21 @@ impl Federation {
     pub(super) fn decide<G: Gather>(
         self: &Arc<Self>,
         decision: Decision<G>,
+        teller: Teller<G::Answer>,
     ) -> BoxFuture<'static, Answered<G::Answer>> {
-        self.clone().run(decision).boxed()
+        self.clone().run(decision, teller).boxed()
     }
 
-    async fn run<G: Gather>(self: Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
+    async fn run<G: Gather>(
+        self: Arc<Self>,
+        decision: Decision<G>,
+        teller: Teller<G::Answer>,
+    ) -> Answered<G::Answer> {
         let Decision { gather, mut wanted, marks, mode, may_end_early, .. } = decision;
         self.leave_out_what_is_too_old(&mut wanted);
         let mut progress = Progress {
             gather: Redacted::<()>::nothing().map(|()| gather),
+            teller,
             inspected: Inspected::default(),
             done: HashSet::new(),
             // Until it is asked, nobody needs it.
@@ -129,7 +139,7 @@ impl Federation {
         let budget = loop {
             // A region that does not list its traces must leave time for those that did.
             let patience = progress.deadline.at_most(progress.deadline.remaining() / 2);
-            let reports = self.list(&mut listing, patience).await?;
+            let reports = self.list(&mut listing, patience, &progress.teller.count()).await?;
             progress.take_reports(reports);
             self.refuse_if_too_little(mode, &progress)?;
             let horizon = listing.horizon();
@@ -139,7 +149,7 @@ impl Federation {
             }
             if order == Order::Newest || spent.is_none() || may_end_early {
                 let ended;
-                (progress, ended) = self.look_at(listing.candidates(), progress).await?;
+                (progress, ended) = self.look_at(listing.candidates(), horizon, progress).await?;
                 if ended.is_some() {
                     break ended;
                 }
@@ -173,7 +183,7 @@ impl Federation {
     }
 
     /// Whether no further page may be asked for.
-    fn spent_on<G>(&self, listing: &Listing, progress: &Progress<G>) -> Option<Budget> {
+    fn spent_on<G: Gather>(&self, listing: &Listing, progress: &Progress<G>) -> Option<Budget> {
         if progress.deadline.remaining().is_zero() {
             return Some(Budget::Time);
         }
@@ -195,6 +205,7 @@ impl Federation {
     async fn look_at<G: Gather>(
         &self,
         candidates: Vec<Candidate>,
+        horizon: Option<u64>,
         mut progress: Progress<G>,
     ) -> Result<(Progress<G>, Option<Budget>), Refusal> {
         let heard: Vec<(u16, &Region)> = (0u16..)
@@ -206,18 +217,24 @@ impl Federation {
         let most = if progress.renumbers.contains(&true) { BATCH_MAX_OF_FAR } else { BATCH_MAX };
         let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
         let mut left = &*new;
-        let mut at_once = BATCH_FIRST;
+        let mut at_once =
+            if progress.teller.tells_parts() { BATCH_FIRST_OF_STREAM } else { BATCH_FIRST };
         while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
             if let Some(spent) = progress.spent() {
                 return Ok((progress, Some(spent)));
             }
             let batch = left.get(..at_once.min(left.len()).min(progress.traces_left())).unwrap_or_default();
-            let parts = self.parts_of(batch, &heard, progress.deadline, progress.marks).await;
+            let (until, count) = ((progress.deadline, progress.marks), progress.teller.count());
+            let parts = self.parts_of(batch, &heard, until, &count).await;
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
             let count = sent.min().unwrap_or(batch.len());
             progress = progress.evaluate_all(batch.get(..count).unwrap_or_default(), parts).await?;
             left = left.get(count.max(1)..).unwrap_or_default();
+            // Where nothing is left to come, the answer itself follows.
+            if let Some(next) = left.first().map(|next| next.start).or(horizon) {
+                progress.tell(next).await;
+            }
             at_once = (at_once * 2).min(most);
         }
         Ok((progress, None))
@@ -228,8 +245,8 @@ impl Federation {
         &self,
         batch: &[Candidate],
         regions: &[(u16, &Region)],
-        deadline: Deadline,
-        marks: Marks,
+        (deadline, marks): (Deadline, Marks),
+        count: &Count,
     ) -> Vec<Parts> {
         let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
         let Some(id) = ids.first().cloned() else { return Vec::new() };
@@ -240,7 +257,12 @@ impl Federation {
                 let call = TracesCall { query: ids.clone(), deadline };
                 let treatment = &treatment;
                 let at_once = self.settings.search.assembly_concurrent_max;
-                async move { (*rank, ask_several(region, *rank, call, treatment, at_once).await) }
+                let open = count.put();
+                async move {
+                    let landed = ask_several(region, *rank, call, treatment, at_once).await;
+                    drop(open);
+                    (*rank, landed)
+                }
             })
             .collect();
         let mut parts = Vec::with_capacity(regions.len());
@@ -272,6 +294,12 @@ impl<G: Gather> Progress<G> {
             }
         }
         told
+    }
+
+    /// Tells whoever listens what is certain, where nothing to come starts later than `next`.
+    async fn tell(&mut self, next: u64) {
+        let Self { gather, teller, inspected, .. } = self;
+        teller.tell_of(gather, next, *inspected).await;
     }
 
     /// What is spent already.

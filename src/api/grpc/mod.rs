@@ -5,6 +5,7 @@
 //! question means, who is let in and how a refusal is worded are those of HTTP.
 
 mod codec;
+mod desk;
 mod health;
 mod stream;
 
