@@ -217,8 +217,7 @@ impl Federation {
         let most = if progress.renumbers.contains(&true) { BATCH_MAX_OF_FAR } else { BATCH_MAX };
         let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
         let mut left = &*new;
-        let mut at_once =
-            if progress.teller.tells_parts() { BATCH_FIRST_OF_STREAM } else { BATCH_FIRST };
+        let mut at_once = if progress.teller.tells_parts() { BATCH_FIRST_OF_STREAM } else { BATCH_FIRST };
         while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
             if let Some(spent) = progress.spent() {
                 return Ok((progress, Some(spent)));

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::Stream;
-use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -74,13 +74,16 @@ impl<A: 'static> Growth<A> {
     }
 
     /// Whoever takes only a whole answer is told nothing of it before it is known to be whole.
-    fn told<F>(mode: Mode, work: impl FnOnce(Teller<A>) -> F) -> Self
+    ///
+    /// How many questions were put depends on how large the parts of traces are, withheld values and all: where
+    /// something is withheld, they are not told.
+    fn told<F>(federation: &Federation, mode: Mode, work: impl FnOnce(Teller<A>) -> F) -> Self
     where
         F: Future<Output = Answered<A>> + Send + 'static,
     {
         let (to, told) = mpsc::channel(STATES_MAX);
         let teller = Teller { to: Some(to), tells_parts: mode != Mode::Strict, ..Teller::silent() };
-        let count = teller.count.clone();
+        let count = if federation.withholds() { Count::default() } else { teller.count() };
         Self { work: Some(work(teller).boxed()), done: None, told, count }
     }
 
@@ -188,18 +191,18 @@ impl Federation {
     /// A search as it grows: a row is told once no newer one can come before it.
     pub fn searching(self: &Arc<Self>, ask: SearchAsk) -> Growth<SearchAnswer> {
         let federation = self.clone();
-        Growth::told(ask.mode, |teller| async move { federation.search_telling(ask, teller).await })
+        Growth::told(self, ask.mode, |teller| async move { federation.search_telling(ask, teller).await })
     }
 
     /// Names as they are told by one region after the other.
     pub fn naming(self: &Arc<Self>, ask: TagsAsk) -> Growth<TagNames> {
         let federation = self.clone();
-        Growth::told(ask.mode, |teller| async move { federation.tag_names_telling(ask, teller).await })
+        Growth::told(self, ask.mode, |teller| async move { federation.tag_names_telling(ask, teller).await })
     }
 
     /// Values as they are told by one region after the other.
     pub fn valuing(self: &Arc<Self>, ask: TagValuesAsk) -> Growth<TagValues> {
         let federation = self.clone();
-        Growth::told(ask.mode, |teller| async move { federation.tag_values_telling(ask, teller).await })
+        Growth::told(self, ask.mode, |teller| async move { federation.tag_values_telling(ask, teller).await })
     }
 }

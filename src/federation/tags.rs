@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates::{self, EVERY_TRACE};
-use super::growing::Teller;
 use super::fanout::failed;
+use super::growing::Teller;
 use super::origin::{self, Origin};
 use super::query::{Answered, Question, TagValuesAsk, TagsAsk, Way, answered};
 use super::refusal::Refusal;
@@ -80,7 +80,8 @@ impl Federation {
                     (early.hear(told), inspected)
                 };
                 let mut telling = Telling { teller: &mut teller, hear: &mut hear };
-                let told = self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed(), &mut telling);
+                let told =
+                    self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed(), &mut telling);
                 let told = told.await?;
                 let value = told.value.map(|told| with_origin(gather.of_told(told)));
                 Ok(Answer { value, coverage: told.coverage })
@@ -119,7 +120,8 @@ impl Federation {
                     (early.hear(told.clone()), inspected)
                 };
                 let mut telling = Telling { teller: &mut teller, hear: &mut hear };
-                let told = self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed(), &mut telling);
+                let told =
+                    self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed(), &mut telling);
                 let told = told.await?;
                 let value = told.value.map(|told| gather.of_told(told));
                 Ok(Answer { value, coverage: told.coverage })
@@ -141,7 +143,8 @@ impl Federation {
         let ask = Question { query, mode: ask.mode, deadline: ask.deadline };
         let (mut nobody, mut hear) = (Teller::silent(), |_: &SearchAnswer| (None, Inspected::default()));
         let mut telling = Telling { teller: &mut nobody, hear: &mut hear };
-        let told = self.ask_all_of_tags(ask, |region, call| region.search(call).boxed(), &mut telling).await?;
+        let told =
+            self.ask_all_of_tags(ask, |region, call| region.search(call).boxed(), &mut telling).await?;
         let answered = told.coverage.regions.iter().filter(|report| report.status.has_answered());
         let names: Vec<String> = answered.map(|report| report.region.to_string()).collect();
         let value = told.value.map(|told| {
@@ -161,11 +164,10 @@ impl Federation {
 
     /// Whether what regions tell of their own spans is what the whole tells.
     fn adds_up(&self, query: Option<&str>, form: TagsForm) -> bool {
-        let withholds = self.regions.iter().any(|region| self.plan.region(region.name()).withholds());
         let is_far = self.regions.iter().any(|region| !region.is_embedded());
         // The older form has no filter.
         let query = query.filter(|_| form == TagsForm::V2);
-        is_far && !withholds && query.is_none_or(candidates::is_span_local)
+        is_far && !self.withholds() && query.is_none_or(candidates::is_span_local)
     }
 
     /// What every region tells, by rank.

@@ -31,8 +31,8 @@ use crate::federation::{Growth, Question, Refusal};
 use crate::model::search::Inspected;
 use crate::model::tags::TagsForm;
 use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
-use crate::task::{self, Group};
 use crate::task::clock::wall_nanos;
+use crate::task::{self, Group};
 use crate::telemetry::metrics::Endpoint;
 use crate::wire::answers::{
     Jobs, instant_packets, range_packets, search_packets, tag_names_packets, tag_names_v2_packets,
@@ -121,7 +121,9 @@ impl Calling<'_> {
             TagsForm::V2 => (Endpoint::TagsV2, tag_names_v2_packets),
         };
         let part = move |names: Option<&TagNames>, inspected, _| {
-            names.map(|names| write(&TagNames { scopes: names.scopes.clone(), inspected })).unwrap_or_default()
+            names
+                .map(|names| write(&TagNames { scopes: names.scopes.clone(), inspected }))
+                .unwrap_or_default()
         };
         let grow = |federation: Estate, ask| federation.naming(ask);
         self.open(endpoint, query, Way { grow, part, write: move |answer: &TagNames, _: &_| write(answer) })
