@@ -26,7 +26,7 @@ mod secure;
 
 use std::time::Duration;
 
-use tutti::backend::settings::{Auth, TempoSettings, TlsSettings};
+use tutti::backend::settings::{Auth, Streaming, TempoSettings, TlsSettings};
 use tutti::backend::{Backend, Fault, RegionTrace, TempoBackend, TraceCall};
 use tutti::model::{RegionStatus, TraceId, TraceQuery};
 use tutti::task::Deadline;
@@ -55,6 +55,7 @@ fn settings(url: &str) -> TempoSettings {
         tls: TlsSettings::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 4,
+        streaming: Streaming::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tutti::backend::settings::{Auth, TempoSettings, TlsSettings};
+use tutti::backend::settings::{Auth, Streaming, TempoSettings, TlsSettings};
 use tutti::backend::{Backend, TempoBackend};
 
 use crate::answer::Answer;
@@ -179,6 +179,7 @@ fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
         tls: TlsSettings::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 8,
+        streaming: Streaming::default(),
     };
     TempoBackend::new(&settings, BODY_BYTES_MAX).unwrap()
 }

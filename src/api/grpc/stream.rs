@@ -17,7 +17,7 @@ use http::HeaderMap;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::codec::Messages;
+use super::Messages;
 use super::desk::{Desk, Next, follow};
 use crate::api::admit::{Admitted, Ending, admit};
 use crate::api::error::ApiError;
