@@ -23,6 +23,8 @@ mod layers;
 mod queries;
 #[path = "backend_http/secure.rs"]
 mod secure;
+#[path = "backend_http/streaming.rs"]
+mod streaming;
 
 use std::time::Duration;
 
@@ -55,7 +57,8 @@ fn settings(url: &str) -> TempoSettings {
         tls: TlsSettings::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 4,
-        streaming: Streaming::default(),
+        // Asked for in its own tests only, since a probe for it is a connection more.
+        streaming: Streaming::Never,
     }
 }
 

@@ -171,6 +171,11 @@ fn ungrouped(answer: &Answer) -> Answer {
 }
 
 fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
+    asked_by(address, tenant, Streaming::Never)
+}
+
+/// A Tempo as a region of the gateway.
+pub fn asked_by(address: SocketAddr, tenant: &str, streaming: Streaming) -> TempoBackend {
     let settings = TempoSettings {
         url: format!("http://{address}").parse().unwrap(),
         tenant: Some(tenant.to_owned()),
@@ -179,7 +184,7 @@ fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
         tls: TlsSettings::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 8,
-        streaming: Streaming::default(),
+        streaming,
     };
     TempoBackend::new(&settings, BODY_BYTES_MAX).unwrap()
 }

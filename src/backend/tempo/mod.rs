@@ -6,6 +6,7 @@
 
 mod answer;
 mod connect;
+mod frames;
 mod query;
 mod route;
 mod streamed;
@@ -207,7 +208,9 @@ impl Backend for TempoBackend {
 /// The client holds credentials, so only the place is shown.
 impl fmt::Debug for TempoBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TempoBackend").field("url", &self.routes.base().as_str()).finish_non_exhaustive()
+        let streams = self.streaming.is_used();
+        let url = self.routes.base().as_str();
+        f.debug_struct("TempoBackend").field("url", &url).field("streams", &streams).finish_non_exhaustive()
     }
 }
 

@@ -3,37 +3,28 @@
 //! A call costs nothing to take back: the region learns of it at once, and the connection stays. What is asked and
 //! what it means is not known here, nor what to do where a region has no such API; see `streamed` for that.
 
-use std::error::Error;
-use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, Url};
 use tokio::time::Instant;
-use tonic::codec::{CompressionEncoding, Streaming as Stream};
 use tonic::{Code, Status};
 
 use super::connect;
+use super::frames::{End, Frames, framed};
 use super::transport;
 use crate::backend::deadline::within;
 use crate::backend::settings::{Streaming, TempoSettings};
 use crate::backend::{BuildError, Fault, fault};
 use crate::model::RegionStatus;
 use crate::task::Deadline;
-use crate::wire::grpc::RawCodec;
 use crate::wire::questions::SearchRequest;
 
 const SERVICE: &str = "/tempopb.StreamingQuerier/";
 
 const GRPC: &str = "application/grpc";
 const ENCODING: &str = "grpc-encoding";
-
-/// In front of each message: whether it is compressed, and its length.
-const FRAME_BYTES: usize = 5;
 
 /// A region that is there answers a wrong question at once; longer, and there is something in between.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -151,27 +142,23 @@ impl StreamingApi {
         mut take: impl FnMut(&[u8]) -> Result<(), Fault>,
     ) -> Result<Option<Duration>, Unanswered> {
         let began = Instant::now();
-        let mut stream = self.open(method, question).await?;
+        let Some(mut frames) = self.open(method, question).await? else { return Ok(None) };
         let mut first = None;
-        let mut bytes = 0u64;
         loop {
-            match stream.message().await {
-                Ok(Some(message)) => {
+            match frames.next().await {
+                Ok(message) => {
                     first.get_or_insert_with(|| began.elapsed());
-                    // An empty message is some bytes, too.
-                    bytes = bytes.saturating_add((message.len() + FRAME_BYTES) as u64);
-                    if bytes > self.message_bytes_max {
-                        return Err(fault::over_cap(self.message_bytes_max).into());
-                    }
                     take(&message)?;
                 }
-                Ok(None) => return Ok(first),
-                Err(status) => return Err(self.ended(&status)),
+                Err(End::Well) => return Ok(first),
+                Err(End::Fault(fault)) => return Err(fault.into()),
+                Err(End::Status(status)) => return Err(ended(&status)),
             }
         }
     }
 
-    async fn open(&self, method: &str, question: &[u8]) -> Result<Stream<Bytes>, Unanswered> {
+    /// `None` where all was said with the headers.
+    async fn open(&self, method: &str, question: &[u8]) -> Result<Option<Frames>, Unanswered> {
         let Some(client) = &self.client else { return Err(Unanswered::NoSuchApi) };
         let mut url = self.origin.clone();
         url.set_path(&format!("{SERVICE}{method}"));
@@ -192,15 +179,15 @@ impl StreamingApi {
         }
         if let Some(status) = Status::from_header_map(&parts.headers) {
             // An answer without a message has its status where others begin.
-            return if status.code() == Code::Ok {
-                Ok(Stream::new_empty(RawCodec, body))
-            } else {
-                Err(self.ended(&status))
-            };
+            return if status.code() == Code::Ok { Ok(None) } else { Err(ended(&status)) };
         }
-        let encoding = encoding(&parts.headers)?;
-        let bytes_max = usize::try_from(self.message_bytes_max).unwrap_or(usize::MAX);
-        Ok(Stream::new_response(RawCodec, body, parts.status, encoding, Some(bytes_max)))
+        if !matches!(
+            parts.headers.get(ENCODING).map(HeaderValue::as_bytes),
+            None | Some(b"identity" | b"gzip")
+        ) {
+            return Err(fault::bad_encoding().into());
+        }
+        Ok(Some(Frames::new(body, self.message_bytes_max)))
     }
 
     /// No headers came. Whoever asks again asks the other way: what broke may be what speaks no HTTP/2 any more.
@@ -210,34 +197,25 @@ impl StreamingApi {
         }
         Unanswered::Fault(transport::before_answer(error))
     }
+}
 
-    /// What a status other than that all is well says, in the words that HTTP has for it.
-    fn ended(&self, status: &Status) -> Unanswered {
-        if let Some(error) = status.source() {
-            return transport::within_body(error).into();
-        }
-        let line = status.message();
-        let http = match status.code() {
-            Code::Unimplemented => return Unanswered::NoSuchApi,
-            // Made here, of an answer that ended without one.
-            Code::Unknown if line.starts_with("protocol error: missing grpc-status") => {
-                return fault::cut_off().into();
-            }
-            // Made here, of a message that is too large.
-            Code::OutOfRange => return fault::over_cap(self.message_bytes_max).into(),
-            Code::Unknown if line == SAYS_NO_TENANT => StatusCode::UNAUTHORIZED,
-            Code::InvalidArgument => StatusCode::BAD_REQUEST,
-            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Code::PermissionDenied => StatusCode::FORBIDDEN,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        tracing::debug!(code = ?status.code(), "a region ended a stream");
-        super::query::refused_with(http, line.as_bytes()).into()
-    }
+/// What a status other than that all is well says, in the words that HTTP has for it.
+fn ended(status: &Status) -> Unanswered {
+    let line = status.message();
+    let http = match status.code() {
+        Code::Unimplemented => return Unanswered::NoSuchApi,
+        Code::Unknown if line == SAYS_NO_TENANT => StatusCode::UNAUTHORIZED,
+        Code::InvalidArgument => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    tracing::debug!(code = ?status.code(), "a region ended a stream");
+    super::query::refused_with(http, line.as_bytes()).into()
 }
 
 /// Whether a probe says nothing at all of what is there.
@@ -260,25 +238,4 @@ fn of_http(status: StatusCode) -> Unanswered {
         }
         _ => Unanswered::NoSuchApi,
     }
-}
-
-fn encoding(headers: &HeaderMap) -> Result<Option<CompressionEncoding>, Fault> {
-    match headers.get(ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => Ok(None),
-        Some(b"gzip") => Ok(Some(CompressionEncoding::Gzip)),
-        Some(_) => Err(fault::bad_encoding()),
-    }
-}
-
-/// A message as it stands in the body, compressed.
-fn framed(message: &[u8]) -> Bytes {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    let written = packed.write_all(message).and_then(|()| packed.finish());
-    // Into memory nothing fails.
-    let packed = written.unwrap_or_default();
-    let mut framed = BytesMut::with_capacity(FRAME_BYTES + packed.len());
-    framed.put_u8(1);
-    framed.put_u32(u32::try_from(packed.len()).unwrap_or(u32::MAX));
-    framed.put_slice(&packed);
-    framed.freeze()
 }
