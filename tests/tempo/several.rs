@@ -81,8 +81,11 @@ impl Several {
         let estates = {
             let _inside = runtime.enter();
             let make = |(number, traces)| {
-                let backends = REGIONS.iter().zip(&regions).map(|(name, region)| {
-                    (*name, Arc::new(backend(region.address(), &tenant(number))) as Arc<dyn Backend>)
+                let backends = REGIONS.iter().zip(&regions).enumerate().map(|(rank, (name, region))| {
+                    // One of them by its streaming API: which way a region is asked makes no difference.
+                    let streaming = if rank == 0 { Streaming::Always } else { Streaming::Never };
+                    let region = asked_by(region.address(), &tenant(number), streaming);
+                    (*name, Arc::new(region) as Arc<dyn Backend>)
                 });
                 Spread { tenant: tenant(number), traces, ours: region::bare(backends.collect()) }
             };
@@ -168,10 +171,6 @@ fn ungrouped(answer: &Answer) -> Answer {
         spans.join("\n")
     };
     Answer::Lines(lines.iter().map(shown).collect())
-}
-
-fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
-    asked_by(address, tenant, Streaming::Never)
 }
 
 /// A Tempo as a region of the gateway.
