@@ -153,6 +153,7 @@ async fn gateway(regions: &[(SocketAddr, Duration)]) -> SocketAddr {
                 tls: Default::default(),
                 connect_timeout: Duration::from_secs(1),
                 idle_connections_max: 8,
+                streaming: tutti::backend::settings::Streaming::Never,
             }),
             layers: LayerSettings::default(),
         };

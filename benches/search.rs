@@ -254,6 +254,7 @@ fn far(address: SocketAddr) -> Arc<dyn Backend> {
         tls: Default::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 16,
+        streaming: tutti::backend::settings::Streaming::Never,
     };
     Arc::new(TempoBackend::new(&settings, 64 << 20).unwrap())
 }

@@ -23,10 +23,12 @@ mod layers;
 mod queries;
 #[path = "backend_http/secure.rs"]
 mod secure;
+#[path = "backend_http/streaming.rs"]
+mod streaming;
 
 use std::time::Duration;
 
-use tutti::backend::settings::{Auth, TempoSettings, TlsSettings};
+use tutti::backend::settings::{Auth, Streaming, TempoSettings, TlsSettings};
 use tutti::backend::{Backend, Fault, RegionTrace, TempoBackend, TraceCall};
 use tutti::model::{RegionStatus, TraceId, TraceQuery};
 use tutti::task::Deadline;
@@ -55,6 +57,8 @@ fn settings(url: &str) -> TempoSettings {
         tls: TlsSettings::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 4,
+        // Asked for in its own tests only, since a probe for it is a connection more.
+        streaming: Streaming::Never,
     }
 }
 

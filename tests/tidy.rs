@@ -63,9 +63,10 @@ const OWNED: [(&str, &[&str], &str); 13] = [
 ];
 
 /// Who may name an HTTP status. Only `api` answers with one; these read those of others.
-const STATUS_READERS: [(&str, &str); 5] = [
+const STATUS_READERS: [(&str, &str); 6] = [
     ("src/backend/tempo/mod.rs", "reads a region's answer"),
     ("src/backend/tempo/query.rs", "what a region says to a query"),
+    ("src/backend/tempo/streaming.rs", "what it says to a call, as if over HTTP"),
     ("src/backend/fault.rs", "turns a region's status into a fault"),
     ("src/backend/simulated.rs", "fails as a region does"),
     ("src/cli/trace/client.rs", "reads a gateway's answer"),

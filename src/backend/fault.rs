@@ -81,6 +81,12 @@ pub(super) fn no_such_query() -> Fault {
     answered(RegionStatus::Rejected, StatusCode::NOT_FOUND, detail)
 }
 
+/// It was to be asked by nothing else.
+pub(super) fn no_streaming() -> Fault {
+    let detail = "it has no streaming API at the configured url, and is set to be asked by it only";
+    answered(RegionStatus::Rejected, StatusCode::NOT_FOUND, detail)
+}
+
 pub(super) fn bad_encoding() -> Fault {
     answered(RegionStatus::Malformed, StatusCode::OK, "its answer could not be decompressed")
 }

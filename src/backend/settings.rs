@@ -38,6 +38,17 @@ pub struct TempoSettings {
     pub connect_timeout: Duration,
     /// Idle connections that are kept open.
     pub idle_connections_max: usize,
+    pub streaming: Streaming,
+}
+
+/// Whether a Tempo is asked by its streaming API, which is gRPC on the port of the url, below no path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Streaming {
+    /// Where a probe finds it; never where the url has a path, since what answers without it may be another.
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -158,5 +169,6 @@ impl PartialEq for TempoSettings {
             && (&self.url, &self.tenant) == (&other.url, &other.tenant)
             && (self.connect_timeout, self.idle_connections_max)
                 == (other.connect_timeout, other.idle_connections_max)
+            && self.streaming == other.streaming
     }
 }

@@ -158,6 +158,7 @@ fn tempo(old: &TempoSettings, new: &TempoSettings, mut note: impl FnMut(bool, &s
     note(!same_tls, "tls");
     note(old.connect_timeout != new.connect_timeout, "connect_timeout");
     note(old.idle_connections_max != new.idle_connections_max, "idle_connections_max");
+    note(old.streaming != new.streaming, "streaming");
 }
 
 fn same_auth(old: &Auth, new: &Auth) -> bool {

@@ -13,6 +13,7 @@ use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::table::{self, Table};
 use super::words;
+use crate::backend::settings::Streaming;
 use crate::model::{Jurisdiction, RegionName};
 
 /// A whole file.
@@ -143,6 +144,7 @@ pub(super) struct GivenTempo {
     pub headers: Given<Vec<(At<HeaderName>, Given<GivenSecret>)>>,
     pub connect_timeout: Given<Duration>,
     pub idle_connections_max: Given<u64>,
+    pub streaming: Given<Streaming>,
 }
 
 #[derive(Debug)]
@@ -331,6 +333,7 @@ fn tempo(table: &mut Table<'_>, out: &mut Findings) -> GivenTempo {
         headers: table.table("headers", out).map(|headers| credentials::headers(&headers, out)),
         connect_timeout: table.duration("connect_timeout", out),
         idle_connections_max: table.whole("idle_connections_max", 0..=10_000, out),
+        streaming: table.parsed("streaming", out, words::streaming),
     }
 }
 

@@ -14,7 +14,7 @@ use super::tls;
 use super::world::World;
 use crate::backend::settings::{
     Auth, BreakerSettings, KindSettings, LayerSettings, MemorySettings, RegionSettings, RetrySettings,
-    TempoSettings,
+    Streaming, TempoSettings,
 };
 
 /// A handshake over TCP and TLS is three round trips, a second between far continents; twice that.
@@ -125,6 +125,7 @@ fn tempo(given: &GivenTempo, of: &Place, world: &mut World<'_>, out: &mut Findin
         tls,
         connect_timeout: given.connect_timeout.or(CONNECT_TIMEOUT),
         idle_connections_max: count(&given.idle_connections_max, IDLE_CONNECTIONS_MAX),
+        streaming: given.streaming.or(Streaming::default()),
     })
 }
 
@@ -218,6 +219,7 @@ fn refuse_tempo_keys(given: &GivenTempo, out: &mut Findings) {
     refuse(&given.headers, "headers", "memory", out);
     refuse(&given.connect_timeout, "connect_timeout", "memory", out);
     refuse(&given.idle_connections_max, "idle_connections_max", "memory", out);
+    refuse(&given.streaming, "streaming", "memory", out);
 }
 
 fn count(given: &Given<u64>, default: usize) -> usize {

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use super::fault::quoted;
 use super::file::{IdentityWord, KindWord};
 use super::quantity::{Wrong, closest};
+use crate::backend::settings::Streaming;
 use crate::model::{Jurisdiction, RegionName};
 
 /// Tables of the schema that this version does not have: key, what is wrong, remedy.
@@ -78,6 +79,24 @@ pub(super) fn kind(text: &str) -> Result<KindWord, Wrong> {
                 format!("did you mean \"{word}\"?")
             });
             Err(Wrong::new(format!("{} is no kind of region", quoted(other)), remedy))
+        }
+    }
+}
+
+pub(super) fn streaming(text: &str) -> Result<Streaming, Wrong> {
+    match text {
+        "auto" => Ok(Streaming::Auto),
+        "always" => Ok(Streaming::Always),
+        "never" => Ok(Streaming::Never),
+        other => {
+            let remedy = closest(other, ["auto", "always", "never"])
+                .map_or("write \"auto\", \"always\" or \"never\"".to_owned(), |word| {
+                    format!("did you mean \"{word}\"?")
+                });
+            Err(Wrong::new(
+                format!("{} does not say when a region is asked by streams", quoted(other)),
+                remedy,
+            ))
         }
     }
 }

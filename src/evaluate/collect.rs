@@ -13,6 +13,8 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 pub struct Rows {
     /// In the order of the answer: the newest first; of the same start, the smaller id.
     kept: BTreeMap<(Reverse<u64>, TraceId), Kept>,
+    /// Told already, so no longer left out whatever comes; in the same order.
+    told: BTreeMap<(Reverse<u64>, TraceId), Kept>,
     limit: usize,
     page: Option<Page>,
     /// The latest time at which a row was listed that was too many.
@@ -35,7 +37,7 @@ struct Kept {
 
 impl Rows {
     pub fn new(limit: u32) -> Self {
-        Self { kept: BTreeMap::new(), limit: limit as usize, page: None, left_out: 0 }
+        Self { kept: BTreeMap::new(), told: BTreeMap::new(), limit: limit as usize, page: None, left_out: 0 }
     }
 
     /// Of one page: what came before it is left out. One row more is looked for, which tells whether it is the
@@ -52,9 +54,27 @@ impl Rows {
             return;
         }
         self.kept.insert((Reverse(row.start), row.id), Kept { row, listed });
-        if self.kept.len() > self.limit {
+        if self.len() > self.limit {
             self.leave_out_last();
         }
+    }
+
+    fn len(&self) -> usize {
+        self.kept.len() + self.told.len()
+    }
+
+    /// Rows that stand in the answer whatever comes, given that nothing to come starts later than `next`: each is
+    /// given once. Of a page there are none, since its rows are known with its end.
+    pub fn settle(&mut self, next: u64) -> Vec<TraceRow> {
+        if self.page.is_some() {
+            return Vec::new();
+        }
+        // Of the same start, one with a smaller id may still come before it.
+        let open = self.kept.split_off(&(Reverse(next), TraceId::from_bytes([0; 16])));
+        let mut settled = std::mem::replace(&mut self.kept, open);
+        let rows = settled.values().map(|kept| kept.row.clone()).collect();
+        self.told.append(&mut settled);
+        rows
     }
 
     fn leave_out_last(&mut self) {
@@ -66,8 +86,9 @@ impl Rows {
     /// Whether a trace with this start could still change the answer. With it, whoever has
     /// traces in order of their start can stop early.
     pub fn admits(&self, start: u64) -> bool {
-        let last = self.kept.last_key_value().filter(|_| self.kept.len() >= self.limit);
-        self.limit > 0 && last.is_none_or(|((Reverse(oldest), _), _)| start >= *oldest)
+        let has_room = self.len() < self.limit;
+        let last = self.kept.last_key_value();
+        self.limit > 0 && (has_room || last.is_some_and(|((Reverse(oldest), _), _)| start >= *oldest))
     }
 
     pub fn room(&self) -> Room {
@@ -77,6 +98,7 @@ impl Rows {
 
     /// The newest first; of the same start, the smaller id. And where they end, of a page that is not the last.
     pub fn finish(mut self) -> (Vec<TraceRow>, Option<Position>) {
+        self.kept.append(&mut self.told);
         let is_last = self.page.is_none() || self.kept.len() < self.limit;
         if !is_last {
             self.leave_out_last();
@@ -130,6 +152,28 @@ mod tests {
         }
         assert!(rows.admits(20) && !rows.admits(19));
         assert_eq!(kept(rows), [(3, 30), (4, 30), (1, 20)]);
+    }
+
+    #[test]
+    fn a_row_is_told_once_nothing_newer_can_come_and_then_stays() {
+        let told = |rows: &mut Rows, next| -> Vec<u8> {
+            rows.settle(next).iter().map(|row| row.id.as_bytes()[0]).collect()
+        };
+        let mut rows = Rows::new(2);
+        rows.push(row(4, 30), 30);
+        rows.push(row(9, 20), 40);
+        assert!(told(&mut rows, 30).is_empty(), "one of the same start may still come before it");
+        assert_eq!(told(&mut rows, 25), [4]);
+        assert!(told(&mut rows, 25).is_empty(), "each is told once");
+        rows.push(row(5, 22), 25);
+        assert_eq!(told(&mut rows, 21), [5]);
+        assert!(!rows.admits(21), "it is full of what was told");
+        // A trace that a region listed too early; what was told stays.
+        rows.push(row(1, 99), 21);
+        assert_eq!(kept(rows), [(4, 30), (5, 22)]);
+        let mut page = Rows::of_page(2, Some(Page::First));
+        page.push(row(4, 30), 30);
+        assert!(told(&mut page, 0).is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, blank};
+use super::growing::{Count, Teller};
 use super::listing::{Listed, Listing, Wanted, widened};
 use super::query::{Answered, Question};
 use super::refusal::Refusal;
@@ -38,6 +39,8 @@ use crate::traceql::value::Failure;
 /// there and back each. What an embedded region sends at once is bounded by it, in bytes; another is asked for
 /// fewer, each on its own or all in outline.
 const BATCH_FIRST: usize = 32;
+/// The same where someone listens: the first rows are sent after the first of them.
+const BATCH_FIRST_OF_STREAM: usize = 8;
 const BATCH_MAX: usize = 512;
 const BATCH_MIN_OF_FAR: usize = 8;
 const BATCH_MAX_OF_FAR: usize = 64;
@@ -79,8 +82,9 @@ impl<G> Decision<G> {
 }
 
 /// How far it has come.
-struct Progress<G> {
+struct Progress<G: Gather> {
     gather: Redacted<G>,
+    teller: Teller<G::Answer>,
     inspected: Inspected,
     done: HashSet<TraceId>,
     /// By rank.
@@ -115,15 +119,21 @@ impl Federation {
     pub(super) fn decide<G: Gather>(
         self: &Arc<Self>,
         decision: Decision<G>,
+        teller: Teller<G::Answer>,
     ) -> BoxFuture<'static, Answered<G::Answer>> {
-        self.clone().run(decision).boxed()
+        self.clone().run(decision, teller).boxed()
     }
 
-    async fn run<G: Gather>(self: Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
+    async fn run<G: Gather>(
+        self: Arc<Self>,
+        decision: Decision<G>,
+        teller: Teller<G::Answer>,
+    ) -> Answered<G::Answer> {
         let Decision { gather, mut wanted, marks, mode, may_end_early, outline, deadline } = decision;
         self.leave_out_what_is_too_old(&mut wanted);
         let mut progress = Progress {
             gather: Redacted::<()>::nothing().map(|()| gather),
+            teller,
             inspected: Inspected::default(),
             done: HashSet::new(),
             // Until it is asked, nobody needs it.
@@ -146,7 +156,7 @@ impl Federation {
         let budget = loop {
             // A region that does not list its traces must leave time for those that did.
             let patience = progress.deadline.at_most(progress.deadline.remaining() / 2);
-            let reports = self.list(&mut listing, patience).await?;
+            let reports = self.list(&mut listing, patience, &progress.teller.count()).await?;
             progress.take_reports(reports);
             self.refuse_if_too_little(mode, &progress)?;
             let horizon = listing.horizon();
@@ -156,7 +166,7 @@ impl Federation {
             }
             if order == Order::Newest || spent.is_none() || may_end_early {
                 let ended;
-                (progress, ended) = self.look_at(listing.candidates(), progress).await?;
+                (progress, ended) = self.look_at(listing.candidates(), horizon, progress).await?;
                 if ended.is_some() {
                     break ended;
                 }
@@ -190,7 +200,7 @@ impl Federation {
     }
 
     /// Whether no further page may be asked for.
-    fn spent_on<G>(&self, listing: &Listing, progress: &Progress<G>) -> Option<Budget> {
+    fn spent_on<G: Gather>(&self, listing: &Listing, progress: &Progress<G>) -> Option<Budget> {
         if progress.deadline.remaining().is_zero() {
             return Some(Budget::Time);
         }
@@ -212,6 +222,7 @@ impl Federation {
     async fn look_at<G: Gather>(
         &self,
         candidates: Vec<Listed>,
+        horizon: Option<u64>,
         mut progress: Progress<G>,
     ) -> Result<(Progress<G>, Option<Budget>), Refusal> {
         let heard: Vec<(u16, &Region)> = (0u16..)
@@ -235,6 +246,10 @@ impl Federation {
                 return Ok((progress, spent));
             }
             left = left.get(count.max(1)..).unwrap_or_default();
+            // Where nothing is left to come, the answer itself follows.
+            if let Some(next) = left.first().map(|next| next.start).or(horizon) {
+                progress.tell(next).await;
+            }
         }
         Ok((progress, None))
     }
@@ -261,7 +276,8 @@ impl Federation {
             if let Some(spent) = progress.spent() {
                 return Ok((progress, count, Some(spent)));
             }
-            let parts = self.parts_of(left, heard, progress.deadline, progress.marks).await;
+            let (until, questions) = ((progress.deadline, progress.marks), progress.teller.count());
+            let parts = self.parts_of(left, heard, until, &questions).await;
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
             let some = sent.min().unwrap_or(left.len());
@@ -277,8 +293,8 @@ impl Federation {
         &self,
         batch: &[Listed],
         regions: &[(u16, &Region)],
-        deadline: Deadline,
-        marks: Marks,
+        (deadline, marks): (Deadline, Marks),
+        count: &Count,
     ) -> Vec<Parts> {
         let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
         let Some(id) = ids.first().cloned() else { return Vec::new() };
@@ -289,7 +305,12 @@ impl Federation {
                 let call = TracesCall { query: ids.clone(), deadline };
                 let treatment = &treatment;
                 let at_once = self.settings.search.assembly_concurrent_max;
-                async move { (*rank, ask_several(region, *rank, call, treatment, at_once).await) }
+                let open = count.put();
+                async move {
+                    let landed = ask_several(region, *rank, call, treatment, at_once).await;
+                    drop(open);
+                    (*rank, landed)
+                }
             })
             .collect();
         let mut parts = Vec::with_capacity(regions.len());
@@ -323,6 +344,12 @@ impl<G: Gather> Progress<G> {
         told
     }
 
+    /// Tells whoever listens what is certain, where nothing to come starts later than `next`.
+    async fn tell(&mut self, next: u64) {
+        let Self { gather, teller, inspected, .. } = self;
+        teller.tell_of(gather, next, *inspected).await;
+    }
+
     /// What is spent already.
     fn spent(&self) -> Option<Budget> {
         if self.deadline.remaining().is_zero() {
@@ -343,6 +370,10 @@ impl<G: Gather> Progress<G> {
         let Some(Room { taken, left }) = self.gather.room() else {
             return if before == 0 { BATCH_FIRST } else { (before * 2).min(most) };
         };
+        // In outline many traces take no longer than few.
+        if before == 0 && self.outline.is_none() && self.teller.tells_parts() {
+            return BATCH_FIRST_OF_STREAM;
+        }
         let needed = match self.done.len() {
             0 => left.saturating_mul(self.per_row),
             looked_at => left.saturating_mul(looked_at) / taken.max(1),

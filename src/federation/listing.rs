@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::by_id::Federation;
 use super::fanout::failed;
+use super::growing::Count;
 use super::planned::Asked;
 use super::query::answered;
 use super::refusal::Refusal;
@@ -306,15 +307,20 @@ impl Federation {
         &self,
         listing: &mut Listing,
         deadline: Deadline,
+        count: &Count,
     ) -> Result<Vec<(usize, RegionReport)>, Refusal> {
         let begun = Instant::now();
         let mut asked: FuturesUnordered<_> = listing
             .next()
             .into_iter()
             .filter_map(|(number, rank, query)| Some((number, rank, self.regions.get(rank)?, query)))
-            .map(|(number, rank, region, query)| async move {
-                let outcome = region.search(SearchCall { query, deadline }).await;
-                (number, rank, region, outcome, begun.elapsed())
+            .map(|(number, rank, region, query)| {
+                let open = count.put();
+                async move {
+                    let outcome = region.search(SearchCall { query, deadline }).await;
+                    drop(open);
+                    (number, rank, region, outcome, begun.elapsed())
+                }
             })
             .collect();
         let mut reports = Vec::new();

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates;
+use super::growing::Teller;
 use super::origin::Origin;
 use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::{Refusal, Why};
@@ -24,7 +25,7 @@ impl Federation {
             Way::Assembled => {
                 self.refuse_metrics_of_far_regions()?;
                 let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
-                self.decide(Decision::over_all(wanted, gather, &ask, origin.marks())).await
+                self.decide(Decision::over_all(wanted, gather, &ask, origin.marks()), Teller::silent()).await
             }
         }
     }

@@ -89,6 +89,11 @@ impl Federation {
         }
     }
 
+    /// Whether anything of any region is withheld.
+    pub(super) fn withholds(&self) -> bool {
+        self.regions.iter().any(|region| self.plan.region(region.name()).withholds())
+    }
+
     pub(super) fn covering(&self, mode: Mode, regions: Vec<RegionReport>) -> Coverage {
         Coverage {
             mode,

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates;
+use super::growing::Teller;
 use super::origin::Origin;
 use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
@@ -22,7 +23,15 @@ impl Federation {
     /// A page that lacks something says so and does not say where to go on: what it lacks would be in no page, and
     /// a trace that it shows without its beginning would be in two.
     pub async fn search(self: &Arc<Self>, ask: SearchAsk) -> Answered<SearchAnswer> {
-        let mut answer = self.rows(ask).await?;
+        self.search_telling(ask, Teller::silent()).await
+    }
+
+    pub(super) async fn search_telling(
+        self: &Arc<Self>,
+        ask: SearchAsk,
+        teller: Teller<SearchAnswer>,
+    ) -> Answered<SearchAnswer> {
+        let mut answer = self.rows(ask, teller).await?;
         if answer.coverage.outcome() != Outcome::Complete {
             answer.value = answer.value.map(|rows| SearchAnswer { next: None, ..rows });
         }
@@ -41,13 +50,14 @@ impl Federation {
         Outline::of(&traceql::compile(text).ok()?)
     }
 
-    async fn rows(self: &Arc<Self>, ask: SearchAsk) -> Answered<SearchAnswer> {
+    async fn rows(self: &Arc<Self>, ask: SearchAsk, teller: Teller<SearchAnswer>) -> Answered<SearchAnswer> {
         let gather = SearchGather::of(&ask.query).map_err(Refusal::query)?;
         let origin = Origin::of_search(&ask.query);
         let page = ask.query.page;
         match origin.way(self.way()?) {
             // Only an embedded region knows pages.
             Way::Alone(region) if page.is_none() || region.is_embedded() => {
+                let _open = teller.count().put();
                 self.ask_alone(&region, ask, |region, call| region.search(call).boxed()).await
             }
             _ => {
@@ -66,7 +76,7 @@ impl Federation {
                 }
                 let outline = self.outline_of(&ask.query, origin);
                 let decision = Decision::over(wanted, gather, &ask, origin.marks());
-                self.decide(Decision { outline, ..decision }).await
+                self.decide(Decision { outline, ..decision }, teller).await
             }
         }
     }

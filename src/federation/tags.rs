@@ -13,18 +13,49 @@ use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates::{self, EVERY_TRACE};
 use super::fanout::failed;
+use super::growing::Teller;
 use super::origin::{self, Origin};
 use super::query::{Answered, Question, TagValuesAsk, TagsAsk, Way, answered};
 use super::refusal::Refusal;
 use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
-use crate::model::search::SearchAsked;
+use crate::model::search::{Inspected, SearchAsked};
 use crate::model::tags::{TagValue, TagValueKind, TagsForm};
 use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues};
 use crate::redaction::{Marks, Redacted, rows};
 
+/// Whom to tell what is certain as regions answer, and what of an answer is.
+struct Telling<'a, A> {
+    teller: &'a mut Teller<A>,
+    hear: &'a mut (dyn FnMut(&A) -> Heard<A> + Send),
+}
+
+/// What became certain, and what was inspected so far.
+type Heard<A> = (Option<A>, Inspected);
+
+impl<A: Clone> Telling<'_, A> {
+    async fn tell(&mut self, one: &Redacted<A>) {
+        if !self.teller.tells_parts() {
+            return;
+        }
+        let heard = one.clone().map(|one| (self.hear)(&one));
+        let inspected = heard.1;
+        if heard.0.is_some() {
+            self.teller.tell(heard.map(|(settled, _)| settled), inspected).await;
+        }
+    }
+}
+
 impl Federation {
     pub async fn tag_names(self: &Arc<Self>, ask: TagsAsk) -> Answered<TagNames> {
+        self.tag_names_telling(ask, Teller::silent()).await
+    }
+
+    pub(super) async fn tag_names_telling(
+        self: &Arc<Self>,
+        ask: TagsAsk,
+        mut teller: Teller<TagNames>,
+    ) -> Answered<TagNames> {
         let gather = TagNamesGather::of(&ask.query).map_err(Refusal::tags)?;
         let (origin, query) = (Origin::of_names(&ask.query), ask.query.clone());
         // Where it is not shown on traces either, it is not listed; who knows of it can still ask for it.
@@ -42,7 +73,16 @@ impl Federation {
                 Ok(Answer { value: value.map(with_origin), coverage })
             }
             Way::Assembled if !origin.is_named() && self.adds_up(query.query.as_deref(), query.form) => {
-                let told = self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed()).await?;
+                let mut early = TagNamesGather::of(&query).map_err(Refusal::tags)?;
+                let mut inspected = Inspected::default();
+                let mut hear = |told: &TagNames| {
+                    inspected.add(told.inspected);
+                    (early.hear(told), inspected)
+                };
+                let mut telling = Telling { teller: &mut teller, hear: &mut hear };
+                let told =
+                    self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed(), &mut telling);
+                let told = told.await?;
                 let value = told.value.map(|told| with_origin(gather.of_told(told)));
                 Ok(Answer { value, coverage: told.coverage })
             }
@@ -50,12 +90,20 @@ impl Federation {
             Way::Assembled => {
                 let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
                 let marks = if is_listed { Marks::Origin } else { origin.marks() };
-                self.decide(Decision::over(wanted, gather, &ask, marks)).await
+                self.decide(Decision::over(wanted, gather, &ask, marks), teller).await
             }
         }
     }
 
     pub async fn tag_values(self: &Arc<Self>, ask: TagValuesAsk) -> Answered<TagValues> {
+        self.tag_values_telling(ask, Teller::silent()).await
+    }
+
+    pub(super) async fn tag_values_telling(
+        self: &Arc<Self>,
+        ask: TagValuesAsk,
+        mut teller: Teller<TagValues>,
+    ) -> Answered<TagValues> {
         let gather = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
         let origin = Origin::of_values(&ask.query);
         match origin.way(self.way()?) {
@@ -65,7 +113,16 @@ impl Federation {
             Way::Assembled
                 if !origin.is_named() && self.adds_up(ask.query.query.as_deref(), ask.query.form) =>
             {
-                let told = self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed()).await?;
+                let mut early = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
+                let mut inspected = Inspected::default();
+                let mut hear = |told: &TagValues| {
+                    inspected.add(told.inspected);
+                    (early.hear(told.clone()), inspected)
+                };
+                let mut telling = Telling { teller: &mut teller, hear: &mut hear };
+                let told =
+                    self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed(), &mut telling);
+                let told = told.await?;
                 let value = told.value.map(|told| gather.of_told(told));
                 Ok(Answer { value, coverage: told.coverage })
             }
@@ -74,7 +131,7 @@ impl Federation {
             }
             Way::Assembled => {
                 let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
-                self.decide(Decision::over(wanted, gather, &ask, origin.marks())).await
+                self.decide(Decision::over(wanted, gather, &ask, origin.marks()), teller).await
             }
         }
     }
@@ -84,7 +141,10 @@ impl Federation {
         let asked = SearchAsked::Query(EVERY_TRACE.to_owned());
         let query = SearchQuery { asked, limit: 1, spans_per_set: 1, window: ask.query.window, page: None };
         let ask = Question { query, mode: ask.mode, deadline: ask.deadline };
-        let told = self.ask_all_of_tags(ask, |region, call| region.search(call).boxed()).await?;
+        let (mut nobody, mut hear) = (Teller::silent(), |_: &SearchAnswer| (None, Inspected::default()));
+        let mut telling = Telling { teller: &mut nobody, hear: &mut hear };
+        let told =
+            self.ask_all_of_tags(ask, |region, call| region.search(call).boxed(), &mut telling).await?;
         let answered = told.coverage.regions.iter().filter(|report| report.status.has_answered());
         let names: Vec<String> = answered.map(|report| report.region.to_string()).collect();
         let value = told.value.map(|told| {
@@ -104,18 +164,18 @@ impl Federation {
 
     /// Whether what regions tell of their own spans is what the whole tells.
     fn adds_up(&self, query: Option<&str>, form: TagsForm) -> bool {
-        let withholds = self.regions.iter().any(|region| self.plan.region(region.name()).withholds());
         let is_far = self.regions.iter().any(|region| !region.is_embedded());
         // The older form has no filter.
         let query = query.filter(|_| form == TagsForm::V2);
-        is_far && !withholds && query.is_none_or(candidates::is_span_local)
+        is_far && !self.withholds() && query.is_none_or(candidates::is_span_local)
     }
 
     /// What every region tells, by rank.
-    async fn ask_all_of_tags<Q: Clone, A>(
+    async fn ask_all_of_tags<Q: Clone, A: Clone>(
         &self,
         ask: Question<Q>,
         put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
+        telling: &mut Telling<'_, A>,
     ) -> Result<Answer<Redacted<Vec<A>>>, Refusal> {
         let begun = Instant::now();
         let deadline = ask.deadline.less(self.settings.reserve);
@@ -125,7 +185,12 @@ impl Federation {
             .enumerate()
             .map(|(rank, region)| {
                 let call = Call { query: ask.query.clone(), deadline };
-                async move { (rank, region, put(region, call).await, begun.elapsed()) }
+                let open = telling.teller.count().put();
+                async move {
+                    let outcome = put(region, call).await;
+                    drop(open);
+                    (rank, region, outcome, begun.elapsed())
+                }
             })
             .collect();
         let (mut reports, mut told) = (Vec::new(), Vec::new());
@@ -133,9 +198,10 @@ impl Federation {
             let report = match outcome {
                 Ok(reply) => {
                     let report = answered(region, &reply, took);
-                    told.extend(
-                        rows::pass(reply.answer, self.plan.region(region.name())).map(|one| (rank, one)),
-                    );
+                    if let Some(one) = rows::pass(reply.answer, self.plan.region(region.name())) {
+                        telling.tell(&one).await;
+                        told.push((rank, one));
+                    }
                     report
                 }
                 Err(Fault { is_of_the_query: true, detail, .. }) if region.is_embedded() => {

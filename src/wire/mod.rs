@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod check;
 pub mod export;
+pub mod grpc;
 pub mod json;
 pub mod limits;
 pub mod otlp;

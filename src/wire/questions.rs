@@ -1,8 +1,8 @@
 //! What Tempo's streaming API is asked: the five request messages of `tempopb.StreamingQuerier`, read as they
-//! stand. Field numbers are of Tempo's public `tempo.proto`; what only Tempo's own parts say to each other is
+//! stand, and written where a region is asked. Field numbers are of Tempo's public `tempo.proto`; what only Tempo's own parts say to each other is
 //! passed over. What a value means, and whether it is allowed, is decided where parameters are.
 
-use super::protobuf::{Field, Reader, WireError};
+use super::protobuf::{Field, Reader, WireError, put_bytes_field, put_message, put_varint_field};
 
 /// `SearchRequest`. Times are unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,7 +81,37 @@ impl SearchRequest {
     }
 }
 
+impl SearchRequest {
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (name, value) in &self.tags {
+            put_message(&mut out, 1, |entry| {
+                put_bytes_field(entry, 1, name.as_bytes());
+                put_bytes_field(entry, 2, value.as_bytes());
+            });
+        }
+        let numbers = [
+            (2, self.min_duration_ms),
+            (3, self.max_duration_ms),
+            (4, self.limit),
+            (5, self.start),
+            (6, self.end),
+            (9, self.spans_per_span_set),
+        ];
+        put(&mut out, &[(8, &self.query)], &numbers);
+        out
+    }
+}
+
 impl TagsRequest {
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let numbers =
+            [(3, self.start), (4, self.end), (5, self.max_tags_per_scope), (6, self.stale_values_threshold)];
+        put(&mut out, &[(1, &self.scope), (2, &self.query)], &numbers);
+        out
+    }
+
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut request = Self::default();
         each(bytes, |field| {
@@ -101,6 +131,14 @@ impl TagsRequest {
 }
 
 impl TagValuesRequest {
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let numbers =
+            [(4, self.start), (5, self.end), (6, self.max_tag_values), (7, self.stale_value_threshold)];
+        put(&mut out, &[(1, &self.tag_name), (2, &self.query)], &numbers);
+        out
+    }
+
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
         let mut request = Self::default();
         each(bytes, |field| {
@@ -167,6 +205,16 @@ pub fn health_of(bytes: &[u8]) -> Result<String, WireError> {
     Ok(service)
 }
 
+/// What is empty or 0 is left out.
+fn put(out: &mut Vec<u8>, texts: &[(u32, &str)], numbers: &[(u32, u32)]) {
+    for (number, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
+        put_bytes_field(out, *number, text.as_bytes());
+    }
+    for (number, value) in numbers.iter().filter(|(_, value)| *value != 0) {
+        put_varint_field(out, *number, u64::from(*value));
+    }
+}
+
 fn each(bytes: &[u8], mut take: impl FnMut(&Field<'_>) -> Result<(), WireError>) -> Result<(), WireError> {
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.next()? {
@@ -202,7 +250,6 @@ fn pair(field: &Field<'_>) -> Result<(String, String), WireError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::protobuf::{put_bytes_field, put_message, put_varint_field};
 
     #[test]
     fn a_search_is_read_with_what_it_does_not_know_passed_over() {
@@ -226,8 +273,32 @@ mod tests {
             query: "{ }".to_owned(),
             spans_per_span_set: 60,
         };
-        assert_eq!(SearchRequest::read(&bytes), Ok(expected));
+        assert_eq!(SearchRequest::read(&bytes).as_ref(), Ok(&expected));
+        assert_eq!(SearchRequest::read(&expected.write()), Ok(expected));
         assert_eq!(SearchRequest::read(&[]), Ok(SearchRequest::default()));
+    }
+
+    #[test]
+    fn what_is_asked_of_tags_is_read_as_it_is_written() {
+        let names = TagsRequest {
+            scope: "span".to_owned(),
+            query: "{ }".to_owned(),
+            start: 1,
+            end: 2,
+            max_tags_per_scope: 3,
+            stale_values_threshold: 4,
+        };
+        assert_eq!(TagsRequest::read(&names.write()), Ok(names));
+        let values = TagValuesRequest {
+            tag_name: "span.a".to_owned(),
+            query: String::new(),
+            start: 1,
+            end: 2,
+            max_tag_values: 3,
+            stale_value_threshold: 4,
+        };
+        assert_eq!(TagValuesRequest::read(&values.write()), Ok(values));
+        assert!(TagsRequest::default().write().is_empty());
     }
 
     #[test]

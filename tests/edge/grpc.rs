@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use http::Uri;
-use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
 use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -18,10 +17,10 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
+use tonic::Code;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::CompressionEncoding;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
 use tutti::api::router;
 use tutti::api::serve::{ServeSettings, serve_as};
 use tutti::api::tls::Certificate;
@@ -29,73 +28,11 @@ use tutti::backend::Behaviour;
 use tutti::task::Group;
 
 use super::gateway::{Gateway, Place};
-use super::tempopb::{SERVICE, SearchRequest, SearchResponse, TagsRequest};
+use super::grpc_client::{Called, call, client};
+use super::tempopb::{SearchRequest, SearchResponse, TagsRequest};
 use super::{SMALL, export, places};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
-
-/// Messages as bytes, as the gateway has them.
-#[derive(Debug, Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(message.copy_to_bytes(message.remaining())))
-    }
-}
-
-/// What was sent, and the status after it; none is well.
-type Streamed = (Vec<Bytes>, Option<Status>);
-
-async fn stream(mut client: Grpc<Channel>, method: &str, message: impl Message) -> Streamed {
-    client.ready().await.unwrap();
-    let path = PathAndQuery::try_from(format!("{SERVICE}{method}")).unwrap();
-    let request = tonic::Request::new(Bytes::from(message.encode_to_vec()));
-    let mut stream = match client.server_streaming(request, path, Raw).await {
-        Ok(response) => response.into_inner(),
-        Err(status) => return (Vec::new(), Some(status)),
-    };
-    let mut messages = Vec::new();
-    loop {
-        match stream.message().await {
-            Ok(Some(message)) => messages.push(message),
-            Ok(None) => return (messages, None),
-            Err(status) => return (messages, Some(status)),
-        }
-    }
-}
-
-async fn client(address: SocketAddr) -> Grpc<Channel> {
-    Grpc::new(Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap())
-}
 
 fn searching(query: &str) -> SearchRequest {
     SearchRequest { query: query.to_owned(), start: 1_699_999_800, end: 1_700_000_700, ..Default::default() }
@@ -110,12 +47,12 @@ fn found(messages: &[Bytes]) -> Vec<String> {
 async fn a_client_streams_on_the_port_of_http() {
     let gateway = Gateway::over(&places()).await;
     let client = client(gateway.address).await;
-    let (messages, status) = stream(client.clone(), "Search", searching("{ .n = 2 }")).await;
+    let Called { messages, status } = call(client.clone(), "Search", searching("{ .n = 2 }")).await;
     assert!(status.is_none(), "{status:?}");
     assert_eq!(found(&messages).len(), 2, "{messages:?}");
-    let (messages, status) = stream(client.clone(), "Search", searching("{ .n = ")).await;
+    let Called { messages, status } = call(client.clone(), "Search", searching("{ .n = ")).await;
     assert_eq!((messages.len(), status.unwrap().code()), (0, Code::InvalidArgument));
-    let (_, status) = stream(client, "Nothing", searching("")).await;
+    let Called { status, .. } = call(client, "Nothing", searching("")).await;
     assert_eq!(status.unwrap().code(), Code::Unimplemented);
     assert_eq!(gateway.get("/api/echo", &[]).await.text(), "echo\n");
 }
@@ -124,7 +61,8 @@ async fn a_client_streams_on_the_port_of_http() {
 async fn rows_come_first_and_then_the_status_that_names_who_is_missing() {
     let [us, eu] = <[Place; 2]>::try_from(places()).ok().unwrap();
     let gateway = Gateway::over(&[us, eu.behaving(Behaviour::BlackHole)]).await;
-    let (messages, status) = stream(client(gateway.address).await, "Search", searching("{ .n = 2 }")).await;
+    let Called { messages, status } =
+        call(client(gateway.address).await, "Search", searching("{ .n = 2 }")).await;
     assert_eq!(found(&messages).len(), 2);
     let status = status.unwrap();
     assert_eq!(status.code(), Code::Unavailable);
@@ -141,10 +79,10 @@ async fn messages_are_compressed_for_who_takes_it_and_read_where_they_are() {
         .await
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip);
-    let plain = stream(client(gateway.address).await, "SearchTagsV2", TagsRequest::default()).await;
-    let packed = stream(packed, "SearchTagsV2", TagsRequest::default()).await;
-    assert!(plain.1.is_none() && packed.1.is_none(), "{:?}", packed.1);
-    assert_eq!(plain.0, packed.0);
+    let plain = call(client(gateway.address).await, "SearchTagsV2", TagsRequest::default()).await;
+    let packed = call(packed, "SearchTagsV2", TagsRequest::default()).await;
+    assert!(plain.status.is_none() && packed.status.is_none(), "{:?}", packed.status);
+    assert_eq!(plain.messages, packed.messages);
 }
 
 #[tokio::test]
@@ -153,7 +91,7 @@ async fn a_client_that_leaves_is_noticed() {
     let gateway = Gateway::over(&[place]).await;
     let all = gateway.state.permits.available_permits();
     let client = client(gateway.address).await;
-    let left = tokio::time::timeout(Duration::from_millis(200), stream(client, "Search", searching("{ }")));
+    let left = tokio::time::timeout(Duration::from_millis(200), call(client, "Search", searching("{ }")));
     assert!(left.await.is_err(), "the region's deadline is longer");
     let cancelled = r#"tutti_requests_total{endpoint="search",mode="best_effort",outcome="cancelled"} 1"#;
     for _ in 0..100 {
@@ -236,7 +174,7 @@ async fn behind_tls_the_handshake_says_which_http_is_spoken() {
     let address = securely(&gateway, &certificate, &tasks).await;
 
     let client = secure_client(address, trusting(&ours, &["h2"])).await;
-    let (messages, status) = stream(client, "Search", searching("{ .n = 2 }")).await;
+    let Called { messages, status } = call(client, "Search", searching("{ .n = 2 }")).await;
     assert!(status.is_none(), "{status:?}");
     assert_eq!(found(&messages).len(), 2);
 
@@ -263,7 +201,7 @@ async fn a_certificate_is_replaced_while_connections_are_open() {
     let address = securely(&gateway, &certificate, &tasks).await;
     let open = secure_client(address, trusting(&before, &["h2"])).await;
     certificate.replace(issued(&after));
-    let (messages, status) = stream(open, "Search", searching("{ }")).await;
+    let Called { messages, status } = call(open, "Search", searching("{ }")).await;
     assert!(status.is_none() && found(&messages).len() == 1, "who is connected stays so");
     let connecting = |authority: &Authority| {
         let tls = trusting(authority, &["h2"]);

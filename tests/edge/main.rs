@@ -17,6 +17,8 @@ mod failures;
 #[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod gateway;
 mod grpc;
+#[path = "../support/grpc_client.rs"]
+mod grpc_client;
 mod parameters;
 mod paths;
 mod queries;

@@ -13,12 +13,18 @@
 mod client;
 mod connections;
 mod contract;
+mod drilldown;
 #[path = "../support/gateway.rs"]
 #[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod gateway;
+#[path = "../support/grpc_client.rs"]
+mod grpc_client;
 mod legacy;
 mod partial;
 mod queries;
+mod streaming;
+#[path = "../support/tempopb.rs"]
+mod tempopb;
 
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span, TracesData};
 use prost::Message;

@@ -16,61 +16,61 @@ const WINDOW: &str = "start=1699999800&end=1700000700";
 /// The members of the messages as the plugin was built with them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct SearchResponse {
-    traces: Vec<TraceSearchMetadata>,
-    metrics: SearchMetrics,
+pub struct SearchResponse {
+    pub traces: Vec<TraceSearchMetadata>,
+    pub metrics: SearchMetrics,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 #[derive(Default)]
-struct TraceSearchMetadata {
+pub struct TraceSearchMetadata {
     #[serde(rename = "traceID")]
-    trace_id: String,
-    root_service_name: String,
-    root_trace_name: String,
-    start_time_unix_nano: String,
-    duration_ms: u32,
-    span_set: Option<SpanSet>,
-    span_sets: Vec<SpanSet>,
-    service_stats: serde_json::Map<String, Value>,
+    pub trace_id: String,
+    pub root_service_name: String,
+    pub root_trace_name: String,
+    pub start_time_unix_nano: String,
+    pub duration_ms: u32,
+    pub span_set: Option<SpanSet>,
+    pub span_sets: Vec<SpanSet>,
+    pub service_stats: serde_json::Map<String, Value>,
 }
 
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct SpanSet {
-    spans: Vec<Span>,
-    matched: u32,
-    attributes: Vec<Pair>,
+pub struct SpanSet {
+    pub spans: Vec<Span>,
+    pub matched: u32,
+    pub attributes: Vec<Pair>,
 }
 
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct Span {
+pub struct Span {
     #[serde(rename = "spanID")]
-    span_id: String,
-    name: String,
-    start_time_unix_nano: String,
-    duration_nanos: String,
-    attributes: Vec<Pair>,
+    pub span_id: String,
+    pub name: String,
+    pub start_time_unix_nano: String,
+    pub duration_nanos: String,
+    pub attributes: Vec<Pair>,
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-struct Pair {
-    key: String,
-    value: Value,
+pub struct Pair {
+    pub key: String,
+    pub value: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct SearchMetrics {
-    inspected_traces: u32,
-    inspected_bytes: String,
-    total_blocks: u32,
-    completed_jobs: u32,
-    total_jobs: u32,
-    total_block_bytes: String,
+pub struct SearchMetrics {
+    pub inspected_traces: u32,
+    pub inspected_bytes: String,
+    pub total_blocks: u32,
+    pub completed_jobs: u32,
+    pub total_jobs: u32,
+    pub total_block_bytes: String,
 }
 
 #[derive(Debug, Deserialize)]

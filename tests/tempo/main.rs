@@ -24,6 +24,8 @@ mod dice;
 mod embedded;
 #[path = "../support/estate.rs"]
 mod gateway;
+#[path = "../support/grpc_client.rs"]
+mod grpc_client;
 #[path = "../support/http.rs"]
 mod http;
 #[path = "../support/query_tempo.rs"]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tutti::backend::settings::{Auth, TempoSettings, TlsSettings};
+use tutti::backend::settings::{Auth, Streaming, TempoSettings, TlsSettings};
 use tutti::backend::{Backend, TempoBackend};
 
 use crate::answer::Answer;
@@ -81,8 +81,11 @@ impl Several {
         let estates = {
             let _inside = runtime.enter();
             let make = |(number, traces)| {
-                let backends = REGIONS.iter().zip(&regions).map(|(name, region)| {
-                    (*name, Arc::new(backend(region.address(), &tenant(number))) as Arc<dyn Backend>)
+                let backends = REGIONS.iter().zip(&regions).enumerate().map(|(rank, (name, region))| {
+                    // One of them by its streaming API: which way a region is asked makes no difference.
+                    let streaming = if rank == 0 { Streaming::Always } else { Streaming::Never };
+                    let region = asked_by(region.address(), &tenant(number), streaming);
+                    (*name, Arc::new(region) as Arc<dyn Backend>)
                 });
                 Spread { tenant: tenant(number), traces, ours: region::bare(backends.collect()) }
             };
@@ -170,7 +173,8 @@ fn ungrouped(answer: &Answer) -> Answer {
     Answer::Lines(lines.iter().map(shown).collect())
 }
 
-fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
+/// A Tempo as a region of the gateway.
+pub fn asked_by(address: SocketAddr, tenant: &str, streaming: Streaming) -> TempoBackend {
     let settings = TempoSettings {
         url: format!("http://{address}").parse().unwrap(),
         tenant: Some(tenant.to_owned()),
@@ -179,6 +183,7 @@ fn backend(address: SocketAddr, tenant: &str) -> TempoBackend {
         tls: TlsSettings::default(),
         connect_timeout: Duration::from_secs(2),
         idle_connections_max: 8,
+        streaming,
     };
     TempoBackend::new(&settings, BODY_BYTES_MAX).unwrap()
 }

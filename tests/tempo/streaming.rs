@@ -3,27 +3,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
-use http::uri::PathAndQuery;
+use bytes::Bytes;
 use prost::Message;
+use tonic::Code;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Endpoint;
-use tonic::{Code, Status};
+use tonic::metadata::MetadataMap;
+use tonic::transport::Channel;
+use tutti::backend::Backend;
 use tutti::backend::memory::MemoryBackend;
-use tutti::backend::settings::MemorySettings;
+use tutti::backend::settings::{MemorySettings, Streaming};
+use tutti::task::Deadline;
 
 use crate::QueryTest;
+use crate::answer::Answer;
+use crate::grpc_client::{call_with, client};
+use crate::http::Reply;
 use crate::judge::Judge;
+use crate::question::Question;
 use crate::region::bare;
+use crate::search;
+use crate::several::asked_by;
 use crate::sketch::{BEGINNING, export};
 use crate::tempopb::{
     self, InstantResponse, MetricsRequest, RangeResponse, SERVICE, SearchRequest, SearchResponse, TagNames,
     TagScopes, TagValuesRequest, TagsRequest, TypedValues,
 };
 
-pub const TESTS: &[QueryTest] = &[("a_stream_comes_to_the_same_in_the_end", the_same)];
+pub const TESTS: &[QueryTest] = &[
+    ("a_stream_comes_to_the_same_in_the_end", the_same),
+    ("a_region_says_the_same_by_streams_and_over_http", by_either_way),
+];
 
 const S: u64 = 1_000_000_000;
 /// Around everything that is held.
@@ -35,43 +46,6 @@ type Streamed = (Vec<Bytes>, i32, String);
 
 /// A method, a message to it, and what its answers come to.
 type Case = (&'static str, Vec<u8>, fn(&[Bytes]) -> BTreeSet<String>);
-
-#[derive(Debug, Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put(message);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(message.copy_to_bytes(message.remaining())))
-    }
-}
 
 fn decoded<M: Message + Default>(messages: &[Bytes]) -> impl Iterator<Item = M> {
     messages.iter().map(|message| M::decode(message.clone()).unwrap())
@@ -187,24 +161,14 @@ fn cases(beginning: u64) -> Vec<Case> {
     cases
 }
 
-async fn theirs(client: &mut Grpc<tonic::transport::Channel>, tenant: &str, case: &Case) -> Streamed {
-    client.ready().await.unwrap();
-    let mut request = tonic::Request::new(Bytes::from(case.1.clone()));
-    request.metadata_mut().insert("x-scope-orgid", tenant.parse().unwrap());
-    let path = PathAndQuery::try_from(format!("{SERVICE}{}", case.0)).unwrap();
-    let ended = |status: &Status| (status.code() as i32, status.message().to_owned());
-    let mut stream = match client.server_streaming(request, path, Raw).await {
-        Ok(response) => response.into_inner(),
-        Err(status) => return (Vec::new(), ended(&status).0, ended(&status).1),
-    };
-    let mut messages = Vec::new();
-    loop {
-        match stream.message().await {
-            Ok(Some(message)) => messages.push(message),
-            Ok(None) => return (messages, Code::Ok as i32, String::new()),
-            Err(status) => return (messages, ended(&status).0, ended(&status).1),
-        }
-    }
+async fn theirs(client: &Grpc<Channel>, tenant: &str, case: &Case) -> Streamed {
+    let mut metadata = MetadataMap::new();
+    metadata.insert("x-scope-orgid", tenant.parse().unwrap());
+    let called = call_with(client.clone(), case.0, case.1.clone().into(), metadata).await;
+    let (code, line) = called.status.map_or((Code::Ok as i32, String::new()), |status| {
+        (status.code() as i32, status.message().to_owned())
+    });
+    (called.messages, code, line)
 }
 
 /// What our words go on to say, after those of Tempo.
@@ -228,10 +192,9 @@ fn the_same(judge: &Judge) {
     let mut differences = Vec::new();
     let mut fruitful = 0;
     runtime.block_on(async {
-        let endpoint = Endpoint::from_shared(format!("http://{}", judge.address())).unwrap();
-        let mut client = Grpc::new(endpoint.connect().await.unwrap());
+        let client = client(judge.address()).await;
         for case in cases(beginning) {
-            let theirs = theirs(&mut client, tenant, &case).await;
+            let theirs = theirs(&client, tenant, &case).await;
             let ours = tempopb::ask(&estate.router, &format!("{SERVICE}{}", case.0), &case.1, &[]).await;
             let (mine, of_tempo) = (case.2(&ours.messages), case.2(&theirs.0));
             fruitful += usize::from(!of_tempo.is_empty());
@@ -251,4 +214,45 @@ fn the_same(judge: &Judge) {
     });
     assert!(fruitful > 10, "answers that hold nothing judge nothing");
     assert!(differences.is_empty(), "{} differ\n{}", differences.len(), differences.join("\n"));
+}
+
+/// A gateway over one Tempo, asked one way and the other.
+fn by_either_way(judge: &Judge) {
+    let (tenant, _, beginning) = judge.one();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let over = |streaming| {
+        let _inside = runtime.enter();
+        bare(vec![("here", Arc::new(asked_by(judge.address(), tenant, streaming)) as Arc<dyn Backend>)])
+    };
+    let estates = [over(Streaming::Never), over(Streaming::Always)];
+    let mut questions: Vec<Question> =
+        search::corpus().into_iter().filter(|question| matches!(question, Question::Search { .. })).collect();
+    for name in ["resource.service.name", "span.s", ".x", "name", "status", "event.k"] {
+        questions.push(Question::Values { name: name.to_owned(), query: None });
+        questions.push(Question::Values { name: name.to_owned(), query: Some("{ .x = 1 }".to_owned()) });
+    }
+    for scope in [None, Some("span"), Some("resource"), Some("intrinsic"), Some("none")] {
+        questions.push(Question::Names { scope: scope.map(str::to_owned), query: None });
+    }
+    let (mut differences, mut fruitful) = (Vec::new(), 0);
+    for question in &questions {
+        let [http, streamed] = [0, 1].map(|way: usize| {
+            let answered = runtime.block_on(estates[way].get(&question.target(beginning)));
+            let reply =
+                Reply { status: answered.status.as_u16(), headers: Vec::new(), body: answered.body.to_vec() };
+            Answer::of(question, &reply, beginning)
+        });
+        fruitful += usize::from(matches!(&http, Answer::Lines(lines) if !lines.is_empty()));
+        if !http.is(&streamed) {
+            differences.push(format!("{question}\n  http {http:?}\n  streamed {streamed:?}"));
+        }
+    }
+    assert!(fruitful > 50, "answers that hold nothing judge nothing: {fruitful}");
+    assert!(differences.is_empty(), "{} differ\n{}", differences.len(), differences.join("\n"));
+    // And a probe finds by itself that it streams.
+    let region = asked_by(judge.address(), tenant, Streaming::Auto);
+    runtime.block_on(async {
+        region.probe(Deadline::starting_now(Duration::from_secs(10))).await.unwrap();
+        assert!(format!("{region:?}").contains("streams: true"), "{region:?}");
+    });
 }

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Status;
 
-use super::codec::Messages;
+use super::Messages;
 use crate::api::state::ApiState;
 use crate::wire::protobuf::put_varint_field;
 use crate::wire::questions::health_of;

@@ -4,7 +4,7 @@
 //! Frames, compression and trailers are tonic's; messages are bytes that `wire` reads and writes. What a
 //! question means, who is let in and how a refusal is worded are those of HTTP.
 
-mod codec;
+mod desk;
 mod health;
 mod stream;
 
@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Version, header};
 use tokio::time::timeout;
 use tonic::Status;
@@ -21,10 +22,10 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tower::service_fn;
 
-use self::codec::{Messages, Raw};
 use super::held::Held;
 use super::state::ApiState;
 use crate::task::Deadline;
+use crate::wire::grpc::RawCodec;
 
 /// Bytes of a question: a query of 128 KiB fits with all that may stand beside it.
 const QUESTION_BYTES_MAX: usize = 512 << 10;
@@ -35,6 +36,10 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// What a client may take to send its question once it has begun.
 const QUESTION_WAIT: Duration = Duration::from_secs(10);
+
+/// What a call answers: messages, and at its end what is left to say. Held as a stream, so that dropping it
+/// drops the work.
+type Messages = BoxStream<'static, Result<bytes::Bytes, Status>>;
 
 /// Every method, as the path it is asked by.
 pub const METHODS: [&str; 9] = [
@@ -97,7 +102,7 @@ async fn call(
     request: Request,
     begin: impl FnOnce(HeaderMap, bytes::Bytes) -> Result<Messages, Box<Status>> + Send,
 ) -> Response {
-    let mut grpc = Grpc::new(Raw)
+    let mut grpc = Grpc::new(RawCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(QUESTION_BYTES_MAX)

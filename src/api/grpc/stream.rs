@@ -1,12 +1,12 @@
-//! The methods of `tempopb.StreamingQuerier`. Every answer is: where it takes a while, a message that says how
-//! many regions are asked; then the whole of it in its final form; then a status.
+//! The methods of `tempopb.StreamingQuerier`. Every answer is: what is certain as soon as it is, and how many
+//! questions to regions are put and over; then the whole of it in its final form; then a status.
 //!
 //! Grafana keeps the first version of a row it sees, so no row is sent before it is final. A region that is
 //! missing is named by the status, after everything that could be had: what was sent stays on the screen, and
 //! the status above it. Metrics name it in their last message, too, where Tempo has a place for it.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,11 +14,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use http::HeaderMap;
-use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::codec::Messages;
+use super::Messages;
+use super::desk::{Desk, Next, follow};
 use crate::api::admit::{Admitted, Ending, admit};
 use crate::api::error::ApiError;
 use crate::api::metrics::{self, message};
@@ -27,11 +27,12 @@ use crate::api::query::{Estate, Items, LONG_ITEMS, jobs};
 use crate::api::report;
 use crate::api::state::ApiState;
 use crate::federation::query::Answered;
-use crate::federation::{Question, Refusal};
+use crate::federation::{Growth, Question, Refusal};
+use crate::model::search::Inspected;
 use crate::model::tags::TagsForm;
-use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer};
-use crate::task;
+use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
 use crate::task::clock::wall_nanos;
+use crate::task::{self, Group};
 use crate::telemetry::metrics::Endpoint;
 use crate::wire::answers::{
     Jobs, instant_packets, range_packets, search_packets, tag_names_packets, tag_names_v2_packets,
@@ -41,9 +42,6 @@ use crate::wire::protobuf::WireError;
 use crate::wire::questions::{
     MomentRequest, QueryRangeRequest, SearchRequest, TagValuesRequest, TagsRequest,
 };
-
-/// After this long without an answer, a client is told that it is being worked on: Tempo's own interval.
-const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
@@ -103,10 +101,15 @@ impl Calling<'_> {
         let asked = SearchRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().search;
         let query = messages::search(&asked, settings, wall_nanos()).map_err(refused)?;
-        let put = |federation: Estate, ask| async move { federation.search(ask).await };
-        let begun = search_packets(&SearchAnswer::default(), self.jobs_begun());
-        let write = |answer: &SearchAnswer, coverage: &Coverage| search_packets(answer, jobs(coverage));
-        self.open(Endpoint::Search, query, begun, put, write)
+        let way = Way {
+            grow: |federation: Estate, ask| federation.searching(ask),
+            part: |rows: Option<&SearchAnswer>, inspected, jobs| {
+                let traces = rows.map(|rows| rows.traces.clone()).unwrap_or_default();
+                search_packets(&SearchAnswer { traces, inspected, next: None }, jobs)
+            },
+            write: |answer: &SearchAnswer, coverage: &Coverage| search_packets(answer, jobs(coverage)),
+        };
+        self.open(Endpoint::Search, query, way)
     }
 
     fn names(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
@@ -117,8 +120,13 @@ impl Calling<'_> {
             TagsForm::V1 => (Endpoint::TagsV1, tag_names_packets),
             TagsForm::V2 => (Endpoint::TagsV2, tag_names_v2_packets),
         };
-        let put = |federation: Estate, ask| async move { federation.tag_names(ask).await };
-        self.open(endpoint, query, Vec::new(), put, move |answer, _| write(answer))
+        let part = move |names: Option<&TagNames>, inspected, _| {
+            names
+                .map(|names| write(&TagNames { scopes: names.scopes.clone(), inspected }))
+                .unwrap_or_default()
+        };
+        let grow = |federation: Estate, ask| federation.naming(ask);
+        self.open(endpoint, query, Way { grow, part, write: move |answer: &TagNames, _: &_| write(answer) })
     }
 
     fn values(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
@@ -129,49 +137,55 @@ impl Calling<'_> {
             TagsForm::V1 => (Endpoint::TagValuesV1, tag_values_packets),
             TagsForm::V2 => (Endpoint::TagValuesV2, tag_values_v2_packets),
         };
-        let put = |federation: Estate, ask| async move { federation.tag_values(ask).await };
-        self.open(endpoint, query, Vec::new(), put, move |answer, _| write(answer))
+        let part = move |values: Option<&TagValues>, inspected, _| {
+            let told = |values: &TagValues| TagValues { values: values.values.clone(), inspected };
+            values.map(|values| write(&told(values))).unwrap_or_default()
+        };
+        let grow = |federation: Estate, ask| federation.valuing(ask);
+        self.open(endpoint, query, Way { grow, part, write: move |answer: &TagValues, _: &_| write(answer) })
     }
 
     fn range(self, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = QueryRangeRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::range(&asked, settings, wall_nanos()).map_err(wrong)?;
-        let begun = range_packets(&MetricsAnswer::default(), self.jobs_begun(), None);
-        self.open(Endpoint::MetricsRange, query, begun, metrics::ask, |answer, coverage| {
-            range_packets(answer, jobs(coverage), message(answer, coverage).as_deref())
-        })
+        let way = Way {
+            grow: |federation: Estate, ask| Growth::of(metrics::ask(federation, ask)),
+            part: |_: Option<&MetricsAnswer>, _, jobs| range_packets(&MetricsAnswer::default(), jobs, None),
+            write: |answer: &MetricsAnswer, coverage: &Coverage| {
+                range_packets(answer, jobs(coverage), message(answer, coverage).as_deref())
+            },
+        };
+        self.open(Endpoint::MetricsRange, query, way)
     }
 
     fn instant(self, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = MomentRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::instant(&asked, settings, wall_nanos()).map_err(wrong)?;
-        let begun = instant_packets(&MetricsAnswer::default(), self.jobs_begun(), None);
-        self.open(Endpoint::MetricsInstant, query, begun, metrics::ask, |answer, coverage| {
-            instant_packets(answer, jobs(coverage), message(answer, coverage).as_deref())
-        })
-    }
-
-    /// No region is done before all that is asked of it is: which is when the answer is.
-    fn jobs_begun(&self) -> Jobs {
-        let total = u32::try_from(self.federation.regions().len()).unwrap_or(u32::MAX);
-        Jobs { completed: 0, total }
+        let way = Way {
+            grow: |federation: Estate, ask| Growth::of(metrics::ask(federation, ask)),
+            part: |_: Option<&MetricsAnswer>, _, jobs| instant_packets(&MetricsAnswer::default(), jobs, None),
+            write: |answer: &MetricsAnswer, coverage: &Coverage| {
+                instant_packets(answer, jobs(coverage), message(answer, coverage).as_deref())
+            },
+        };
+        self.open(Endpoint::MetricsInstant, query, way)
     }
 
     /// Takes the question in, and makes the stream that answers it.
-    fn open<Q, A, F>(
+    fn open<Q, A, G, P, W>(
         self,
         endpoint: Endpoint,
         query: Q,
-        begun: Vec<Bytes>,
-        put: impl FnOnce(Estate, Question<Q>) -> F + Send + 'static,
-        write: impl FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
+        way: Way<G, P, W>,
     ) -> Result<Messages, Box<Status>>
     where
         Q: Clone + Send + Sync + 'static,
-        A: Items + Send + 'static,
-        F: Future<Output = Answered<A>> + Send,
+        A: Items + Send + Sync + Unpin + 'static,
+        G: FnOnce(Estate, Question<Q>) -> Growth<A> + Send + 'static,
+        P: Fn(Option<&A>, Inspected, Jobs) -> Vec<Bytes> + Send + Sync + 'static,
+        W: FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
     {
         let Self { state, federation, headers } = self;
         let mode = params::mode(&headers, false).map_err(refused)?;
@@ -185,19 +199,39 @@ impl Calling<'_> {
         });
         let mut admitted = admitted.map_err(refused)?;
         let state = state.clone();
-        let answering = async move {
-            let answered = put(federation, admitted.ask.clone()).await;
+        let regions = u32::try_from(federation.regions().len()).unwrap_or(u32::MAX);
+        let Way { grow, part, write } = way;
+        let answering = move |desk: Arc<Desk<Told>>| async move {
+            let growth = grow(federation, admitted.ask.clone());
+            let answered = follow(growth, &desk, |rows, inspected, questions| {
+                // A region that was not asked yet will be.
+                let jobs = Jobs { completed: questions.over, total: questions.put.max(regions) };
+                part(rows, inspected, jobs)
+            });
+            let answered = answered.await;
             settle(&mut admitted, &state, &answered);
             let told = tell(answered, write).await;
             admitted.in_flight.is_answered();
             Told { _place: Some(Box::new(admitted)), ..told }
         };
-        // A defect ends this stream with a status, like any other failure; the panic hook has logged its place.
-        let answering =
-            AssertUnwindSafe(answering).catch_unwind().map(|told| told.unwrap_or_else(|_| Told::lost()));
-        let state = Streaming::Working { answering: Box::pin(answering), begun: begun.into_iter() };
-        Ok(stream::unfold(state, Streaming::step).boxed())
+        let work = move |desk: Arc<Desk<Told>>| -> BoxFuture<'static, ()> {
+            async move {
+                // A defect ends this stream with a status, like any other failure; the panic hook has logged its
+                // place.
+                let told = AssertUnwindSafe(answering(desk.clone())).catch_unwind().await;
+                desk.end(told.unwrap_or_else(|_| Told::lost()));
+            }
+            .boxed()
+        };
+        Ok(stream::unfold(Streaming::Begun(Box::new(work)), Streaming::step).boxed())
     }
+}
+
+/// How a question is answered bit by bit: what grows, how a part of it is written, and how the whole.
+struct Way<G, P, W> {
+    grow: G,
+    part: P,
+    write: W,
 }
 
 fn settle<Q: Send + 'static, A>(
@@ -264,36 +298,38 @@ fn closing(coverage: &Coverage) -> Status {
 
 /// Where a stream is.
 enum Streaming {
-    Working { answering: Pin<Box<dyn Future<Output = Told> + Send>>, begun: std::vec::IntoIter<Bytes> },
+    /// Nothing is asked before somebody listens.
+    Begun(Work),
+    /// The work goes on by itself, however slowly its messages are taken, so that no region seems slow where only
+    /// a client is. It dies with the stream.
+    Working(Arc<Desk<Told>>, Group),
     Telling(Told),
 }
 
-impl Streaming {
-    async fn step(self) -> Option<(Result<Bytes, Status>, Self)> {
-        let mut told = match self {
-            Self::Telling(told) => told,
-            Self::Working { answering, begun } => match Self::work(answering, begun).await {
-                Ok(told) => told,
-                Err((message, working)) => return Some((Ok(message), working)),
-            },
-        };
-        let next = match told.packets.next() {
-            Some(packet) => Ok(packet),
-            // The last thing: tonic makes the trailers of it, also of one that says that all is well.
-            None => Err(told.status.take()?),
-        };
-        Some((next, Self::Telling(told)))
-    }
+type Work = Box<dyn FnOnce(Arc<Desk<Told>>) -> BoxFuture<'static, ()> + Send>;
 
-    /// The answer, or a word that it is not there yet.
-    async fn work(
-        mut answering: BoxFuture<'static, Told>,
-        mut begun: std::vec::IntoIter<Bytes>,
-    ) -> Result<Told, (Bytes, Self)> {
-        let Some(message) = begun.next() else { return Ok(answering.await) };
-        match timeout(PROGRESS_AFTER, &mut answering).await {
-            Ok(told) => Ok(told),
-            Err(_) => Err((message, Self::Working { answering, begun })),
+impl Streaming {
+    async fn step(mut self) -> Option<(Result<Bytes, Status>, Self)> {
+        loop {
+            self = match self {
+                Self::Begun(work) => {
+                    let (desk, group) = (Arc::new(Desk::default()), Group::new());
+                    group.spawn(work(desk.clone()));
+                    Self::Working(desk, group)
+                }
+                Self::Working(desk, group) => match desk.next().await {
+                    Next::Message(message) => return Some((Ok(message), Self::Working(desk, group))),
+                    Next::End(told) => Self::Telling(told),
+                },
+                Self::Telling(mut told) => {
+                    let next = match told.packets.next() {
+                        Some(packet) => Ok(packet),
+                        // The last thing: tonic makes the trailers of it, also of one that says that all is well.
+                        None => Err(told.status.take()?),
+                    };
+                    return Some((next, Self::Telling(told)));
+                }
+            }
         }
     }
 }

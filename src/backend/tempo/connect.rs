@@ -1,14 +1,15 @@
 //! The connections to one region, and what every request over them carries.
 //!
 //! HTTP/1.1 on purpose: over a distance of 100 ms the default window of an HTTP/2 stream makes a large
-//! answer four times slower, while a pool of plain connections reaches the limit of the line.
+//! answer four times slower, while a pool of plain connections reaches the limit of the line. Only calls of gRPC
+//! go over HTTP/2, with windows that are large enough.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, header, uri};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -23,30 +24,51 @@ const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
 /// An idle connection is closed after this; probes come far more often, so one always stays.
 const IDLE_MAX: Duration = Duration::from_secs(90);
 
+/// What may be under way to us, of one stream and of all of a connection, before we say that it arrived: what a
+/// line of 1 Gbit/s carries in 100 ms, and four such.
+const STREAM_WINDOW_BYTES: u32 = 12 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 48 << 20;
+
 pub(super) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
+    build(common(settings, b"http/1.1")?.http1_only().gzip(true))
+}
+
+/// For calls of gRPC, which need HTTP/2: over TLS by the handshake, otherwise without asking. One connection
+/// carries all of them, and a call that is taken back costs none.
+pub(super) fn streaming_client(settings: &TempoSettings) -> Result<Client, BuildError> {
+    let client = common(settings, b"h2")?
+        .http2_prior_knowledge()
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        // Messages are compressed, each by itself.
+        .gzip(false);
+    build(client)
+}
+
+fn build(client: ClientBuilder) -> Result<Client, BuildError> {
+    client.build().map_err(|error| BuildError::Client(error.to_string()))
+}
+
+fn common(settings: &TempoSettings, protocol: &[u8]) -> Result<ClientBuilder, BuildError> {
     let is_secure = settings.url.scheme() == Some(&uri::Scheme::HTTPS);
     let trusted = if is_secure { trusted(&settings.tls)? } else { RootCertStore::empty() };
-    Client::builder()
-        .tls_backend_preconfigured(tls(trusted, &settings.tls)?)
-        .http1_only()
+    Ok(Client::builder()
+        .tls_backend_preconfigured(tls(trusted, &settings.tls, protocol)?)
         .default_headers(headers(settings)?)
         .connect_timeout(settings.connect_timeout)
         .pool_max_idle_per_host(settings.idle_connections_max)
         .pool_idle_timeout(IDLE_MAX)
         .tcp_nodelay(true)
-        .gzip(true)
         // A redirect would take the credentials to a place nobody configured.
         .redirect(redirect::Policy::none())
         // Where the gateway connects is said in its configuration, not in its environment.
         .no_proxy()
         // Asking again is for the layers around, which know the budget.
-        .retry(reqwest::retry::never())
-        .build()
-        .map_err(|error| BuildError::Client(error.to_string()))
+        .retry(reqwest::retry::never()))
 }
 
 /// The provider is passed by hand, so that the process needs no global one.
-fn tls(trusted: RootCertStore, settings: &TlsSettings) -> Result<ClientConfig, BuildError> {
+fn tls(trusted: RootCertStore, settings: &TlsSettings, protocol: &[u8]) -> Result<ClientConfig, BuildError> {
     let provider = rustls::crypto::ring::default_provider();
     let config = ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
@@ -61,7 +83,7 @@ fn tls(trusted: RootCertStore, settings: &TlsSettings) -> Result<ClientConfig, B
                 .map_err(|error| BuildError::ClientCertificate(error.to_string()))?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
 }
 

@@ -1,4 +1,4 @@
-//! A Grafana Tempo over HTTP, or what speaks its API.
+//! A Grafana Tempo over HTTP, or what speaks its API; where it streams, some questions go by gRPC.
 //!
 //! Asks v2, and v1 where the region is older. Nothing of a client's request is passed on: a region sees
 //! the question, its own tenant and its own credentials, whoever asks. Does not know of retries, circuits
@@ -6,8 +6,11 @@
 
 mod answer;
 mod connect;
+mod frames;
 mod query;
 mod route;
+mod streamed;
+mod streaming;
 mod transport;
 
 use std::fmt;
@@ -22,6 +25,7 @@ use tokio::time::Instant;
 
 use self::answer::NotFound;
 use self::route::{Dialect, Routes};
+use self::streaming::StreamingApi;
 use super::body::{self, BodyError};
 use super::deadline::within;
 use super::settings::TempoSettings;
@@ -47,6 +51,7 @@ pub struct TempoBackend {
     client: Client,
     routes: Routes,
     dialect: Dialect,
+    streaming: StreamingApi,
     body_bytes_max: u64,
 }
 
@@ -55,7 +60,8 @@ impl TempoBackend {
     pub fn new(settings: &TempoSettings, body_bytes_max: u64) -> Result<Self, BuildError> {
         let routes = Routes::new(&settings.url)?;
         let client = connect::client(settings)?;
-        Ok(Self { client, routes, dialect: Dialect::default(), body_bytes_max })
+        let streaming = StreamingApi::new(settings, routes.base(), body_bytes_max)?;
+        Ok(Self { client, routes, dialect: Dialect::default(), streaming, body_bytes_max })
     }
 
     async fn ask(&self, query: &TraceQuery) -> Result<RegionTrace, Fault> {
@@ -121,7 +127,7 @@ impl TempoBackend {
         }
         let body = body::collect(response, self.body_bytes_max).await.map_err(|error| match error {
             BodyError::TooLarge => fault::over_cap(self.body_bytes_max),
-            BodyError::Broken(error) => transport::within_body(error.without_url()),
+            BodyError::Broken(error) => transport::within_body(&error.without_url()),
         })?;
         let bytes = body.len() as u64;
         let parts = take_apart(body)?;
@@ -148,8 +154,24 @@ impl TempoBackend {
             StatusCode::NOT_IMPLEMENTED => None,
             status => return Err(fault::of_status(status, &beginning(response).await)),
         };
-        self.dialect.note_version(version.as_deref());
+        if self.dialect.note_version(version.as_deref()) {
+            self.streaming.forget();
+        }
         Ok(RegionInfo { version })
+    }
+
+    /// Who it is, and whether it streams. A region that went away may come back as another.
+    async fn ask_both(&self, deadline: Deadline) -> Result<RegionInfo, Fault> {
+        match within(deadline, self.ask_who()).await {
+            Ok(info) => {
+                self.streaming.learn(deadline).await;
+                Ok(info)
+            }
+            Err(fault) => {
+                self.streaming.forget();
+                Err(fault)
+            }
+        }
     }
 }
 
@@ -159,7 +181,7 @@ impl Backend for TempoBackend {
     }
 
     fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
-        within(deadline, self.ask_who()).boxed()
+        self.ask_both(deadline).boxed()
     }
 
     fn answers_queries(&self) -> bool {
@@ -167,15 +189,15 @@ impl Backend for TempoBackend {
     }
 
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {
-        self.put_search(call)
+        self.search_either_way(call)
     }
 
     fn tag_names(&self, call: TagsCall) -> BoxFuture<'_, Result<RegionAnswer<TagNames>, Fault>> {
-        self.put_tag_names(call)
+        self.tag_names_either_way(call)
     }
 
     fn tag_values(&self, call: TagValuesCall) -> BoxFuture<'_, Result<RegionAnswer<TagValues>, Fault>> {
-        self.put_tag_values(call)
+        self.tag_values_either_way(call)
     }
 
     fn metrics(&self, call: MetricsCall) -> BoxFuture<'_, Result<RegionAnswer<MetricsAnswer>, Fault>> {
@@ -186,7 +208,9 @@ impl Backend for TempoBackend {
 /// The client holds credentials, so only the place is shown.
 impl fmt::Debug for TempoBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TempoBackend").field("url", &self.routes.base()).finish_non_exhaustive()
+        let streams = self.streaming.is_used();
+        let url = self.routes.base().as_str();
+        f.debug_struct("TempoBackend").field("url", &url).field("streams", &streams).finish_non_exhaustive()
     }
 }
 

@@ -126,7 +126,7 @@ impl TempoBackend {
         }
         body::collect(response, bytes_max).await.map_err(|error| match error {
             BodyError::TooLarge => fault::over_cap(bytes_max),
-            BodyError::Broken(error) => transport::within_body(error.without_url()),
+            BodyError::Broken(error) => transport::within_body(&error.without_url()),
         })
     }
 }
@@ -137,17 +137,21 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// What a status other than 200 says of a query. What is wrong with the question itself is said by a 400.
 async fn refused(status: StatusCode, response: Response) -> Fault {
-    let text = beginning(response).await;
+    refused_with(status, &beginning(response).await)
+}
+
+/// As [`refused`], with what it said.
+pub(super) fn refused_with(status: StatusCode, text: &[u8]) -> Fault {
     let fault = match status {
         StatusCode::NOT_FOUND => fault::no_such_query(),
-        _ => fault::of_query_status(status, &text),
+        _ => fault::of_query_status(status, text),
     };
     let is_of_the_query = status == StatusCode::BAD_REQUEST && fault.status == RegionStatus::Rejected;
     // A region that reads the question and says no is well.
     Fault { is_of_the_query, is_blameless: fault.is_blameless || is_of_the_query, ..fault }
 }
 
-fn unreadable(error: ReadError) -> Fault {
+pub(super) fn unreadable(error: ReadError) -> Fault {
     tracing::debug!(%error, "a region's answer does not read");
     fault::no_answer_to_query()
 }

@@ -39,8 +39,8 @@ impl Routes {
         Ok(Self { base })
     }
 
-    pub(super) fn base(&self) -> &str {
-        self.base.as_str()
+    pub(super) fn base(&self) -> &Url {
+        &self.base
     }
 
     pub(super) fn trace_v2(&self, query: &TraceQuery) -> Url {
@@ -222,12 +222,15 @@ impl Dialect {
         self.is_v1_only.store(is_v1_only, Ordering::Relaxed);
     }
 
-    pub(super) fn note_version(&self, version: Option<&str>) {
+    /// Gives whether it is another version than before.
+    pub(super) fn note_version(&self, version: Option<&str>) -> bool {
         let mut known = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.as_deref() != version {
+        let is_new = known.as_deref() != version;
+        if is_new {
             *known = version.map(str::to_owned);
             self.remember_v1_only(false);
         }
+        is_new
     }
 }
 

@@ -40,12 +40,12 @@ pub(super) fn before_answer(error: reqwest::Error) -> Fault {
 }
 
 /// Headers came, and the body did not end.
-pub(super) fn within_body(error: reqwest::Error) -> Fault {
-    tracing::debug!(error = %chain_text(&error), "an answer broke off");
+pub(super) fn within_body(error: &(dyn Error + 'static)) -> Fault {
+    tracing::debug!(error = %chain_text(error), "an answer broke off");
     // A connection that ends is the connection's own error, or an end where the decompression needed
     // more; all else that decompression reports is about the bytes themselves.
-    let is_connection = has::<hyper::Error>(&error);
-    match io_kind(&error) {
+    let is_connection = has::<hyper::Error>(error);
+    match io_kind(error) {
         Some(kind) if !is_connection && kind != io::ErrorKind::UnexpectedEof => fault::bad_encoding(),
         _ => fault::cut_off(),
     }

@@ -50,6 +50,12 @@ pub trait Gather: Send + 'static {
         u64::MAX
     }
 
+    /// What stands in the answer whatever comes, and was not told before, given that no trace to come starts
+    /// later than `next`; none where there is nothing, or where it is known only in the end.
+    fn settled(&mut self, _next: u64) -> Option<Self::Answer> {
+        None
+    }
+
     fn finish(self, inspected: Inspected) -> Self::Answer;
 
     /// Whether a trace that was read is one that it is about.

@@ -102,6 +102,11 @@ impl Gather for SearchGather {
         is_possible && self.rows.admits(start)
     }
 
+    fn settled(&mut self, next: u64) -> Option<SearchAnswer> {
+        let traces = self.rows.settle(next);
+        (!traces.is_empty()).then(|| SearchAnswer { traces, ..SearchAnswer::default() })
+    }
+
     fn finish(self, inspected: Inspected) -> SearchAnswer {
         let (traces, next) = self.rows.finish();
         SearchAnswer { traces, inspected, next }

@@ -1,10 +1,13 @@
 //! Names of attributes and their values, trace by trace.
 
+use std::collections::BTreeSet;
+
 use super::{Gather, Order, Reach};
 use crate::evaluate::rows::Summary;
 use crate::evaluate::tags::{TagNamesCollector, TagValuesCollector, TagsError};
 use crate::evaluate::{TraceRows, overlaps};
 use crate::model::search::{Inspected, Window};
+use crate::model::tags::{TagLimits, TagScope, TagValue};
 use crate::model::{TagNames, TagValues, TagValuesQuery, TagsQuery};
 use crate::traceql::value::Failure;
 
@@ -13,6 +16,8 @@ use crate::traceql::value::Failure;
 pub struct TagNamesGather {
     names: TagNamesCollector,
     window: Option<Window>,
+    /// Where names may be told before the end: those that were.
+    told: Option<BTreeSet<(TagScope, String)>>,
 }
 
 /// The values of one name.
@@ -20,11 +25,26 @@ pub struct TagNamesGather {
 pub struct TagValuesGather {
     values: TagValuesCollector,
     window: Option<Window>,
+    /// Where values may be told before the end: those that were.
+    told: Option<BTreeSet<TagValue>>,
+}
+
+/// Nothing that was told, if anything may be: what a caller limits is only known in the end. The bytes that the
+/// gateway allows are no such limit: what is told beyond them is as true.
+fn nothing_told<T: Ord>(limits: TagLimits) -> Option<BTreeSet<T>> {
+    (limits.count_max == 0 && limits.stale_max == 0).then(BTreeSet::new)
 }
 
 impl TagNamesGather {
     pub fn of(query: &TagsQuery) -> Result<Self, TagsError> {
-        Ok(Self { names: TagNamesCollector::new(query)?, window: query.window })
+        let (names, told) = (TagNamesCollector::new(query)?, nothing_told(query.limits));
+        Ok(Self { names, window: query.window, told })
+    }
+
+    /// What one tells of its own, and with it the names that stand in the answer and were not told before.
+    pub fn hear(&mut self, told: &TagNames) -> Option<TagNames> {
+        self.names.add(told);
+        self.settled(0)
     }
 
     /// The answer from what several told of their own, each within the limits.
@@ -40,7 +60,14 @@ impl TagNamesGather {
 
 impl TagValuesGather {
     pub fn of(query: &TagValuesQuery) -> Result<Self, TagsError> {
-        Ok(Self { values: TagValuesCollector::new(query)?, window: query.window })
+        let (values, told) = (TagValuesCollector::new(query)?, nothing_told(query.limits));
+        Ok(Self { values, window: query.window, told })
+    }
+
+    /// What one tells of its own, and with it the values that stand in the answer and were not told before.
+    pub fn hear(&mut self, told: TagValues) -> Option<TagValues> {
+        self.values.add(told.values);
+        self.settled(0)
     }
 
     /// The answer from what several told of their own, each within the limits.
@@ -78,6 +105,17 @@ impl Gather for TagNamesGather {
         !self.names.is_done()
     }
 
+    fn settled(&mut self, _: u64) -> Option<TagNames> {
+        let told = self.told.as_mut()?;
+        let new = |(scope, names): (TagScope, Vec<String>)| {
+            let names: Vec<String> =
+                names.into_iter().filter(|name| told.insert((scope, name.clone()))).collect();
+            (!names.is_empty()).then_some((scope, names))
+        };
+        let scopes: Vec<_> = self.names.so_far().scopes.into_iter().filter_map(new).collect();
+        (!scopes.is_empty()).then(|| TagNames { scopes, ..TagNames::default() })
+    }
+
     fn finish(self, inspected: Inspected) -> TagNames {
         TagNames { inspected, ..self.names.finish() }
     }
@@ -105,6 +143,13 @@ impl Gather for TagValuesGather {
 
     fn wants(&self, _: u64) -> bool {
         !self.values.is_done()
+    }
+
+    fn settled(&mut self, _: u64) -> Option<TagValues> {
+        let told = self.told.as_mut()?;
+        let all = self.values.so_far().values;
+        let values: Vec<TagValue> = all.into_iter().filter(|value| told.insert(value.clone())).collect();
+        (!values.is_empty()).then(|| TagValues { values, ..TagValues::default() })
     }
 
     fn finish(self, inspected: Inspected) -> TagValues {

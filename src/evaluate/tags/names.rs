@@ -124,6 +124,11 @@ impl TagNamesCollector {
     }
 
     pub fn finish(self) -> TagNames {
+        self.so_far()
+    }
+
+    /// What [`Self::finish`] would give now.
+    pub fn so_far(&self) -> TagNames {
         let inspected = self.inspected;
         let scopes = match self.form {
             TagsForm::V1 => self.flat(),

@@ -178,8 +178,13 @@ impl TagValuesCollector {
 
     /// In the order of kinds and values.
     pub fn finish(self) -> TagValues {
+        self.so_far()
+    }
+
+    /// What [`Self::finish`] would give now.
+    pub fn so_far(&self) -> TagValues {
         let kind = if self.form == TagsForm::V1 { TagValueKind::Text } else { TagValueKind::Keyword };
-        let mut stored = self.found.into_kept();
+        let mut stored = self.found.kept().to_vec();
         stored.sort_unstable();
         // What is told in any case comes first, so that a limit does not leave it out.
         let mut told = Distinct::new(TagLimits { stale_max: 0, ..self.limits });

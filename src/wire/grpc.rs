@@ -1,18 +1,14 @@
-//! Messages as the bytes they are: `wire` reads and writes them, so nothing is decoded twice.
+//! Messages of gRPC as the bytes they are, for either side of a call: this room reads and writes them, so nothing
+//! is decoded twice. Frames, compression and trailers are tonic's; who calls whom is not known here.
 
 use bytes::{Buf, BufMut, Bytes};
-use futures::stream::BoxStream;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// What a call answers: messages, and at its end what is left to say. Held as a stream, so that dropping it
-/// drops the work.
-pub(super) type Messages = BoxStream<'static, Result<Bytes, Status>>;
-
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Raw;
+pub struct RawCodec;
 
-impl Codec for Raw {
+impl Codec for RawCodec {
     type Encode = Bytes;
     type Decode = Bytes;
     type Encoder = Self;
@@ -27,7 +23,7 @@ impl Codec for Raw {
     }
 }
 
-impl Encoder for Raw {
+impl Encoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 
@@ -37,7 +33,7 @@ impl Encoder for Raw {
     }
 }
 
-impl Decoder for Raw {
+impl Decoder for RawCodec {
     type Item = Bytes;
     type Error = Status;
 
