@@ -274,16 +274,29 @@ async fn what_was_decided_when_the_time_is_over_is_given_and_labelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_form_looks_at_every_trace() {
-    let spans = traces(81, 30);
+async fn the_older_form_looks_only_at_traces_that_regions_find_for_its_tags() {
+    let spans = traces(81, 60);
     let one = federation(&[spans.concat()], Plan::allow_all());
-    let (_, three) = far(&spread(&spans, 81), Plan::allow_all(), SearchSettings::default());
-    let tags = [("s".to_owned(), "a".to_owned()), ("service.name".to_owned(), "shop".to_owned())].into();
-    let asked = SearchAsked::Tags { tags, min_duration_ms: 0, max_duration_ms: 0 };
-    let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: WHOLE, page: None });
-    let of_one = rows(one.search(ask.clone()).await);
-    assert_eq!(of_one, rows(three.search(ask).await));
-    assert!(of_one.len() > 100);
+    let (regions, three) = far(&spread(&spans, 81), Plan::allow_all(), SearchSettings::default());
+    let sent = || regions.iter().map(|region| region.sent.load(Ordering::SeqCst)).max().unwrap_or(0);
+    let mut telling = 0;
+    for (tags, is_few) in [
+        (&[("s", "a"), ("service.name", "shop")][..], false),
+        (&[("s", "c"), ("zone", "pay-1"), ("name", "ut")], false),
+        (&[("root.service.name", "mail"), ("status.code", "error")], false),
+        (&[("s", "nobody")], true),
+        (&[], false),
+    ] {
+        let before = sent();
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let asked = SearchAsked::Tags { tags, min_duration_ms: 0, max_duration_ms: 0 };
+        let ask = question(SearchQuery { asked, limit: 100, spans_per_set: 3, window: WHOLE, page: None });
+        let of_one = rows(one.search(ask.clone()).await);
+        assert_eq!(of_one, rows(three.search(ask).await));
+        telling += usize::from(of_one.len() > 100);
+        assert_eq!(is_few, sent() == before, "{}", sent() - before);
+    }
+    assert!(telling > 2, "{telling}");
 }
 
 #[tokio::test(start_paused = true)]
