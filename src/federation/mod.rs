@@ -16,6 +16,7 @@ pub mod refusal;
 mod search;
 pub mod settings;
 mod tags;
+mod told;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use candidates::questions;

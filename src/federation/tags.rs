@@ -13,9 +13,11 @@ use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates::{self, EVERY_TRACE};
 use super::fanout::failed;
+use super::listing::Wanted;
 use super::origin::{self, Origin};
 use super::query::{Answered, Question, TagValuesAsk, TagsAsk, Way, answered};
 use super::refusal::Refusal;
+use super::told::{self, Sum};
 use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
 use crate::model::search::SearchAsked;
@@ -41,39 +43,45 @@ impl Federation {
                 let Answer { value, coverage } = answer.await?;
                 Ok(Answer { value: value.map(with_origin), coverage })
             }
-            Way::Assembled if !origin.is_named() && self.adds_up(query.query.as_deref(), query.form) => {
-                let told = self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed()).await?;
-                let value = told.value.map(|told| with_origin(gather.of_told(told)));
-                Ok(Answer { value, coverage: told.coverage })
+            Way::Assembled
+                if !origin.is_named() && self.is_told_by_regions() && told::names(&query) == Sum::AddsUp =>
+            {
+                let all = self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed()).await?;
+                let value = all.value.map(|all| {
+                    with_origin(gather.of_told(all.into_iter().map(told::without_mark).collect()))
+                });
+                Ok(Answer { value, coverage: all.coverage })
             }
             // Where it is on every resource, it is a name like others.
             Way::Assembled => {
-                let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+                let wanted = self.traces_left_by(query.query.as_deref(), query.form, &gather);
                 let marks = if is_listed { Marks::Origin } else { origin.marks() };
-                self.decide(Decision::over(wanted, gather, &ask, marks)).await
+                let answer = self.decide(Decision::over(wanted, gather, &ask, marks)).await?;
+                Ok(Answer { value: answer.value.map(told::without_mark), coverage: answer.coverage })
             }
         }
     }
 
     pub async fn tag_values(self: &Arc<Self>, ask: TagValuesAsk) -> Answered<TagValues> {
         let gather = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
-        let origin = Origin::of_values(&ask.query);
+        let (origin, sum) = (Origin::of_values(&ask.query), told::values(&ask.query));
         match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.tag_values(call).boxed()).await
             }
-            Way::Assembled
-                if !origin.is_named() && self.adds_up(ask.query.query.as_deref(), ask.query.form) =>
-            {
-                let told = self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed()).await?;
-                let value = told.value.map(|told| gather.of_told(told));
-                Ok(Answer { value, coverage: told.coverage })
+            Way::Assembled if !origin.is_named() && self.is_told_by_regions() && sum != Sum::OfTraces => {
+                let all = self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed()).await?;
+                let alone: fn(TagValues) -> TagValues =
+                    if sum == Sum::AddsUp { |values| values } else { told::without_empty };
+                let value = all.value.map(|all| gather.of_told(all.into_iter().map(alone).collect()));
+                Ok(Answer { value, coverage: all.coverage })
             }
-            Way::Assembled if Origin::is_all_of(&ask.query) && self.adds_up(None, ask.query.form) => {
+            Way::Assembled if Origin::is_all_of(&ask.query) && self.is_told_by_regions() => {
                 self.regions_with_traces(gather, ask).await
             }
             Way::Assembled => {
-                let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+                let filter = ask.query.query.as_deref().filter(|_| !told::says_values(&ask.query));
+                let wanted = self.traces_left_by(filter, ask.query.form, &gather);
                 self.decide(Decision::over(wanted, gather, &ask, origin.marks())).await
             }
         }
@@ -102,13 +110,24 @@ impl Federation {
         Ok(Answer { value, coverage: told.coverage })
     }
 
-    /// Whether what regions tell of their own spans is what the whole tells.
-    fn adds_up(&self, query: Option<&str>, form: TagsForm) -> bool {
+    /// Whether regions are asked what they tell of their own spans: where they are far away and nothing is
+    /// withheld.
+    fn is_told_by_regions(&self) -> bool {
         let withholds = self.regions.iter().any(|region| self.plan.region(region.name()).withholds());
         let is_far = self.regions.iter().any(|region| !region.is_embedded());
-        // The older form has no filter.
-        let query = query.filter(|_| form == TagsForm::V2);
-        is_far && !withholds && query.is_none_or(candidates::is_span_local)
+        is_far && !withholds
+    }
+
+    /// Every trace of regions that can hold a span the filter leaves.
+    fn traces_left_by(&self, filter: Option<&str>, form: TagsForm, gather: &impl Gather) -> Wanted {
+        let mut wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+        let can_hold = told::can_hold(filter, form, self.regions.iter().map(|region| region.name()));
+        for asked in &mut wanted.queries {
+            for (asked, _) in asked.iter_mut().zip(&can_hold).filter(|(_, can_hold)| !**can_hold) {
+                *asked = None;
+            }
+        }
+        wanted
     }
 
     /// What every region tells, by rank.

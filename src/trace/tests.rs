@@ -11,6 +11,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod copies;
 mod crossings;
 mod wire_shapes;
 
