@@ -107,6 +107,11 @@ impl QueryTempo {
         self.server.send(&Request::get(target).with(&[("X-Scope-OrgID", tenant), ("Accept", accept)]))
     }
 
+    pub fn post(&self, tenant: &str, target: &str, body: &str) -> Reply {
+        let headers = [("Content-Type", "application/json"), ("X-Scope-OrgID", tenant)];
+        self.server.send(&Request { method: "POST", target, headers: &headers, body: body.as_bytes() })
+    }
+
     pub fn ask(&self, tenant: &str, target: &str) -> Reply {
         self.ask_as(tenant, target, "application/json")
     }
