@@ -424,7 +424,7 @@ fn where_pages_end_early_the_rows_before_stand_and_the_end_says_so() {
     let (_, output) = all(vec![nothing.clone()], &[]);
     check(&output, 2, "nothing matches; 2 regions answered");
     let (_, output) = all(vec![nothing], &["--json"]);
-    assert_eq!(document(&check(&output, 2, "")), (String::new(), "complete".to_owned()));
+    assert_eq!(document(&check(&output, 2, "nothing matches")), (String::new(), "complete".to_owned()));
 }
 
 #[test]

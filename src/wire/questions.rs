@@ -62,8 +62,7 @@ pub struct MomentRequest {
 
 impl SearchRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.tags.push(pair(field)?),
                 2 => request.min_duration_ms = number(field)?,
@@ -76,15 +75,13 @@ impl SearchRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl TagsRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.scope = text(field)?,
                 2 => request.query = text(field)?,
@@ -95,15 +92,13 @@ impl TagsRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl TagValuesRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.tag_name = text(field)?,
                 2 => request.query = text(field)?,
@@ -114,15 +109,13 @@ impl TagValuesRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl QueryRangeRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.query = text(field)?,
                 2 => request.start = field.varint()?,
@@ -134,15 +127,13 @@ impl QueryRangeRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl MomentRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.query = text(field)?,
                 2 => request.start = field.varint()?,
@@ -150,8 +141,7 @@ impl MomentRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
@@ -165,6 +155,16 @@ pub fn health_of(bytes: &[u8]) -> Result<String, WireError> {
         Ok(())
     })?;
     Ok(service)
+}
+
+/// A message field by field; what is not there is as if it were 0 or empty.
+fn filled<R: Default>(
+    bytes: &[u8],
+    mut take: impl FnMut(&mut R, &Field<'_>) -> Result<(), WireError>,
+) -> Result<R, WireError> {
+    let mut request = R::default();
+    each(bytes, |field| take(&mut request, field))?;
+    Ok(request)
 }
 
 fn each(bytes: &[u8], mut take: impl FnMut(&Field<'_>) -> Result<(), WireError>) -> Result<(), WireError> {
