@@ -42,6 +42,13 @@ pub struct Held<'a> {
 impl QueryTempo {
     /// From a clock that says nanoseconds of the epoch.
     pub fn start(program: &Path, now: u64) -> Result<Self, String> {
+        // Another process may have taken a port between the choice and the start.
+        Self::try_start(program, now).or_else(|first| {
+            Self::try_start(program, now).map_err(|again| format!("{first}\nand again: {again}"))
+        })
+    }
+
+    fn try_start(program: &Path, now: u64) -> Result<Self, String> {
         let files = TempDir::new().map_err(|error| error.to_string())?;
         let dir = files.path();
         let [http, grpc, otlp, gossip] = [free_port()?, free_port()?, free_port()?, free_port()?];
