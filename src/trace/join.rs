@@ -79,11 +79,8 @@ impl Joined {
 
     /// Joins parts and leaves ids as they are stored, shared ones too: what a query is evaluated over. Events and
     /// links are in canonical order.
-    pub fn as_stored(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
-        for (_, chunk) in &mut parts {
-            zipkin::restore_shared_ids(chunk)?;
-        }
-        Self::as_sent(parts)
+    pub fn as_stored(parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
+        Self::as_held(parts, |_| true)
     }
 
     /// As `as_stored`, of parts of which only some regions may have renumbered ids.
@@ -91,9 +88,7 @@ impl Joined {
         mut parts: Vec<(u16, Chunk)>,
         may_renumber: impl Fn(u16) -> bool,
     ) -> Result<Self, JoinError> {
-        for (_, chunk) in parts.iter_mut().filter(|(rank, _)| may_renumber(*rank)) {
-            zipkin::restore_shared_ids(chunk)?;
-        }
+        zipkin::restore(&mut parts, may_renumber)?;
         Self::as_sent(parts)
     }
 
