@@ -8,59 +8,54 @@ use crate::model::search::{Inspected, Window};
 use crate::model::{TagNames, TagValues, TagValuesQuery, TagsQuery};
 use crate::traceql::value::Failure;
 
-/// What is gathered of the traces in a window.
+/// The names that exist.
 #[derive(Debug)]
-pub struct TagsGather<C> {
-    collector: C,
+pub struct TagNamesGather {
+    names: TagNamesCollector,
     window: Option<Window>,
 }
 
-/// The names that exist.
-pub type TagNamesGather = TagsGather<TagNamesCollector>;
-
 /// The values of one name.
-pub type TagValuesGather = TagsGather<TagValuesCollector>;
-
-/// What names and values have in common while they are gathered.
-pub trait Collect: Send + 'static {
-    type Answer: Send + 'static;
-
-    fn observe(&mut self, trace: &TraceRows<'_>);
-
-    /// Whether no trace can add anything any more.
-    fn is_done(&self) -> bool;
-
-    /// Takes what somebody else gathered, and what that took.
-    fn add(&mut self, told: Self::Answer) -> Inspected;
-
-    fn finish(self, inspected: Inspected) -> Self::Answer;
+#[derive(Debug)]
+pub struct TagValuesGather {
+    values: TagValuesCollector,
+    window: Option<Window>,
 }
 
 impl TagNamesGather {
     pub fn of(query: &TagsQuery) -> Result<Self, TagsError> {
-        Ok(Self { collector: TagNamesCollector::new(query)?, window: query.window })
+        Ok(Self { names: TagNamesCollector::new(query)?, window: query.window })
+    }
+
+    /// The answer from what several told of their own, each within the limits.
+    pub fn of_told(mut self, told: Vec<TagNames>) -> TagNames {
+        let mut inspected = Inspected::default();
+        for one in told {
+            inspected.add(one.inspected);
+            self.names.add(&one);
+        }
+        TagNames { inspected, ..self.names.finish() }
     }
 }
 
 impl TagValuesGather {
     pub fn of(query: &TagValuesQuery) -> Result<Self, TagsError> {
-        Ok(Self { collector: TagValuesCollector::new(query)?, window: query.window })
+        Ok(Self { values: TagValuesCollector::new(query)?, window: query.window })
     }
-}
 
-impl<C: Collect> TagsGather<C> {
     /// The answer from what several told of their own, each within the limits.
-    pub fn of_told(mut self, told: Vec<C::Answer>) -> C::Answer {
+    pub fn of_told(mut self, told: Vec<TagValues>) -> TagValues {
         let mut inspected = Inspected::default();
         for one in told {
-            inspected.add(self.collector.add(one));
+            inspected.add(one.inspected);
+            self.values.add(one.values);
         }
-        self.collector.finish(inspected)
+        TagValues { inspected, ..self.values.finish() }
     }
 }
 
-impl<C: Collect> Gather for TagsGather<C> {
-    type Answer = C::Answer;
+impl Gather for TagNamesGather {
+    type Answer = TagNames;
 
     fn order(&self) -> Order {
         Order::Id
@@ -75,57 +70,44 @@ impl<C: Collect> Gather for TagsGather<C> {
     }
 
     fn take(&mut self, trace: &TraceRows<'_>, _listed: u64) -> Result<(), Failure> {
-        self.collector.observe(trace);
+        self.names.observe(trace);
         Ok(())
     }
 
     fn wants(&self, _: u64) -> bool {
-        !self.collector.is_done()
-    }
-
-    fn finish(self, inspected: Inspected) -> C::Answer {
-        self.collector.finish(inspected)
-    }
-}
-
-impl Collect for TagNamesCollector {
-    type Answer = TagNames;
-
-    fn observe(&mut self, trace: &TraceRows<'_>) {
-        self.observe(trace);
-    }
-
-    fn is_done(&self) -> bool {
-        self.is_done()
-    }
-
-    fn add(&mut self, told: TagNames) -> Inspected {
-        self.add(&told);
-        told.inspected
+        !self.names.is_done()
     }
 
     fn finish(self, inspected: Inspected) -> TagNames {
-        TagNames { inspected, ..self.finish() }
+        TagNames { inspected, ..self.names.finish() }
     }
 }
 
-impl Collect for TagValuesCollector {
+impl Gather for TagValuesGather {
     type Answer = TagValues;
 
-    fn observe(&mut self, trace: &TraceRows<'_>) {
-        self.observe(trace);
+    fn order(&self) -> Order {
+        Order::Id
     }
 
-    fn is_done(&self) -> bool {
-        self.is_done()
+    fn reach(&self) -> Option<Reach> {
+        Reach::of(self.window)
     }
 
-    fn add(&mut self, told: TagValues) -> Inspected {
-        self.add(told.values);
-        told.inspected
+    fn reaches(&self, summary: &Summary) -> bool {
+        self.window.is_none_or(|window| overlaps(summary, window))
+    }
+
+    fn take(&mut self, trace: &TraceRows<'_>, _listed: u64) -> Result<(), Failure> {
+        self.values.observe(trace);
+        Ok(())
+    }
+
+    fn wants(&self, _: u64) -> bool {
+        !self.values.is_done()
     }
 
     fn finish(self, inspected: Inspected) -> TagValues {
-        TagValues { inspected, ..self.finish() }
+        TagValues { inspected, ..self.values.finish() }
     }
 }

@@ -69,7 +69,8 @@ fn names_and_columns_contain_a_value_and_other_attributes_equal_it() {
 
 #[test]
 fn what_is_asked_of_regions_finds_all_that_the_tags_find() {
-    let said: &[(&[(&str, &str)], Option<&str>)] = &[
+    type Tags = &'static [(&'static str, &'static str)];
+    let said: [(Tags, Option<&str>); 5] = [
         (&[], None),
         (&[("name", "")], None),
         (&[("name", "a.b")], Some("{ name =~ `.*a\\.b.*` }")),
@@ -81,7 +82,7 @@ fn what_is_asked_of_regions_finds_all_that_the_tags_find() {
     ];
     for (tags, expected) in said {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        assert_eq!(TagsSearch::new(&tags, 5, 6).weaker().as_deref(), *expected, "{tags:?}");
+        assert_eq!(TagsSearch::new(&tags, 5, 6).weaker().as_deref(), expected, "{tags:?}");
     }
     let joined = trace();
     let trace = TraceRows::of(ID, &joined);
