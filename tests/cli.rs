@@ -44,6 +44,29 @@ impl Gateway {
         Self { url, request }
     }
 
+    /// Answers one question after the other; what was asked is told line by line.
+    fn paging(answers: Vec<(String, String)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let request = std::thread::spawn(move || {
+            let mut asked = String::new();
+            for (head, body) in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                let mut piece = [0; 1024];
+                while !request.ends_with(b"\r\n\r\n") {
+                    let read = stream.read(&mut piece).unwrap();
+                    request.extend_from_slice(&piece[..read]);
+                }
+                asked.push_str(String::from_utf8(request).unwrap().lines().next().unwrap());
+                asked.push('\n');
+                let _ = write!(stream, "HTTP/1.1 {head}\r\nConnection: close\r\n\r\n{body}");
+            }
+            asked
+        });
+        Self { url, request }
+    }
+
     fn streaming(events: &[(&str, String)]) -> Self {
         let body: String =
             events.iter().map(|(name, data)| format!("event: {name}\ndata: {data}\n\n")).collect();
@@ -326,4 +349,100 @@ fn a_wrong_query_never_leaves_and_an_explanation_asks_nobody() {
     check(&query(&closed, &["{ }"]), 5, "cannot reach http://127.0.0.1");
     let out = check(&query(&closed, &["{ .a = `x` } >> { .b = 1 }", "--explain"]), 0, "");
     assert!(out.contains("{ (.b = 1) || (.b = 1.0) }"), "{out}");
+}
+
+/// A page with one trace of this id, and where it goes on.
+fn page(head: &str, id: &str, next: &str) -> (String, String) {
+    let next = if next.is_empty() { String::new() } else { format!("\r\nTutti-Next: {next}") };
+    (format!("{head}{next}"), FOUND.replace("af7651916cd43dd8448eb211c80319c", id))
+}
+
+/// What was asked, and how `tutti query --all` ended.
+fn all(answers: Vec<(String, String)>, args: &[&str]) -> (String, Output) {
+    let gateway = Gateway::paging(answers);
+    let output = query(&gateway.url, &[&["{ }", "--all"], args].concat());
+    (gateway.request.join().unwrap(), output)
+}
+
+#[test]
+fn all_pages_are_followed_to_the_last() {
+    let pages = || vec![page(WHOLE, "aa", "AQ1"), page(WHOLE, "bb", "AQ2"), page(WHOLE, "cc", "")];
+    let (asked, output) = all(pages(), &[]);
+    let out = check(&output, 0, "");
+    for shown in ["  aa\n", "  bb\n", "  cc\n", "3 traces\n"] {
+        assert_eq!(out.matches(shown).count(), 1, "{out}");
+    }
+    assert_eq!(out.matches("start, UTC").count(), 1, "{out}");
+    let asked: Vec<&str> = asked.lines().collect();
+    assert_eq!(
+        asked,
+        [
+            "GET /api/tutti/v1/search?q=%7B+%7D&limit=500 HTTP/1.1",
+            "GET /api/tutti/v1/search?q=%7B+%7D&limit=500&cursor=AQ1 HTTP/1.1",
+            "GET /api/tutti/v1/search?q=%7B+%7D&limit=500&cursor=AQ2 HTTP/1.1",
+        ]
+    );
+    let (_, output) = all(pages(), &["--json"]);
+    let (ids, outcome) = document(&check(&output, 0, ""));
+    assert_eq!((ids.as_str(), outcome.as_str()), ("aa bb cc", "complete"));
+}
+
+/// The ids and the outcome of a document of all pages.
+fn document(json: &str) -> (String, String) {
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let ids: Vec<&str> =
+        json["traces"].as_array().unwrap().iter().map(|row| row["traceID"].as_str().unwrap()).collect();
+    (ids.join(" "), json["outcome"].as_str().unwrap().to_owned())
+}
+
+/// Of an answer that says that us-west did not answer in time.
+fn partly(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "PARTIAL us-west: timeout\n");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn where_pages_end_early_the_rows_before_stand_and_the_end_says_so() {
+    let partial = || vec![page(WHOLE, "aa", "AQ1"), page(PARTIAL, "bb", "")];
+    let (_, output) = all(partial(), &[]);
+    let out = partly(&output);
+    assert!(out.contains("  aa\n") && out.contains("  bb\n") && out.contains("2 traces; not all"), "{out}");
+    let (_, output) = all(partial(), &["--json"]);
+    assert_eq!(document(&partly(&output)), ("aa bb".to_owned(), "partial".to_owned()));
+    let failing =
+        || vec![page(WHOLE, "aa", "AQ1"), ("502 Bad Gateway".to_owned(), "us-west: timeout\n".to_owned())];
+    let (_, output) = all(failing(), &["--json"]);
+    let out = check(&output, 4, "the gateway refused (HTTP 502): us-west: timeout");
+    assert_eq!(document(&out), ("aa".to_owned(), "failed".to_owned()));
+    let (asked, output) = all(vec![page(WHOLE, "aa", "AQ1")], &["--max", "1"]);
+    assert!(check(&output, 0, "").contains("1 trace; there are more than 1: --max"));
+    assert!(asked.contains("limit=1 "), "{asked}");
+    let (_, output) = all(vec![page(WHOLE, "aa", "AQ1"), page(WHOLE, "bb", "AQ1")], &[]);
+    check(&output, 5, "its pages do not end");
+    let nothing = (WHOLE.to_owned(), r#"{"traces":[]}"#.to_owned());
+    let (_, output) = all(vec![nothing.clone()], &[]);
+    check(&output, 2, "nothing matches; 2 regions answered");
+    let (_, output) = all(vec![nothing], &["--json"]);
+    assert_eq!(document(&check(&output, 2, "nothing matches")), (String::new(), "complete".to_owned()));
+}
+
+#[test]
+fn a_page_over_a_budget_is_asked_for_again_with_fewer_rows() {
+    const OVER: &str = "200 OK\r\nTutti-Outcome: partial\r\nTutti-Exactness: traces_budget\r\nTutti-Regions: us-east;status=ok;ms=3";
+    let (asked, output) = all(vec![page(OVER, "zz", ""), page(WHOLE, "aa", "")], &[]);
+    let out = check(&output, 0, "");
+    assert!(out.contains("  aa\n") && !out.contains("zz"), "{out}");
+    assert!(asked.contains("limit=500 ") && asked.contains("limit=100 "), "{asked}");
+}
+
+#[test]
+fn an_address_without_its_scheme_is_shown_with_it() {
+    check(
+        &query("127.0.0.1:33200", &["{ }"]),
+        1,
+        "`127.0.0.1:33200` is no server; write it as http://127.0.0.1:33200",
+    );
+    check(&query("localhost:3300", &["{ }"]), 1, "write it as http://localhost:3300");
+    check(&query("ftp://somewhere", &["{ }"]), 1, "write it as http://127.0.0.1:3200");
 }

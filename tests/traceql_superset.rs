@@ -245,6 +245,27 @@ fn what_is_pushed_unchanged_would_lose_is_found() {
             "{ event:name != `e` && name = `a` }",
         ),
         ("span 1 \"a\" @0s +1s x=2", "{ 1 < .x } && { .x > 1 }", "{ 1 < .x }"),
+        // What has a column of its own is looked for there alone, and lies elsewhere with a value of another type.
+        (
+            "span 1 \"a\" @0s +1s http.status_code=-2.5",
+            "{ span.http.status_code != 2.5 } && { }",
+            "{ span.http.status_code != nil }",
+        ),
+        (
+            "span 1 \"a\" @0s +1s http.method=5",
+            "{ .http.method != 2.5 } && { .http.method != 7 }",
+            "{ .http.method != nil }",
+        ),
+        (
+            "span 1 \"a\" @0s +1s http.status_code=\"500\"",
+            "{ span.http.status_code != nil } && { span.http.status_code = \"500\" }",
+            "{ span.http.status_code != nil }",
+        ),
+        (
+            "span 1 \"a\" @0s +1s http.status_code=false",
+            "{ span.http.status_code != nil } && { span.http.status_code = false }",
+            "{ span.http.status_code != nil }",
+        ),
     ];
     for (sketch, query, naive) in traps {
         let trace = sketch::read(&format!("trace a1\nresource service.name=\"s\"\n{sketch}\n")).remove(0);

@@ -143,6 +143,7 @@ fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Do
         text,
         "\nTry\n  \
          {program} trace {id}{server}\n  \
+         {program} query '{{ status = error }}'{server}\n  \
          curl http://{listen}/api/v2/traces/{id}\n  \
          curl -i http://{listen}/api/traces/{id}          headers say which region answered\n  \
          Grafana: add a Tempo data source with the URL http://{listen}\n  \

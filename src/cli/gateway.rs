@@ -15,14 +15,16 @@ use super::text::clean;
 pub const ANSWER_BYTES_MAX: usize = 512 << 20;
 /// An error is one line; a page of a proxy is cut.
 const ERROR_BYTES_MAX: usize = 4 << 10;
+/// How a server is written.
+const EXAMPLE: &str = "http://127.0.0.1:3200";
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Four times the deadline that a gateway has by default, for slow lines and large traces.
 const ANSWER_MAX: Duration = Duration::from_secs(100);
 
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    #[error("`{0}` is no server; write it as http://127.0.0.1:3200")]
-    BadServer(String),
+    #[error("`{given}` is no server; write it as {like}")]
+    BadServer { given: String, like: String },
     #[error("no HTTP client can be made here: {0}")]
     NoClient(String),
     #[error("cannot reach {server}: {cause}; start a gateway with `tutti demo`, or name one with --server")]
@@ -67,7 +69,7 @@ impl Gateway {
         let url = url.filter(|url| url.host_str().is_some() && url.query().is_none());
         // What stands before an `@` may be a password.
         let without_user = server.rsplit('@').next().unwrap_or_default();
-        let Some(url) = url else { return Err(GatewayError::BadServer(clean(without_user))) };
+        let Some(url) = url else { return Err(bad_server(without_user)) };
         // The provider of another part of this process is as good as ours.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -137,6 +139,14 @@ impl Gateway {
     fn unreachable(&self, error: &reqwest::Error) -> GatewayError {
         GatewayError::NotReachable { server: self.shown.clone(), cause: cause(error) }
     }
+}
+
+/// With the address as it was meant, where only the scheme is missing.
+fn bad_server(given: &str) -> GatewayError {
+    let with_scheme = format!("http://{given}");
+    let is_address = Url::parse(&with_scheme).is_ok_and(|url| url.query().is_none());
+    let like = if is_address && !given.contains("//") { clean(&with_scheme) } else { EXAMPLE.to_owned() };
+    GatewayError::BadServer { given: clean(given), like }
 }
 
 /// What it means that an answer of this server broke off.

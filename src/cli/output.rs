@@ -86,10 +86,15 @@ fn complain(what: &str) {
 /// Writes to stdout, with colours where they are wanted. A reader that has seen enough (`| head`) is no
 /// fault.
 pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    print_on(write).map(|_| ())
+}
+
+/// As `print`, and whether anybody still reads.
+pub fn print_on(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<bool> {
     let mut out = BufWriter::new(AutoStream::auto(io::stdout().lock()));
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        done => done.map(|()| true),
     }
 }
 

@@ -172,5 +172,7 @@ impl Wanted {
     }
 }
 
+mod weaker;
+
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@
 use crate::evaluate::gather::{Order, Reach};
 use crate::federation::listing::Wanted;
 use crate::federation::planned::{Asked, Planner};
-use crate::traceql::ast::{AttributeName, Query, Root};
+use crate::traceql;
+use crate::traceql::ast::{Query, Root};
 use crate::traceql::conditions::InRegions;
-use crate::traceql::{self, lenient};
 
 /// Lists every trace.
 pub(super) const EVERY_TRACE: &str = "{ }";
@@ -83,29 +83,6 @@ fn texts(asked: Vec<Option<Query>>) -> Asked {
     asked.into_iter().map(|query| query.map(|query| query.to_string())).collect()
 }
 
-/// Whether what a half-typed query leaves of a trace can be told by each region for its own spans.
-pub(super) fn is_span_local(text: &str) -> bool {
-    use traceql::ast::Intrinsic as I;
-    let of_trace = |name: &AttributeName| {
-        matches!(
-            name,
-            AttributeName::Intrinsic(
-                I::RootName
-                    | I::RootServiceName
-                    | I::TraceDuration
-                    | I::ChildCount
-                    | I::NestedSetLeft
-                    | I::NestedSetRight
-                    | I::NestedSetParent
-                    | I::Parent
-            )
-        )
-    };
-    // More alternatives than are read are refused by whoever reads them.
-    let groups = lenient::condition_groups(text).unwrap_or_default();
-    !groups.iter().flatten().any(|condition| of_trace(&condition.attribute))
-}
-
 fn wanted(queries: Vec<Asked>, reach: Option<Reach>, order: Order, rows: Option<u32>) -> Wanted {
     let newest = |query: Option<String>| query.map(|query| format!("{query} {NEWEST}"));
     let queries = queries.into_iter().map(|asked| asked.into_iter().map(newest).collect()).collect();
@@ -175,17 +152,5 @@ mod tests {
         let query = traceql::compile("{ resource.tutti.region = `eu` } | rate()").unwrap();
         let asked = with(&Plan::allow_all(), |planner| questions(&query, planner));
         assert_eq!(asked, [vec!["{ true }"], vec![]]);
-    }
-
-    #[test]
-    fn a_filter_on_what_belongs_to_the_whole_trace_is_not_span_local() {
-        for text in ["", "{ }", "{ .a = 1 && name = \"b\" }", "{ .a = ", "{ trace:id = \"1\" }"] {
-            assert!(is_span_local(text), "{text}");
-        }
-        for text in
-            ["{ rootName = \"a\" }", "{ .a = 1 && traceDuration > 1s }", "{ rootServiceName = \"a\" && .b ="]
-        {
-            assert!(!is_span_local(text), "{text}");
-        }
     }
 }

@@ -38,12 +38,16 @@ impl Federation {
         if far.is_empty() {
             return Ok(());
         }
-        let line = format!(
-            "no metrics over {} yet: a single region (`kind = \"tempo\"`) of which nothing is withheld answers \
-             them itself, and embedded regions (`kind = \"memory\"`) are counted together; searches, tags and \
-             traces are answered from every region",
-            far.join(", ")
-        );
-        Err(Box::new(Refusal { why: Why::Unsupported, line, coverage: None }))
+        Err(Box::new(Refusal { why: Why::Unsupported, line: no_metrics_over(&far), coverage: None }))
     }
+}
+
+/// Why metrics over these regions, which are far away, are refused.
+pub fn no_metrics_over(far: &[&str]) -> String {
+    format!(
+        "no metrics over {} yet: a single region (`kind = \"tempo\"`) of which nothing is withheld answers \
+         them itself, and embedded regions (`kind = \"memory\"`) are counted together; searches, tags and \
+         traces are answered from every region",
+        far.join(", ")
+    )
 }

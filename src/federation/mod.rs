@@ -18,11 +18,13 @@ pub mod refusal;
 mod search;
 pub mod settings;
 mod tags;
+mod told;
 
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use candidates::questions;
 pub use filter::TraceFilter;
 pub use growing::{Growing, Grown, Growth, Questions};
+pub use metrics::no_metrics_over;
 pub use planned::Planner;
 pub use query::{DiffAsk, MetricsAsk, Question, SearchAsk, TagValuesAsk, TagsAsk};
 pub use refusal::{Refusal, Why};

@@ -11,6 +11,7 @@ use super::growing::Teller;
 use super::origin::Origin;
 use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
+use crate::evaluate::TagsSearch;
 use crate::evaluate::gather::{Gather, SearchGather};
 use crate::evaluate::outline::Outline;
 use crate::model::search::SearchAsked;
@@ -64,8 +65,11 @@ impl Federation {
                 let (reach, rows, planner) = (gather.reach(), ask.query.limit, self.planner());
                 let mut wanted = match &ask.query.asked {
                     SearchAsked::Query(text) => candidates::of_search(text, &planner, reach, rows),
-                    SearchAsked::Tags { .. } => {
-                        candidates::everything(&planner, reach, gather.order(), Some(rows))
+                    SearchAsked::Tags { tags, min_duration_ms, max_duration_ms } => {
+                        match TagsSearch::new(tags, *min_duration_ms, *max_duration_ms).weaker() {
+                            Some(text) => candidates::of_search(&text, &planner, reach, rows),
+                            None => candidates::everything(&planner, reach, gather.order(), Some(rows)),
+                        }
                     }
                 };
                 if let Some(page) = page {

@@ -14,9 +14,11 @@ use super::by_id::Federation;
 use super::candidates::{self, EVERY_TRACE};
 use super::fanout::failed;
 use super::growing::Teller;
+use super::listing::Wanted;
 use super::origin::{self, Origin};
 use super::query::{Answered, Question, TagValuesAsk, TagsAsk, Way, answered};
 use super::refusal::Refusal;
+use super::told::{self, Sum};
 use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
 use crate::model::search::{Inspected, SearchAsked};
@@ -72,25 +74,31 @@ impl Federation {
                 let Answer { value, coverage } = answer.await?;
                 Ok(Answer { value: value.map(with_origin), coverage })
             }
-            Way::Assembled if !origin.is_named() && self.adds_up(query.query.as_deref(), query.form) => {
+            Way::Assembled
+                if !origin.is_named() && self.is_told_by_regions() && told::names(&query) == Sum::AddsUp =>
+            {
                 let mut early = TagNamesGather::of(&query).map_err(Refusal::tags)?;
                 let mut inspected = Inspected::default();
                 let mut hear = |told: &TagNames| {
                     inspected.add(told.inspected);
-                    (early.hear(told), inspected)
+                    (early.hear(&told::without_mark(told.clone())), inspected)
                 };
                 let mut telling = Telling { teller: &mut teller, hear: &mut hear };
-                let told =
+                let all =
                     self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed(), &mut telling);
-                let told = told.await?;
-                let value = told.value.map(|told| with_origin(gather.of_told(told)));
-                Ok(Answer { value, coverage: told.coverage })
+                let all = all.await?;
+                let value = all.value.map(|all| {
+                    with_origin(gather.of_told(all.into_iter().map(told::without_mark).collect()))
+                });
+                Ok(Answer { value, coverage: all.coverage })
             }
             // Where it is on every resource, it is a name like others.
             Way::Assembled => {
-                let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+                let wanted = self.traces_left_by(query.query.as_deref(), query.form, &gather);
                 let marks = if is_listed { Marks::Origin } else { origin.marks() };
-                self.decide(Decision::over(wanted, gather, &ask, marks), teller).await
+                let decision = Decision::over(wanted, gather.without(told::MARK), &ask, marks);
+                let answer = self.decide(decision, teller).await?;
+                Ok(Answer { value: answer.value.map(told::without_mark), coverage: answer.coverage })
             }
         }
     }
@@ -105,32 +113,33 @@ impl Federation {
         mut teller: Teller<TagValues>,
     ) -> Answered<TagValues> {
         let gather = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
-        let origin = Origin::of_values(&ask.query);
+        let (origin, sum) = (Origin::of_values(&ask.query), told::values(&ask.query));
         match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.tag_values(call).boxed()).await
             }
-            Way::Assembled
-                if !origin.is_named() && self.adds_up(ask.query.query.as_deref(), ask.query.form) =>
-            {
+            Way::Assembled if !origin.is_named() && self.is_told_by_regions() && sum != Sum::OfTraces => {
+                let alone: fn(TagValues) -> TagValues =
+                    if sum == Sum::AddsUp { |values| values } else { told::without_empty };
                 let mut early = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
                 let mut inspected = Inspected::default();
                 let mut hear = |told: &TagValues| {
                     inspected.add(told.inspected);
-                    (early.hear(told.clone()), inspected)
+                    (early.hear(alone(told.clone())), inspected)
                 };
                 let mut telling = Telling { teller: &mut teller, hear: &mut hear };
-                let told =
+                let all =
                     self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed(), &mut telling);
-                let told = told.await?;
-                let value = told.value.map(|told| gather.of_told(told));
-                Ok(Answer { value, coverage: told.coverage })
+                let all = all.await?;
+                let value = all.value.map(|all| gather.of_told(all.into_iter().map(alone).collect()));
+                Ok(Answer { value, coverage: all.coverage })
             }
-            Way::Assembled if Origin::is_all_of(&ask.query) && self.adds_up(None, ask.query.form) => {
+            Way::Assembled if Origin::is_all_of(&ask.query) && self.is_told_by_regions() => {
                 self.regions_with_traces(gather, ask).await
             }
             Way::Assembled => {
-                let wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+                let filter = ask.query.query.as_deref().filter(|_| !told::says_values(&ask.query));
+                let wanted = self.traces_left_by(filter, ask.query.form, &gather);
                 self.decide(Decision::over(wanted, gather, &ask, origin.marks()), teller).await
             }
         }
@@ -162,12 +171,22 @@ impl Federation {
         Ok(Answer { value, coverage: told.coverage })
     }
 
-    /// Whether what regions tell of their own spans is what the whole tells.
-    fn adds_up(&self, query: Option<&str>, form: TagsForm) -> bool {
-        let is_far = self.regions.iter().any(|region| !region.is_embedded());
-        // The older form has no filter.
-        let query = query.filter(|_| form == TagsForm::V2);
-        is_far && !self.withholds() && query.is_none_or(candidates::is_span_local)
+    /// Whether regions are asked what they tell of their own spans: where they are far away and nothing is
+    /// withheld.
+    fn is_told_by_regions(&self) -> bool {
+        self.regions.iter().any(|region| !region.is_embedded()) && !self.withholds()
+    }
+
+    /// Every trace of regions that can hold a span the filter leaves.
+    fn traces_left_by(&self, filter: Option<&str>, form: TagsForm, gather: &impl Gather) -> Wanted {
+        let mut wanted = candidates::everything(&self.planner(), gather.reach(), gather.order(), None);
+        let can_hold = told::can_hold(filter, form, self.regions.iter().map(|region| region.name()));
+        for asked in &mut wanted.queries {
+            for (asked, _) in asked.iter_mut().zip(&can_hold).filter(|(_, can_hold)| !**can_hold) {
+                *asked = None;
+            }
+        }
+        wanted
     }
 
     /// What every region tells, by rank.

@@ -7,6 +7,10 @@ use std::sync::Arc;
 /// and what spans bring along under this name is taken away.
 pub const REGION_KEY: &str = "tutti.region";
 
+/// The attribute of a resource, `true`, that says that its spans are copies: kept beside originals that lie in
+/// another region. A copy counts only where its original is not there.
+pub const REPLICA_KEY: &str = "tutti.replica";
+
 /// The name of a declared region: 1 to 63 of `[a-z0-9-]`. Safe to print anywhere, so it is also a
 /// metric label and part of a header.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,10 +5,14 @@
 
 use bytes::Bytes;
 
+use super::span::key_and_value;
 use crate::model::TraceId;
+use crate::model::region::REPLICA_KEY;
 use crate::wire::check;
-use crate::wire::otlp::{event, link, resource_spans, scope_spans, span, status, trace};
-use crate::wire::protobuf::{Field, Reader, WireError};
+use crate::wire::otlp::{
+    any_value, event, link, resource as otlp_resource, resource_spans, scope_spans, span, status, trace,
+};
+use crate::wire::protobuf::{Field, Reader, Value, WireError};
 
 /// A place in a chunk's bytes: in the body, or behind it in the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +38,8 @@ pub struct Batch {
     /// The fields that are neither resource nor scopes (the schema URL).
     pub tail: Extent,
     pub chunk: u16,
+    /// Whether its resource says that these spans are copies of what another region has.
+    pub is_copy: bool,
 }
 
 /// One `ScopeSpans`.
@@ -170,6 +176,8 @@ pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
     let mut scan = Scan {
         id,
         messages_left: MESSAGES_FREE + body.len() / MESSAGE_BYTES_LEAST,
+        // Looked for once in all bytes, since hardly any resource says it.
+        may_hold_copies: memchr::memmem::find(&body, REPLICA_KEY.as_bytes()).is_some(),
         chunk: Chunk {
             buffer: Buffer::of(body.clone())?,
             batches: Vec::with_capacity(body.len() / BATCH_BYTES_USUAL + 1),
@@ -189,6 +197,7 @@ pub fn scan(body: Bytes, id: Option<&TraceId>) -> Result<Chunk, ScanError> {
 struct Scan<'id> {
     id: Option<&'id TraceId>,
     messages_left: usize,
+    may_hold_copies: bool,
     chunk: Chunk,
 }
 
@@ -220,7 +229,8 @@ impl Scan<'_> {
         }
         let resource = resource.extent(&mut self.chunk.buffer)?;
         let tail = tail.extent(&mut self.chunk.buffer)?;
-        self.chunk.batches.push(Batch { resource, extra: Extent::default(), tail, chunk: 0 });
+        let is_copy = self.may_hold_copies && says_copy(self.chunk.buffer.get(resource));
+        self.chunk.batches.push(Batch { resource, extra: Extent::default(), tail, chunk: 0, is_copy });
         Ok(())
     }
 
@@ -253,6 +263,37 @@ impl Scan<'_> {
         self.chunk.scopes.push(Scope { scope, tail, batch });
         Ok(())
     }
+}
+
+/// Whether a resource marks its spans as copies. The word counts as much as the flag: what is set by the
+/// environment of an exporter is text.
+fn says_copy(resource: &[u8]) -> bool {
+    let mut is_copy = false;
+    let mut reader = Reader::new(resource);
+    while let Ok(Some(field)) = reader.next() {
+        if field.number != otlp_resource::ATTRIBUTES {
+            continue;
+        }
+        let (key, any) = key_and_value(field.bytes().unwrap_or_default());
+        if key == REPLICA_KEY.as_bytes() {
+            is_copy = is_true(any);
+        }
+    }
+    is_copy
+}
+
+fn is_true(any: &[u8]) -> bool {
+    let mut is_true = false;
+    let mut reader = Reader::new(any);
+    while let Ok(Some(field)) = reader.next() {
+        match (field.number, field.value) {
+            (any_value::BOOL, Value::Varint(flag)) => is_true = flag != 0,
+            (any_value::STRING, Value::Bytes(text)) => is_true = text == b"true",
+            (any_value::STRING..=any_value::BYTES, _) => is_true = false,
+            _ => {}
+        }
+    }
+    is_true
 }
 
 /// Parts of one message that may lie apart on the wire. Nearly always there is one part, which then

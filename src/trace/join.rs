@@ -1,7 +1,8 @@
 //! Parts of a trace joined: every span once, wherever it came from.
 //!
-//! Identity is (span id, kind), as in Tempo; of two copies the one from the region declared first
-//! stays. The result does not depend on the order in which the regions answered.
+//! Identity is (span id, kind), as in Tempo. Of two spans that are one, an original goes before what is marked
+//! as a copy, wherever either lies, and else the one from the region declared first. The result does not depend
+//! on the order in which the regions answered.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -78,11 +79,8 @@ impl Joined {
 
     /// Joins parts and leaves ids as they are stored, shared ones too: what a query is evaluated over. Events and
     /// links are in canonical order.
-    pub fn as_stored(mut parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
-        for (_, chunk) in &mut parts {
-            zipkin::restore_shared_ids(chunk)?;
-        }
-        Self::as_sent(parts)
+    pub fn as_stored(parts: Vec<(u16, Chunk)>) -> Result<Self, JoinError> {
+        Self::as_held(parts, |_| true)
     }
 
     /// As `as_stored`, of parts of which only some regions may have renumbered ids.
@@ -90,9 +88,7 @@ impl Joined {
         mut parts: Vec<(u16, Chunk)>,
         may_renumber: impl Fn(u16) -> bool,
     ) -> Result<Self, JoinError> {
-        for (_, chunk) in parts.iter_mut().filter(|(rank, _)| may_renumber(*rank)) {
-            zipkin::restore_shared_ids(chunk)?;
-        }
+        zipkin::restore(&mut parts, may_renumber)?;
         Self::as_sent(parts)
     }
 
@@ -102,8 +98,9 @@ impl Joined {
         parts.sort_by_key(|(rank, _)| *rank);
         let mut joined = Self::with_room_for(&parts);
         for (rank, chunk) in parts {
-            joined.append(rank, chunk)?;
+            joined.add(rank, chunk)?;
         }
+        joined.keep_each_once(0);
         joined.sort_events_and_links()?;
         Ok(joined)
     }
@@ -144,12 +141,18 @@ impl Joined {
         }
     }
 
-    /// Adds a part; of a span that is already there, this copy is not kept.
+    /// Adds a part; of a span that is already there, this one is not kept.
     pub(super) fn append(&mut self, rank: u16, chunk: Chunk) -> Result<(), JoinError> {
+        let first = self.spans.len();
+        self.add(rank, chunk)?;
+        self.keep_each_once(first);
+        Ok(())
+    }
+
+    fn add(&mut self, rank: u16, chunk: Chunk) -> Result<(), JoinError> {
         let number = u16::try_from(self.buffers.len()).map_err(|_| WireError::TooLarge)?;
         let first_batch = u32::try_from(self.batches.len()).map_err(|_| WireError::TooLarge)?;
         let first_scope = u32::try_from(self.scopes.len()).map_err(|_| WireError::TooLarge)?;
-        let first_span = u32::try_from(self.spans.len()).map_err(|_| WireError::TooLarge)?;
         self.buffers.push(chunk.buffer);
         self.ranks.push(rank);
         self.batches.extend(chunk.batches.into_iter().map(|batch| Batch { chunk: number, ..batch }));
@@ -161,11 +164,34 @@ impl Joined {
             scope: span.scope + first_scope,
             ..span
         }));
-        let last = u32::try_from(self.spans.len()).map_err(|_| WireError::TooLarge)?;
-        for index in first_span..last {
-            self.keep_unless_known(index);
-        }
+        u32::try_from(self.spans.len()).map_err(|_| WireError::TooLarge)?;
         Ok(())
+    }
+
+    /// Decides which of the spans from this one on are kept: originals first, in their order, then what is marked
+    /// as a copy and whose original is not there.
+    fn keep_each_once(&mut self, first: usize) {
+        let (first, last) = (first as u32, self.spans.len() as u32);
+        self.kept.resize(last as usize, false);
+        let has_copies = self.batches.iter().any(|batch| batch.is_copy);
+        for are_copies in [false, true].into_iter().take(1 + usize::from(has_copies)) {
+            for index in first..last {
+                if !has_copies || self.is_copy(index) == are_copies {
+                    self.keep_unless_known(index);
+                }
+            }
+        }
+    }
+
+    fn is_copy(&self, index: u32) -> bool {
+        let batch = self.span(index).and_then(|span| self.batch_of(span));
+        batch.and_then(|batch| self.batches.get(batch as usize)).is_some_and(|batch| batch.is_copy)
+    }
+
+    fn set_kept(&mut self, index: u32, is_kept: bool) {
+        if let Some(kept) = self.kept.get_mut(index as usize) {
+            *kept = is_kept;
+        }
     }
 
     fn keep_unless_known(&mut self, index: u32) {
@@ -185,7 +211,7 @@ impl Joined {
             self.has_shared_ids |= is_shared;
             self.ids.insert(span.id, index, &self.spans);
         }
-        self.kept.push(!is_known);
+        self.set_kept(index, !is_known);
     }
 
     /// Two spans are one if id and kind are.
@@ -210,7 +236,7 @@ impl Joined {
                 self.ids.insert(span.id, index, &self.spans);
             }
         }
-        self.kept.push(!is_known);
+        self.set_kept(index, !is_known);
     }
 
     pub fn body(&self, span: &Span) -> &[u8] {

@@ -11,6 +11,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod copies;
 mod crossings;
 mod wire_shapes;
 
@@ -366,6 +367,23 @@ fn copies_that_a_region_numbered_one_by_one_count_once() {
     };
     assert_eq!(servers("answer"), 1);
     assert_eq!(servers("another"), 2);
+}
+
+#[test]
+fn a_small_id_that_a_region_without_the_client_shows_is_its_own() {
+    let with_client = trace_of(vec![vec![span_of(5000, 0, 3, 10), span_of(1, 5000, 2, 11)]]);
+    let alone = trace_of(vec![vec![span_of(1, 5000, 2, 11)]]);
+    for parts in [[(0, &with_client), (1, &alone)], [(0, &alone), (1, &with_client)]] {
+        let read = TracesData::decode(merged(&parts).as_slice()).unwrap();
+        let servers: Vec<&Span> = spans(&read).filter(|span| span.kind == 2).collect();
+        assert_eq!(servers.len(), 1, "{servers:?}");
+        assert_eq!(servers[0].span_id, 1u64.to_be_bytes());
+        assert_eq!(servers[0].parent_span_id, 5000u64.to_be_bytes());
+    }
+    // Another span of that id says nothing of this one.
+    let other = trace_of(vec![vec![span_of(1, 5000, 2, 90)]]);
+    let read = TracesData::decode(merged(&[(0, &with_client), (1, &other)]).as_slice()).unwrap();
+    assert_eq!(spans(&read).filter(|span| span.kind == 2).count(), 2);
 }
 
 /// The client half in one region, the server half in another, each as it was stored.

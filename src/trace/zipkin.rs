@@ -16,17 +16,61 @@ use crate::wire::protobuf::WireError;
 const SERVER: u8 = kind::SERVER as u8;
 const CLIENT: u8 = kind::CLIENT as u8;
 
-/// Gives renumbered server spans of one region the id they were stored with.
+/// Gives renumbered server spans of regions that may renumber the ids they were stored with.
+pub(super) fn restore(
+    parts: &mut [(u16, Chunk)],
+    may_renumber: impl Fn(u16) -> bool,
+) -> Result<(), WireError> {
+    // Nearly always nothing looks renumbered.
+    if !parts.iter().any(|(rank, chunk)| may_renumber(*rank) && has_suspects(chunk)) {
+        return Ok(());
+    }
+    let own =
+        parts.iter().flat_map(|(rank, chunk)| numbered_by_their_own(chunk, may_renumber(*rank))).collect();
+    for (_, chunk) in parts.iter_mut().filter(|(rank, _)| may_renumber(*rank)) {
+        restore_shared_ids(chunk, &own)?;
+    }
+    Ok(())
+}
+
+/// A server span by its id, parent, start and end: enough to know its copy in another region.
+type Seen = (u64, u64, u64, u64);
+
+fn seen(span: &Span) -> Seen {
+    (span.id, span.parent, span.start, span.end)
+}
+
+/// Server spans that are certainly shown as they are stored: a region renumbers none whose client it does not
+/// hold. Their copies beside that client were not renumbered either.
+fn numbered_by_their_own(chunk: &Chunk, may_renumber: bool) -> Vec<Seen> {
+    let clients: HashSet<u64> =
+        chunk.spans.iter().filter(|span| span.kind == CLIENT).map(|span| span.id).collect();
+    let is_own = |span: &&Span| !may_renumber || !clients.contains(&span.parent);
+    let servers = chunk.spans.iter().filter(|span| span.kind == SERVER && !span.flags.has(Flags::ODD_ID));
+    servers.filter(is_own).map(seen).collect()
+}
+
+fn has_suspects(chunk: &Chunk) -> bool {
+    let free = smallest_free(&chunk.spans);
+    chunk.spans.iter().any(|span| is_suspect(span, free))
+}
+
+/// Whether its id may be a number that a Tempo gave.
+fn is_suspect(span: &Span, free: u64) -> bool {
+    span.kind == SERVER && (1..free).contains(&span.id) && !span.flags.has(Flags::ODD_ID)
+}
+
+/// The same of one region.
 ///
 /// A server span is taken for renumbered if its parent is a client span and its id is a number that Tempo
 /// gives: it gives the smallest that no span has, so below a given number there is none left. And Tempo hands
 /// every child of the shared id to the server, so a client that still has another child was not part of it,
 /// unless that is a copy of the server: copies are given a number each. A real span of that kind is renumbered
-/// again after the join, to the same number if no other region's span has it.
-pub(super) fn restore_shared_ids(chunk: &mut Chunk) -> Result<(), WireError> {
+/// again after the join, to the same number if no other region's span has it; or is known to be real by its copy
+/// in another region.
+fn restore_shared_ids(chunk: &mut Chunk, own: &HashSet<Seen>) -> Result<(), WireError> {
     let free = smallest_free(&chunk.spans);
-    let is_suspect =
-        |span: &Span| span.kind == SERVER && (1..free).contains(&span.id) && !span.flags.has(Flags::ODD_ID);
+    let is_suspect = |span: &Span| is_suspect(span, free) && !own.contains(&seen(span));
     if !chunk.spans.iter().any(is_suspect) {
         return Ok(());
     }
@@ -194,7 +238,7 @@ mod tests {
         let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
         let bytes = Bytes::from(TracesData { resource_spans }.encode_to_vec());
         let mut chunk = scan(bytes, None).unwrap();
-        restore_shared_ids(&mut chunk).unwrap();
+        restore_shared_ids(&mut chunk, &HashSet::new()).unwrap();
         chunk.spans.iter().map(|span| span.id).collect()
     }
 

@@ -308,6 +308,16 @@ pub enum AttributeName {
     },
 }
 
+impl AttributeName {
+    /// The name without its scope: what it is found by where none is asked for.
+    pub fn bare(&self) -> &str {
+        match self {
+            Self::Named { key, .. } => key,
+            Self::Intrinsic(intrinsic) => intrinsic.word(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// `.key`

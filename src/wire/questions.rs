@@ -62,8 +62,7 @@ pub struct MomentRequest {
 
 impl SearchRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.tags.push(pair(field)?),
                 2 => request.min_duration_ms = number(field)?,
@@ -76,8 +75,7 @@ impl SearchRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
@@ -113,8 +111,7 @@ impl TagsRequest {
     }
 
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.scope = text(field)?,
                 2 => request.query = text(field)?,
@@ -125,8 +122,7 @@ impl TagsRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
@@ -140,8 +136,7 @@ impl TagValuesRequest {
     }
 
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.tag_name = text(field)?,
                 2 => request.query = text(field)?,
@@ -152,15 +147,13 @@ impl TagValuesRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl QueryRangeRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.query = text(field)?,
                 2 => request.start = field.varint()?,
@@ -172,15 +165,13 @@ impl QueryRangeRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
 impl MomentRequest {
     pub fn read(bytes: &[u8]) -> Result<Self, WireError> {
-        let mut request = Self::default();
-        each(bytes, |field| {
+        filled(bytes, |request: &mut Self, field| {
             match field.number {
                 1 => request.query = text(field)?,
                 2 => request.start = field.varint()?,
@@ -188,8 +179,7 @@ impl MomentRequest {
                 _ => {}
             }
             Ok(())
-        })?;
-        Ok(request)
+        })
     }
 }
 
@@ -213,6 +203,16 @@ fn put(out: &mut Vec<u8>, texts: &[(u32, &str)], numbers: &[(u32, u32)]) {
     for (number, value) in numbers.iter().filter(|(_, value)| *value != 0) {
         put_varint_field(out, *number, u64::from(*value));
     }
+}
+
+/// A message field by field; what is not there is as if it were 0 or empty.
+fn filled<R: Default>(
+    bytes: &[u8],
+    mut take: impl FnMut(&mut R, &Field<'_>) -> Result<(), WireError>,
+) -> Result<R, WireError> {
+    let mut request = R::default();
+    each(bytes, |field| take(&mut request, field))?;
+    Ok(request)
 }
 
 fn each(bytes: &[u8], mut take: impl FnMut(&Field<'_>) -> Result<(), WireError>) -> Result<(), WireError> {

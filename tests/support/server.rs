@@ -92,3 +92,32 @@ pub fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
     Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }
+
+/// Of a Tempo's configuration, the ports of HTTP, gRPC, OTLP and gossip, all on loopback.
+pub fn tempo_doors([http, grpc, otlp, gossip]: [u16; 4]) -> String {
+    format!(
+        "server:
+  http_listen_address: 127.0.0.1
+  http_listen_port: {http}
+  grpc_listen_address: 127.0.0.1
+  grpc_listen_port: {grpc}
+  log_level: warn
+distributor:
+  receivers:
+    otlp:
+      protocols:
+        http:
+          endpoint: 127.0.0.1:{otlp}
+memberlist:
+  bind_addr: [127.0.0.1]
+  bind_port: {gossip}
+  advertise_addr: 127.0.0.1
+  abort_if_cluster_join_fails: false
+"
+    )
+}
+
+/// Whether an export was taken whole: an empty `partial_success` says so too.
+pub fn is_taken(reply: &Reply) -> bool {
+    reply.status == 200 && [&[][..], &[0x0a, 0]].contains(&reply.body.as_slice())
+}

@@ -145,10 +145,13 @@ pub struct TypedValue {
     pub value: String,
 }
 
+pub type RangeResponse = SeriesResponse<TimeSeries>;
+pub type InstantResponse = SeriesResponse<InstantSeries>;
+
 #[derive(Clone, PartialEq, Message)]
-pub struct RangeResponse {
+pub struct SeriesResponse<S: Message + Default + Clone + PartialEq + std::fmt::Debug> {
     #[prost(message, repeated, tag = "1")]
-    pub series: Vec<TimeSeries>,
+    pub series: Vec<S>,
     #[prost(message, optional, tag = "2")]
     pub metrics: Option<SearchMetrics>,
     #[prost(int32, tag = "3")]
@@ -183,18 +186,6 @@ pub struct Exemplar {
     pub value: f64,
     #[prost(int64, tag = "3")]
     pub timestamp_ms: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub struct InstantResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub series: Vec<InstantSeries>,
-    #[prost(message, optional, tag = "2")]
-    pub metrics: Option<SearchMetrics>,
-    #[prost(int32, tag = "3")]
-    pub status: i32,
-    #[prost(string, tag = "4")]
-    pub message: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -14,8 +14,8 @@ pub const TESTS: &[Test] = &[
     ("a_difference_of_traces_that_are_missing_or_too_large_is_none", traces_that_are_missing_or_too_large),
 ];
 
-const TARGET: &str = "/api/v2/traces/diff";
-const FORMATS: [&str; 3] = ["trace-patch-v0", "trace-summary-v0-native", "trace-summary-v0-composed"];
+pub const TARGET: &str = "/api/v2/traces/diff";
+pub const FORMATS: [&str; 3] = ["trace-patch-v0", "trace-summary-v0-native", "trace-summary-v0-composed"];
 
 fn post(server: &Server, body: &str) -> Reply {
     let headers = [("Content-Type", "application/json")];
@@ -23,8 +23,19 @@ fn post(server: &Server, body: &str) -> Reply {
 }
 
 fn question(base: &Case, compare: &Case, format: &str) -> String {
-    json!({"base": {"traceId": base.id_hex()}, "compare": {"traceId": compare.id_hex()}, "format": format})
-        .to_string()
+    body([&base.id_hex(), &compare.id_hex()], format)
+}
+
+/// What is asked about two traces.
+pub fn body([base, compare]: [&str; 2], format: &str) -> String {
+    json!({"base": {"traceId": base}, "compare": {"traceId": compare}, "format": format}).to_string()
+}
+
+/// A document, without what is chance in it.
+pub fn read(body: &[u8]) -> Value {
+    let mut document = serde_json::from_slice(body).expect("JSON");
+    without_chance(&mut document);
+    document
 }
 
 /// What was compared, so that agreement says something.

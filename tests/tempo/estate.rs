@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::http::{Reply, Request};
 pub use crate::server::Server;
-use crate::server::{eventually, free_port};
+use crate::server::{eventually, free_port, is_taken, tempo_doors};
 use crate::traces::{self, Kept, REGIONS};
 
 /// Bytes over which the union calls a trace too large. Every random trace is far below.
@@ -134,9 +134,7 @@ fn overrides_of(files: &Path, name: &str) -> PathBuf {
 fn fill_one(server: &Server, exports: &[traces::Export]) -> Result<(), String> {
     for export in exports {
         let reply = server.export(&export.encode_to_vec());
-        // An empty `partial_success` says that all were taken.
-        let is_whole = reply.status == 200 && [&[][..], &[0x0a, 0]].contains(&reply.body.as_slice());
-        if !is_whole {
+        if !is_taken(&reply) {
             return Err(format!("{} refuses spans: {} {}", server.name, reply.status, reply.text()));
         }
     }
@@ -163,30 +161,13 @@ fn begin_tempo(program: &Path, name: &str, dir: &Path) -> Result<Server, String>
 
 /// Every path and port is the instance's own: Tempos on one machine share folders by default, and would
 /// see each other's spans. Times are short, so that spans become blocks within seconds.
-fn tempo_config(dir: &Path, overrides: &Path, [http, grpc, otlp, gossip]: [u16; 4]) -> String {
-    let (dir, overrides) = (dir.display(), overrides.display());
+fn tempo_config(dir: &Path, overrides: &Path, ports: [u16; 4]) -> String {
+    let (dir, overrides, doors) = (dir.display(), overrides.display(), tempo_doors(ports));
     format!(
         "
 target: all
 stream_over_http_enabled: true
-server:
-  http_listen_address: 127.0.0.1
-  http_listen_port: {http}
-  grpc_listen_address: 127.0.0.1
-  grpc_listen_port: {grpc}
-  log_level: warn
-distributor:
-  receivers:
-    otlp:
-      protocols:
-        http:
-          endpoint: 127.0.0.1:{otlp}
-memberlist:
-  bind_addr: [127.0.0.1]
-  bind_port: {gossip}
-  advertise_addr: 127.0.0.1
-  abort_if_cluster_join_fails: false
-live_store:
+{doors}live_store:
   max_trace_live: 2s
   max_trace_idle: 500ms
   flush_check_period: 500ms

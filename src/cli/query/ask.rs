@@ -23,6 +23,7 @@ pub struct Ask {
     pub parameters: Vec<(&'static str, String)>,
     pub limit: u32,
     mode: Option<Mode>,
+    is_paged: bool,
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -49,7 +50,8 @@ impl Ask {
             Kind::Search => [(args.instant, "--instant"), (args.step.is_some(), "--step")],
             _ => [(args.limit.is_some(), "--limit"), (args.spss.is_some(), "--spss")],
         };
-        if let Some((_, flag)) = foreign.into_iter().find(|(is_given, _)| *is_given) {
+        let all = (args.all && kind != Kind::Search, "--all");
+        if let Some((_, flag)) = foreign.into_iter().chain([all]).find(|(is_given, _)| *is_given) {
             return Err(if kind == Kind::Search {
                 AskError::NotMetrics(flag)
             } else {
@@ -64,11 +66,19 @@ impl Ask {
         }
         parameters.extend(args.spss.map(|spss| ("spss", spss.to_string())));
         parameters.extend(args.step.map(|step| ("step", step.as_secs_f64().to_string())));
-        Ok(Self { kind, parameters, limit, mode: args.mode.map(super::ModeName::mode) })
+        Ok(Self { kind, parameters, limit, mode: args.mode.map(super::ModeName::mode), is_paged: args.all })
+    }
+
+    /// Makes it a question for so many rows after those before this cursor.
+    pub fn page(&mut self, rows: u32, cursor: Option<&str>) {
+        self.parameters.retain(|(name, _)| !matches!(*name, "limit" | "cursor"));
+        self.parameters.push(("limit", rows.to_string()));
+        self.parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
     }
 
     pub fn path(&self) -> &'static str {
         match self.kind {
+            Kind::Search if self.is_paged => "/api/tutti/v1/search",
             Kind::Search => "/api/search",
             Kind::Range => "/api/metrics/query_range",
             Kind::Instant => "/api/metrics/query",

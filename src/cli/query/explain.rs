@@ -1,6 +1,7 @@
 //! How a query is answered over several regions, drawn from what the language knows: the tree with the class
 //! of each part, what each region is asked, and why more can't be left to it.
 
+use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::cli::text::{clean, wrap};
 use crate::config::Settings;
 use crate::federation::{self, Planner};
@@ -43,6 +44,28 @@ pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
             out.asked(&format!("{label:width$}  "), &line);
         }
     }
+    out.text
+}
+
+/// Where such a query is not answered by this configuration: why.
+pub fn refused(query: &Query, settings: &Settings, columns: usize) -> String {
+    let is_metrics = matches!(query.root, Root::Metrics(_));
+    let far = |region: &&RegionSettings| !matches!(region.kind, KindSettings::Memory(_));
+    let far: Vec<&str> = settings.regions.iter().filter(far).map(|region| region.name.as_str()).collect();
+    let is_alone = match settings.regions.as_slice() {
+        [region] => {
+            !settings.plan.region(&region.name).withholds()
+                && !conditions::names_of_resource(query, REGION_KEY)
+        }
+        _ => false,
+    };
+    if !is_metrics || is_alone || far.is_empty() {
+        return String::new();
+    }
+    let mut out = Out { text: String::new(), columns };
+    out.line("");
+    out.line("by this configuration, refused");
+    out.paragraph(&federation::no_metrics_over(&far));
     out.text
 }
 

@@ -17,6 +17,7 @@ use super::text::{clean, count};
 use crate::config::process_environment;
 use crate::traceql;
 
+mod all;
 mod ask;
 mod chart;
 mod explain;
@@ -79,6 +80,12 @@ pub struct QueryArgs {
     /// Of a search: at most so many traces.
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
+    /// Of a search: every trace, page after page, written out as they come.
+    #[arg(long, conflicts_with_all = ["limit", "explain"])]
+    pub all: bool,
+    /// With --all: at most so many traces.
+    #[arg(long, value_name = "N", requires = "all", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max: u32,
     /// Of a search: at most so many spans shown of each set, seen with --json.
     #[arg(long, value_name = "N")]
     pub spss: Option<u32>,
@@ -126,7 +133,7 @@ impl QueryError {
             | Self::Config(_)
             | Self::Ask(_)
             | Self::Output(_)
-            | Self::Gateway(GatewayError::BadServer(_))
+            | Self::Gateway(GatewayError::BadServer { .. })
             | Self::Refused { status: 400, .. } => Exit::Usage,
             Self::Nothing(_) => Exit::NotFound,
             Self::Refused { .. } => Exit::Refused,
@@ -150,6 +157,7 @@ async fn answer(args: &QueryArgs) -> Result<Exit, QueryError> {
         if let Some(path) = &args.config {
             let (settings, _) =
                 crate::app::load(path, None, &process_environment).map_err(QueryError::Config)?;
+            explained.push_str(&explain::refused(&query, &settings, columns));
             explained.push_str(&explain::by_region(&query, &settings, columns));
         }
         output::print(|out| out.write_all(explained.as_bytes()))?;
@@ -157,6 +165,9 @@ async fn answer(args: &QueryArgs) -> Result<Exit, QueryError> {
     }
     let ask = Ask::of(args, &query, crate::task::clock::wall_nanos())?;
     let gateway = Gateway::new(&args.server)?;
+    if args.all {
+        return all::answer(&gateway, ask, args, columns).await;
+    }
     let (json, report) = asked(&gateway, &ask, args).await?;
     let drawn = if args.json { Drawn::default() } else { drawn(&gateway, &ask, &json, columns)? };
     if args.json {

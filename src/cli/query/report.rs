@@ -15,6 +15,8 @@ pub struct Report {
     exactness: String,
     /// Name and status of every declared region.
     pub regions: Vec<(String, String)>,
+    /// Where a search goes on.
+    pub next: Option<String>,
 }
 
 impl Report {
@@ -32,7 +34,13 @@ impl Report {
             outcome: text("Tutti-Outcome"),
             exactness: text("Tutti-Exactness"),
             regions: regions.take(REGIONS_MAX).collect(),
+            next: Some(text("Tutti-Next")).filter(|cursor| !cursor.is_empty()),
         }
+    }
+
+    /// Whether a budget of the gateway was reached: fewer rows may be within it.
+    pub fn is_over_budget(&self) -> bool {
+        self.exactness.ends_with("_budget")
     }
 
     /// One line for each thing that is missing; `message` is what the document says itself.

@@ -66,6 +66,18 @@ fn a_search_is_a_table_with_the_newest_first() {
 }
 
 #[test]
+fn an_id_is_never_cut() {
+    let found = read::search(SEARCH).unwrap();
+    for columns in COLUMNS_MIN..COLUMNS_MAX {
+        let drawn = without_colours(&rows::table(&found.traces, 20, columns));
+        for trace in &found.traces {
+            assert!(drawn.lines().any(|line| line.ends_with(&trace.id.0)), "{columns}:\n{drawn}");
+        }
+    }
+    insta::assert_snapshot!("search_two_lines", without_colours(&rows::table(&found.traces, 20, 50)));
+}
+
+#[test]
 fn series_are_small_charts_on_one_scale() {
     let metrics = read::metrics(&range_json()).unwrap();
     assert_eq!(metrics.message().as_deref(), Some("too many series"));
@@ -103,6 +115,8 @@ fn the_command_line_becomes_a_question() {
     assert_eq!(asked("{ }~--instant"), Err(AskError::NotMetrics("--instant")));
     assert_eq!(asked("{ }~--step~5s"), Err(AskError::NotMetrics("--step")));
     assert_eq!(asked("{ } | rate()~--limit~5"), Err(AskError::NotSearch("--limit")));
+    assert_eq!(asked("{ }~--all~--spss~1").as_deref(), Ok("/api/tutti/v1/search?limit=20&spss=1"));
+    assert_eq!(asked("{ } | rate()~--all"), Err(AskError::NotSearch("--all")));
 }
 
 #[test]
@@ -177,6 +191,32 @@ fn an_explanation_says_what_each_region_is_asked_and_why() {
         explained("{ resource.tutti.region = \"eu\" && .a = \"x\" } | by(.tutti.region)")
     );
     insta::assert_snapshot!("explain_average", explained("{ .a = \"x\" } | avg_over_time(span.v)"));
+}
+
+#[test]
+fn a_metrics_query_that_a_configuration_refuses_says_so() {
+    let refused = |text: &str, kinds: &[&str]| {
+        let regions = kinds.iter().enumerate().map(|(at, kind)| {
+            format!("[[region]]\nname = \"r{at}\"\njurisdiction = \"EU\"\nkind = \"{kind}\"\nurl = \"http://127.0.0.1:1\"\n")
+        });
+        let regions = regions.collect::<String>();
+        let regions = if kinds.contains(&"memory") {
+            regions.replace("url = \"http://127.0.0.1:1\"\n", "")
+        } else {
+            regions
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("regions.toml");
+        std::fs::write(&file, format!("[gateway]\nregion = \"r0\"\n{regions}")).unwrap();
+        let (settings, _) = crate::app::load(&file, None, &|_| None).unwrap();
+        explain::refused(&traceql::compile(text).unwrap(), &settings, 100)
+    };
+    let why = refused("{ } | rate()", &["tempo", "tempo"]);
+    assert!(why.contains("refused") && why.contains("no metrics over r0, r1 yet"), "{why}");
+    assert_eq!(refused("{ } | rate()", &["tempo"]), "");
+    assert_eq!(refused("{ } | rate()", &["memory", "memory"]), "");
+    assert_eq!(refused("{ }", &["tempo", "tempo"]), "");
+    assert!(refused("{ resource.tutti.region = `r0` } | rate()", &["tempo"]).contains("refused"));
 }
 
 proptest! {

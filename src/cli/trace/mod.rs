@@ -100,7 +100,7 @@ impl TraceError {
     fn exit(&self) -> Exit {
         match self {
             Self::Id { .. }
-            | Self::Gateway(GatewayError::BadServer(_) | GatewayError::Status { status: 400, .. }) => {
+            | Self::Gateway(GatewayError::BadServer { .. } | GatewayError::Status { status: 400, .. }) => {
                 Exit::Usage
             }
             Self::Refused { status: 400, .. } | Self::Output(_) => Exit::Usage,

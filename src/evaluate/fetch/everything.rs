@@ -3,7 +3,7 @@
 //! Tempo leaves out what nobody would compare by: ids, times, numbers in the tree, events and links.
 
 use super::content::{Content, fields};
-use super::plan::{Keys, Level, SERVICE_NAME, bare_name, scope_of};
+use super::plan::{Keys, Level, SERVICE_NAME, scope_of};
 use super::test::{Cell, Stored};
 use super::visible::Visible;
 use crate::evaluate::filter::{kind_of, status_of, trimmed_hex};
@@ -45,9 +45,9 @@ impl<'t> Everything<'t> {
             all.filter(|(found, _)| is_wanted(found)).map(|(_, value)| value.clone()).next()
         };
         let by_name = || {
-            let word = bare_name(name);
+            let word = name.bare();
             let levels = [Level::Span, Level::Resource, Level::Event, Level::Link, Level::Scope];
-            levels.into_iter().find_map(|level| at(level, &|found| bare_name(found) == word))
+            levels.into_iter().find_map(|level| at(level, &|found| found.bare() == word))
         };
         let found = match name {
             AttributeName::Intrinsic(Intrinsic::NestedSetLeft) => Some(Value::Int(first.left.into())),

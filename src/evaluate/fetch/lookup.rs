@@ -4,7 +4,7 @@
 //! by bare name from the span outwards. The first entry counts, and nil is an entry: it hides what stands
 //! behind it.
 
-use super::plan::{Key, Keys, Level, bare_name};
+use super::plan::{Key, Keys, Level};
 use super::visible::Visible;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::value::Value;
@@ -107,7 +107,7 @@ impl<'t> Found<'_, 't> {
 
 impl Step {
     fn of(level: Level, name: &AttributeName, keys: &Keys) -> Self {
-        let all = keys.called(bare_name(name));
+        let all = keys.called(name.bare());
         let all = all.filter(|(_, key)| key.level == level && key.name == *name);
         Self { level, keys: all.map(|(key, _)| key).collect() }
     }

@@ -28,7 +28,7 @@ use crate::traceql::value::{Failure, Value};
 use everything::Everything;
 use hashbrown::{HashMap, HashSet};
 use lookup::Lookup;
-use plan::{Keys, Level, Making, Pass, bare_name};
+use plan::{Keys, Level, Making, Pass};
 use read::PassReader;
 use visible::Visible;
 
@@ -263,7 +263,7 @@ impl<'t> Loaded<'t> {
                 }
             }
         }
-        all.iter().map(|(name, value)| (bare_name(name).to_owned(), shown(value))).collect()
+        all.iter().map(|(name, value)| (name.bare().to_owned(), shown(value))).collect()
     }
 
     /// The span's name where a search row shows it: where a condition loaded it.

@@ -61,13 +61,13 @@ pub(super) struct Keys {
 
 impl Keys {
     fn of(&mut self, level: Level, name: AttributeName) -> Key {
-        let found = self.called(bare_name(&name)).find(|(_, key)| key.level == level && key.name == name);
+        let found = self.called(name.bare()).find(|(_, key)| key.level == level && key.name == name);
         if let Some((key, _)) = found {
             return key;
         }
         // A query of the greatest length names fewer than there are numbers.
         let key = Key::try_from(self.names.len()).unwrap_or(Key::MAX);
-        self.by_name.entry_ref(bare_name(&name)).or_default().push(key);
+        self.by_name.entry_ref(name.bare()).or_default().push(key);
         self.names.push(KeyName { level, name });
         key
     }
@@ -499,17 +499,9 @@ impl<'c> FromIterator<&'c Fetched> for DistinctNames<'c> {
     }
 }
 
-/// An attribute's name without its scope.
-pub(super) fn bare_name(name: &AttributeName) -> &str {
-    match name {
-        AttributeName::Named { key, .. } => key,
-        AttributeName::Intrinsic(intrinsic) => intrinsic.word(),
-    }
-}
-
 fn counted_name(attribute: &Fetched) -> &str {
     match attribute {
-        Fetched::Attribute(name) => bare_name(name),
+        Fetched::Attribute(name) => name.bare(),
         // An attribute of this name counts as the same, in Tempo too.
         Fetched::SpanStart => "spanStartTime",
         // Not counted: with a structural operator, not all conditions must hold.

@@ -41,6 +41,14 @@ impl TagNamesGather {
         Ok(Self { names, window: query.window, told })
     }
 
+    /// Never tells of this name before the end: whoever takes the answer takes it out.
+    pub fn without(mut self, (scope, name): (TagScope, &str)) -> Self {
+        if let Some(told) = &mut self.told {
+            told.insert((scope, name.to_owned()));
+        }
+        self
+    }
+
     /// What one tells of its own, and with it the names that stand in the answer and were not told before.
     pub fn hear(&mut self, told: &TagNames) -> Option<TagNames> {
         self.names.add(told);

@@ -68,6 +68,59 @@ fn names_and_columns_contain_a_value_and_other_attributes_equal_it() {
 }
 
 #[test]
+fn what_is_asked_of_regions_finds_all_that_the_tags_find() {
+    type Tags = &'static [(&'static str, &'static str)];
+    let said: [(Tags, Option<&str>); 5] = [
+        (&[], None),
+        (&[("name", "")], None),
+        (&[("name", "a.b")], Some("{ name =~ `.*a\\.b.*` }")),
+        (&[("zone", "eu \"1\"")], Some("{ resource.zone = `eu \"1\"` || span.zone = `eu \"1\"` }")),
+        (
+            &[("http.status_code", "503"), ("status.code", "error")],
+            Some("{ span.http.status_code = 503 } && { status = error }"),
+        ),
+    ];
+    for (tags, expected) in said {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        assert_eq!(TagsSearch::new(&tags, 5, 6).weaker().as_deref(), expected, "{tags:?}");
+    }
+    let joined = trace();
+    let trace = TraceRows::of(ID, &joined);
+    let keys = [
+        "name",
+        "service.name",
+        "root.name",
+        "root.service.name",
+        "status.code",
+        "http.method",
+        "order",
+        "tags",
+        "zone",
+        "http.status_code",
+        "count",
+        "k8s.pod.name",
+        "a \"b\"",
+    ];
+    let values =
+        ["", "span 1", "front", "shop", "GET", "ET", "a-1", "b-2", "x", "y", "503", "odd", "error", "back-"];
+    let pairs = keys.iter().flat_map(|key| values.iter().map(move |value| (*key, *value)));
+    let (mut found, mut all) = (0, Vec::new());
+    for one in pairs {
+        all.push(vec![one]);
+        all.push(vec![one, ("order", "a-1")]);
+    }
+    for tags in all {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let search = TagsSearch::new(&tags, 0, 0);
+        let (Some(_), Some(text)) = (search.decide(&trace), search.weaker()) else { continue };
+        let weaker = search::Search::compile(&text).unwrap();
+        assert!(weaker.decide(&trace, 3).unwrap().is_some(), "{tags:?}: {text}");
+        found += 1;
+    }
+    assert!(found > 30, "{found}");
+}
+
+#[test]
 fn attributes_are_met_together_in_one_resource_and_columns_anywhere() {
     assert!(matches(&[("order", "a-1"), ("zone", "eu-1")], (0, 0)));
     assert!(!matches(&[("order", "a-1"), ("zone", "us-1")], (0, 0)));

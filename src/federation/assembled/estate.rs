@@ -33,6 +33,8 @@ pub(super) struct Made {
     pub(super) service: &'static str,
     /// What its resource says of where it is.
     pub(super) region: Option<&'static str>,
+    /// Whether its resource says that it is a copy.
+    pub(super) is_copy: bool,
     pub(super) span: Span,
 }
 
@@ -62,6 +64,7 @@ fn trace(chance: &mut StdRng, seed: u64, number: u64) -> Vec<Made> {
             Made {
                 service: ["shop", "pay", "mail"][chance.random_range(0..3)],
                 region: None,
+                is_copy: false,
                 span: Span {
                     trace_id: id.to_be_bytes().to_vec(),
                     span_id: span.to_be_bytes().to_vec(),
@@ -120,16 +123,31 @@ fn links(chance: &mut StdRng) -> Vec<Link> {
         .collect()
 }
 
+/// How spans lie in regions: each in one, or some in a second one too, which says so or does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spread {
+    Disjoint,
+    Marked,
+    Unmarked,
+}
+
+pub(super) const SPREADS: [Spread; 3] = [Spread::Disjoint, Spread::Marked, Spread::Unmarked];
+
 /// Every span to one region by chance, and some to a second one too.
 pub(super) fn spread(traces: &[Vec<Made>], seed: u64) -> Vec<Vec<Made>> {
+    spread_as(traces, seed, Spread::Unmarked)
+}
+
+pub(super) fn spread_as(traces: &[Vec<Made>], seed: u64, how: Spread) -> Vec<Vec<Made>> {
     let mut chance = StdRng::seed_from_u64(seed ^ 0xfeed);
     let mut regions = vec![Vec::new(); REGIONS.len()];
     for made in traces.iter().flatten() {
         let home = chance.random_range(0..regions.len());
         regions[home].push(made.clone());
-        if chance.random_range(0..5) == 0 {
+        let is_twice = chance.random_range(0..5) < if how == Spread::Marked { 3 } else { 1 };
+        if is_twice && how != Spread::Disjoint {
             let other = (home + 1) % regions.len();
-            regions[other].push(made.clone());
+            regions[other].push(Made { is_copy: how == Spread::Marked, ..made.clone() });
         }
     }
     regions
@@ -138,7 +156,9 @@ pub(super) fn spread(traces: &[Vec<Made>], seed: u64) -> Vec<Vec<Made>> {
 fn of_resource(made: &Made) -> Vec<KeyValue> {
     let text = |key: &str, value: &str| attribute(key, Any::StringValue(value.to_owned()));
     let own = [text("service.name", made.service), text("zone", &format!("{}-1", made.service))];
-    own.into_iter().chain(made.region.map(|region| text("tutti.region", region))).collect()
+    let region = made.region.map(|region| text("tutti.region", region));
+    let mark = made.is_copy.then(|| attribute("tutti.replica", Any::BoolValue(true)));
+    own.into_iter().chain(region).chain(mark).collect()
 }
 
 /// Spans as a collector sends them, a few of a service at a time.

@@ -151,7 +151,9 @@ async fn far_regions_answer_as_the_one_that_holds_all() {
     for seed in 70..73 {
         let spans = traces(seed, 40);
         let one = federation(&[spans.concat()], Plan::allow_all());
-        let (_, three) = far(&spread(&spans, seed), Plan::allow_all(), SearchSettings::default());
+        // One seed for each way.
+        let how = SPREADS[seed as usize % SPREADS.len()];
+        let (_, three) = far(&spread_as(&spans, seed, how), Plan::allow_all(), SearchSettings::default());
         let mut telling = 0;
         for text in SEARCHES {
             for (limit, window) in [(1000, WHOLE), (5, WHOLE), (2, None)] {
@@ -363,23 +365,42 @@ async fn what_was_decided_when_the_time_is_over_is_given_and_labelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_older_form_looks_at_every_trace() {
-    let spans = traces(81, 30);
+async fn the_older_form_looks_only_at_traces_that_regions_find_for_its_tags() {
+    let spans = traces(81, 60);
     let one = federation(&[spans.concat()], Plan::allow_all());
-    let (_, three) = far(&spread(&spans, 81), Plan::allow_all(), SearchSettings::default());
-    let tags = [("s".to_owned(), "a".to_owned()), ("service.name".to_owned(), "shop".to_owned())].into();
-    let asked = SearchAsked::Tags { tags, min_duration_ms: 0, max_duration_ms: 0 };
-    let ask = question(SearchQuery { asked, limit: 10, spans_per_set: 3, window: WHOLE, page: None });
-    let of_one = rows(one.search(ask.clone()).await);
-    assert_eq!(of_one, rows(three.search(ask).await));
-    assert!(of_one.len() > 100);
+    let (regions, three) = far(&spread(&spans, 81), Plan::allow_all(), SearchSettings::default());
+    let sent = || regions.iter().map(|region| region.sent.load(Ordering::SeqCst)).max().unwrap_or(0);
+    let mut telling = 0;
+    for (tags, is_few) in [
+        (&[("s", "a"), ("service.name", "shop")][..], false),
+        (&[("s", "c"), ("zone", "pay-1"), ("name", "ut")], false),
+        (&[("root.service.name", "mail"), ("status.code", "error")], false),
+        (&[("s", "nobody")], true),
+        (&[], false),
+    ] {
+        let before = sent();
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let asked = SearchAsked::Tags { tags, min_duration_ms: 0, max_duration_ms: 0 };
+        let ask = question(SearchQuery { asked, limit: 100, spans_per_set: 3, window: WHOLE, page: None });
+        let of_one = rows(one.search(ask.clone()).await);
+        assert_eq!(of_one, rows(three.search(ask).await));
+        telling += usize::from(of_one.len() > 100);
+        assert_eq!(is_few, sent() == before, "{}", sent() - before);
+    }
+    assert!(telling > 2, "{telling}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn tags_add_up_where_nothing_is_withheld() {
+    for how in SPREADS {
+        tags_add_up(how).await;
+    }
+}
+
+async fn tags_add_up(how: Spread) {
     let spans = traces(82, 30);
     let one = federation(&[spans.concat()], Plan::allow_all());
-    let (regions, three) = far(&spread(&spans, 82), Plan::allow_all(), SearchSettings::default());
+    let (regions, three) = far(&spread_as(&spans, 82, how), Plan::allow_all(), SearchSettings::default());
     for query in [None, Some("{ .n = 1 }"), Some("{ .n = 1 && name = "), Some("{ rootName = \"get\" }")] {
         let of_one = one.tag_names(naming(query, None)).await.unwrap();
         let of_three = three.tag_names(naming(query, None)).await.unwrap();
@@ -396,6 +417,53 @@ async fn tags_add_up_where_nothing_is_withheld() {
     let partial = three.tag_names(naming(None, None)).await.unwrap();
     let missing: Vec<&str> = partial.coverage.missing().map(|r| r.region.as_str()).collect();
     assert_eq!(missing, ["eu"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_of_roots_are_those_of_whole_traces_and_what_is_of_the_trace_is_assembled() {
+    let mut spans = traces(84, 30);
+    // A trace without a root has an empty name, which no region can tell from a part without one.
+    spans.retain(|trace| trace.iter().any(|made| made.span.parent_span_id.is_empty()));
+    let one = federation(&[spans.concat()], Plan::allow_all());
+    let (regions, three) = far(&spread(&spans, 84), Plan::allow_all(), SearchSettings::default());
+    let sent = || regions.iter().map(|region| region.sent.load(Ordering::SeqCst)).sum::<usize>();
+    for (name, query, is_told) in [
+        ("rootName", None, true),
+        ("rootServiceName", None, true),
+        ("rootServiceName", Some("{ .n = 1 }"), false),
+        ("span:childCount", None, false),
+        ("resource.tutti.replica", None, false),
+    ] {
+        let before = sent();
+        let of_one = one.tag_values(listing_values(name, query)).await.unwrap();
+        let of_three = three.tag_values(listing_values(name, query)).await.unwrap();
+        assert_eq!(of_one.value.values, of_three.value.values, "{name} {query:?}");
+        assert_eq!(of_one.value.values.is_empty(), name.contains("replica"), "{name} {query:?}");
+        assert_eq!(sent() == before, is_told, "{name} {query:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_names_a_region_lists_no_trace_of_the_others() {
+    let parts = spread_as(&traces(85, 30), 85, Spread::Marked);
+    let memory = federation(&parts, Plan::allow_all());
+    let (_, three) = far(&parts, Plan::allow_all(), SearchSettings::default());
+    let query = Some("{ resource.tutti.region = \"us\" && .n > 0 }");
+    for name in ["span.s", "resource.service.name", "name", "resource.tutti.region"] {
+        let near = memory.tag_values(listing_values(name, query)).await.unwrap();
+        let answer = three.tag_values(listing_values(name, query)).await.unwrap();
+        assert_eq!(near.value.values, answer.value.values, "{name}");
+        assert!(!answer.value.values.is_empty(), "{name}");
+    }
+    let names = three.tag_names(naming(query, None)).await.unwrap();
+    assert_eq!(names.value.scopes, memory.tag_names(naming(query, None)).await.unwrap().value.scopes);
+    let nowhere = Some("{ resource.tutti.region = \"nowhere\" }");
+    let nothing = three.tag_values(listing_values("span.s", nowhere)).await.unwrap();
+    assert!(nothing.value.values.is_empty());
+    assert_eq!(nothing.coverage.outcome(), Outcome::Complete);
+    // Listing leaves out who cannot match; the parts of a trace are still asked of all.
+    let spent: Vec<u32> = nothing.coverage.regions.iter().map(|region| region.attempts).collect();
+    assert_eq!(spent, [0; 3], "nobody is asked");
 }
 
 #[tokio::test(start_paused = true)]

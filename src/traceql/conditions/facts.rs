@@ -70,7 +70,7 @@ impl Facts {
     }
 
     /// Whether a span of the region may pass this test.
-    pub(super) fn may_hold(&self, name: &AttributeName, operator: Operator, literal: &Literal) -> bool {
+    pub fn may_hold(&self, name: &AttributeName, operator: Operator, literal: &Literal) -> bool {
         let AttributeName::Named { parent: false, scope, key } = name else { return true };
         let Literal::Text(text) = literal else { return true };
         match (self.known.get(key), scope) {

@@ -7,6 +7,7 @@
 use crate::traceql::ast::{
     Attribute, AttributeName, Binary, Chain, FieldExpr, Inner, Intrinsic, Literal, Scope,
 };
+use crate::traceql::columns;
 use crate::traceql::place::Place;
 use crate::traceql::types::Operator;
 
@@ -114,7 +115,7 @@ impl Atom {
         let place = self.attribute.place;
         let attribute = FieldExpr::Attribute(self.attribute.clone());
         let (operator, literal) = match &self.test {
-            Test::Exists { .. } => return FieldExpr::Exists(Box::new(Inner { field: attribute, place })),
+            Test::Exists { .. } => return self.exists_in_any_column(),
             Test::Compare(operator, literal) => (*operator, literal),
         };
         let test = |operator: Operator, literal: &Literal| {
@@ -125,12 +126,51 @@ impl Atom {
             return test(operator, literal);
         }
         let Some((integer, float)) = as_integer_and_float(operator, literal) else {
-            return FieldExpr::Exists(Box::new(Inner { field: attribute, place }));
+            return self.exists_in_any_column();
         };
         let float = test(operator, &Literal::Float(float));
         match integer {
             Some((operator, integer)) => chain(test(operator, &Literal::Int(integer)), Operator::Or, float),
             None => float,
+        }
+    }
+}
+
+impl Atom {
+    /// That there is a value. Of an attribute with a column of its own, Tempo looks for it in that column alone,
+    /// while another test of the query may see a value of another type, which lies elsewhere: so each type is
+    /// asked for. No two neighbours are of one type and one operator, which Tempo would read as a list.
+    fn exists_in_any_column(&self) -> FieldExpr {
+        let place = self.attribute.place;
+        let attribute = || FieldExpr::Attribute(self.attribute.clone());
+        let exists = FieldExpr::Exists(Box::new(Inner { field: attribute(), place }));
+        if !self.has_own_column() {
+            return exists;
+        }
+        let any = |operator, literal| {
+            let right = FieldExpr::Literal { value: literal, place };
+            FieldExpr::Binary(Box::new(Binary { operator, left: attribute(), right, place }))
+        };
+        let texts = || Literal::Text(String::new());
+        [
+            (Operator::Equal, Literal::Bool(true)),
+            (Operator::NotEqual, texts()),
+            (Operator::Equal, Literal::Bool(false)),
+            (Operator::NotEqual, Literal::Int(0)),
+            (Operator::Equal, texts()),
+            (Operator::NotEqual, Literal::Float(0.5)),
+            (Operator::Equal, Literal::Int(0)),
+            (Operator::Equal, Literal::Float(0.5)),
+        ]
+        .into_iter()
+        .fold(exists, |all, (operator, literal)| chain(all, Operator::Or, any(operator, literal)))
+    }
+
+    fn has_own_column(&self) -> bool {
+        match &self.attribute.name {
+            AttributeName::Named { parent: false, scope: Scope::Any, key } => columns::of_key(key).is_some(),
+            AttributeName::Named { parent: false, scope, key } => columns::own(*scope, key).is_some(),
+            _ => false,
         }
     }
 }

@@ -82,7 +82,7 @@ impl Names {
 
     /// Whether the name may be answered by a value that is not its own.
     pub fn is_unsure(&self, name: &AttributeName) -> bool {
-        let key = key_of(name);
+        let key = name.bare();
         if self.missing.contains(key) {
             return true;
         }
@@ -99,7 +99,7 @@ impl Names {
 
     fn attribute(&mut self, attribute: &Attribute) {
         let name = &attribute.name;
-        self.by_key.entry(key_of(name).to_owned()).or_default().insert(name.clone());
+        self.by_key.entry(name.bare().to_owned()).or_default().insert(name.clone());
     }
 
     fn field(&mut self, field: &FieldExpr) {
@@ -114,7 +114,7 @@ impl Names {
             FieldExpr::Literal { .. } | FieldExpr::Attribute(_) => {}
             FieldExpr::Missing(inner) => match &inner.field {
                 FieldExpr::Attribute(attribute) => {
-                    self.missing.insert(key_of(&attribute.name).to_owned());
+                    self.missing.insert(attribute.name.bare().to_owned());
                 }
                 other => self.missing_in(other),
             },
@@ -193,13 +193,5 @@ impl Names {
                 self.metrics(right);
             }
         }
-    }
-}
-
-/// What a name is found by when no scope is asked for.
-fn key_of(name: &AttributeName) -> &str {
-    match name {
-        AttributeName::Named { key, .. } => key,
-        AttributeName::Intrinsic(intrinsic) => intrinsic.word(),
     }
 }

@@ -184,6 +184,11 @@ fn numbers_are_asked_for_in_both_forms() {
         ("{ .a < 0.5 }", "{ (.a <= 0) || (.a < 0.5) }"),
         ("{ .a <= 2.0 }", "{ (.a <= 2) || (.a <= 2.0) }"),
         ("{ .a != 0.5 }", "{ .a != nil }"),
+        (
+            "{ .http.url != 0.5 }",
+            "{ ((((((((.http.url != nil) || (.http.url = true)) || (.http.url != ``)) || (.http.url = false)) || \
+             (.http.url != 0)) || (.http.url = ``)) || (.http.url != 0.5)) || (.http.url = 0)) || (.http.url = 0.5) }",
+        ),
         ("{ .a >= 1e300 }", "{ .a != nil }"),
         ("{ .a < 1s }", "{ (.a < 1000000000) || (.a < 1e+09) }"),
         ("{ .a = minInt }", "{ (.a = minInt) || (.a = (-9.223372036854776e+18)) }"),

@@ -54,7 +54,15 @@ pub fn reason(
     if !sums.is_empty() && sums.iter().all(|leaf| is_sum_of_some(&question.with_query(leaf), traces, ask)) {
         return Some("a sum over spans without a number depends on their order");
     }
-    if is_nil_only(query, ours, theirs) {
+    // Which series are picked depends on those that are called nil, so these are compared as they were before.
+    let is_nil_only = match without_pick(query) {
+        Some(all) => {
+            let [ours, theirs] = ask(&question.with_query(all));
+            is_nil_only(all, &ours, &theirs)
+        }
+        None => is_nil_only(query, ours, theirs),
+    };
+    if is_nil_only {
         return Some("series whose labels are lists of several types are all called nil, and one is kept");
     }
     if compares_lists(query, traces) && is_off_by_a_few(query, traces, ours, theirs) {
@@ -163,6 +171,12 @@ fn sample(all: &[Series<'_>], labels: &str, at: &str) -> Option<f64> {
     one.samples.iter().find(|(other, _)| *other == at).map(|(_, value)| *value)
 }
 
+/// Of `.. | topk(2)`, what is picked from.
+fn without_pick(query: &str) -> Option<&str> {
+    let (all, _) = query.rsplit_once(" | topk(").or_else(|| query.rsplit_once(" | bottomk("))?;
+    Some(all)
+}
+
 /// Whether all that differs is series that are called nil: the same ones, and where spans are counted, of ours
 /// none less than theirs.
 fn is_nil_only(query: &str, ours: &Answer, theirs: &Answer) -> bool {
@@ -178,10 +192,6 @@ fn is_nil_only(query: &str, ours: &Answer, theirs: &Answer) -> bool {
         ),
         other => other.clone(),
     };
-    // Which series are picked depends on those that are called nil.
-    if ["topk(", "bottomk("].iter().any(|word| query.contains(word)) {
-        return true;
-    }
     let is_whole = !query.starts_with('(') && !after_stage(query).contains([' ', '=']);
     let is_counted = is_whole && ["| rate()", "| count_over_time()"].iter().any(|word| query.contains(word));
     let are_called_alike = left.iter().map(|one| one.labels).eq(right.iter().map(|one| one.labels));

@@ -153,18 +153,11 @@ impl Ready {
         let (is_asked, may_be_asked) = match asked {
             Asked::Names(_) => (false, false),
             Asked::Values(asked) => {
-                (asked == name, asked == name || (has_no_scope(asked) && key_of(asked) == key_of(name)))
+                (asked == name, asked == name || (has_no_scope(asked) && asked.bare() == name.bare()))
             }
         };
         let test = Test::of(condition, patterns)?;
-        Ok(Self { attribute: name.clone(), key: key_of(name).to_owned(), test, is_asked, may_be_asked })
-    }
-}
-
-fn key_of(name: &AttributeName) -> &str {
-    match name {
-        AttributeName::Intrinsic(intrinsic) => intrinsic.word(),
-        AttributeName::Named { key, .. } => key,
+        Ok(Self { attribute: name.clone(), key: name.bare().to_owned(), test, is_asked, may_be_asked })
     }
 }
 
