@@ -1,0 +1,8 @@
+//! What a key and a value say about a person: the dictionary of keys, the structures of values, and the
+//! detectors of what stands in them.
+//!
+//! Knows nothing of regions, policies or treatments: it says what something is, never what becomes of it.
+
+pub mod decode;
+pub mod detect;
+pub mod validate;
