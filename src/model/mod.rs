@@ -2,6 +2,7 @@
 //! configuration file can change without these types changing.
 
 pub mod answer;
+pub mod caller;
 pub mod class;
 pub mod coverage;
 pub mod diff;
@@ -14,6 +15,7 @@ pub mod tags;
 pub mod value;
 
 pub use answer::{Answer, Complete};
+pub use caller::Caller;
 pub use class::{CLASSES_MAX, ClassId};
 pub use coverage::{Coverage, Exactness, Mode, Outcome, RegionReport, RegionStatus};
 pub use diff::{DiffFormat, DiffQuery, DiffSide};
