@@ -15,6 +15,7 @@ use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
+use crate::model::Caller;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
@@ -80,7 +81,7 @@ pub async fn run(
         // As bound: port 0 asks for any free one.
         listen = %listener.local_addr().unwrap_or(settings.gateway.listen),
         regions = settings.regions.len(),
-        policy = settings.plan.digest(),
+        policy = settings.policies.digest(),
         "tutti answers"
     );
     let tasks = Group::new();
@@ -136,7 +137,7 @@ fn api_settings(settings: &Settings) -> ApiSettings {
 
 fn federation(settings: &Settings, standing: &[Standing]) -> Federation {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
-    Federation::new(regions, settings.federation.clone(), Arc::new(settings.plan.clone()))
+    Federation::new(regions, settings.federation.clone(), settings.policies.plan(&Caller::anonymous()))
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded

@@ -44,7 +44,7 @@ pub use world::{Environment, Sources, process_environment};
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
 use crate::model::{Jurisdiction, RegionName};
-use crate::policy::Plan;
+use crate::policy::Policies;
 
 /// Everything a gateway is told, checked.
 #[derive(Debug, Clone)]
@@ -56,7 +56,8 @@ pub struct Settings {
     pub identity: IdentityMode,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
-    pub plan: Plan,
+    /// What decides what may be seen.
+    pub policies: Arc<Policies>,
     /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
     pub raw_egress: Vec<RawEgress>,
     /// What all this was made of, for `Watch`.

@@ -2,6 +2,7 @@
 //! fault is found before anything is refused.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::facts;
@@ -18,7 +19,7 @@ use super::{
 use crate::backend::settings::RegionSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::model::RegionName;
-use crate::policy::Plan;
+use crate::policy::{Plan, Policies};
 
 /// Where a gateway listens when nothing is said: Tempo's own port, on loopback.
 const LISTEN: std::net::SocketAddr =
@@ -57,7 +58,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     };
     let listen = given.gateway.listen.or(LISTEN);
     check_addresses(given, &regions, identity, out);
-    let (policies, plan) = policies(&given.gateway, &declared, world, out);
+    let (folder, policies) = policies(&given.gateway, &declared, world, out);
     let egress = raw_egress(given);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
@@ -67,7 +68,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         listen,
         tls,
         http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
-        policies,
+        policies: folder,
     };
     Some(Settings {
         gateway,
@@ -76,7 +77,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         limits: limits(given),
         identity,
         regions,
-        plan,
+        policies,
         raw_egress: egress,
         sources: super::Sources::default(),
     })
@@ -313,11 +314,11 @@ fn policies(
     declared: &Declared,
     world: &mut World<'_>,
     out: &mut Findings,
-) -> (Option<PathBuf>, Plan) {
-    let Some(at) = given.policies.is() else { return (None, Plan::allow_all()) };
+) -> (Option<PathBuf>, Arc<Policies>) {
+    let Some(at) = given.policies.is() else { return (None, Arc::new(Policies::allow_all())) };
     let folder = world.path(&at.value);
     let plan = keys::load(&folder, at, declared, world, out);
-    (Some(folder), plan.unwrap_or_else(Plan::allow_all))
+    (Some(folder), Arc::new(Policies::of_plan(plan.unwrap_or_else(Plan::allow_all))))
 }
 
 fn gateways_own(given: &GivenFile) -> Option<&GivenRegion> {

@@ -4,7 +4,9 @@
 //! This is the plan of listed keys; decisions by caller, purpose and class build on the same type.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::ruled::Ruled;
 use crate::model::RegionName;
 
 /// What happens to an attribute with a listed key.
@@ -27,7 +29,10 @@ pub struct KeyRules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegionPlan {
     AllowAll,
+    /// Listed keys alone.
     Keys(KeyRules),
+    /// Classes, and listed keys besides.
+    Ruled(Arc<Ruled>),
 }
 
 /// The plan of one caller over all regions.
@@ -82,6 +87,7 @@ impl RegionPlan {
         match self {
             Self::AllowAll => false,
             Self::Keys(keys) => !keys.is_empty(),
+            Self::Ruled(ruled) => ruled.withholds(),
         }
     }
 }
@@ -108,6 +114,7 @@ impl Plan {
         let rules = self.regions.values().filter_map(|plan| match plan {
             RegionPlan::AllowAll => None,
             RegionPlan::Keys(keys) => Some(keys),
+            RegionPlan::Ruled(ruled) => Some(ruled.keys()),
         });
         rules.flat_map(KeyRules::keys).collect()
     }
@@ -121,7 +128,14 @@ impl Plan {
 fn digest(regions: &BTreeMap<RegionName, RegionPlan>) -> String {
     let mut hasher = blake3::Hasher::new();
     for (name, plan) in regions {
-        let RegionPlan::Keys(keys) = plan else { continue };
+        let keys = match plan {
+            RegionPlan::AllowAll => continue,
+            RegionPlan::Keys(keys) => keys,
+            RegionPlan::Ruled(ruled) => {
+                hasher.update(ruled.digest().as_bytes());
+                ruled.keys()
+            }
+        };
         hasher.update(name.as_str().as_bytes()).update(b"\n");
         let sorted: BTreeMap<&[u8], Treatment> =
             keys.rules.iter().map(|(key, treatment)| (&**key, *treatment)).collect();

@@ -75,10 +75,12 @@ pub fn trace(raw: Raw<Bytes>, id: &TraceId, rules: RegionRules<'_>) -> Result<Re
     let body = raw.open();
     // Looked for once in all bytes, since hardly any span claims it.
     let is_claimed = memchr::memmem::find(&body, REGION_KEY.as_bytes()).is_some();
+    // Nothing here knows how to treat a class yet, so nothing of such a region may be seen.
+    let body = if matches!(rules.plan, RegionPlan::Ruled(_)) { Bytes::new() } else { body };
     let mut chunk = scan(body, Some(id))?;
     let treated = match rules.plan {
         RegionPlan::Keys(keys) if rules.plan.withholds() => treat(&mut chunk, keys, rules.marks)?,
-        RegionPlan::AllowAll | RegionPlan::Keys(_) => 0,
+        RegionPlan::AllowAll | RegionPlan::Keys(_) | RegionPlan::Ruled(_) => 0,
     };
     if rules.marks != Marks::None {
         mark(&mut chunk, rules)?;

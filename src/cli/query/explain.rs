@@ -4,8 +4,8 @@
 use crate::cli::text::{clean, wrap};
 use crate::config::Settings;
 use crate::federation::{self, Planner};
-use crate::model::RegionName;
 use crate::model::region::REGION_KEY;
+use crate::model::{Caller, RegionName};
 use crate::traceql::ast::{MetricsExpr, Pipeline, Query, Root, SpansetExpr, Stage};
 use crate::traceql::conditions::metrics::{Fold, Leaf, Way};
 use crate::traceql::conditions::{self, About, Class, Conditions, Reason, Withheld, local};
@@ -26,7 +26,8 @@ fn unstored() -> Withheld {
 pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
     let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
     let declared = &settings.federation.facts;
-    let planner = Planner::new(names.clone(), &settings.plan, declared);
+    let plan = settings.policies.plan(&Caller::anonymous());
+    let planner = Planner::new(names.clone(), &plan, declared);
     let asked = federation::questions(query, &planner);
     let mut out = Out { text: String::new(), columns };
     out.line("");

@@ -1,0 +1,1 @@
+//! Checksums and tables: whether a text that looks like something is it.
