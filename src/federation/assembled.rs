@@ -14,7 +14,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::by_id::Federation;
-use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, blank};
+use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
 use super::listing::{Listing, Wanted, widened};
 use super::query::{Answered, Question};
 use super::refusal::Refusal;
@@ -25,8 +25,9 @@ use crate::evaluate::gather::{Gather, Order};
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::search::Inspected;
 use crate::model::{Answer, Mode, TraceId};
+use crate::redaction::query::Denial;
 use crate::redaction::rows::Candidate;
-use crate::redaction::{Marks, Redacted, View};
+use crate::redaction::{Marks, Permitted, Redacted, View};
 use crate::task::clock::wall_nanos;
 use crate::task::{self, Deadline};
 use crate::trace::Joined;
@@ -52,16 +53,19 @@ pub(super) struct Decision<G> {
     pub(super) deadline: Deadline,
     /// Whether an answer that a budget ended is one, as long as it says so. A number that is too low is none.
     pub(super) may_end_early: bool,
+    /// By rank: why a region may not be asked this.
+    pub(super) denied: Vec<Option<Denial>>,
 }
 
 impl<G> Decision<G> {
     /// A question over the traces that regions list.
-    pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
-        Self { gather, wanted, marks, mode: ask.mode, deadline: ask.deadline, may_end_early: true }
+    pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Permitted<Q>>, marks: Marks) -> Self {
+        let denied = ask.query.denied().to_vec();
+        Self { gather, wanted, marks, mode: ask.mode, deadline: ask.deadline, may_end_early: true, denied }
     }
 
     /// As [`Self::over`], where everything counts.
-    pub(super) fn over_all<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
+    pub(super) fn over_all<Q>(wanted: Wanted, gather: G, ask: &Question<Permitted<Q>>, marks: Marks) -> Self {
         Self { may_end_early: false, ..Self::over(wanted, gather, ask, marks) }
     }
 }
@@ -77,6 +81,8 @@ struct Progress<G> {
     deadline: Deadline,
     settings: SearchSettings,
     marks: Marks,
+    /// Which traces are looked at may depend on what is not shown, so that nothing is said of how much was.
+    is_quiet: bool,
     /// By rank: whether the region sent its part of a trace, or that it has none.
     delivered: Vec<bool>,
     /// By rank: whether what the region sends may have renumbered ids.
@@ -105,18 +111,16 @@ impl Federation {
     }
 
     async fn run<G: Gather>(self: Arc<Self>, decision: Decision<G>) -> Answered<G::Answer> {
-        let Decision { gather, mut wanted, marks, mode, may_end_early, .. } = decision;
+        let Decision { gather, mut wanted, marks, mode, may_end_early, denied, .. } = decision;
         self.leave_out_what_is_too_old(&mut wanted);
+        leave_out_who_may_not_be_asked(&mut wanted, &denied);
+        let is_quiet = self.plan.is_by_content();
         let mut progress = Progress {
             gather: Redacted::<()>::nothing().map(|()| gather),
             inspected: Inspected::default(),
             done: HashSet::new(),
-            // Until it is asked, nobody needs it.
-            reports: self
-                .regions
-                .iter()
-                .map(|region| blank(region, RegionStatus::NotNeeded, Duration::ZERO))
-                .collect(),
+            reports: self.unasked(&denied),
+            is_quiet,
             marks,
             begun: Instant::now(),
             deadline: decision.deadline.less(self.settings.reserve),
@@ -155,9 +159,10 @@ impl Federation {
         let mut coverage = self.covering(mode, progress.told());
         coverage.budget = budget;
         if let Some(budget) = budget.filter(|_| mode == Mode::Strict || !may_end_early) {
-            return Err(Refusal::of_budget(budget, progress.done.len(), coverage));
+            let looked_at = (!is_quiet).then_some(progress.done.len());
+            return Err(Refusal::of_budget(budget, looked_at, coverage));
         }
-        let inspected = progress.inspected;
+        let inspected = if is_quiet { Inspected::default() } else { progress.inspected };
         Ok(Answer { value: progress.gather.map(|gather| gather.finish(inspected)), coverage })
     }
 
@@ -198,7 +203,7 @@ impl Federation {
         mut progress: Progress<G>,
     ) -> Result<(Progress<G>, Option<Budget>), Refusal> {
         let heard: Vec<(u16, &Region)> = (0u16..)
-            .zip(&self.regions)
+            .zip(self.regions.iter())
             .zip(progress.told())
             .filter(|(_, report)| !report.status.has_failed())
             .map(|((rank, region), _)| (rank, &**region))
@@ -269,6 +274,11 @@ impl<G: Gather> Progress<G> {
                 let why = report.detail.take().unwrap_or_else(|| report.status.sentence().to_owned());
                 report.detail = Some(format!("of some of the traces: {why}"));
                 report.status = RegionStatus::Partial;
+            }
+        }
+        if self.is_quiet {
+            for report in &mut told {
+                (report.bytes, report.spans, report.treated) = (0, 0, 0);
             }
         }
         told
@@ -352,6 +362,15 @@ impl<G: Gather> Progress<G> {
             Undecided::Failure(failure) => Refusal::query_failed(failure),
             Undecided::Join(error) => Refusal::unassembled(error),
         })
+    }
+}
+
+/// Takes the question away from regions that may not be asked it.
+fn leave_out_who_may_not_be_asked(wanted: &mut Wanted, denied: &[Option<Denial>]) {
+    for asked in &mut wanted.queries {
+        for (asked, _) in asked.iter_mut().zip(denied).filter(|(_, denial)| denial.is_some()) {
+            *asked = None;
+        }
     }
 }
 

@@ -113,7 +113,7 @@ mod tests {
 
     fn with<R>(plan: &Plan, look: impl FnOnce(&Planner<'_>) -> R) -> R {
         let names = ["eu", "us"].map(|name| RegionName::parse(name).unwrap());
-        look(&Planner::new(names.iter().collect(), plan, &Default::default()))
+        look(&Planner::new(names.iter().collect(), plan, &Reading::of_plan(plan), &Default::default()))
     }
 
     /// What every region is asked.

@@ -12,6 +12,7 @@ use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{RegionName, TraceId, TraceQuery};
 use crate::policy::Plan;
+use crate::redaction::query::Denial;
 use crate::redaction::{self, Marks, Redacted, RegionRules, View};
 use crate::task;
 
@@ -39,18 +40,28 @@ pub struct Treatment {
     pub marks: Marks,
 }
 
-/// Asks all regions; dropping the stream drops every question that is still open.
+/// Asks all regions but those that may not be asked, by rank; dropping the stream drops every question that is still open.
 pub fn ask_all(
     regions: &[Arc<Region>],
     call: &TraceCall,
     treatment: &Treatment,
+    denied: &[Option<Denial>],
 ) -> impl Stream<Item = Landed> + Send + use<> {
     regions
         .iter()
         .zip(0u16..)
         .map(|(region, rank)| {
             let (region, call, treatment) = (region.clone(), call.clone(), treatment.clone());
-            async move { ask(&region, rank, call, treatment).await }
+            let denial = denied.get(usize::from(rank)).cloned().flatten();
+            async move {
+                match denial {
+                    Some(denial) => {
+                        let report = withheld(&region, &denial);
+                        Landed { rank, view: None, report, inspected_bytes: 0 }
+                    }
+                    None => ask(&region, rank, call, treatment).await,
+                }
+            }
         })
         .collect::<FuturesUnordered<_>>()
 }
@@ -134,6 +145,12 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         attempts: 0,
         treated: 0,
     }
+}
+
+/// Of a region that this caller may not ask this. Says nothing of what it holds, not even whether it is there.
+pub(super) fn withheld(region: &Region, denial: &Denial) -> RegionReport {
+    let detail = Some(denial.to_string());
+    RegionReport { detail, ..blank(region, RegionStatus::Withheld, Duration::ZERO) }
 }
 
 pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {

@@ -17,6 +17,7 @@ impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
         let origin = Origin::of_metrics(&ask.query);
+        let ask = self.permit(ask)?;
         match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await

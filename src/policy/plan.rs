@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::classes::Classes;
 use super::ruled::Ruled;
 use crate::model::RegionName;
 
@@ -117,6 +118,20 @@ impl Plan {
             RegionPlan::Ruled(ruled) => Some(ruled.keys()),
         });
         rules.flat_map(KeyRules::keys).collect()
+    }
+
+    /// Whether what becomes of a value may depend on the values beside it, in some region. Then even which spans a
+    /// region finds may tell of what is not shown.
+    pub fn is_by_content(&self) -> bool {
+        self.regions.values().any(|plan| matches!(plan, RegionPlan::Ruled(_)) && plan.withholds())
+    }
+
+    /// The table of classes of the regions that are ruled by class; one table for all of them.
+    pub fn classes(&self) -> Option<&Classes> {
+        self.regions.values().find_map(|plan| match plan {
+            RegionPlan::Ruled(ruled) => Some(ruled.classes()),
+            RegionPlan::AllowAll | RegionPlan::Keys(_) => None,
+        })
     }
 
     /// 16 hex digits that change whenever the plan does.

@@ -6,6 +6,7 @@ use crate::config::Settings;
 use crate::federation::{self, Planner};
 use crate::model::region::REGION_KEY;
 use crate::model::{Caller, RegionName};
+use crate::redaction::query::Reading;
 use crate::traceql::ast::{MetricsExpr, Pipeline, Query, Root, SpansetExpr, Stage};
 use crate::traceql::conditions::metrics::{Fold, Leaf, Way};
 use crate::traceql::conditions::{self, About, Class, Conditions, Reason, Withheld, local};
@@ -27,7 +28,8 @@ pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
     let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
     let declared = &settings.federation.facts;
     let plan = settings.policies.plan(&Caller::anonymous());
-    let planner = Planner::new(names.clone(), &plan, declared);
+    let reading = Reading::of_plan(&plan);
+    let planner = Planner::new(names.clone(), &plan, &reading, declared);
     let asked = federation::questions(query, &planner);
     let mut out = Out { text: String::new(), columns };
     out.line("");

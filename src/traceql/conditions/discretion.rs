@@ -80,6 +80,22 @@ pub(super) fn exists(
     })
 }
 
+/// Whether a test holds for a value as it is stored if it holds for it as it is shown.
+pub(super) fn is_of_stored(
+    discretion: &dyn Discretion,
+    region: usize,
+    name: &AttributeName,
+    (operator, literal): (Operator, &Literal),
+) -> bool {
+    match (discretion.latitude(region, name), literal) {
+        (Latitude::Everything, _) => true,
+        (Latitude::Clean, Literal::Text(text)) => {
+            operator == Operator::Equal && discretion.is_clean(region, name, text)
+        }
+        _ => false,
+    }
+}
+
 /// What the test becomes for values of which some are treated.
 fn clean(
     attribute: &Attribute,

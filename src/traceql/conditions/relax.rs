@@ -207,7 +207,11 @@ impl<'q> Relaxer<'q> {
         if self.of == Of::Root || self.names.is_unsure(name) {
             return Formula::True;
         }
-        let may_hold = self.facts.iter().map(|facts| facts.may_hold(name, operator, literal));
+        let may_hold = (0..).zip(self.facts).map(|(region, facts)| {
+            // What is known is known of values as they are stored.
+            !discretion::is_of_stored(self.discretion, region, name, (operator, literal))
+                || facts.may_hold(name, operator, literal)
+        });
         Formula::only_where(may_hold.collect())
     }
 

@@ -1,0 +1,68 @@
+//! What keys and texts tell, by the facts of a policy: as much of it as decides what may be asked.
+
+use std::sync::Arc;
+
+use crate::classify::detect::{Care, Context, Detectors, Scratch, detect};
+use crate::classify::keys::{Dictionary, DictionaryBuilder, KeyClass};
+use crate::classify::structure::Structure;
+use crate::policy::{Classes, Plan};
+
+/// Characters of which every treatment puts one into what it leaves of a value: brackets of marks, stars of masks,
+/// the placeholders of structures, the slash and the colon of networks and tokens.
+const MARKS: &[char] = &['<', '>', '‹', '›', '{', '}', '[', ']', '*', '?', '…', '•', '~', ':'];
+
+/// Digits in a text that may be what a coarser form of a value left of it: a year, a network, a place.
+const DIGITS_MAX: usize = 3;
+
+/// The dictionary of keys, and the detectors.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    keys: Arc<Dictionary>,
+}
+
+impl Reading {
+    /// By these facts. What does not fit into the dictionary was refused where they were read.
+    pub fn of(classes: &Classes) -> Self {
+        let mut keys = DictionaryBuilder::new();
+        for (id, class) in classes.iter() {
+            let says = match class.structure.as_deref().and_then(Structure::parse) {
+                Some(structure) => KeyClass::Structured(structure, id),
+                None if id == classes.safe() => KeyClass::Safe,
+                None if id == classes.unknown() => KeyClass::Unknown,
+                None => KeyClass::Whole(id),
+            };
+            let name = class.name.as_str();
+            class.keys.iter().for_each(|key| drop(keys.key(name, key, says)));
+            class.templates.iter().for_each(|template| drop(keys.template(name, template, says)));
+            class.words.iter().for_each(|rule| drop(keys.words(name, rule, says)));
+        }
+        let lists = classes.lists();
+        lists.safe_keys.iter().for_each(|key| drop(keys.key("safe", key, KeyClass::Safe)));
+        lists.safe_templates.iter().for_each(|key| drop(keys.template("safe", key, KeyClass::Safe)));
+        lists.scan_keys.iter().for_each(|key| drop(keys.key("scan", key, KeyClass::Scan)));
+        lists.scan_templates.iter().for_each(|key| drop(keys.template("scan", key, KeyClass::Scan)));
+        lists.skip_words.iter().for_each(|word| drop(keys.skip("skip", word)));
+        Self { keys: Arc::new(keys.build()) }
+    }
+
+    /// By the facts of the regions of a plan, which are the same for all.
+    pub fn of_plan(plan: &Plan) -> Self {
+        plan.classes().map_or_else(|| Self::of(&Classes::none()), Self::of)
+    }
+
+    pub fn key(&self, key: &str) -> KeyClass {
+        self.keys.of(key)
+    }
+
+    /// Whether a value that is shown as this text is certainly stored as it: nothing is found in it, and nothing of
+    /// it looks as a treatment leaves it. Rather no than yes: the region is then asked for more.
+    pub fn is_clean(&self, key: &str, text: &str) -> bool {
+        let has_mark = text.contains(MARKS) || text.contains("pn:");
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        if has_mark || digits > DIGITS_MAX || !text.is_ascii() {
+            return false;
+        }
+        let mut scratch = Scratch::default();
+        detect(text, Context::of_key(key), Care::Paranoid, Detectors::ALL, &mut scratch).is_empty()
+    }
+}
