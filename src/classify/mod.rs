@@ -4,8 +4,15 @@
 //!
 //! Knows nothing of regions, policies or treatments: it says what something is, never what becomes of it.
 
+pub mod classifier;
 pub mod decode;
 pub mod detect;
 pub mod keys;
+pub mod look;
+pub mod place;
 pub mod structure;
 pub mod validate;
+
+pub use classifier::{Classifier, Finding, KeyFacts, Verdict};
+pub use look::Look;
+pub use place::Place;
