@@ -9,13 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::serve::{ServeSettings, serve, serve_as};
 use crate::api::tls::Certificate;
-use crate::api::{ApiSettings, ApiState, ingest, router};
+use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
-use crate::model::Caller;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
@@ -72,7 +71,7 @@ pub async fn run(
     }
     let metrics = Metrics::default();
     metrics.reloaded(true);
-    let state = ApiState::new(federation(&settings, &standing), metrics, api_settings(&settings));
+    let state = ApiState::over(in_force(&settings, &standing), metrics, api_settings(&settings));
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
@@ -135,9 +134,12 @@ fn api_settings(settings: &Settings) -> ApiSettings {
     }
 }
 
-fn federation(settings: &Settings, standing: &[Standing]) -> Federation {
+fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
-    Federation::new(regions, settings.federation.clone(), settings.policies.plan(&Caller::anonymous()))
+    let plan = settings.policies.plan(settings.callers.anyone());
+    InForce::of(Federation::new(regions, settings.federation.clone(), plan))
+        .with_policies(settings.policies.clone())
+        .with_callers(settings.callers.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -289,7 +291,7 @@ impl Reloading {
                 None => stand(region, &self.standing).await?,
             });
         }
-        self.state.swap(federation(settings, &next));
+        self.state.swap(in_force(settings, &next));
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone());
         }

@@ -13,6 +13,7 @@ pub mod config;
 pub mod demo;
 pub mod evaluate;
 pub mod federation;
+pub mod identity;
 pub mod model;
 pub mod policy;
 pub mod redaction;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::admit::{self, Ending};
+use super::caller;
 use super::encode::{self, Beside};
 use super::error::ApiError;
 use super::params::{self, Params};
@@ -70,7 +71,8 @@ impl Admitted {
     }
 
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
-        let found = state.federation().trace(self.ask.clone()).await;
+        let federation = caller::estate(state, &self.parts.extensions);
+        let found = federation.trace(self.ask.clone()).await;
         self.settle_lookup(state, found.as_ref());
         found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))
     }

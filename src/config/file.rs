@@ -11,6 +11,7 @@ use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls}
 use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
+use super::identity::{self, GivenIdentity};
 use super::table::{self, Table};
 use super::words;
 use crate::model::{Jurisdiction, RegionName};
@@ -25,7 +26,7 @@ pub(super) struct GivenFile {
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
     pub additions: GivenAdditions,
-    pub identity: Given<IdentityWord>,
+    pub identity: GivenIdentity,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
     pub has_regions: bool,
@@ -165,7 +166,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
         additions: additions(&mut root, out),
-        identity: identity(&mut root, out),
+        identity: identity::read(optional(&mut root, "identity", out), out),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
             Given::Faulty => true,
@@ -265,15 +266,6 @@ fn additions(root: &mut Table<'_>, out: &mut Findings) -> GivenAdditions {
     };
     table.close(out);
     given
-}
-
-fn identity(root: &mut Table<'_>, out: &mut Findings) -> Given<IdentityWord> {
-    let mut table = optional(root, "identity", out);
-    let mode = table.parsed("mode", out, words::identity_mode);
-    let remedy = "take `[[identity.issuer]]` away; until a later version checks who asks, listen on loopback";
-    table.refuse("issuer", "this version does not check tokens", remedy, out);
-    table.close(out);
-    mode
 }
 
 fn region(mut table: Table<'_>, out: &mut Findings) -> GivenRegion {

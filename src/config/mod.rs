@@ -12,6 +12,7 @@ mod facts;
 mod fault;
 mod file;
 mod given;
+mod identity;
 mod keys;
 mod quantity;
 mod regions;
@@ -43,6 +44,7 @@ pub use world::{Environment, Sources, process_environment};
 
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
+use crate::identity::Callers;
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 
@@ -54,6 +56,8 @@ pub struct Settings {
     pub federation: FederationSettings,
     pub limits: LimitSettings,
     pub identity: IdentityMode,
+    /// Who everyone is, and who shows which token.
+    pub callers: Arc<Callers>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.
@@ -122,7 +126,7 @@ pub struct LimitSettings {
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityMode {
-    /// Everyone is the anonymous caller; only on loopback.
+    /// Everyone is one caller, or shows a token for development; only on loopback.
     Open,
 }
 

@@ -9,6 +9,7 @@ use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenGateway, GivenRegion, IdentityWord};
 use super::given::{At, Given};
+use super::identity;
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
@@ -53,7 +54,8 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let declared = declared(given, out);
     check_gateway_region(given, &declared, out);
     let regions = resolve_regions(given, deadlines.complete, world, out);
-    let identity = match given.identity.or(IdentityWord::Open) {
+    let callers = identity::resolve(&given.identity, world, out);
+    let identity = match given.identity.mode.or(IdentityWord::Open) {
         IdentityWord::Open => IdentityMode::Open,
     };
     let listen = given.gateway.listen.or(LISTEN);
@@ -76,6 +78,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         deadlines,
         limits: limits(given),
         identity,
+        callers: Arc::new(callers),
         regions,
         policies,
         raw_egress: egress,

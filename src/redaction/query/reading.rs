@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::classify::detect::{Care, Context, Detectors, Scratch, detect};
-use crate::classify::keys::{Dictionary, DictionaryBuilder, KeyClass};
+use crate::classify::classifier::{Bindings, Classifier};
+use crate::classify::detect::{Care, Context, Detector, Detectors, Scratch, detect};
+use crate::classify::keys::{DictionaryBuilder, KeyClass};
+use crate::classify::place::Place;
 use crate::classify::structure::Structure;
 use crate::policy::{Classes, Plan};
 
@@ -14,16 +16,16 @@ const MARKS: &[char] = &['<', '>', '‹', '›', '{', '}', '[', ']', '*', '?', '
 /// Digits in a text that may be what a coarser form of a value left of it: a year, a network, a place.
 const DIGITS_MAX: usize = 3;
 
-/// The dictionary of keys, and the detectors.
+/// What is told of keys, and the detectors.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    keys: Arc<Dictionary>,
+    classifier: Arc<Classifier>,
 }
 
 impl Reading {
     /// By these facts. What does not fit into the dictionary was refused where they were read.
     pub fn of(classes: &Classes) -> Self {
-        let mut keys = DictionaryBuilder::new();
+        let (mut keys, mut bindings) = (DictionaryBuilder::new(), Bindings::default());
         for (id, class) in classes.iter() {
             let says = match class.structure.as_deref().and_then(Structure::parse) {
                 Some(structure) => KeyClass::Structured(structure, id),
@@ -34,6 +36,8 @@ impl Reading {
             let name = class.name.as_str();
             class.keys.iter().for_each(|key| drop(keys.key(name, key, says)));
             class.templates.iter().for_each(|template| drop(keys.template(name, template, says)));
+            let detectors = class.detectors.iter().filter_map(|name| Detector::parse(name));
+            detectors.for_each(|detector| drop(bindings.bind(detector, id)));
             class.words.iter().for_each(|rule| drop(keys.words(name, rule, says)));
         }
         let lists = classes.lists();
@@ -42,7 +46,8 @@ impl Reading {
         lists.scan_keys.iter().for_each(|key| drop(keys.key("scan", key, KeyClass::Scan)));
         lists.scan_templates.iter().for_each(|key| drop(keys.template("scan", key, KeyClass::Scan)));
         lists.skip_words.iter().for_each(|word| drop(keys.skip("skip", word)));
-        Self { keys: Arc::new(keys.build()) }
+        let classifier = Classifier::new(keys.build(), bindings, classes.unknown(), classes.unknown());
+        Self { classifier: Arc::new(classifier) }
     }
 
     /// By the facts of the regions of a plan, which are the same for all.
@@ -51,7 +56,12 @@ impl Reading {
     }
 
     pub fn key(&self, key: &str) -> KeyClass {
-        self.keys.of(key)
+        self.classifier.key(key).class
+    }
+
+    /// What a text without a key is.
+    pub fn place(&self, place: Place) -> KeyClass {
+        self.classifier.place(place).class
     }
 
     /// Whether a value that is shown as this text is certainly stored as it: nothing is found in it, and nothing of

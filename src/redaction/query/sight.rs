@@ -5,6 +5,7 @@ use super::asked::Asked;
 use super::reading::Reading;
 use super::{Denial, Right};
 use crate::classify::keys::KeyClass;
+use crate::classify::place::Place;
 use crate::model::region::REGION_KEY;
 use crate::model::{ClassId, RegionName};
 use crate::policy::{Cell, Plan, RegionPlan, Ruled, Rung};
@@ -25,8 +26,8 @@ pub struct Sights<'a> {
 enum Behind<'n> {
     /// What no treatment touches: ids, times, kinds, numbers of the tree.
     Untouchable,
-    /// A text with no key: anything may stand in it.
-    Text,
+    /// A text with no key.
+    Place(Place),
     Key(&'n str),
 }
 
@@ -52,8 +53,13 @@ impl<'a> Sights<'a> {
     pub(super) fn denial(&self, rank: usize, asked: &Asked) -> Option<Denial> {
         let (region, plan) = self.regions.get(rank)?;
         let RegionPlan::Ruled(ruled) = plan else { return None };
-        let Behind::Key(key) = behind(&asked.name) else { return None };
-        let class = self.class_of(ruled, key)?;
+        let behind = behind(&asked.name);
+        let class = match (self.says(&behind)?, &behind) {
+            (KeyClass::Whole(class), _) => class,
+            // What stands in a name is classed by itself, and everyone may ask for names.
+            (_, Behind::Place(_)) => return None,
+            (says, _) => class_of(ruled, says)?,
+        };
         (!may(ruled.cell(class), asked.right)).then(|| Denial {
             region: (*region).clone(),
             attribute: asked.written.clone(),
@@ -67,41 +73,45 @@ impl<'a> Sights<'a> {
         self.latitude(rank, name) == Latitude::Everything
     }
 
-    /// The class by whose rights a key is asked; none for a key that may hold any text.
-    fn class_of(&self, ruled: &Ruled, key: &str) -> Option<ClassId> {
-        match self.reading.key(key) {
-            KeyClass::Whole(class) | KeyClass::Structured(_, class) => Some(class),
-            KeyClass::Safe => Some(ruled.classes().safe()),
-            KeyClass::Unknown => Some(ruled.classes().unknown()),
-            KeyClass::Scan => None,
+    /// What the facts say of it; nothing of what no treatment touches.
+    fn says(&self, behind: &Behind<'_>) -> Option<KeyClass> {
+        match behind {
+            Behind::Untouchable => None,
+            Behind::Place(place) => Some(self.reading.place(*place)),
+            Behind::Key(key) => Some(self.reading.key(key)),
         }
     }
 
-    fn of_key(&self, ruled: &Ruled, key: &str) -> Latitude {
-        if ruled.keys().treatment(key.as_bytes()).is_some() || !self.reading.is_clean("", key) {
-            // A key that is itself treated is shown under another name.
+    fn in_ruled(&self, ruled: &Ruled, behind: &Behind<'_>) -> Latitude {
+        let Some(says) = self.says(behind) else { return Latitude::Everything };
+        // A key that is itself treated is shown under another name.
+        let is_other =
+            |key: &str| ruled.keys().treatment(key.as_bytes()).is_some() || !self.reading.is_clean("", key);
+        if matches!(behind, Behind::Key(key) if is_other(key)) {
             return Latitude::Nothing;
         }
-        let rung = |class| ruled.cell(class).rung;
-        match self.reading.key(key) {
+        let rung = |class| of_rung(ruled.cell(class).rung, ruled);
+        match says {
             KeyClass::Scan => of_text(ruled),
-            KeyClass::Safe => of_rung(rung(ruled.classes().safe()), ruled),
-            KeyClass::Unknown => of_rung(rung(ruled.classes().unknown()), ruled),
-            KeyClass::Whole(class) => of_rung(rung(class), ruled),
-            // Its parts are treated each in its own way, and what can't be taken apart is taken away.
-            KeyClass::Structured(..) => of_text(ruled).min_with(Latitude::Existence),
+            KeyClass::Safe => rung(ruled.classes().safe()),
+            KeyClass::Unknown => rung(ruled.classes().unknown()),
+            KeyClass::Whole(class) => rung(class),
+            // What is left of a part shows that it was one.
+            KeyClass::Structured(..) if matches!(behind, Behind::Place(_)) => of_text(ruled),
+            // Its parts are treated each in its own way, and what can't be taken apart may be taken away.
+            KeyClass::Structured(..) if ruled.withholds() => Latitude::Existence,
+            KeyClass::Structured(..) => Latitude::Everything,
         }
     }
 }
 
-trait Least {
-    fn min_with(self, most: Self) -> Self;
-}
-
-impl Least for Latitude {
-    /// All or, of less than all, at most this.
-    fn min_with(self, most: Self) -> Self {
-        if self == Self::Everything { self } else { self.min(most) }
+/// The class by whose rights something is asked for; none for what may hold any text.
+fn class_of(ruled: &Ruled, says: KeyClass) -> Option<ClassId> {
+    match says {
+        KeyClass::Whole(class) | KeyClass::Structured(_, class) => Some(class),
+        KeyClass::Safe => Some(ruled.classes().safe()),
+        KeyClass::Unknown => Some(ruled.classes().unknown()),
+        KeyClass::Scan => None,
     }
 }
 
@@ -110,18 +120,20 @@ impl Discretion for Sights<'_> {
         let Some((_, plan)) = self.regions.get(region) else { return Latitude::Nothing };
         match (plan, behind(name)) {
             (_, Behind::Untouchable) | (RegionPlan::AllowAll, _) => Latitude::Everything,
-            (RegionPlan::Keys(_), Behind::Text) => Latitude::Everything,
+            (RegionPlan::Keys(_), Behind::Place(_)) => Latitude::Everything,
             (RegionPlan::Keys(keys), Behind::Key(key)) => match keys.treatment(key.as_bytes()) {
                 Some(_) => Latitude::Nothing,
                 None => Latitude::Everything,
             },
-            (RegionPlan::Ruled(ruled), Behind::Text) => of_text(ruled),
-            (RegionPlan::Ruled(ruled), Behind::Key(key)) => {
-                let own = self.of_key(ruled, key);
+            (RegionPlan::Ruled(ruled), own) => {
+                let own = self.in_ruled(ruled, &own);
                 // Without a scope, the name of a span may answer too.
-                let is_word = matches!(name, AttributeName::Named { scope: Scope::Any, .. })
-                    && Intrinsic::of_word(key).is_some();
-                if is_word { own.min(of_text(ruled)) } else { own }
+                let other = match name {
+                    AttributeName::Named { scope: Scope::Any, key, .. } => Intrinsic::of_word(key),
+                    _ => None,
+                };
+                let other = other.map(|word| self.latitude(region, &AttributeName::Intrinsic(word)));
+                other.map_or(own, |other| own.min(other))
             }
         }
     }
@@ -129,7 +141,7 @@ impl Discretion for Sights<'_> {
     fn is_clean(&self, _: usize, name: &AttributeName, text: &str) -> bool {
         match behind(name) {
             Behind::Untouchable => true,
-            Behind::Text => self.reading.is_clean("", text),
+            Behind::Place(_) => self.reading.is_clean("", text),
             Behind::Key(key) => self.reading.is_clean(key, text),
         }
     }
@@ -141,12 +153,11 @@ fn behind(name: &AttributeName) -> Behind<'_> {
         AttributeName::Named { key, .. } if key == REGION_KEY => Behind::Untouchable,
         AttributeName::Named { key, .. } => Behind::Key(key),
         AttributeName::Intrinsic(intrinsic) => match intrinsic {
-            Intrinsic::Name
-            | Intrinsic::RootName
-            | Intrinsic::StatusMessage
-            | Intrinsic::EventName
-            | Intrinsic::InstrumentationName
-            | Intrinsic::InstrumentationVersion => Behind::Text,
+            Intrinsic::Name | Intrinsic::RootName => Behind::Place(Place::SpanName),
+            Intrinsic::StatusMessage => Behind::Place(Place::StatusMessage),
+            Intrinsic::EventName => Behind::Place(Place::EventName),
+            Intrinsic::InstrumentationName => Behind::Place(Place::ScopeName),
+            Intrinsic::InstrumentationVersion => Behind::Place(Place::ScopeVersion),
             Intrinsic::RootServiceName => Behind::Key(SERVICE_NAME),
             Intrinsic::Duration
             | Intrinsic::Status
