@@ -4,8 +4,10 @@
 //! Redaction happens per region and before the merge, because a rule depends on where a span came from.
 
 pub mod rewrite;
+pub mod ring;
 pub mod rows;
 mod seal;
+pub mod treat;
 
 pub use rewrite::{Marks, RegionRules, View};
 pub use seal::{Raw, Redacted};
