@@ -5,8 +5,10 @@
 
 pub mod query;
 pub mod rewrite;
+pub mod ring;
 pub mod rows;
 mod seal;
+pub mod treat;
 
 pub use query::Permitted;
 pub use rewrite::{Marks, RegionRules, View};
