@@ -74,7 +74,8 @@ const LLM: &str = "application/vnd.grafana.llm";
 fn traces(route: &str, chance: &mut StdRng) -> Vec<Question> {
     let path = route.replace("{id}", &id(chance.random_range(0..=TRACES)));
     let kind = ["application/json", PROTOBUF, LLM][chance.random_range(0..3)];
-    let mut all = vec![get(path.clone(), &[("accept", kind)]), get(path.clone(), &[("tutti-mode", "strict")])];
+    let mut all =
+        vec![get(path.clone(), &[("accept", kind)]), get(path.clone(), &[("tutti-mode", "strict")])];
     all.push(get(format!("{path}?q={}", encoded(&filter(chance))), &[]));
     all.push(get(format!("{path}?start=x"), &[]));
     all
@@ -117,7 +118,8 @@ pub fn of_method(method: &str, chance: &mut StdRng) -> Option<Vec<Vec<u8>>> {
             SearchRequest { query, start: START, end: END, ..more }.encode_to_vec()
         }
         "SearchTags" | "SearchTagsV2" => {
-            TagsRequest { query: filter(chance), start: START, end: END, ..Default::default() }.encode_to_vec()
+            TagsRequest { query: filter(chance), start: START, end: END, ..Default::default() }
+                .encode_to_vec()
         }
         "SearchTagValues" | "SearchTagValuesV2" => {
             let tag_name = format!("{}{}", [".", "span.", ""][chance.random_range(0..3)], key(chance));
@@ -224,6 +226,9 @@ fn every_route_and_method_has_a_case() {
         );
     }
     for method in METHODS {
-        assert!(of_method(method, &mut chance).is_some(), "`{method}` is new: say in `of_method` how it is asked");
+        assert!(
+            of_method(method, &mut chance).is_some(),
+            "`{method}` is new: say in `of_method` how it is asked"
+        );
     }
 }

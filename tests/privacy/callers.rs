@@ -55,8 +55,10 @@ async fn an_unknown_token_is_refused_on_every_route_before_anything_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_an_unknown_token_is_unauthenticated() {
     let world = with_token(2);
-    let message = prost::Message::encode_to_vec(&SearchRequest { query: "{ }".to_owned(), ..Default::default() });
-    for (shown, code) in [("Bearer wrong", tonic::Code::Unauthenticated), ("Bearer s3cret", tonic::Code::Ok)] {
+    let message =
+        prost::Message::encode_to_vec(&SearchRequest { query: "{ }".to_owned(), ..Default::default() });
+    for (shown, code) in [("Bearer wrong", tonic::Code::Unauthenticated), ("Bearer s3cret", tonic::Code::Ok)]
+    {
         let headers = [("authorization", shown)];
         let path = "/tempopb.StreamingQuerier/Search";
         let streamed = tempopb::ask(&world.estate.router, path, &message, &headers).await;
@@ -86,11 +88,15 @@ async fn no_header_that_anyone_can_write_says_who_somebody_is() {
 #[tokio::test(start_paused = true)]
 async fn every_answer_is_for_its_caller_alone() {
     let world = with_token(4);
-    for path in [format!("/api/traces/{}", id(1)), "/api/search".to_owned(), "/api/v2/search/tags".to_owned()] {
+    for path in [format!("/api/traces/{}", id(1)), "/api/search".to_owned(), "/api/v2/search/tags".to_owned()]
+    {
         let answer = world.estate.get(&path).await;
         assert_eq!(answer.header("cache-control"), "private, no-store", "{path}");
         assert_eq!(answer.header("vary"), "Accept-Encoding, Authorization", "{path}");
-        assert!(!answer.headers.contains_key("etag") && !answer.headers.contains_key("last-modified"), "{path}");
+        assert!(
+            !answer.headers.contains_key("etag") && !answer.headers.contains_key("last-modified"),
+            "{path}"
+        );
     }
 }
 

@@ -3,8 +3,8 @@
 
 use axum::body::Body;
 use http::Request;
-use rand::rngs::StdRng;
 use rand::SeedableRng;
+use rand::rngs::StdRng;
 use tutti::api::grpc::METHODS;
 use tutti::api::{InForce, router};
 use tutti::policy::{Cell, Rung};

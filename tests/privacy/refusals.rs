@@ -60,12 +60,19 @@ async fn a_region_where_it_may_not_be_asked_is_left_out_and_the_answer_says_so()
 
 #[tokio::test(start_paused = true)]
 async fn where_no_region_may_be_asked_the_line_names_attribute_class_and_right() {
-    let nothing = Cell { rung: Rung::Dropped, may_filter: false, may_group: false, may_list: false, ..Cell::OPEN };
+    let nothing =
+        Cell { rung: Rung::Dropped, may_filter: false, may_group: false, may_list: false, ..Cell::OPEN };
     let rules = Rules::of(&REGIONS, nothing);
     let everywhere = "eu-central, us-east, us-west";
     for (path, said) in [
-        (search("{ .user.email = `x` }"), "`.user.email` may not be asked for: you lack the right filterOn on pii.email"),
-        (search("{ } | by(span.user.id)"), "`span.user.id` may not be grouped by: you lack the right groupBy on pii.id"),
+        (
+            search("{ .user.email = `x` }"),
+            "`.user.email` may not be asked for: you lack the right filterOn on pii.email",
+        ),
+        (
+            search("{ } | by(span.user.id)"),
+            "`span.user.id` may not be grouped by: you lack the right groupBy on pii.id",
+        ),
         (
             format!("/api/metrics/query?q={}", encoded("{ } | max_over_time(.payment.card)")),
             "`.payment.card` may not be computed with: you lack the right readRaw on pay.card",
@@ -109,7 +116,8 @@ async fn a_stream_is_refused_with_the_same_words() {
     let world = world(9, 0, &rules);
     let message = SearchRequest { query: "{ .user.email = `x` }".to_owned(), ..Default::default() };
     let message = prost::Message::encode_to_vec(&message);
-    let streamed = tempopb::ask(&world.estate.router, "/tempopb.StreamingQuerier/Search", &message, &[]).await;
+    let streamed =
+        tempopb::ask(&world.estate.router, "/tempopb.StreamingQuerier/Search", &message, &[]).await;
     assert_eq!(streamed.code(), tonic::Code::PermissionDenied as i32);
     assert!(streamed.line().contains("filterOn"), "{}", streamed.line());
     assert!(streamed.messages.is_empty() && heard_by(&world).is_empty());

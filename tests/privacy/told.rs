@@ -79,7 +79,12 @@ async fn an_answer_is_that_of_one_region_which_holds_what_may_be_seen() {
             if of_many.status.is_success() {
                 let rows = |answer: &crate::estate::Answered| answer.json()["traces"].clone();
                 assert_eq!(of_many.outcome(), "complete", "seed {seed}: {query}");
-                assert_eq!(rows(&of_many), rows(&of_one), "seed {seed}: {query}\n{:?}", world.told.lock().unwrap().last());
+                assert_eq!(
+                    rows(&of_many),
+                    rows(&of_one),
+                    "seed {seed}: {query}\n{:?}",
+                    world.told.lock().unwrap().last()
+                );
                 found += usize::from(rows(&of_one).as_array().is_some_and(|rows| !rows.is_empty()));
             }
         }

@@ -33,8 +33,12 @@ pub const REGIONS: [&str; 3] = ["eu-central", "us-east", "us-west"];
 pub const TRACES: u64 = 4;
 
 /// The classes, each with a key whose values are of it.
-pub const CLASSES: [(&str, &str); 4] =
-    [("pii.email", "user.email"), ("pii.id", "user.id"), ("pii.place", "user.city"), ("pay.card", "payment.card")];
+pub const CLASSES: [(&str, &str); 4] = [
+    ("pii.email", "user.email"),
+    ("pii.id", "user.id"),
+    ("pii.place", "user.city"),
+    ("pay.card", "payment.card"),
+];
 
 /// Keys that no class claims: safe, scanned, unknown.
 pub const OTHER_KEYS: [&str; 3] = ["http.method", "note", "shop.tier"];
@@ -97,9 +101,8 @@ impl Rules {
         let classes = classes();
         let regions = REGIONS.map(|region| {
             let name = RegionName::parse(region).unwrap();
-            let of = Ruled::fixed(classes.clone(), name.clone(), |id| {
-                self.cell(region, &classes.get(id).name)
-            });
+            let of =
+                Ruled::fixed(classes.clone(), name.clone(), |id| self.cell(region, &classes.get(id).name));
             (name, RegionPlan::Ruled(Arc::new(of)))
         });
         Plan::new(regions.into())
@@ -202,9 +205,8 @@ fn one(
     version: usize,
     rules: &Rules,
 ) -> Span {
-    let of = |class: &str, nth: u64| {
-        value(class, nth, if rules.protects(region, class) { version } else { 0 })
-    };
+    let of =
+        |class: &str, nth: u64| value(class, nth, if rules.protects(region, class) { version } else { 0 });
     let mut attributes = vec![text("shop.tier", ["gold", "tin"][chance.random_range(0..2)])];
     attributes.push(text("http.method", ["GET", "PUT"][chance.random_range(0..2)]));
     let mut events = Vec::new();

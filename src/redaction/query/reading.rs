@@ -9,12 +9,11 @@ use crate::classify::place::Place;
 use crate::classify::structure::Structure;
 use crate::policy::{Classes, Plan};
 
-/// Characters of which every treatment puts one into what it leaves of a value: brackets of marks, stars of masks,
-/// the placeholders of structures, the slash and the colon of networks and tokens.
-const MARKS: &[char] = &['<', '>', '‹', '›', '{', '}', '[', ']', '*', '?', '…', '•', '~', ':'];
+/// What begins whatever is left of a treated value, but for what is only made coarser.
+const MARKS: [&str; 4] = ["‹", "…", "<redacted>", "pn:"];
 
-/// Digits in a text that may be what a coarser form of a value left of it: a year, a network, a place.
-const DIGITS_MAX: usize = 3;
+/// What stands for a part of a text with structure.
+const PLACEHOLDERS: &[char] = &['{', '}', '*', '?', '[', ']', '~'];
 
 /// What is told of keys, and the detectors.
 #[derive(Debug, Clone)]
@@ -45,7 +44,7 @@ impl Reading {
         lists.safe_templates.iter().for_each(|key| drop(keys.template("safe", key, KeyClass::Safe)));
         lists.scan_keys.iter().for_each(|key| drop(keys.key("scan", key, KeyClass::Scan)));
         lists.scan_templates.iter().for_each(|key| drop(keys.template("scan", key, KeyClass::Scan)));
-        lists.skip_words.iter().for_each(|word| drop(keys.skip("skip", word)));
+        lists.skip_words.iter().for_each(|word| drop(keys.skip_last("skip", word)));
         let classifier = Classifier::new(keys.build(), bindings, classes.unknown(), classes.unknown());
         Self { classifier: Arc::new(classifier) }
     }
@@ -66,10 +65,13 @@ impl Reading {
 
     /// Whether a value that is shown as this text is certainly stored as it: nothing is found in it, and nothing of
     /// it looks as a treatment leaves it. Rather no than yes: the region is then asked for more.
-    pub fn is_clean(&self, key: &str, text: &str) -> bool {
-        let has_mark = text.contains(MARKS) || text.contains("pn:");
-        let digits = text.chars().filter(char::is_ascii_digit).count();
-        if has_mark || digits > DIGITS_MAX || !text.is_ascii() {
+    ///
+    /// `may_be_coarser` is whether values are made coarser somewhere, which leaves numbers without a mark.
+    pub fn is_clean(&self, key: &str, text: &str, may_be_coarser: bool) -> bool {
+        let has_mark = MARKS.iter().any(|mark| text.contains(mark));
+        let is_placeholder = key.is_empty() && text.contains(PLACEHOLDERS);
+        let may_be_left = may_be_coarser && text.contains(|c: char| c.is_ascii_digit());
+        if has_mark || is_placeholder || may_be_left || !text.is_ascii() {
             return false;
         }
         let mut scratch = Scratch::default();

@@ -85,8 +85,9 @@ impl<'a> Sights<'a> {
     fn in_ruled(&self, ruled: &Ruled, behind: &Behind<'_>) -> Latitude {
         let Some(says) = self.says(behind) else { return Latitude::Everything };
         // A key that is itself treated is shown under another name.
-        let is_other =
-            |key: &str| ruled.keys().treatment(key.as_bytes()).is_some() || !self.reading.is_clean("", key);
+        let is_other = |key: &str| {
+            ruled.keys().treatment(key.as_bytes()).is_some() || !self.reading.is_clean(key, key, false)
+        };
         if matches!(behind, Behind::Key(key) if is_other(key)) {
             return Latitude::Nothing;
         }
@@ -138,11 +139,12 @@ impl Discretion for Sights<'_> {
         }
     }
 
-    fn is_clean(&self, _: usize, name: &AttributeName, text: &str) -> bool {
+    fn is_clean(&self, region: usize, name: &AttributeName, text: &str) -> bool {
+        let may_be_coarser = self.regions.get(region).is_none_or(|(_, plan)| makes_coarser(plan));
         match behind(name) {
             Behind::Untouchable => true,
-            Behind::Place(_) => self.reading.is_clean("", text),
-            Behind::Key(key) => self.reading.is_clean(key, text),
+            Behind::Place(_) => self.reading.is_clean("", text, may_be_coarser),
+            Behind::Key(key) => self.reading.is_clean(key, text, may_be_coarser),
         }
     }
 }
@@ -176,6 +178,11 @@ fn behind(name: &AttributeName) -> Behind<'_> {
             | Intrinsic::LinkSpanId => Behind::Untouchable,
         },
     }
+}
+
+fn makes_coarser(plan: &RegionPlan) -> bool {
+    let RegionPlan::Ruled(ruled) = plan else { return false };
+    ruled.classes().iter().any(|(class, _)| ruled.cell(class).rung == Rung::Generalised)
 }
 
 /// Where any text may stand, and whatever is found in it is treated by its own class.
