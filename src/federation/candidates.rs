@@ -110,6 +110,7 @@ mod tests {
     use crate::model::RegionName;
     use crate::policy::plan::RegionPlan;
     use crate::policy::{KeyRules, Plan, Treatment};
+    use crate::redaction::query::Reading;
 
     fn with<R>(plan: &Plan, look: impl FnOnce(&Planner<'_>) -> R) -> R {
         let names = ["eu", "us"].map(|name| RegionName::parse(name).unwrap());

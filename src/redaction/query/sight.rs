@@ -3,14 +3,16 @@
 
 use super::asked::Asked;
 use super::reading::Reading;
-use super::{Denial, Right};
+use super::{Denial, Permitted, Right};
 use crate::classify::keys::KeyClass;
 use crate::classify::place::Place;
 use crate::model::region::REGION_KEY;
-use crate::model::{ClassId, RegionName};
+use crate::model::{ClassId, MetricsAnswer, MetricsQuery, RegionName};
 use crate::policy::{Cell, Plan, RegionPlan, Ruled, Rung};
+use crate::traceql;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::conditions::{Discretion, Latitude};
+use crate::traceql::mentions::compares;
 
 /// The key of what is stored beside a span and read like its name.
 const SERVICE_NAME: &str = "service.name";
@@ -71,6 +73,29 @@ impl<'a> Sights<'a> {
     /// Whether what a region computed over values of this name is the same over the values as they are shown.
     pub fn is_untouched(&self, rank: usize, name: &AttributeName) -> bool {
         self.latitude(rank, name) == Latitude::Everything
+    }
+
+    /// Of a comparison of everything, the series of attributes that may be grouped by wherever they may come from.
+    /// Which attributes these are is decided by their names alone.
+    pub fn shown_of_comparison(
+        &self,
+        query: &Permitted<MetricsQuery>,
+        answer: MetricsAnswer,
+    ) -> MetricsAnswer {
+        let asked: &MetricsQuery = query;
+        if !traceql::compile(&asked.query).is_ok_and(|query| compares(&query)) {
+            return answer;
+        }
+        let may_group = |label: &str| {
+            // Two underscores begin what is said of a series itself; what else is no name is shown to no one.
+            let Ok(attribute) = traceql::identifier(label) else { return label.starts_with("__") };
+            let asked = Asked { name: attribute.name, written: String::new(), right: Right::Group };
+            let asked_of = (0..self.len()).filter(|rank| !query.is_denied(*rank));
+            asked_of.into_iter().all(|rank| self.denial(rank, &asked).is_none())
+        };
+        let MetricsAnswer { mut series, partial, inspected } = answer;
+        series.retain(|series| series.labels.iter().all(|(label, _)| may_group(label)));
+        MetricsAnswer { series, partial, inspected }
     }
 
     /// What the facts say of it; nothing of what no treatment touches.
