@@ -30,7 +30,7 @@ fn rules_hold_for_the_regions_they_name_and_the_stricter_wins() {
     let plan = parse_keys(text, &declared()).unwrap();
     let treatment = |region: &str, key: &str| match plan.region(&RegionName::parse(region).unwrap()) {
         RegionPlan::Keys(keys) => keys.treatment(key.as_bytes()),
-        RegionPlan::AllowAll => None,
+        RegionPlan::AllowAll | RegionPlan::Ruled(_) => None,
     };
     assert_eq!(treatment("us-east", "user.email"), Some(Treatment::Mask));
     assert_eq!(treatment("eu-central", "user.email"), Some(Treatment::Drop));
