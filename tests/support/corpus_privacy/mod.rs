@@ -11,7 +11,7 @@ mod values;
 
 use std::ops::Range;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// How many of each: about those of the research that set the gates.
 const LABELLED: usize = 7_700;
@@ -75,7 +75,9 @@ pub fn corpus(seed: u64) -> Vec<Attribute> {
         all.extend((0..count).map(|_| places::placed(&mut dice, class)));
     }
     let kinds = negatives::KINDS.len();
-    all.extend((0..NEGATIVES).map(|number| negatives::negative(&mut dice, &negatives::KINDS[number % kinds])));
+    all.extend(
+        (0..NEGATIVES).map(|number| negatives::negative(&mut dice, &negatives::KINDS[number % kinds])),
+    );
     all.extend((0..ORDINARY).map(|_| ordinary::ordinary(&mut dice)));
     dice.shuffle(&mut all);
     all

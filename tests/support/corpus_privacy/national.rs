@@ -59,14 +59,25 @@ pub fn france(dice: &mut Dice) -> String {
     let department =
         if is_corsican { (*dice.of(&["2A", "2B"])).to_owned() } else { format!("{department:02}") };
     let sex = between(dice, 1, 2);
-    let body = format!("{sex}{:02}{:02}{department}{}{}", born.year % 100, born.month, digits(dice, 3), digits(dice, 3));
+    let body = format!(
+        "{sex}{:02}{:02}{department}{}{}",
+        born.year % 100,
+        born.month,
+        digits(dice, 3),
+        digits(dice, 3)
+    );
     let number: u64 = body.replace("2A", "19").replace("2B", "18").parse().unwrap();
     let key = 97 - number % 97;
     if dice.percent(40) && !is_corsican {
         let part = |from: usize, to: usize| &body[from..to];
         return format!(
             "{} {} {} {} {} {} {key:02}",
-            part(0, 1), part(1, 3), part(3, 5), part(5, 7), part(7, 10), part(10, 13),
+            part(0, 1),
+            part(1, 3),
+            part(3, 5),
+            part(5, 7),
+            part(7, 10),
+            part(10, 13),
         );
     }
     format!("{body}{key:02}")
@@ -91,9 +102,32 @@ pub fn spain_foreign(dice: &mut Dice) -> String {
 pub fn italy(dice: &mut Dice) -> String {
     // The table as the ministry prints it, for places counted from one.
     const ODD: [(&str, i64); 26] = [
-        ("0A", 1), ("1B", 0), ("2C", 5), ("3D", 7), ("4E", 9), ("5F", 13), ("6G", 15), ("7H", 17), ("8I", 19),
-        ("9J", 21), ("K", 2), ("L", 4), ("M", 18), ("N", 20), ("O", 11), ("P", 3), ("Q", 6), ("R", 8), ("S", 12),
-        ("T", 14), ("U", 16), ("V", 10), ("W", 22), ("X", 25), ("Y", 24), ("Z", 23),
+        ("0A", 1),
+        ("1B", 0),
+        ("2C", 5),
+        ("3D", 7),
+        ("4E", 9),
+        ("5F", 13),
+        ("6G", 15),
+        ("7H", 17),
+        ("8I", 19),
+        ("9J", 21),
+        ("K", 2),
+        ("L", 4),
+        ("M", 18),
+        ("N", 20),
+        ("O", 11),
+        ("P", 3),
+        ("Q", 6),
+        ("R", 8),
+        ("S", 12),
+        ("T", 14),
+        ("U", 16),
+        ("V", 10),
+        ("W", 22),
+        ("X", 25),
+        ("Y", 24),
+        ("Z", 23),
     ];
     let born = day(dice);
     let month = letters(dice, 1, "ABCDEHLMPRST");
@@ -101,7 +135,11 @@ pub fn italy(dice: &mut Dice) -> String {
     let consonants = "BCDFGHLMNPRSTVZ";
     let body = format!(
         "{}{:02}{month}{:02}{}{}",
-        letters(dice, 6, consonants), born.year % 100, born.day + shift, letters(dice, 1, "ABCDEFGHILM"), digits(dice, 3),
+        letters(dice, 6, consonants),
+        born.year % 100,
+        born.day + shift,
+        letters(dice, 1, "ABCDEFGHILM"),
+        digits(dice, 3),
     );
     let total: i64 = body
         .chars()
@@ -350,11 +388,13 @@ pub fn vehicle(dice: &mut Dice) -> String {
     let value = |sign: char| match sign {
         '0'..='9' => i64::from(sign as u8 - b'0'),
         // As the table counts: A to H are 1 to 8, J to N 1 to 5, P 7, R 9, S to Z 2 to 9.
-        _ => "ABCDEFGH".find(sign).map(|at| at + 1).or("JKLMN".find(sign).map(|at| at + 1)).unwrap_or_else(|| match sign {
-            'P' => 7,
-            'R' => 9,
-            _ => "STUVWXYZ".find(sign).unwrap() + 2,
-        }) as i64,
+        _ => "ABCDEFGH".find(sign).map(|at| at + 1).or("JKLMN".find(sign).map(|at| at + 1)).unwrap_or_else(
+            || match sign {
+                'P' => 7,
+                'R' => 9,
+                _ => "STUVWXYZ".find(sign).unwrap() + 2,
+            },
+        ) as i64,
     };
     let weights = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
     let alphabet = format!("{}0123456789", CAPITALS.replace(['I', 'O', 'Q'], ""));
