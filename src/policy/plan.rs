@@ -39,6 +39,8 @@ pub enum RegionPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     regions: BTreeMap<RegionName, RegionPlan>,
+    /// For regions that are not named.
+    others: RegionPlan,
     digest: String,
 }
 
@@ -101,11 +103,17 @@ impl Plan {
     /// Regions that are not named keep everything.
     pub fn new(regions: BTreeMap<RegionName, RegionPlan>) -> Self {
         let digest = digest(&regions);
-        Self { regions, digest }
+        Self { regions, others: RegionPlan::AllowAll, digest }
+    }
+
+    /// What holds for regions that are not named.
+    #[must_use]
+    pub(super) fn with_others(self, others: RegionPlan) -> Self {
+        Self { others, ..self }
     }
 
     pub fn region(&self, region: &RegionName) -> &RegionPlan {
-        self.regions.get(region).unwrap_or(&RegionPlan::AllowAll)
+        self.regions.get(region).unwrap_or(&self.others)
     }
 
     /// Every key that is withheld in some region: no condition on one may be sent to any, since whether it

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::cell::{Cell, RuleId};
 use super::classes::Classes;
+use super::decide::Decider;
 use super::plan::KeyRules;
 use crate::model::{ClassId, RegionName};
 
@@ -13,7 +14,7 @@ use crate::model::{ClassId, RegionName};
 pub struct TokenScope {
     /// Where the values are stored.
     pub region: RegionName,
-    /// What the caller asks for; empty where nothing was stated.
+    /// What the caller asks for; empty where nothing was stated that is known.
     pub purpose: Arc<str>,
     /// Counts up as keys are rotated.
     pub epoch: u32,
@@ -24,26 +25,57 @@ pub struct Ruled {
     classes: Arc<Classes>,
     keys: KeyRules,
     tokens: TokenScope,
-    cells: Box<[OnceLock<Cell>]>,
-    rules: Arc<[String]>,
+    row: Arc<Row>,
     withholds: OnceLock<bool>,
     digest: String,
+}
+
+/// The cells of a region, and of all others with the same facts.
+pub(super) struct Row {
+    cells: Box<[OnceLock<Cell>]>,
+    /// None where every cell is there from the start.
+    decider: Option<Decider>,
+}
+
+impl Row {
+    pub(super) fn of(decider: Decider) -> Self {
+        let cells = (0..decider.book.facts().classes.len()).map(|_| OnceLock::new()).collect();
+        Self { cells, decider: Some(decider) }
+    }
+
+    /// Nothing is shown, and nothing may be asked.
+    pub(super) fn shut(classes: &Classes) -> Self {
+        Self { cells: classes.iter().map(|_| Cell::SHUT.into()).collect(), decider: None }
+    }
+
+    #[inline]
+    fn cell(&self, class: ClassId) -> Cell {
+        let Some(cell) = self.cells.get(class.index()) else { return Cell::SHUT };
+        match cell.get() {
+            Some(cell) => *cell,
+            None => *cell.get_or_init(|| self.decide(class)),
+        }
+    }
+
+    #[cold]
+    fn decide(&self, class: ClassId) -> Cell {
+        self.decider.as_ref().map_or(Cell::SHUT, |decider| decider.cell(class))
+    }
 }
 
 impl Ruled {
     /// Cells that are known from the start, decided by no policy.
     pub fn fixed(classes: Arc<Classes>, region: RegionName, mut cell: impl FnMut(ClassId) -> Cell) -> Self {
         let cells: Box<[OnceLock<Cell>]> = classes.iter().map(|(class, _)| cell(class).into()).collect();
-        let digest = digest(&classes, &region, &cells);
-        Self {
-            classes,
-            keys: KeyRules::default(),
-            tokens: TokenScope { region, purpose: "".into(), epoch: 0 },
-            cells,
-            rules: Arc::default(),
-            withholds: OnceLock::new(),
-            digest,
-        }
+        let digest = digest_of_cells(&classes, &region, &cells);
+        let tokens = TokenScope { region, purpose: "".into(), epoch: 0 };
+        let row = Arc::new(Row { cells, decider: None });
+        Self { classes, keys: KeyRules::default(), tokens, row, withholds: OnceLock::new(), digest }
+    }
+
+    /// Cells that are decided as they are asked for. `digest` stands for whatever they depend on.
+    pub(super) fn lazy(classes: Arc<Classes>, row: Arc<Row>, tokens: TokenScope, digest: String) -> Self {
+        Self { classes, keys: KeyRules::default(), tokens, row, withholds: OnceLock::new(), digest }
     }
 
     /// The same with listed keys on top, which only take away.
@@ -63,10 +95,7 @@ impl Ruled {
     /// The decision for a class; everything is shut for a number that is not of the table.
     #[inline]
     pub fn cell(&self, class: ClassId) -> Cell {
-        match self.cells.get(class.index()) {
-            Some(cell) => *cell.get_or_init(|| Cell::SHUT),
-            None => Cell::SHUT,
-        }
+        self.row.cell(class)
     }
 
     pub fn classes(&self) -> &Classes {
@@ -94,10 +123,10 @@ impl Ruled {
         })
     }
 
-    /// Names of the policies that settled a cell.
-    pub fn rule_names(&self, rule: RuleId) -> impl Iterator<Item = &str> {
-        let name = |number: u16| self.rules.get(usize::from(number)).map(String::as_str);
-        rule.numbers().filter_map(name).collect::<Vec<_>>().into_iter()
+    /// Names of the policies that settled a cell; none where no policy did.
+    pub fn rule_names(&self, rule: RuleId) -> Vec<&str> {
+        let Some(decider) = &self.row.decider else { return Vec::new() };
+        rule.numbers().filter_map(|number| decider.book.rule(number)).map(|rule| rule.id.as_str()).collect()
     }
 
     pub(super) fn digest(&self) -> &str {
@@ -105,7 +134,7 @@ impl Ruled {
     }
 }
 
-fn digest(classes: &Classes, region: &RegionName, cells: &[OnceLock<Cell>]) -> String {
+fn digest_of_cells(classes: &Classes, region: &RegionName, cells: &[OnceLock<Cell>]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(region.as_str().as_bytes());
     for ((_, class), cell) in classes.iter().zip(cells) {
@@ -116,13 +145,12 @@ fn digest(classes: &Classes, region: &RegionName, cells: &[OnceLock<Cell>]) -> S
 
 impl fmt::Debug for Ruled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ruled")
-            .field("tokens", &self.tokens)
-            .field("digest", &self.digest)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Ruled");
+        shown.field("tokens", &self.tokens).field("digest", &self.digest).finish_non_exhaustive()
     }
 }
 
+/// Plans are the same where everything is that they depend on.
 impl PartialEq for Ruled {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest && self.keys == other.keys && self.tokens == other.tokens
