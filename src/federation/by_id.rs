@@ -4,7 +4,7 @@
 //! cancels every question that is still open.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::stream::{Stream, StreamExt};
@@ -19,8 +19,8 @@ use crate::cache::RecentMisses;
 use crate::model::coverage::Owing;
 use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::query::{Reading, SpanFilter};
-use crate::redaction::{Marks, Redacted};
+use crate::redaction::query::SpanFilter;
+use crate::redaction::{Marks, Redacted, Redactor};
 use crate::task::Deadline;
 use crate::trace::Assembled;
 
@@ -32,8 +32,8 @@ pub struct Federation {
     pub(super) regions: Arc<[Arc<Region>]>,
     pub(super) settings: Arc<FederationSettings>,
     pub(super) plan: Arc<Plan>,
-    /// Of the facts of the policies, which all plans have in common.
-    reading: Arc<OnceLock<Reading>>,
+    /// Knows the classes of the policies, which all plans have in common.
+    pub(super) redactor: Arc<Redactor>,
     misses: RecentMisses,
 }
 
@@ -82,7 +82,7 @@ impl Federation {
             regions: regions.into(),
             settings: Arc::new(settings),
             plan,
-            reading: Arc::default(),
+            redactor: Arc::new(Redactor::without_classes()),
             misses: RecentMisses::default(),
         }
     }
@@ -92,8 +92,11 @@ impl Federation {
         Self { plan, ..self.clone() }
     }
 
-    pub(super) fn reading(&self) -> &Reading {
-        self.reading.get_or_init(|| Reading::of_plan(&self.plan))
+    /// The same with what knows the classes of its plan. Without, nothing of a region with classes is seen.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Arc<Redactor>) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     pub fn regions(&self) -> &[Arc<Region>] {
@@ -130,6 +133,7 @@ impl Federation {
         let treatment = Treatment {
             id: ask.query.id,
             plan: self.plan.clone(),
+            redactor: self.redactor.clone(),
             marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
         let denied = match self.permit_filter(&ask) {

@@ -11,7 +11,8 @@ use crate::model::RegionName;
 use crate::model::region::REGION_KEY;
 use crate::model::search::Window;
 use crate::policy::Plan;
-use crate::redaction::query::{Reading, Sights};
+use crate::redaction::Redactor;
+use crate::redaction::query::Sights;
 use crate::traceql::ast::Query;
 use crate::traceql::conditions::{Facts, InRegions, Withheld, discreetly};
 
@@ -33,10 +34,10 @@ impl<'a> Planner<'a> {
     pub fn new(
         names: Vec<&'a RegionName>,
         plan: &'a Plan,
-        reading: &'a Reading,
+        redactor: &'a Redactor,
         declared: &'a Declared,
     ) -> Self {
-        let sights = Sights::new(names.iter().copied(), plan, reading);
+        let sights = Sights::new(names.iter().copied(), plan, redactor);
         Self { names, sights, declared }
     }
 
@@ -68,12 +69,12 @@ impl<'a> Planner<'a> {
 impl Federation {
     pub(super) fn planner(&self) -> Planner<'_> {
         let names = self.regions.iter().map(|region| region.name()).collect();
-        Planner::new(names, &self.plan, self.reading(), &self.settings.facts)
+        Planner::new(names, &self.plan, &self.redactor, &self.settings.facts)
     }
 
     /// What the caller may ask of each region.
     pub(super) fn sights(&self) -> Sights<'_> {
-        Sights::new(self.regions.iter().map(|region| region.name()), &self.plan, self.reading())
+        Sights::new(self.regions.iter().map(|region| region.name()), &self.plan, &self.redactor)
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
     fn with<R>(facts: DeclaredFacts, look: impl FnOnce(&Planner<'_>) -> R) -> R {
         let (names, plan, declared) =
             ([name("eu"), name("us")], Plan::allow_all(), [(name("eu"), facts)].into());
-        look(&Planner::new(names.iter().collect(), &plan, &Reading::of_plan(&plan), &declared))
+        look(&Planner::new(names.iter().collect(), &plan, &Redactor::without_classes(), &declared))
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub fn remainder(digits: &[u8], modulus: u64) -> u64 {
 
 /// Every second digit from the right but one is doubled, and its digits added.
 pub fn luhn(digits: &[u8]) -> bool {
-    digits.len() >= 2 && luhn_sum(digits) % 10 == 0
+    digits.len() >= 2 && luhn_sum(digits).is_multiple_of(10)
 }
 
 pub fn luhn_sum(digits: &[u8]) -> u32 {

@@ -29,9 +29,9 @@ pub fn starts_with_year(digits: &[u8]) -> bool {
     is_day(two(digits, 4), two(digits, 2)) && digits.len() >= 6
 }
 
-/// Whether the first eight are a year of the last or this century, a month and a day.
+/// Whether the first eight are a year of this century or the two before, a month and a day.
 pub fn starts_with_century(digits: &[u8]) -> bool {
-    matches!(two(digits, 0), 19 | 20) && is_day(two(digits, 6), two(digits, 4))
+    matches!(two(digits, 0), 18..=20) && is_day(two(digits, 6), two(digits, 4))
 }
 
 #[cfg(test)]

@@ -376,15 +376,15 @@ mod tests {
         let known: [(Check, &str); 30] = [
             (netherlands, "111222333"),
             (portugal, "123456789"),
-            (canada, "046454286"),
+            (canada, "130692544"),
             (australia, "123456782"),
             (hungary, "111111110"),
             (greece_tax, "094259216"),
             (bulgaria, "7523169263"),
             (austria, "1237010180"),
             (britain, "9434765919"),
-            (sweden, "8507309805"),
-            (sweden_long, "198507309805"),
+            (sweden, "8112189876"),
+            (sweden_long, "198112189876"),
             (czechia, "7103192745"),
             (iceland, "1201743399"),
             (america_provider, "1234567893"),
@@ -407,14 +407,10 @@ mod tests {
         ];
         for (check, text) in known {
             let mut number: Vec<u8> = text.bytes().map(|byte| byte - b'0').collect();
-            if text == "046454286" {
-                // A number of an example, not given to anyone: it begins with 0.
-                assert!(luhn(&number) && !check(&number));
-                continue;
-            }
             assert!(check(&number), "{text}");
-            let end = number.last_mut().unwrap();
-            *end = (*end + 1) % 10;
+            // The last digit of Iceland is a century, the one before is the check.
+            let end = if text == "1201743399" { number.len() - 2 } else { number.len() - 1 };
+            number[end] = (number[end] + 1) % 10;
             assert!(!check(&number), "{number:?}");
         }
     }

@@ -17,7 +17,6 @@ use std::ops::Deref;
 use crate::model::RegionName;
 
 pub use asked::{Asked, Asks, SpanFilter};
-pub use reading::Reading;
 pub use sight::Sights;
 
 /// What may be done with values of a class, by the names that policies use.

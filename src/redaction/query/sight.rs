@@ -9,6 +9,7 @@ use crate::classify::place::Place;
 use crate::model::region::REGION_KEY;
 use crate::model::{ClassId, MetricsAnswer, MetricsQuery, RegionName};
 use crate::policy::{Cell, Plan, RegionPlan, Ruled, Rung};
+use crate::redaction::Redactor;
 use crate::traceql;
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::conditions::{Discretion, Latitude};
@@ -21,7 +22,7 @@ const SERVICE_NAME: &str = "service.name";
 #[derive(Debug, Clone)]
 pub struct Sights<'a> {
     regions: Vec<(&'a RegionName, &'a RegionPlan)>,
-    reading: &'a Reading,
+    reading: Reading<'a>,
 }
 
 /// What stands behind a name.
@@ -37,10 +38,10 @@ impl<'a> Sights<'a> {
     pub fn new(
         regions: impl IntoIterator<Item = &'a RegionName>,
         plan: &'a Plan,
-        reading: &'a Reading,
+        redactor: &'a Redactor,
     ) -> Self {
         let regions = regions.into_iter().map(|region| (region, plan.region(region)));
-        Self { regions: regions.collect(), reading }
+        Self { regions: regions.collect(), reading: Reading(redactor) }
     }
 
     pub fn len(&self) -> usize {

@@ -64,7 +64,7 @@ fn parts_of_a_scope_do_not_run_into_each_other() {
 fn a_one_way_token_has_the_shape_that_is_documented() {
     let token = one_way(&ring(), &scope("eu", "", 7), "pii.email", "jane@example.com");
     // Of HKDF and HMAC as any other library computes them: a change of this line breaks every join.
-    assert_eq!(token, "pn:pii.email:7:GOLDEN");
+    assert_eq!(token, "pn:pii.email:7:llq746y65r5nzesqiawueqjedx");
     let read = Token::parse(&token).unwrap();
     assert_eq!((read.class, read.epoch, read.is_reversible), ("pii.email", 7, false));
 }

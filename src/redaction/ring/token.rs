@@ -35,7 +35,7 @@ pub struct Token<'t> {
     pub class: &'t str,
     pub epoch: u32,
     pub is_reversible: bool,
-    body: &'t str,
+    pub(super) body: &'t str,
 }
 
 /// Keys of one scope, derived as classes come up.
