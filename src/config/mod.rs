@@ -6,6 +6,7 @@
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
 mod changes;
+mod claims;
 mod credentials;
 mod excerpt;
 mod facts;
@@ -14,6 +15,7 @@ mod file;
 mod given;
 mod identity;
 mod keys;
+pub mod policies;
 mod quantity;
 mod regions;
 mod reload;
@@ -36,6 +38,7 @@ use std::time::Duration;
 use rustls::sign::CertifiedKey;
 
 pub use changes::Changes;
+pub use claims::{ClaimsError, read_claims};
 pub use excerpt::write_findings;
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
