@@ -53,14 +53,19 @@ pub fn read_claims(path: &Path) -> Result<Caller, ClaimsError> {
     let no_environment: Environment<'_> = &|_| None;
     let read = World::around(path, no_environment).read(path, CLAIMS_BYTES_MAX);
     let bytes = read.map_err(|why| ClaimsError::Unreadable { path: path.to_owned(), why })?;
+    parse(&bytes, path)
+}
+
+/// The same of a file that is read already.
+pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Caller, ClaimsError> {
     let wrong = |line, column, what: String| ClaimsError::Wrong { path: path.to_owned(), line, column, what };
-    let claims: Claims = serde_json::from_slice(&bytes).map_err(|error| {
+    let claims: Claims = serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned();
         wrong(error.line(), error.column(), what)
     })?;
     let home = claims.home.map(|home| Jurisdiction::parse(&home)).transpose().map_err(|error| {
-        let (line, column) = place_of(&bytes, "\"home\"");
+        let (line, column) = place_of(bytes, "\"home\"");
         wrong(line, column, format!("`home`: {error}"))
     })?;
     let anonymous = Caller::anonymous();

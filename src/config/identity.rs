@@ -1,6 +1,7 @@
 //! `[identity]`: who everyone is, and the tokens of development, as given and as resolved. A token is a secret, so it
 //! never stands in the file; what it stands for is a file of claims beside it.
 
+use super::claims;
 use super::credentials::{self, GivenSecret};
 use super::fault::{Findings, quoted};
 use super::file::IdentityWord;
@@ -8,9 +9,10 @@ use super::given::{At, Given};
 use super::table::Table;
 use super::words;
 use super::world::World;
-use crate::identity::{Callers, claims};
+use crate::identity::Callers;
 use crate::model::Caller;
 use secrecy::ExposeSecret;
+use std::path::Path;
 
 /// Claims are a few hundred bytes.
 const CLAIMS_BYTES_MAX: u64 = 64 << 10;
@@ -81,7 +83,7 @@ pub(super) fn resolve(given: &GivenIdentity, world: &mut World<'_>, out: &mut Fi
 
 fn claims_of(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<Caller> {
     let bytes = world.file(at, CLAIMS_BYTES_MAX, out)?;
-    match claims(&bytes) {
+    match claims::parse(&bytes, Path::new(&at.value)) {
         Ok(caller) => Some(caller),
         Err(why) => {
             let what = format!("file {} holds no claims: {why}", quoted(&at.value));

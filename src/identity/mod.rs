@@ -6,7 +6,5 @@
 //! is not such a token: whoever can send a request could write it.
 
 mod callers;
-mod claims;
 
 pub use callers::{Callers, Unknown};
-pub use claims::{ClaimsError, claims};

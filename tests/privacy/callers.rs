@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use tutti::api::{ApiSettings, ApiState, InForce, router};
-use tutti::identity::{Callers, claims};
+use tutti::identity::Callers;
+use tutti::model::Caller;
 use tutti::policy::{Cell, Rung};
 use tutti::telemetry::Metrics;
 
@@ -18,7 +19,7 @@ const MASKED: Cell = Cell { rung: Rung::Masked, ..Cell::OPEN };
 fn with_token(seed: u64) -> World {
     let mut world = world(seed, 0, &Rules::of(&REGIONS, MASKED));
     let mut callers = Callers::default();
-    assert!(callers.know("s3cret", claims(br#"{"sub": "alice", "roles": ["sre"]}"#).unwrap()));
+    assert!(callers.know("s3cret", Caller { subject: "alice".to_owned(), ..Caller::anonymous() }));
     let federation = (*world.estate.state.federation()).clone();
     let in_force = InForce::of(federation).with_callers(Arc::new(callers));
     world.estate.state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());

@@ -22,6 +22,7 @@ use tutti::federation::{Additions, FederationSettings};
 use tutti::model::{MetricsAnswer, RegionName, SearchAnswer, TagNames, TagValues};
 use tutti::policy::plan::{Plan, RegionPlan};
 use tutti::policy::{Care, Cell, ClassFacts, Classes, KeyLists, Ruled, Rung};
+use tutti::redaction::{KeyRing, Redactor};
 use tutti::task::Deadline;
 
 use crate::estate::{Estate, Setup};
@@ -188,7 +189,8 @@ fn over_with(
         (*region, Arc::new(recorded) as Arc<dyn Backend>)
     });
     let regions = regions.collect();
-    let estate = Setup { plan: rules.plan(), federation, ..Setup::default() }.over(regions);
+    let redactor = Arc::new(Redactor::new(classes(), KeyRing::none(), 2026).unwrap());
+    let estate = Setup { plan: rules.plan(), redactor, federation, ..Setup::default() }.over(regions);
     World { estate, told }
 }
 
