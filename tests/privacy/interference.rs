@@ -15,12 +15,15 @@ use crate::log;
 use crate::tempopb;
 use crate::world::{CLASSES, REGIONS, Rules, World, value, world};
 
-const SEEDS: u64 = 24;
+/// More of them with `TUTTI_PRIVACY_SEEDS`.
+const SEEDS: u64 = 8;
 
 #[tokio::test(start_paused = true)]
 async fn two_estates_that_differ_in_protected_values_alone_answer_the_same() {
     let (mut answered, mut refused) = (0, 0);
-    for seed in 0..SEEDS {
+    let seeds =
+        std::env::var("TUTTI_PRIVACY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    for seed in 0..seeds {
         let rules = Rules::by(&mut StdRng::seed_from_u64(seed ^ 0xace));
         let one = everything(&world(seed, 0, &rules), seed).await;
         let other = everything(&world(seed, 1, &rules), seed).await;
@@ -31,7 +34,7 @@ async fn two_estates_that_differ_in_protected_values_alone_answer_the_same() {
             refused += usize::from(one.starts_with("403"));
         }
     }
-    assert!(answered > 500 && refused > 20, "{answered} answered, {refused} refused");
+    assert!(answered > 200 && refused > 10, "{answered} answered, {refused} refused");
 }
 
 /// What the test above does not find could also be something it cannot find.

@@ -69,10 +69,11 @@ async fn an_answer_is_that_of_one_region_which_holds_what_may_be_seen() {
         let one = treated(&world).await;
         for _ in 0..QUERIES {
             let query = search(&mut chance);
-            let path = format!("/api/search?limit=50&spss=50&q={}", encoded(&query));
+            let path =
+                format!("/api/search?start=1794999940&end=1795000060&limit=50&spss=50&q={}", encoded(&query));
             let (of_many, of_one) = (world.estate.get(&path).await, one.estate.get(&path).await);
-            if of_many.status.as_u16() == 403 {
-                assert!(query.contains("max("), "{query}");
+            if query.contains("max(") {
+                // It takes values as they are stored, in regions that show them so.
                 continue;
             }
             assert_eq!(of_many.status, of_one.status, "seed {seed}: {query}");

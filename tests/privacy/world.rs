@@ -22,6 +22,7 @@ use tutti::federation::{Additions, FederationSettings};
 use tutti::model::{MetricsAnswer, RegionName, SearchAnswer, TagNames, TagValues};
 use tutti::policy::plan::{Plan, RegionPlan};
 use tutti::policy::{Care, Cell, ClassFacts, Classes, KeyLists, Ruled, Rung};
+use tutti::redaction::ring::{HeldKeys, RootKey};
 use tutti::redaction::{KeyRing, Redactor};
 use tutti::task::Deadline;
 
@@ -51,6 +52,11 @@ pub fn classes() -> Arc<Classes> {
         group: name.split('.').next().unwrap().to_owned(),
         ladder: vec![Rung::Pseudonymised, Rung::Masked],
         keys: vec![key.to_owned()],
+        detectors: match name {
+            "pii.email" => vec!["email".to_owned()],
+            "pay.card" => vec!["pan".to_owned()],
+            _ => Vec::new(),
+        },
         echo: name != "pii.place",
         ..ClassFacts::default()
     };
@@ -135,6 +141,12 @@ pub struct World {
     pub told: Arc<Mutex<Vec<(String, String)>>>,
 }
 
+/// Keys of no one.
+fn ring() -> KeyRing {
+    let root = RootKey::of_bytes(&(0u8..64).collect::<Vec<_>>()).unwrap();
+    KeyRing::new(Arc::new(HeldKeys::new(BTreeMap::new(), Some(root))))
+}
+
 /// The id of a trace, as it is asked for.
 pub fn id(number: u64) -> String {
     format!("{:032x}", (1u128 << 100) | u128::from(number))
@@ -175,12 +187,22 @@ fn over_with(
     rules: &Rules,
     federation: FederationSettings,
 ) -> World {
+    let of = |(region, spans): (&'static str, Vec<Span>)| (region, export(spans));
+    let held = parts.into_iter().filter(|(_, spans)| !spans.is_empty()).map(of);
+    made_of(held.collect(), rules, federation)
+}
+
+/// Regions that hold these exports.
+pub fn world_of(held: BTreeMap<&'static str, Bytes>, rules: &Rules) -> World {
+    made_of(held, rules, FederationSettings::default())
+}
+
+fn made_of(held: BTreeMap<&'static str, Bytes>, rules: &Rules, federation: FederationSettings) -> World {
     let told = Arc::default();
     let regions = REGIONS.iter().enumerate().map(|(rank, region)| {
         let memory = MemoryBackend::new(MemorySettings::default());
-        let spans = parts.get(region).cloned().unwrap_or_default();
-        if !spans.is_empty() {
-            memory.ingest(export(spans)).unwrap();
+        if let Some(export) = held.get(region) {
+            memory.ingest(export.clone()).unwrap();
         }
         let distance =
             Distance { round_trip: Duration::from_millis(20 + 30 * rank as u64), ..Distance::default() };
@@ -189,7 +211,7 @@ fn over_with(
         (*region, Arc::new(recorded) as Arc<dyn Backend>)
     });
     let regions = regions.collect();
-    let redactor = Arc::new(Redactor::new(classes(), KeyRing::none(), 2026).unwrap());
+    let redactor = Arc::new(Redactor::new(classes(), ring(), 2026).unwrap());
     let estate = Setup { plan: rules.plan(), redactor, federation, ..Setup::default() }.over(regions);
     World { estate, told }
 }

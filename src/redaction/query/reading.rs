@@ -6,7 +6,7 @@ use crate::classify::place::Place;
 use crate::redaction::Redactor;
 
 /// What begins whatever is left of a treated value, but for what is only made coarser.
-const MARKS: [&str; 4] = ["‹", "…", "<redacted>", "pn:"];
+const MARKS: [&str; 5] = ["‹", "…", "<redacted>", "pn:", "pr:"];
 
 /// What may stand for a part of a text with structure.
 const PLACEHOLDERS: &[char] = &['{', '}', '*', '?', '[', ']', '~'];
