@@ -9,17 +9,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::serve::{ServeSettings, serve, serve_as};
 use crate::api::tls::Certificate;
-use crate::api::{ApiSettings, ApiState, ingest, router};
+use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
+use crate::redaction::{KeyRing, Redactor};
+use crate::task::clock::wall_nanos;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
+
+/// Of the mean year, so that the year changes within a day of its time.
+const SECONDS_OF_A_YEAR: u64 = 31_556_952;
 
 /// Why the gateway could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +76,7 @@ pub async fn run(
     }
     let metrics = Metrics::default();
     metrics.reloaded(true);
-    let state = ApiState::new(federation(&settings, &standing), metrics, api_settings(&settings));
+    let state = ApiState::over(in_force(&settings, &standing), metrics, api_settings(&settings));
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
@@ -80,7 +85,7 @@ pub async fn run(
         // As bound: port 0 asks for any free one.
         listen = %listener.local_addr().unwrap_or(settings.gateway.listen),
         regions = settings.regions.len(),
-        policy = settings.plan.digest(),
+        policy = settings.policies.digest(),
         "tutti answers"
     );
     let tasks = Group::new();
@@ -134,9 +139,24 @@ fn api_settings(settings: &Settings) -> ApiSettings {
     }
 }
 
-fn federation(settings: &Settings, standing: &[Standing]) -> Federation {
+fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
-    Federation::new(regions, settings.federation.clone(), Arc::new(settings.plan.clone()))
+    let plan = settings.policies.plan(settings.callers.anyone());
+    let federation = Federation::new(regions, settings.federation.clone(), plan);
+    InForce::of(federation.with_redactor(Arc::new(redactor(settings))))
+        .with_policies(settings.policies.clone())
+        .with_callers(settings.callers.clone())
+}
+
+/// What knows the classes of the policies. Where it cannot be made, nothing of a region with classes is shown.
+fn redactor(settings: &Settings) -> Redactor {
+    let seconds = wall_nanos() / 1_000_000_000;
+    let year = i32::try_from(1970 + seconds / SECONDS_OF_A_YEAR).unwrap_or(i32::MAX);
+    let classes = settings.policies.classes().clone();
+    Redactor::new(classes, KeyRing::none(), year).unwrap_or_else(|error| {
+        tracing::error!(%error, "the classes of the policies cannot be used: nothing of such a region is shown");
+        Redactor::without_classes()
+    })
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -288,7 +308,7 @@ impl Reloading {
                 None => stand(region, &self.standing).await?,
             });
         }
-        self.state.swap(federation(settings, &next));
+        self.state.swap(in_force(settings, &next));
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone());
         }

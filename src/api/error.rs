@@ -13,6 +13,8 @@ use crate::federation::{Refusal, Why};
 pub enum ApiError {
     /// The request itself is wrong; the line says where and what would be right.
     BadRequest(String),
+    /// Who asks shows something that is not known.
+    Unauthenticated(String),
     /// Too many requests are in flight.
     Busy,
     /// The federation has nothing honest to answer with.
@@ -29,6 +31,7 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -48,7 +51,7 @@ impl ApiError {
 
     fn line(&self) -> String {
         match self {
-            Self::BadRequest(line) | Self::Failed(line) => one_line(line),
+            Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
@@ -65,6 +68,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => Code::InvalidArgument,
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
+            Self::Unauthenticated(_) => Code::Unauthenticated,
             Self::Failed(_) => Code::Internal,
             Self::NoSuchTrace => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
@@ -89,6 +93,7 @@ fn refusal_code(why: Why) -> Code {
         Why::Overloaded | Why::TooLarge | Why::TooMuch | Why::TogetherTooLarge => Code::ResourceExhausted,
         Why::NoSuchTrace => Code::NotFound,
         Why::NotWhole => Code::FailedPrecondition,
+        Why::Forbidden => Code::PermissionDenied,
         Why::Query => Code::InvalidArgument,
         Why::QueryFailed | Why::Internal => Code::Internal,
         Why::Unsupported => Code::Unimplemented,
@@ -101,6 +106,7 @@ pub fn refusal_status(why: Why) -> StatusCode {
         Why::Failed => StatusCode::BAD_GATEWAY,
         Why::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         Why::TooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+        Why::Forbidden => StatusCode::FORBIDDEN,
         Why::Query => StatusCode::BAD_REQUEST,
         Why::QueryFailed => StatusCode::INTERNAL_SERVER_ERROR,
         Why::TooMuch => StatusCode::UNPROCESSABLE_ENTITY,
@@ -128,6 +134,10 @@ impl IntoResponse for ApiError {
         match &self {
             Self::Refused(refusal) => report::put_refusal(headers, refusal),
             Self::NoSuchTrace | Self::TraceTooLarge { .. } => {}
+            Self::Unauthenticated(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                report::put_refused(headers);
+            }
             Self::BadRequest(_) | Self::Busy | Self::Failed(_) => report::put_refused(headers),
         }
         response

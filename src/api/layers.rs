@@ -4,6 +4,7 @@ use std::any::Any;
 
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower::ServiceBuilder;
@@ -13,6 +14,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::request_id::MakeRequestUuid;
 
+use super::caller;
 use super::error::{NoRoute, plain};
 use super::report;
 use super::state::ApiState;
@@ -35,13 +37,19 @@ pub fn around(routes: Router) -> Router {
 
 /// Around the routes that answer queries. What is asked of the gateway itself is small and sent as it is,
 /// as Tempo does.
-pub fn around_answers(routes: Router<ApiState>) -> Router<ApiState> {
+pub fn around_answers(routes: Router<ApiState>, state: &ApiState) -> Router<ApiState> {
     let worth_compressing =
         SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::const_new("text/event-stream"));
     let layers = ServiceBuilder::new()
         // Said always, whether or not this answer is compressed, since a cache between must know; in one
         // spelling, so that answers differ in nothing else.
         .override_response_header(header::VARY, varies)
+        // What one caller may see is not for another, nor for a disk. No answer has an entity tag: one over what is
+        // not shown would tell when it changes.
+        .override_response_header(header::CACHE_CONTROL, is_kept)
+        // Before anything reads the request, and inside of what says how answers are kept, so that a refusal is kept
+        // no longer.
+        .layer(from_fn_with_state(state.clone(), caller::know))
         // Innermost: it works on a handler's body as the body streams. At its fastest level, since packing a
         // large trace takes longer than everything else that is done for it: the usual level saves some more
         // of its size for several times the work.
@@ -57,7 +65,12 @@ pub fn around_answers(routes: Router<ApiState>) -> Router<ApiState> {
 /// What has no route is the same whatever is accepted.
 fn varies<B>(response: &Response<B>) -> Option<HeaderValue> {
     let has_route = response.extensions().get::<NoRoute>().is_none();
-    has_route.then_some(HeaderValue::from_static("Accept-Encoding"))
+    has_route.then_some(HeaderValue::from_static("Accept-Encoding, Authorization"))
+}
+
+fn is_kept<B>(response: &Response<B>) -> Option<HeaderValue> {
+    let has_route = response.extensions().get::<NoRoute>().is_none();
+    has_route.then_some(HeaderValue::from_static("private, no-store"))
 }
 
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {

@@ -1,6 +1,7 @@
 //! The edge: Tempo's query API over HTTP and gRPC. Only this room knows status codes and headers.
 
 mod admit;
+pub mod caller;
 pub mod diff;
 pub mod encode;
 pub mod error;
@@ -25,4 +26,4 @@ pub mod tls;
 pub mod traces;
 
 pub use router::router;
-pub use state::{ApiSettings, ApiState};
+pub use state::{ApiSettings, ApiState, InForce};

@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use super::admit::{Ending, admit};
+use super::caller;
 use super::encode::Written;
 use super::error::ApiError;
 use super::params::{self, Format, Params};
@@ -77,7 +78,8 @@ impl Asking {
     /// Of a request whose body, where it has one, was read already.
     pub fn of(state: &ApiState, parts: Parts) -> Self {
         let params = Params::of(&parts.uri);
-        Self { params, federation: state.federation(), now: wall_nanos(), parts }
+        let federation = caller::estate(state, &parts.extensions);
+        Self { params, federation, now: wall_nanos(), parts }
     }
 
     /// Puts the question, and writes the answer.

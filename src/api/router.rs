@@ -25,8 +25,9 @@ pub fn router(state: ApiState) -> Router {
         request.extensions_mut().insert(Strict);
         request
     });
-    let answers = layers::around_answers(at(&prefix, queries().chain(own())));
-    let strict_answers = layers::around_answers(at(&format!("/strict{prefix}"), queries())).layer(strict);
+    let answers = layers::around_answers(at(&prefix, queries().chain(own())), &state);
+    let strict_answers =
+        layers::around_answers(at(&format!("/strict{prefix}"), queries()), &state).layer(strict);
     let routes = at("", operator())
         .merge(at(&prefix, about()))
         .merge(at(&format!("/strict{prefix}"), about()))

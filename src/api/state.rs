@@ -6,6 +6,9 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use crate::federation::Federation;
+use crate::identity::Callers;
+use crate::model::Caller;
+use crate::policy::Policies;
 use crate::telemetry::Metrics;
 
 /// What the edge is told by the configuration.
@@ -23,10 +26,51 @@ impl Default for ApiSettings {
     }
 }
 
+/// What answers, who may ask, and what decides what they see: swapped as one, so that no request meets the regions of
+/// one configuration and the policies of another.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    federation: Arc<Federation>,
+    /// None where everyone sees what the federation shows.
+    policies: Option<Arc<Policies>>,
+    callers: Arc<Callers>,
+}
+
+impl InForce {
+    /// Everyone sees what this federation shows.
+    pub fn of(federation: Federation) -> Self {
+        Self { federation: Arc::new(federation), policies: None, callers: Arc::default() }
+    }
+
+    /// Each caller sees what these policies let them see.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Arc<Policies>) -> Self {
+        self.policies = Some(policies);
+        self
+    }
+
+    #[must_use]
+    pub fn with_callers(mut self, callers: Arc<Callers>) -> Self {
+        self.callers = callers;
+        self
+    }
+
+    pub(super) fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    pub(super) fn seen_by(&self, caller: &Caller) -> Arc<Federation> {
+        match &self.policies {
+            Some(policies) => Arc::new(self.federation.seen_by(policies.plan(caller))),
+            None => self.federation.clone(),
+        }
+    }
+}
+
 /// Shared by all handlers; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ApiState {
-    federation: Arc<ArcSwap<Federation>>,
+    in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
@@ -35,8 +79,12 @@ pub struct ApiState {
 
 impl ApiState {
     pub fn new(federation: Federation, metrics: Metrics, settings: ApiSettings) -> Self {
+        Self::over(InForce::of(federation), metrics, settings)
+    }
+
+    pub fn over(in_force: InForce, metrics: Metrics, settings: ApiSettings) -> Self {
         Self {
-            federation: Arc::new(ArcSwap::from_pointee(federation)),
+            in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             settings: Arc::new(settings),
@@ -44,14 +92,19 @@ impl ApiState {
         }
     }
 
-    /// The federation in force now. A request keeps the one it began with.
-    pub fn federation(&self) -> Arc<Federation> {
-        self.federation.load_full()
+    /// What is in force now. A request keeps what it began with.
+    pub(super) fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
     }
 
-    /// Puts another federation in force; requests in flight end with theirs.
-    pub fn swap(&self, federation: Federation) {
-        self.federation.store(Arc::new(federation));
+    /// The federation in force now, for what is no caller's: its regions and its settings.
+    pub fn federation(&self) -> Arc<Federation> {
+        self.in_force.load().federation.clone()
+    }
+
+    /// Puts something else in force; requests in flight end with what they began with.
+    pub fn swap(&self, in_force: InForce) {
+        self.in_force.store(Arc::new(in_force));
     }
 
     /// From now on `/ready` says no, so that balancers send nobody here.

@@ -14,6 +14,7 @@ use futures::stream::{self, StreamExt};
 use http::{HeaderValue, header};
 use serde_json::json;
 
+use super::caller;
 use super::error::{ApiError, refusal_status};
 use super::held::Held;
 use super::report;
@@ -29,7 +30,8 @@ pub async fn document(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?)?;
-    let found = state.federation().trace(admitted.ask.clone()).await;
+    let federation = caller::estate(&state, &admitted.parts.extensions);
+    let found = federation.trace(admitted.ask.clone()).await;
     admitted.settle_lookup(&state, found.as_ref());
     let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
     let body = document_of(&admitted, &lookup)?;
@@ -64,7 +66,7 @@ pub async fn events(
     request: Request,
 ) -> Result<Response, ApiError> {
     let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?)?;
-    let federation = state.federation();
+    let federation = caller::estate(&state, &admitted.parts.extensions);
     let regions: Vec<_> = federation
         .regions()
         .iter()
@@ -83,7 +85,6 @@ pub async fn events(
     let mut response = Body::new(Held::new(Body::from_stream(body), (), deadline)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 

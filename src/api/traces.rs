@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::admit::{self, Ending};
+use super::caller;
 use super::encode::{self, Beside};
 use super::error::ApiError;
 use super::params::{self, Params};
@@ -14,6 +15,7 @@ use super::state::ApiState;
 use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
 use crate::model::{Answer, Mode, Outcome, TraceQuery};
 use crate::redaction::Redacted;
+use crate::redaction::query::SpanFilter;
 use crate::telemetry::metrics::Endpoint;
 use crate::trace::Assembled;
 
@@ -25,6 +27,8 @@ pub(super) struct Asked {
     query: TraceQuery,
     mode: Mode,
     adjusts_skew: bool,
+    /// Of v2 alone.
+    filter: Option<SpanFilter>,
     parts: Parts,
     params: Params,
 }
@@ -37,19 +41,20 @@ impl Asked {
         let query = params::trace_query(id, &params)?;
         let mode = params::mode(&parts.headers, parts.extensions.get::<Strict>().is_some())?;
         let adjusts_skew = params::adjusts_skew(&params)?;
-        Ok(Self { query, mode, adjusts_skew, parts, params })
+        Ok(Self { query, mode, adjusts_skew, filter: None, parts, params })
     }
 }
 
 /// Takes a request in if there is room.
 pub(super) fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) -> Result<Admitted, ApiError> {
-    let Asked { query, mode, adjusts_skew, parts, .. } = asked;
+    let Asked { query, mode, adjusts_skew, filter, parts, .. } = asked;
     let may_use_recent_miss = endpoint == Endpoint::TraceV1;
     admit::admit(state, endpoint, mode, parts, |deadline| Ask {
         query,
         mode,
         deadline,
         adjusts_skew,
+        filter,
         may_use_recent_miss,
     })
 }
@@ -66,7 +71,8 @@ impl Admitted {
     }
 
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
-        let found = state.federation().trace(self.ask.clone()).await;
+        let federation = caller::estate(state, &self.parts.extensions);
+        let found = federation.trace(self.ask.clone()).await;
         self.settle_lookup(state, found.as_ref());
         found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))
     }
@@ -97,8 +103,10 @@ pub async fn v2(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = Asked::read(&id, request)?;
-    let filter = compile_filter(&asked.params)?;
+    let mut asked = Asked::read(&id, request)?;
+    let wanted = params::filter(&asked.params)?;
+    let filter = wanted.as_ref().map(compiled).transpose()?;
+    asked.filter = wanted.map(|wanted| SpanFilter(wanted.query));
     let mut admitted = admit(&state, Endpoint::TraceV2, asked)?;
     let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
@@ -115,11 +123,10 @@ fn lost() -> ApiError {
     ApiError::Refused(Box::new(Refusal::lost()))
 }
 
-fn compile_filter(params: &Params) -> Result<Option<TraceFilter>, ApiError> {
-    let Some(wanted) = params::filter(params)? else { return Ok(None) };
+fn compiled(wanted: &params::FilterParams) -> Result<TraceFilter, ApiError> {
     let filter =
         TraceFilter::compile(&wanted.query, wanted.keep_hierarchy, wanted.match_depth, wanted.ancestor_depth);
-    filter.map(Some).map_err(|error| ApiError::BadRequest(error.to_string()))
+    filter.map_err(|error| ApiError::BadRequest(error.to_string()))
 }
 
 /// The trace with only what the filter keeps, and whether it dropped anything.

@@ -89,7 +89,7 @@ fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
         duration(settings.deadlines.reserve)
     )?;
     match &gateway.policies {
-        Some(_) => writeln!(out, "policies   plan {}", settings.plan.digest())?,
+        Some(_) => writeln!(out, "policies   plan {}", settings.policies.digest())?,
         None => writeln!(out, "policies   none: everything is shown")?,
     }
     writeln!(out)?;

@@ -31,7 +31,8 @@ impl Changes {
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
-        changes.note(old.plan.digest() != new.plan.digest(), "policies");
+        changes.note(old.policies.digest() != new.policies.digest(), "policies");
+        changes.note(old.callers != new.callers, "identity");
         changes.regions(old, new);
         changes
     }

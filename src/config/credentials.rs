@@ -136,7 +136,7 @@ pub(super) fn server_tls(mut tls: Table<'_>, out: &mut Findings) -> GivenServerT
     given
 }
 
-fn secret(
+pub(super) fn secret(
     table: &mut Table<'_>,
     key: &'static str,
     may_inline: bool,

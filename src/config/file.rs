@@ -11,6 +11,7 @@ use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls}
 use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
+use super::identity::{self, GivenIdentity};
 use super::table::{self, Table};
 use super::words;
 use crate::backend::settings::Streaming;
@@ -26,7 +27,7 @@ pub(super) struct GivenFile {
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
     pub additions: GivenAdditions,
-    pub identity: Given<IdentityWord>,
+    pub identity: GivenIdentity,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
     pub has_regions: bool,
@@ -41,6 +42,8 @@ pub(super) struct GivenGateway {
     pub listen: Given<SocketAddr>,
     pub tls: Given<GivenServerTls>,
     pub policies: Given<String>,
+    /// Packs of the folder that are in force.
+    pub packs: Given<Vec<At<String>>>,
     pub http_api_prefix: Given<String>,
 }
 
@@ -167,7 +170,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
         additions: additions(&mut root, out),
-        identity: identity(&mut root, out),
+        identity: identity::read(optional(&mut root, "identity", out), out),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
             Given::Faulty => true,
@@ -191,6 +194,7 @@ fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
         listen: table.parsed("listen", out, words::address),
         tls: table.table("tls", out).map(|tls| credentials::server_tls(tls, out)),
         policies: table.text("policies", out),
+        packs: table.texts("packs", out),
         http_api_prefix: table.parsed("http_api_prefix", out, words::path_prefix),
     };
     table.close(out);
@@ -267,15 +271,6 @@ fn additions(root: &mut Table<'_>, out: &mut Findings) -> GivenAdditions {
     };
     table.close(out);
     given
-}
-
-fn identity(root: &mut Table<'_>, out: &mut Findings) -> Given<IdentityWord> {
-    let mut table = optional(root, "identity", out);
-    let mode = table.parsed("mode", out, words::identity_mode);
-    let remedy = "take `[[identity.issuer]]` away; until a later version checks who asks, listen on loopback";
-    table.refuse("issuer", "this version does not check tokens", remedy, out);
-    table.close(out);
-    mode
 }
 
 fn region(mut table: Table<'_>, out: &mut Findings) -> GivenRegion {

@@ -6,13 +6,16 @@
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
 mod changes;
+mod claims;
 mod credentials;
 mod excerpt;
 mod facts;
 mod fault;
 mod file;
 mod given;
+mod identity;
 mod keys;
+pub mod policies;
 mod quantity;
 mod regions;
 mod reload;
@@ -35,6 +38,7 @@ use std::time::Duration;
 use rustls::sign::CertifiedKey;
 
 pub use changes::Changes;
+pub use claims::{ClaimsError, read_claims};
 pub use excerpt::write_findings;
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
@@ -43,8 +47,9 @@ pub use world::{Environment, Sources, process_environment};
 
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
+use crate::identity::Callers;
 use crate::model::{Jurisdiction, RegionName};
-use crate::policy::Plan;
+use crate::policy::Policies;
 
 /// Everything a gateway is told, checked.
 #[derive(Debug, Clone)]
@@ -54,9 +59,12 @@ pub struct Settings {
     pub federation: FederationSettings,
     pub limits: LimitSettings,
     pub identity: IdentityMode,
+    /// Who everyone is, and who shows which token.
+    pub callers: Arc<Callers>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
-    pub plan: Plan,
+    /// What decides what may be seen.
+    pub policies: Arc<Policies>,
     /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
     pub raw_egress: Vec<RawEgress>,
     /// What all this was made of, for `Watch`.
@@ -121,7 +129,7 @@ pub struct LimitSettings {
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityMode {
-    /// Everyone is the anonymous caller; only on loopback.
+    /// Everyone is one caller, or shows a token for development; only on loopback.
     Open,
 }
 

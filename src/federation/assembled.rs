@@ -14,7 +14,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::by_id::Federation;
-use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, blank};
+use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
 use super::growing::{Count, Teller};
 use super::listing::{Listed, Listing, Wanted, widened};
 use super::query::{Answered, Question};
@@ -27,7 +27,8 @@ use crate::evaluate::outline::Outline;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::search::Inspected;
 use crate::model::{Answer, Mode, TraceId};
-use crate::redaction::{Marks, Redacted, View};
+use crate::redaction::query::Denial;
+use crate::redaction::{Marks, Permitted, Redacted, View};
 use crate::task::clock::wall_nanos;
 use crate::task::{self, Deadline};
 use crate::trace::Joined;
@@ -59,11 +60,13 @@ pub(super) struct Decision<G> {
     pub(super) may_end_early: bool,
     /// What is asked of traces instead of the traces themselves, where that tells enough.
     pub(super) outline: Option<Outline>,
+    /// By rank: why a region may not be asked this.
+    pub(super) denied: Vec<Option<Denial>>,
 }
 
 impl<G> Decision<G> {
     /// A question over the traces that regions list.
-    pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
+    pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Permitted<Q>>, marks: Marks) -> Self {
         Self {
             gather,
             wanted,
@@ -72,11 +75,12 @@ impl<G> Decision<G> {
             deadline: ask.deadline,
             may_end_early: true,
             outline: None,
+            denied: ask.query.denied().to_vec(),
         }
     }
 
     /// As [`Self::over`], where everything counts.
-    pub(super) fn over_all<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
+    pub(super) fn over_all<Q>(wanted: Wanted, gather: G, ask: &Question<Permitted<Q>>, marks: Marks) -> Self {
         Self { may_end_early: false, ..Self::over(wanted, gather, ask, marks) }
     }
 }
@@ -93,6 +97,8 @@ struct Progress<G: Gather> {
     deadline: Deadline,
     settings: SearchSettings,
     marks: Marks,
+    /// Which traces are looked at may depend on what is not shown, so that nothing is said of how much was.
+    is_quiet: bool,
     /// By rank: whether the region sent its part of a trace, or that it has none.
     delivered: Vec<bool>,
     /// By rank: whether what the region sends may have renumbered ids.
@@ -129,19 +135,17 @@ impl Federation {
         decision: Decision<G>,
         teller: Teller<G::Answer>,
     ) -> Answered<G::Answer> {
-        let Decision { gather, mut wanted, marks, mode, may_end_early, outline, deadline } = decision;
+        let Decision { gather, mut wanted, marks, mode, may_end_early, outline, deadline, denied } = decision;
         self.leave_out_what_is_too_old(&mut wanted);
+        leave_out_who_may_not_be_asked(&mut wanted, &denied);
+        let is_quiet = self.plan.is_by_content();
         let mut progress = Progress {
             gather: Redacted::<()>::nothing().map(|()| gather),
             teller,
             inspected: Inspected::default(),
             done: HashSet::new(),
-            // Until it is asked, nobody needs it.
-            reports: self
-                .regions
-                .iter()
-                .map(|region| blank(region, RegionStatus::NotNeeded, Duration::ZERO))
-                .collect(),
+            reports: self.unasked(&denied),
+            is_quiet,
             marks,
             begun: Instant::now(),
             deadline: deadline.less(self.settings.reserve),
@@ -182,9 +186,10 @@ impl Federation {
         let mut coverage = self.covering(mode, progress.told());
         coverage.budget = budget;
         if let Some(budget) = budget.filter(|_| mode == Mode::Strict || !may_end_early) {
-            return Err(Refusal::of_budget(budget, progress.done.len(), coverage));
+            let looked_at = (!is_quiet).then_some(progress.done.len());
+            return Err(Refusal::of_budget(budget, looked_at, coverage));
         }
-        let inspected = progress.inspected;
+        let inspected = if is_quiet { Inspected::default() } else { progress.inspected };
         Ok(Answer { value: progress.gather.map(|gather| gather.finish(inspected)), coverage })
     }
 
@@ -226,7 +231,7 @@ impl Federation {
         mut progress: Progress<G>,
     ) -> Result<(Progress<G>, Option<Budget>), Refusal> {
         let heard: Vec<(u16, &Region)> = (0u16..)
-            .zip(&self.regions)
+            .zip(self.regions.iter())
             .zip(progress.told())
             .filter(|(_, report)| !report.status.has_failed())
             .map(|((rank, region), _)| (rank, &**region))
@@ -298,7 +303,7 @@ impl Federation {
     ) -> Vec<Parts> {
         let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
         let Some(id) = ids.first().cloned() else { return Vec::new() };
-        let treatment = Treatment { id, plan: self.plan.clone(), marks };
+        let treatment = Treatment { id, plan: self.plan.clone(), redactor: self.redactor.clone(), marks };
         let mut asked: FuturesUnordered<_> = regions
             .iter()
             .map(|(rank, region)| {
@@ -341,13 +346,19 @@ impl<G: Gather> Progress<G> {
                 report.status = RegionStatus::Partial;
             }
         }
+        if self.is_quiet {
+            for report in &mut told {
+                (report.bytes, report.spans, report.treated) = (0, 0, 0);
+            }
+        }
         told
     }
 
     /// Tells whoever listens what is certain, where nothing to come starts later than `next`.
     async fn tell(&mut self, next: u64) {
-        let Self { gather, teller, inspected, .. } = self;
-        teller.tell_of(gather, next, *inspected).await;
+        let Self { gather, teller, inspected, is_quiet, .. } = self;
+        let inspected = if *is_quiet { Inspected::default() } else { *inspected };
+        teller.tell_of(gather, next, inspected).await;
     }
 
     /// What is spent already.
@@ -460,6 +471,15 @@ impl<G: Gather> Progress<G> {
     }
 }
 
+/// Takes the question away from regions that may not be asked it.
+fn leave_out_who_may_not_be_asked(wanted: &mut Wanted, denied: &[Option<Denial>]) {
+    for asked in &mut wanted.queries {
+        for (asked, _) in asked.iter_mut().zip(denied).filter(|(_, denial)| denial.is_some()) {
+            *asked = None;
+        }
+    }
+}
+
 /// Evaluates one whole trace; gives its number of spans.
 fn decide<G: Gather>(
     gather: &mut G,
@@ -486,6 +506,12 @@ pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
     known.bytes = known.bytes.saturating_add(part.bytes);
     known.spans = known.spans.saturating_add(part.spans);
     known.treated = known.treated.saturating_add(part.treated);
+    for (class, count) in part.treated_by_class {
+        match known.treated_by_class.iter_mut().find(|(known, _)| *known == class) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            None => known.treated_by_class.push((class, count)),
+        }
+    }
     known.attempts = known.attempts.max(part.attempts);
     known.took = known.took.max(part.took);
     if known.status.is_whole() && !part.status.is_whole() {

@@ -19,16 +19,21 @@ use crate::cache::RecentMisses;
 use crate::model::coverage::Owing;
 use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::{Marks, Redacted};
+use crate::redaction::query::SpanFilter;
+use crate::redaction::{Marks, Redacted, Redactor};
 use crate::task::Deadline;
 use crate::trace::Assembled;
 
 /// The estate as one: every declared region, in the order of the configuration.
-#[derive(Debug)]
+///
+/// What it stands on is shared by all views of it; a view is what one caller may see, by their plan.
+#[derive(Debug, Clone)]
 pub struct Federation {
-    pub(super) regions: Vec<Arc<Region>>,
-    pub(super) settings: FederationSettings,
+    pub(super) regions: Arc<[Arc<Region>]>,
+    pub(super) settings: Arc<FederationSettings>,
     pub(super) plan: Arc<Plan>,
+    /// Knows the classes of the policies, which all plans have in common.
+    pub(super) redactor: Arc<Redactor>,
     misses: RecentMisses,
 }
 
@@ -40,6 +45,9 @@ pub struct Ask {
     pub deadline: Deadline,
     /// Rewrite times so that the regions' clocks agree.
     pub adjusts_skew: bool,
+    /// Which of its spans are wanted, where not all are. Applied by whoever asks; here it only says what the caller
+    /// must be permitted.
+    pub filter: Option<SpanFilter>,
     /// Whether a complete miss of a moment ago may answer: Grafana asks again on v1 what v2 did not find.
     pub may_use_recent_miss: bool,
 }
@@ -70,7 +78,25 @@ pub struct Lookup {
 
 impl Federation {
     pub fn new(regions: Vec<Arc<Region>>, settings: FederationSettings, plan: Arc<Plan>) -> Self {
-        Self { regions, settings, plan, misses: RecentMisses::default() }
+        Self {
+            regions: regions.into(),
+            settings: Arc::new(settings),
+            plan,
+            redactor: Arc::new(Redactor::without_classes()),
+            misses: RecentMisses::default(),
+        }
+    }
+
+    /// The same as someone else sees it. What is remembered is told apart by the plan's digest.
+    pub fn seen_by(&self, plan: Arc<Plan>) -> Self {
+        Self { plan, ..self.clone() }
+    }
+
+    /// The same with what knows the classes of its plan. Without, nothing of a region with classes is seen.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Arc<Redactor>) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     pub fn regions(&self) -> &[Arc<Region>] {
@@ -107,9 +133,17 @@ impl Federation {
         let treatment = Treatment {
             id: ask.query.id,
             plan: self.plan.clone(),
+            redactor: self.redactor.clone(),
             marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
-        let landing = ask_all(&self.regions, &call, &treatment).boxed();
+        let denied = match self.permit_filter(&ask) {
+            Ok(denied) => denied,
+            Err(refusal) => {
+                let concluding = std::future::ready(Err(*refusal)).boxed();
+                return InProgress { federation: self.clone(), ask, state: State::Concluding(concluding) };
+            }
+        };
+        let landing = ask_all(&self.regions, &call, &treatment, &denied).boxed();
         let landed = Vec::with_capacity(self.regions.len());
         InProgress { federation: self.clone(), ask, state: State::Asking { landing, landed } }
     }
@@ -126,7 +160,7 @@ impl Federation {
             id: ask.query.id,
             mode: ask.mode,
             adjusts_skew: ask.adjusts_skew,
-            settings: self.settings.clone(),
+            settings: (*self.settings).clone(),
             plan_digest: self.plan.digest().to_owned(),
         };
         let (trace, coverage, exceeds) = assemble(assembly, landed).await?;

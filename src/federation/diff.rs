@@ -59,14 +59,19 @@ impl Federation {
 
     async fn side(&self, side: &DiffSide, deadline: Deadline) -> Result<Side, Refusal> {
         let call = TraceCall { query: side.query.clone(), deadline };
-        let treatment = Treatment { id: side.query.id, plan: self.plan.clone(), marks: Marks::None };
-        let mut landed: Vec<Landed> = ask_all(&self.regions, &call, &treatment).collect().await;
+        let treatment = Treatment {
+            id: side.query.id,
+            plan: self.plan.clone(),
+            redactor: self.redactor.clone(),
+            marks: Marks::None,
+        };
+        let mut landed: Vec<Landed> = ask_all(&self.regions, &call, &treatment, &[]).collect().await;
         landed.sort_by_key(|landed| landed.rank);
         let assembly = Assembly {
             id: side.query.id,
             mode: Mode::BestEffort,
             adjusts_skew: false,
-            settings: FederationSettings { additions: Additions::NONE, ..self.settings.clone() },
+            settings: FederationSettings { additions: Additions::NONE, ..(*self.settings).clone() },
             plan_digest: self.plan.digest().to_owned(),
         };
         let (trace, coverage, exceeds) = assemble(assembly, landed).await?;

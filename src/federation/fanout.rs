@@ -12,7 +12,8 @@ use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{RegionName, TraceId, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::{self, Marks, Redacted, RegionRules, View};
+use crate::redaction::query::Denial;
+use crate::redaction::{self, Marks, Redacted, Redactor, RegionRules, Treated, View};
 use crate::task;
 
 /// A part of a trace at least this large is scanned and redacted off the threads that serve requests:
@@ -36,21 +37,32 @@ pub struct Landed {
 pub struct Treatment {
     pub id: TraceId,
     pub plan: Arc<Plan>,
+    pub redactor: Arc<Redactor>,
     pub marks: Marks,
 }
 
-/// Asks all regions; dropping the stream drops every question that is still open.
+/// Asks all regions but those that may not be asked, by rank; dropping the stream drops every question that is still open.
 pub fn ask_all(
     regions: &[Arc<Region>],
     call: &TraceCall,
     treatment: &Treatment,
+    denied: &[Option<Denial>],
 ) -> impl Stream<Item = Landed> + Send + use<> {
     regions
         .iter()
         .zip(0u16..)
         .map(|(region, rank)| {
             let (region, call, treatment) = (region.clone(), call.clone(), treatment.clone());
-            async move { ask(&region, rank, call, treatment).await }
+            let denial = denied.get(usize::from(rank)).cloned().flatten();
+            async move {
+                match denial {
+                    Some(denial) => {
+                        let report = withheld(&region, &denial);
+                        Landed { rank, view: None, report, inspected_bytes: 0 }
+                    }
+                    None => ask(&region, rank, call, treatment).await,
+                }
+            }
         })
         .collect::<FuturesUnordered<_>>()
 }
@@ -133,7 +145,14 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         spans: 0,
         attempts: 0,
         treated: 0,
+        treated_by_class: Vec::new(),
     }
+}
+
+/// Of a region that this caller may not ask this. Says nothing of what it holds, not even whether it is there.
+pub(super) fn withheld(region: &Region, denial: &Denial) -> RegionReport {
+    let detail = Some(denial.to_string());
+    RegionReport { detail, ..blank(region, RegionStatus::Withheld, Duration::ZERO) }
 }
 
 pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
@@ -170,7 +189,8 @@ async fn receive(
     let view = match redact(region.name(), part, treatment).await {
         Ok(view) => {
             report.spans = view.chunk.spans.len() as u64;
-            report.treated = view.treated;
+            report.treated = view.treated.total;
+            report.treated_by_class = by_class(&view.treated, &treatment.redactor);
             if withholds {
                 report.bytes = view.bytes();
             }
@@ -185,6 +205,12 @@ async fn receive(
     Landed { rank, view, report, inspected_bytes }
 }
 
+/// Counts by the names of classes.
+fn by_class(treated: &Treated, redactor: &Redactor) -> Vec<(String, u64)> {
+    let name = |class| redactor.classes().get(class).name.clone();
+    treated.by_class.iter().map(|(class, count)| (name(*class), *count)).collect()
+}
+
 async fn redact(
     name: &RegionName,
     part: RegionTrace,
@@ -193,8 +219,9 @@ async fn redact(
     let (name, treatment) = (name.clone(), treatment.clone());
     let is_long = part.bytes >= LONG_WORK_BYTES;
     let work = move || {
-        let rules = RegionRules { region: &name, plan: treatment.plan.region(&name), marks: treatment.marks };
-        redaction::rewrite::trace(part.trace, &treatment.id, rules)
+        let Treatment { id, plan, redactor, marks } = &treatment;
+        let rules = RegionRules { region: &name, plan: plan.region(&name), redactor, marks: *marks };
+        redaction::rewrite::trace(part.trace, Some(id), rules)
     };
     let scanned = if is_long { task::blocking(work).await.map_err(|lost| lost.to_string())? } else { work() };
     scanned.map_err(|error| format!("its answer cannot be used: {error}"))

@@ -12,29 +12,35 @@ use super::origin::Origin;
 use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::{Refusal, Why};
 use crate::evaluate::gather::{Gather, MetricsGather};
-use crate::model::MetricsAnswer;
+use crate::model::{Answer, MetricsAnswer, MetricsQuery};
+use crate::redaction::Permitted;
 
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
         let origin = Origin::of_metrics(&ask.query);
+        let ask = self.permit(ask)?;
         match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
             Way::Assembled => {
-                self.refuse_metrics_of_far_regions()?;
+                self.refuse_metrics_of_far_regions(&ask.query)?;
                 let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
-                self.decide(Decision::over_all(wanted, gather, &ask, origin.marks()), Teller::silent()).await
+                let decision = Decision::over_all(wanted, gather, &ask, origin.marks());
+                let Answer { value, coverage } = self.decide(decision, Teller::silent()).await?;
+                let value = value.map(|value| self.sights().shown_of_comparison(&ask.query, value));
+                Ok(Answer { value, coverage })
             }
         }
     }
 
     /// Numbers of several regions are not yet added up, and to fetch every trace that counts from far away is
     /// no way to count.
-    fn refuse_metrics_of_far_regions(&self) -> Result<(), Box<Refusal>> {
-        let far: Vec<&str> =
-            self.regions.iter().filter(|r| !r.is_embedded()).map(|r| r.name().as_str()).collect();
+    fn refuse_metrics_of_far_regions(&self, query: &Permitted<MetricsQuery>) -> Result<(), Box<Refusal>> {
+        let asked = self.regions.iter().enumerate().filter(|(rank, _)| !query.is_denied(*rank));
+        let far = asked.filter(|(_, region)| !region.is_embedded());
+        let far: Vec<&str> = far.map(|(_, region)| region.name().as_str()).collect();
         if far.is_empty() {
             return Ok(());
         }

@@ -11,8 +11,10 @@ use crate::model::RegionName;
 use crate::model::region::REGION_KEY;
 use crate::model::search::Window;
 use crate::policy::Plan;
-use crate::traceql::ast::{AttributeName, Query, Scope};
-use crate::traceql::conditions::{Facts, InRegions, Withheld, in_regions};
+use crate::redaction::Redactor;
+use crate::redaction::query::Sights;
+use crate::traceql::ast::Query;
+use crate::traceql::conditions::{Facts, InRegions, Withheld, discreetly};
 
 /// What was declared, by region.
 type Declared = BTreeMap<RegionName, DeclaredFacts>;
@@ -24,13 +26,19 @@ pub(super) type Asked = Vec<Option<String>>;
 #[derive(Debug)]
 pub struct Planner<'a> {
     names: Vec<&'a RegionName>,
-    plan: &'a Plan,
+    sights: Sights<'a>,
     declared: &'a Declared,
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(names: Vec<&'a RegionName>, plan: &'a Plan, declared: &'a Declared) -> Self {
-        Self { names, plan, declared }
+    pub fn new(
+        names: Vec<&'a RegionName>,
+        plan: &'a Plan,
+        redactor: &'a Redactor,
+        declared: &'a Declared,
+    ) -> Self {
+        let sights = Sights::new(names.iter().copied(), plan, redactor);
+        Self { names, sights, declared }
     }
 
     /// The same of every region.
@@ -38,14 +46,12 @@ impl<'a> Planner<'a> {
         vec![Some(text.to_owned()); self.names.len()]
     }
 
-    /// What regions are asked in place of a query: what each can decide by itself, and without a word on what is
-    /// withheld somewhere.
+    /// What regions are asked in place of a query: what each can decide by itself, and without a word on what may
+    /// not be asked there.
     pub(super) fn asked(&self, query: &Query) -> InRegions {
-        let of_policy = self.plan.withheld_keys().into_iter().map(str::to_owned);
-        let named = |key| AttributeName::Named { parent: false, scope: Scope::Any, key };
-        let withheld = of_policy.map(named).collect::<Withheld>().and_said(REGION_KEY);
+        let unstored = Withheld::nothing().and_said(REGION_KEY);
         let facts: Vec<Facts> = self.names.iter().map(|region| facts_of(region, self.declared)).collect();
-        in_regions(query, &withheld, &facts)
+        discreetly(query, &unstored, &facts, &self.sights)
     }
 
     /// By rank, whether a region can hold a part of a trace in this window, by what was declared. `now` is time
@@ -63,7 +69,12 @@ impl<'a> Planner<'a> {
 impl Federation {
     pub(super) fn planner(&self) -> Planner<'_> {
         let names = self.regions.iter().map(|region| region.name()).collect();
-        Planner::new(names, &self.plan, &self.settings.facts)
+        Planner::new(names, &self.plan, &self.redactor, &self.settings.facts)
+    }
+
+    /// What the caller may ask of each region.
+    pub(super) fn sights(&self) -> Sights<'_> {
+        Sights::new(self.regions.iter().map(|region| region.name()), &self.plan, &self.redactor)
     }
 }
 
@@ -91,7 +102,7 @@ mod tests {
     fn with<R>(facts: DeclaredFacts, look: impl FnOnce(&Planner<'_>) -> R) -> R {
         let (names, plan, declared) =
             ([name("eu"), name("us")], Plan::allow_all(), [(name("eu"), facts)].into());
-        look(&Planner::new(names.iter().collect(), &plan, &declared))
+        look(&Planner::new(names.iter().collect(), &plan, &Redactor::without_classes(), &declared))
     }
 
     #[test]

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::by_id::Ask;
 use super::by_id::Federation;
-use super::fanout::{blank, failed};
+use super::fanout::{blank, failed, withheld};
 use super::refusal::{Refusal, Why};
 use crate::backend::{Answering, Call, Region, RegionAnswer};
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, DiffQuery, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery};
-use crate::redaction::{Redacted, rows};
+use crate::redaction::query::{Asks, Denial, permit};
+use crate::redaction::{Permitted, Redacted, rows};
 use crate::task::Deadline;
 
 /// One query as a caller asks it.
@@ -44,6 +46,48 @@ pub(super) enum Way {
 }
 
 impl Federation {
+    /// Permits a question for this caller, before any region hears of it. Regions that they may not ask are left out;
+    /// where that is every one, the question is refused.
+    pub(super) fn permit<Q: Asks>(&self, ask: Question<Q>) -> Result<Question<Permitted<Q>>, Box<Refusal>> {
+        let permitted = self.permit_some(ask);
+        if permitted.query.is_denied_everywhere() {
+            return Err(Box::new(self.forbidden(permitted.mode, permitted.query.denied())));
+        }
+        Ok(permitted)
+    }
+
+    /// As [`Self::permit`], also where no region may be asked.
+    pub(super) fn permit_some<Q: Asks>(&self, ask: Question<Q>) -> Question<Permitted<Q>> {
+        let Question { query, mode, deadline } = ask;
+        Question { query: permit(query, &self.sights()), mode, deadline }
+    }
+
+    /// Which regions may not be asked for a trace with a filter.
+    pub(super) fn permit_filter(&self, ask: &Ask) -> Result<Vec<Option<Denial>>, Box<Refusal>> {
+        let Some(filter) = &ask.filter else { return Ok(Vec::new()) };
+        let permitted = permit(filter.clone(), &self.sights());
+        if permitted.is_denied_everywhere() {
+            return Err(Box::new(self.forbidden(ask.mode, permitted.denied())));
+        }
+        Ok(permitted.denied().to_vec())
+    }
+
+    fn forbidden(&self, mode: Mode, denied: &[Option<Denial>]) -> Refusal {
+        Refusal::forbidden(denied, self.covering(mode, self.unasked(denied)))
+    }
+
+    /// The reports of all regions before any is asked.
+    pub(super) fn unasked(&self, denied: &[Option<Denial>]) -> Vec<RegionReport> {
+        let denials = denied.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let regions = self.regions.iter().zip(denials);
+        // Until it is asked, nobody needs it.
+        let report = |(region, denial): (&Arc<Region>, Option<&Denial>)| match denial {
+            Some(denial) => withheld(region, denial),
+            None => blank(region, RegionStatus::NotNeeded, Duration::ZERO),
+        };
+        regions.map(report).collect()
+    }
+
     pub(super) fn way(&self) -> Result<Way, Box<Refusal>> {
         let unable: Vec<&str> =
             self.regions.iter().filter(|r| !r.answers_queries()).map(|r| r.name().as_str()).collect();
@@ -65,11 +109,12 @@ impl Federation {
     pub(super) async fn ask_alone<Q, A>(
         &self,
         region: &Region,
-        ask: Question<Q>,
+        ask: Question<Permitted<Q>>,
         put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
     ) -> Answered<A> {
         let begun = Instant::now();
-        let call = Call { query: ask.query, deadline: ask.deadline.less(self.settings.reserve) };
+        let query = ask.query.into_query();
+        let call = Call { query, deadline: ask.deadline.less(self.settings.reserve) };
         let outcome = put(region, call).await;
         let took = begun.elapsed();
         match outcome {

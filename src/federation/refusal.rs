@@ -9,6 +9,7 @@ use crate::evaluate::QueryError;
 use crate::evaluate::tags::TagsError;
 use crate::model::coverage::{Budget, Owing, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, Outcome};
+use crate::redaction::query::Denial;
 use crate::trace::join::JoinError;
 
 /// A lookup without an answer.
@@ -29,6 +30,8 @@ pub enum Why {
     Overloaded,
     /// The trace is over its size limit and the caller takes only a whole one.
     TooLarge,
+    /// The policy does not permit the caller what the question takes.
+    Forbidden,
     /// The gateway itself lost the work.
     Internal,
     /// The query is no TraceQL, or none that can be run. No region was asked.
@@ -85,12 +88,31 @@ impl Refusal {
         Self { why: Why::QueryFailed, line: failure.to_string(), coverage: None }
     }
 
+    /// No region may be asked this by this caller. Said before any is asked, whatever they hold.
+    pub(super) fn forbidden(denied: &[Option<Denial>], coverage: Coverage) -> Self {
+        let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+        for denial in denied.iter().flatten() {
+            let reason = denial.to_string();
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, regions)) => regions.push(denial.region.as_str()),
+                None => reasons.push((reason, vec![denial.region.as_str()])),
+            }
+        }
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .map(|(reason, regions)| format!("{reason} in {}", regions.join(", ")))
+            .collect();
+        Self { why: Why::Forbidden, line: reasons.join("; "), coverage: Some(coverage) }
+    }
+
     /// A budget was reached by whoever takes only a whole answer.
-    pub(super) fn of_budget(budget: Budget, looked_at: usize, coverage: Coverage) -> Self {
+    pub(super) fn of_budget(budget: Budget, looked_at: Option<usize>, coverage: Coverage) -> Self {
         let (why, line) = match budget {
             Budget::Time => {
+                let looked_at = looked_at.map(|count| format!(": {count} traces were looked at"));
                 let line = format!(
-                    "not answered by the deadline: {looked_at} traces were looked at; ask about less time"
+                    "not answered by the deadline{}; ask about less time",
+                    looked_at.unwrap_or_default()
                 );
                 (Why::Late, line)
             }
@@ -144,7 +166,9 @@ impl Refusal {
             return Self { why: Why::Failed, line, coverage: Some(coverage) };
         }
         let is_all = |wanted: RegionStatus| coverage.missing().all(|report| report.status == wanted);
-        let why = if is_all(RegionStatus::Timeout) {
+        let why = if is_all(RegionStatus::Withheld) {
+            Why::Forbidden
+        } else if is_all(RegionStatus::Timeout) {
             Why::Late
         } else if is_all(RegionStatus::Overloaded) {
             Why::Overloaded
@@ -187,6 +211,10 @@ pub fn in_words(report: &RegionReport) -> String {
     match report.http_status.filter(|status| *status != 200) {
         Some(status) => format!("{} {sentence} (HTTP {status})", report.region),
         // Nothing was waited for.
+        None if report.status == RegionStatus::Withheld => match &report.detail {
+            Some(detail) => format!("{} {sentence}: {detail}", report.region),
+            None => format!("{} {sentence}", report.region),
+        },
         None if report.status == RegionStatus::CircuitOpen => format!("{} {sentence}", report.region),
         None => format!("{} {sentence} (after {} ms)", report.region, report.took.as_millis()),
     }

@@ -54,6 +54,7 @@ impl Federation {
     async fn rows(self: &Arc<Self>, ask: SearchAsk, teller: Teller<SearchAnswer>) -> Answered<SearchAnswer> {
         let gather = SearchGather::of(&ask.query).map_err(Refusal::query)?;
         let origin = Origin::of_search(&ask.query);
+        let ask = self.permit(ask)?;
         let page = ask.query.page;
         match origin.way(self.way()?) {
             // Only an embedded region knows pages.

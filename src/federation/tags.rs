@@ -23,8 +23,8 @@ use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
 use crate::model::search::{Inspected, SearchAsked};
 use crate::model::tags::{TagValue, TagValueKind, TagsForm};
-use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues};
-use crate::redaction::{Marks, Redacted, rows};
+use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery};
+use crate::redaction::{Marks, Permitted, Redacted, rows};
 
 /// Whom to tell what is certain as regions answer, and what of an answer is.
 struct Telling<'a, A> {
@@ -60,6 +60,7 @@ impl Federation {
     ) -> Answered<TagNames> {
         let gather = TagNamesGather::of(&ask.query).map_err(Refusal::tags)?;
         let (origin, query) = (Origin::of_names(&ask.query), ask.query.clone());
+        let ask = self.permit(ask)?;
         // Where it is not shown on traces either, it is not listed; who knows of it can still ask for it.
         let is_listed = self.settings.additions.region;
         let with_origin = |mut names: TagNames| {
@@ -114,6 +115,10 @@ impl Federation {
     ) -> Answered<TagValues> {
         let gather = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
         let (origin, sum) = (Origin::of_values(&ask.query), told::values(&ask.query));
+        let ask = self.permit_some(ask);
+        if ask.query.is_denied_everywhere() {
+            return self.no_values(&ask);
+        }
         match origin.way(self.way()?) {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.tag_values(call).boxed()).await
@@ -145,11 +150,25 @@ impl Federation {
         }
     }
 
+    /// Who completes a line is not told that they may not: there is nothing to complete it with, and the report says
+    /// why.
+    fn no_values(&self, ask: &Question<Permitted<TagValuesQuery>>) -> Answered<TagValues> {
+        let coverage = self.covering(ask.mode, self.unasked(ask.query.denied()));
+        match Refusal::of_query_coverage(&coverage) {
+            Some(refusal) => Err(refusal),
+            None => Ok(Answer { value: Redacted::nothing(), coverage }),
+        }
+    }
+
     /// Which regions there are, without a look at every trace: those that list any.
-    async fn regions_with_traces(&self, gather: TagValuesGather, ask: TagValuesAsk) -> Answered<TagValues> {
+    async fn regions_with_traces(
+        &self,
+        gather: TagValuesGather,
+        ask: Question<Permitted<TagValuesQuery>>,
+    ) -> Answered<TagValues> {
         let asked = SearchAsked::Query(EVERY_TRACE.to_owned());
         let query = SearchQuery { asked, limit: 1, spans_per_set: 1, window: ask.query.window, page: None };
-        let ask = Question { query, mode: ask.mode, deadline: ask.deadline };
+        let ask = self.permit_some(Question { query, mode: ask.mode, deadline: ask.deadline });
         let (mut nobody, mut hear) = (Teller::silent(), |_: &SearchAnswer| (None, Inspected::default()));
         let mut telling = Telling { teller: &mut nobody, hear: &mut hear };
         let told =
@@ -192,7 +211,7 @@ impl Federation {
     /// What every region tells, by rank.
     async fn ask_all_of_tags<Q: Clone, A: Clone>(
         &self,
-        ask: Question<Q>,
+        ask: Question<Permitted<Q>>,
         put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
         telling: &mut Telling<'_, A>,
     ) -> Result<Answer<Redacted<Vec<A>>>, Refusal> {
@@ -202,8 +221,9 @@ impl Federation {
             .regions
             .iter()
             .enumerate()
+            .filter(|(rank, _)| !ask.query.is_denied(*rank))
             .map(|(rank, region)| {
-                let call = Call { query: ask.query.clone(), deadline };
+                let call = Call { query: (*ask.query).clone(), deadline };
                 let open = telling.teller.count().put();
                 async move {
                     let outcome = put(region, call).await;
@@ -212,7 +232,9 @@ impl Federation {
                 }
             })
             .collect();
-        let (mut reports, mut told) = (Vec::new(), Vec::new());
+        let unasked = self.unasked(ask.query.denied()).into_iter().enumerate();
+        let unasked = unasked.filter(|(rank, _)| ask.query.is_denied(*rank));
+        let (mut reports, mut told) = (unasked.collect::<Vec<_>>(), Vec::new());
         while let Some((rank, region, outcome, took)) = asked.next().await {
             let report = match outcome {
                 Ok(reply) => {

@@ -44,6 +44,8 @@ pub enum RegionStatus {
     Overloaded,
     /// It answered a server error.
     Error,
+    /// Not asked: the policy does not permit this caller what the question takes.
+    Withheld,
     /// It answered that the data asked for is too fresh for it to be sure.
     TooFresh,
     /// It refused the request itself (4xx): asking again does not help.
@@ -75,6 +77,8 @@ pub struct RegionReport {
     pub attempts: u32,
     /// Attribute values treated by the policy.
     pub treated: u64,
+    /// How many of them were of which class; a value may be of several, or of none where its key is listed.
+    pub treated_by_class: Vec<(String, u64)>,
 }
 
 /// Whether the answer is what one Tempo would have given.
@@ -82,6 +86,8 @@ pub struct RegionReport {
 pub enum Exactness {
     Exact,
     RegionMissing,
+    /// The policy does not permit the caller to ask a region this.
+    RegionWithheld,
     RegionPartial,
     SizeLimit,
     Budget(Budget),
@@ -142,7 +148,7 @@ pub struct Owing {
 }
 
 impl RegionStatus {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Ok,
         Self::NotNeeded,
         Self::Partial,
@@ -151,6 +157,7 @@ impl RegionStatus {
         Self::CircuitOpen,
         Self::Overloaded,
         Self::Error,
+        Self::Withheld,
         Self::TooFresh,
         Self::Rejected,
         Self::Malformed,
@@ -169,6 +176,7 @@ impl RegionStatus {
             Self::CircuitOpen => "circuit_open",
             Self::Overloaded => "overloaded",
             Self::Error => "error",
+            Self::Withheld => "withheld",
             Self::TooFresh => "too_fresh",
             Self::Rejected => "rejected",
             Self::Malformed => "malformed",
@@ -204,6 +212,7 @@ impl RegionStatus {
             Self::CircuitOpen => "was not asked, since it has been failing",
             Self::Overloaded => "is overloaded",
             Self::Error => "answered with an error",
+            Self::Withheld => "was not asked, since the policy does not permit it",
             Self::TooFresh => "cannot vouch for data this fresh yet",
             Self::Rejected => "rejected the request",
             Self::Malformed => "answered with something that is no such trace",
@@ -238,6 +247,7 @@ impl Exactness {
         match self {
             Self::Exact => "exact",
             Self::RegionMissing => "region_missing",
+            Self::RegionWithheld => "region_withheld",
             Self::RegionPartial => "region_partial",
             Self::SizeLimit => "size_limit",
             Self::Budget(budget) => budget.as_str(),
@@ -289,8 +299,11 @@ impl Coverage {
         let answered = self.regions.iter().filter(|r| r.status.has_answered()).count();
         let is_whole =
             whole == self.regions.len() && whole > 0 && !self.is_size_limited && self.budget.is_none();
+        let is_withheld_alone = self.missing().all(|r| r.status == RegionStatus::Withheld);
         match (is_whole, answered, self.mode) {
             (true, ..) => Outcome::Complete,
+            // Whoever had a word in it had one: where nobody may be asked at all, that is said before.
+            (false, 0, Mode::BestEffort) if is_withheld_alone && !self.regions.is_empty() => Outcome::Partial,
             (false, 0, _) | (false, _, Mode::Strict) => Outcome::Refused,
             (false, ..) => Outcome::Partial,
         }
@@ -299,7 +312,10 @@ impl Coverage {
     pub fn exactness(&self) -> Exactness {
         let any = |wanted: fn(RegionStatus) -> bool| self.regions.iter().any(|r| wanted(r.status));
         if self.regions.is_empty()
-            || any(|s| s.has_failed() && s != RegionStatus::Truncated && s != RegionStatus::TooLarge)
+            || any(|s| {
+                use RegionStatus::{TooLarge, Truncated, Withheld};
+                s.has_failed() && !matches!(s, Truncated | TooLarge | Withheld)
+            })
         {
             Exactness::RegionMissing
         } else if let Some(budget) = self.budget {
@@ -308,6 +324,8 @@ impl Coverage {
             || any(|s| matches!(s, RegionStatus::Truncated | RegionStatus::TooLarge))
         {
             Exactness::SizeLimit
+        } else if any(|s| s == RegionStatus::Withheld) {
+            Exactness::RegionWithheld
         } else if any(|s| s == RegionStatus::Partial) {
             Exactness::RegionPartial
         } else {
@@ -338,6 +356,7 @@ mod tests {
             spans: 0,
             attempts: 1,
             treated: 0,
+            treated_by_class: Vec::new(),
         });
         Coverage {
             mode,

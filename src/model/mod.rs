@@ -2,6 +2,8 @@
 //! configuration file can change without these types changing.
 
 pub mod answer;
+pub mod caller;
+pub mod class;
 pub mod coverage;
 pub mod diff;
 pub mod id;
@@ -13,6 +15,8 @@ pub mod tags;
 pub mod value;
 
 pub use answer::{Answer, Complete};
+pub use caller::Caller;
+pub use class::{CLASSES_MAX, ClassId};
 pub use coverage::{Coverage, Exactness, Mode, Outcome, RegionReport, RegionStatus};
 pub use diff::{DiffFormat, DiffQuery, DiffSide};
 pub use id::{TraceId, TraceIdError};

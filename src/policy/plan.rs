@@ -4,7 +4,10 @@
 //! This is the plan of listed keys; decisions by caller, purpose and class build on the same type.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::classes::Classes;
+use super::ruled::Ruled;
 use crate::model::RegionName;
 
 /// What happens to an attribute with a listed key.
@@ -27,13 +30,18 @@ pub struct KeyRules {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegionPlan {
     AllowAll,
+    /// Listed keys alone.
     Keys(KeyRules),
+    /// Classes, and listed keys besides.
+    Ruled(Arc<Ruled>),
 }
 
 /// The plan of one caller over all regions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     regions: BTreeMap<RegionName, RegionPlan>,
+    /// For regions that are not named.
+    others: RegionPlan,
     digest: String,
 }
 
@@ -82,6 +90,7 @@ impl RegionPlan {
         match self {
             Self::AllowAll => false,
             Self::Keys(keys) => !keys.is_empty(),
+            Self::Ruled(ruled) => ruled.withholds(),
         }
     }
 }
@@ -95,11 +104,17 @@ impl Plan {
     /// Regions that are not named keep everything.
     pub fn new(regions: BTreeMap<RegionName, RegionPlan>) -> Self {
         let digest = digest(&regions);
-        Self { regions, digest }
+        Self { regions, others: RegionPlan::AllowAll, digest }
+    }
+
+    /// What holds for regions that are not named.
+    #[must_use]
+    pub(super) fn with_others(self, others: RegionPlan) -> Self {
+        Self { others, ..self }
     }
 
     pub fn region(&self, region: &RegionName) -> &RegionPlan {
-        self.regions.get(region).unwrap_or(&RegionPlan::AllowAll)
+        self.regions.get(region).unwrap_or(&self.others)
     }
 
     /// Every key that is withheld in some region: no condition on one may be sent to any, since whether it
@@ -108,8 +123,23 @@ impl Plan {
         let rules = self.regions.values().filter_map(|plan| match plan {
             RegionPlan::AllowAll => None,
             RegionPlan::Keys(keys) => Some(keys),
+            RegionPlan::Ruled(ruled) => Some(ruled.keys()),
         });
         rules.flat_map(KeyRules::keys).collect()
+    }
+
+    /// Whether what becomes of a value may depend on the values beside it, in some region. Then even which spans a
+    /// region finds may tell of what is not shown.
+    pub fn is_by_content(&self) -> bool {
+        self.regions.values().any(|plan| matches!(plan, RegionPlan::Ruled(_)) && plan.withholds())
+    }
+
+    /// The table of classes of the regions that are ruled by class; one table for all of them.
+    pub fn classes(&self) -> Option<&Classes> {
+        self.regions.values().find_map(|plan| match plan {
+            RegionPlan::Ruled(ruled) => Some(ruled.classes()),
+            RegionPlan::AllowAll | RegionPlan::Keys(_) => None,
+        })
     }
 
     /// 16 hex digits that change whenever the plan does.
@@ -121,7 +151,14 @@ impl Plan {
 fn digest(regions: &BTreeMap<RegionName, RegionPlan>) -> String {
     let mut hasher = blake3::Hasher::new();
     for (name, plan) in regions {
-        let RegionPlan::Keys(keys) = plan else { continue };
+        let keys = match plan {
+            RegionPlan::AllowAll => continue,
+            RegionPlan::Keys(keys) => keys,
+            RegionPlan::Ruled(ruled) => {
+                hasher.update(ruled.digest().as_bytes());
+                ruled.keys()
+            }
+        };
         hasher.update(name.as_str().as_bytes()).update(b"\n");
         let sorted: BTreeMap<&[u8], Treatment> =
             keys.rules.iter().map(|(key, treatment)| (&**key, *treatment)).collect();

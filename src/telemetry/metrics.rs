@@ -198,7 +198,7 @@ impl Metrics {
 
     /// Counts a question to a region; where none was put, there is none to count.
     pub fn region(&self, report: &RegionReport) {
-        if report.status == RegionStatus::NotNeeded {
+        if matches!(report.status, RegionStatus::NotNeeded | RegionStatus::Withheld) {
             return;
         }
         let region = report.region.to_string();

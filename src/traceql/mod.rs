@@ -15,6 +15,7 @@ pub mod fold;
 pub mod identifier;
 pub mod lenient;
 mod lex;
+pub mod mentions;
 pub mod metrics;
 mod number;
 mod only;

@@ -7,6 +7,7 @@
 mod store;
 
 use regex::bytes::Regex;
+use regex_syntax::hir::literal::Extractor;
 use std::collections::HashSet;
 use store::PROGRAMS_BYTES_MAX;
 
@@ -46,6 +47,15 @@ pub enum PatternError {
 /// Whether Go would take the pattern; cheaper than compiling.
 pub fn check(pattern: &str) -> Result<(), PatternError> {
     translate(pattern).map(|_| ())
+}
+
+/// Every text that the pattern takes, where these are few; more than it takes where it looks at what stands around.
+pub fn texts(pattern: &str, most: usize) -> Option<Vec<String>> {
+    let translated = format!("(?s:{})", translate(pattern).ok()?);
+    let hir = regex_syntax::parse(&translated).ok()?;
+    let found = Extractor::new().limit_total(most).extract(&hir);
+    let literals = found.literals().filter(|_| found.is_exact())?;
+    literals.iter().map(|literal| String::from_utf8(literal.as_bytes().to_vec()).ok()).collect()
 }
 
 fn translate(pattern: &str) -> Result<String, PatternError> {

@@ -16,6 +16,7 @@ use tutti::backend::{Backend, Region};
 use tutti::federation::{Federation, FederationSettings};
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::policy::Plan;
+use tutti::redaction::Redactor;
 use tutti::telemetry::Metrics;
 
 /// How an estate is set up; the defaults are those of the gateway.
@@ -24,6 +25,8 @@ pub struct Setup {
     pub layers: LayerSettings,
     pub federation: FederationSettings,
     pub plan: Plan,
+    /// Knows the classes of the plan, where it has any.
+    pub redactor: Arc<Redactor>,
 }
 
 impl Default for Setup {
@@ -32,11 +35,13 @@ impl Default for Setup {
             layers: LayerSettings::default(),
             federation: FederationSettings::default(),
             plan: Plan::allow_all(),
+            redactor: Arc::new(Redactor::without_classes()),
         }
     }
 }
 
 /// Regions and the gateway before them.
+#[allow(dead_code, reason = "each test uses its part")]
 pub struct Estate {
     pub state: ApiState,
     pub router: Router,
@@ -75,17 +80,20 @@ impl Setup {
                 ))
             })
             .collect();
-        let federation = Federation::new(regions.clone(), self.federation, Arc::new(self.plan));
+        let federation = Federation::new(regions.clone(), self.federation, Arc::new(self.plan))
+            .with_redactor(self.redactor);
         let state = ApiState::new(federation, Metrics::default(), ApiSettings::default());
         Estate { router: router(state.clone()), state, regions }
     }
 }
 
 /// An estate with the gateway's own defaults.
+#[allow(dead_code, reason = "each test uses its part")]
 pub fn estate(regions: Vec<(&str, Arc<dyn Backend>)>) -> Estate {
     Setup::default().over(regions)
 }
 
+#[allow(dead_code, reason = "each test uses its part")]
 impl Estate {
     pub async fn get(&self, path: &str) -> Answered {
         self.ask(path, &[]).await

@@ -20,6 +20,7 @@ use tonic::{Code, Status};
 use super::Messages;
 use super::desk::{Desk, Next, follow};
 use crate::api::admit::{Admitted, Ending, admit};
+use crate::api::caller;
 use crate::api::error::ApiError;
 use crate::api::metrics::{self, message};
 use crate::api::params::{self, messages};
@@ -84,7 +85,8 @@ pub(super) fn begin(
     headers: HeaderMap,
     question: &[u8],
 ) -> Result<Messages, Box<Status>> {
-    let calling = Calling { state, federation: state.federation(), headers };
+    let federation = caller::of_headers(state, &headers).map_err(refused)?.federation;
+    let calling = Calling { state, federation, headers };
     match method {
         Method::Search => calling.search(question),
         Method::SearchTags => calling.names(TagsForm::V1, question),

@@ -214,14 +214,12 @@ impl fmt::Debug for TempoBackend {
     }
 }
 
-/// What a region says where a trace was due. Its words go to the log of whoever debugs, and nowhere else.
+/// What a region says where a trace was due. Its words may repeat a query or show a value, so that they are looked at
+/// and go nowhere, the log included: the region's own log has them.
 async fn beginning(response: Response) -> Vec<u8> {
-    /// Of these, what is logged.
-    const LOGGED_BYTES_MAX: usize = 300;
     let status = response.status().as_u16();
     let text = body::beginning(response, TEXT_BYTES_MAX, TEXT_PATIENCE).await;
-    let logged = text.get(..LOGGED_BYTES_MAX.min(text.len())).unwrap_or_default();
-    tracing::debug!(status, text = %logged.escape_ascii(), "a region answered with no trace");
+    tracing::debug!(status, bytes = text.len(), "a region answered with no trace");
     text
 }
 

@@ -1,7 +1,8 @@
 //! From what the connection did to the fault it stands for.
 //!
 //! The client's errors are chains of errors of several crates; this is the one place that looks along
-//! such a chain. Their texts may hold addresses and whatever a peer sent, so they go to the log only.
+//! such a chain. Their texts may hold addresses and whatever a peer sent, so they go to the log only, and without the URL: a query
+//! stands in it.
 
 use std::error::Error;
 use std::io;
@@ -15,6 +16,7 @@ const CHAIN_MAX: usize = 16;
 
 /// No headers came.
 pub(super) fn before_answer(error: reqwest::Error) -> Fault {
+    let error = error.without_url();
     tracing::debug!(error = %chain_text(&error), "no answer from a region");
     if error.is_dns() {
         return fault::unreachable("its name could not be resolved");

@@ -9,7 +9,7 @@ use super::*;
 use crate::backend::settings::{Auth, KindSettings, LayerSettings, TempoSettings};
 use crate::config::{Changes, DeadlineSettings, IdentityMode, ListenError, RawEgress};
 use crate::federation::settings::{Additions, DeclaredFacts, MetricsSettings, SearchSettings};
-use crate::model::{Jurisdiction, RegionName};
+use crate::model::{Caller, Jurisdiction, RegionName};
 use crate::policy::{RegionPlan, Treatment};
 
 fn region(name: &str) -> RegionName {
@@ -49,11 +49,12 @@ fn the_example_of_the_repository_loads_as_it_stands_and_means_what_it_says() {
     assert_eq!(names, ["us-east", "us-west", "eu-central"]);
     assert_eq!(tempo(&settings, 2).url, "http://127.0.0.1:41203");
     assert_eq!(settings.regions[2].layers.deadline, Duration::from_secs(8));
-    let RegionPlan::Keys(keys) = settings.plan.region(&region("eu-central")) else { panic!("shows all") };
+    let plan = settings.policies.plan(&Caller::anonymous());
+    let RegionPlan::Keys(keys) = plan.region(&region("eu-central")) else { panic!("shows all") };
     assert_eq!(keys.treatment(b"user.email"), Some(Treatment::Mask));
     assert_eq!(keys.treatment(b"payment.card_number"), Some(Treatment::Drop));
     assert_eq!(keys.treatment(b"http.request.method"), None);
-    assert_eq!(*settings.plan.region(&region("us-east")), RegionPlan::AllowAll);
+    assert_eq!(*plan.region(&region("us-east")), RegionPlan::AllowAll);
     let to = Jurisdiction::parse("US").unwrap();
     let from = Jurisdiction::parse("EU").unwrap();
     assert_eq!(settings.raw_egress, [RawEgress { region: region("eu-central"), from, to, is_allowed: true }]);

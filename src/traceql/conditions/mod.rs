@@ -8,6 +8,7 @@
 //! spans, regions or callers: only the language, and how Tempo's storage shows values to its engine (a
 //! filter must be weakened so that it holds whatever *other* conditions of the query let be seen).
 
+mod discretion;
 mod facts;
 mod formula;
 pub mod local;
@@ -28,10 +29,11 @@ use names::Names;
 use relax::Relaxer;
 use structure::Need;
 
+pub use discretion::{Discretion, Latitude, Open};
 pub use facts::Facts;
 pub use metrics::metrics;
 pub use reason::{Cause, Reason};
-pub use regions::{Asked, InRegions, in_regions};
+pub use regions::{Asked, InRegions, discreetly, in_regions};
 pub use withheld::Withheld;
 
 /// Where a search, or a part of it, can be decided.

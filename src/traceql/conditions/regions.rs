@@ -3,6 +3,7 @@
 //! A trace that answers the query has, for each condition, a span that passes it in *some* region. So regions
 //! may be asked for different conditions only if it is the same one everywhere: each of these alone finds all.
 
+use super::discretion::{Discretion, Latitude, Open};
 use super::facts::Facts;
 use super::formula::Formula;
 use super::local;
@@ -29,11 +30,24 @@ pub struct InRegions {
 /// By the rank of the facts. A region may be asked for something else than another, but nobody is asked about
 /// what the gateway says itself.
 pub fn in_regions(query: &Query, withheld: &Withheld, facts: &[Facts]) -> InRegions {
+    discreetly(query, withheld, facts, &Open)
+}
+
+/// The same where not every region may be told everything. A region that may not is asked for more traces.
+pub fn discreetly(
+    query: &Query,
+    withheld: &Withheld,
+    facts: &[Facts],
+    discretion: &dyn Discretion,
+) -> InRegions {
     let names = Names::of(query);
-    let mut relaxer = Relaxer::new(&names, withheld).knowing(facts);
+    let mut relaxer = Relaxer::new(&names, withheld).knowing(facts).with_discretion(discretion);
+    let tells_all = (0..facts.len())
+        .all(|region| names.all().all(|name| discretion.latitude(region, name) == Latitude::Everything));
     // What no region stores can't be asked of one.
     let is_said = names.all().any(|name| facts.iter().any(|facts| facts.says(name)));
     let is_local = !is_said
+        && tells_all
         && matches!(&query.root, Root::Pipeline(pipeline)
             if local::pipeline(pipeline, withheld, &mut Vec::new()) == Class::SpanLocal);
     let (need, itself) = match &query.root {

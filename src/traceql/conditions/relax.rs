@@ -4,6 +4,7 @@
 //! the same value is accepted by the test alone, so a region sees it too. Everything else is asked as "has
 //! a value", or not at all.
 
+use super::discretion::{self, Discretion};
 use super::facts::Facts;
 use super::formula::{Atom, Formula, Test, many};
 use super::names::Names;
@@ -28,18 +29,26 @@ pub(super) struct Relaxer<'q> {
     withheld: &'q Withheld,
     /// By region; nothing of any where there are none.
     facts: &'q [Facts],
+    /// What each of them may be told.
+    discretion: &'q dyn Discretion,
     of: Of,
     pub reasons: Vec<Reason>,
 }
 
 impl<'q> Relaxer<'q> {
     pub fn new(names: &'q Names, withheld: &'q Withheld) -> Self {
-        Self { names, withheld, facts: &[], of: Of::Span, reasons: Vec::new() }
+        Self { names, withheld, facts: &[], discretion: &discretion::Open, of: Of::Span, reasons: Vec::new() }
     }
 
     /// With what is known of regions, by rank.
     pub fn knowing(mut self, facts: &'q [Facts]) -> Self {
         self.facts = facts;
+        self
+    }
+
+    /// With what each may be told.
+    pub fn with_discretion(mut self, discretion: &'q dyn Discretion) -> Self {
+        self.discretion = discretion;
         self
     }
 
@@ -180,7 +189,11 @@ impl<'q> Relaxer<'q> {
         if let Some(cause) = widened {
             self.note(cause, whole);
         }
-        if is_asked { Atom::exists(attribute, widened.is_some()) } else { Formula::True }
+        if is_asked {
+            discretion::exists(self.discretion, self.facts.len(), attribute, widened.is_some())
+        } else {
+            Formula::True
+        }
     }
 
     /// Whether the gateway itself says this of the resources of some region.
@@ -194,7 +207,11 @@ impl<'q> Relaxer<'q> {
         if self.of == Of::Root || self.names.is_unsure(name) {
             return Formula::True;
         }
-        let may_hold = self.facts.iter().map(|facts| facts.may_hold(name, operator, literal));
+        let may_hold = (0..).zip(self.facts).map(|(region, facts)| {
+            // What is known is known of values as they are stored.
+            !discretion::is_of_stored(self.discretion, region, name, (operator, literal))
+                || facts.may_hold(name, operator, literal)
+        });
         Formula::only_where(may_hold.collect())
     }
 
@@ -217,7 +234,7 @@ impl<'q> Relaxer<'q> {
                 let left = matches!(whole, FieldExpr::Binary(binary)
                     if matches!(binary.left, FieldExpr::Attribute(_)));
                 if is_askable(*intrinsic, operator, literal, left) {
-                    Atom::compare(attribute, operator, literal)
+                    self.told(attribute, operator, literal)
                 } else {
                     let cause = if is_of_trace(*intrinsic) { Cause::Trace } else { Cause::Shape };
                     self.open(cause, whole)
@@ -228,20 +245,29 @@ impl<'q> Relaxer<'q> {
                 self.open(Cause::Name, whole)
             }
             AttributeName::Named { scope, .. } => match literal {
-                Literal::Status(_) | Literal::Kind(_) => Atom::exists(attribute, true),
+                Literal::Status(_) | Literal::Kind(_) => {
+                    discretion::exists(self.discretion, self.facts.len(), attribute, true)
+                }
                 _ if matches!(scope, Scope::Event | Scope::Link) && is_negative(operator) => {
                     self.note(Cause::Event, whole);
-                    Atom::exists(attribute, true)
+                    discretion::exists(self.discretion, self.facts.len(), attribute, true)
                 }
                 _ => {
                     if is_number(literal) {
                         self.note(Cause::Number, whole);
                     }
                     let known = self.known(&attribute.name, operator, literal);
-                    known.and(Atom::compare(attribute, operator, literal))
+                    known.and(self.told(attribute, operator, literal))
                 }
             },
         }
+    }
+}
+
+impl Relaxer<'_> {
+    /// A test, as far as each region may be told it.
+    fn told(&self, attribute: &Attribute, operator: Operator, literal: &Literal) -> Formula {
+        discretion::compared(self.discretion, self.facts.len(), attribute, (operator, literal))
     }
 }
 

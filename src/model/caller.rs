@@ -1,0 +1,43 @@
+//! Who asks: what was told, and proven elsewhere, of a caller. Knows no token and no policy.
+
+use std::collections::BTreeSet;
+
+use super::region::Jurisdiction;
+
+/// A caller by their claims. What may be seen depends on nothing else of them, and never on `subject`: the same
+/// claims see the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Caller {
+    /// Who it is, for the record of who asked.
+    pub subject: String,
+    pub roles: BTreeSet<String>,
+    pub groups: BTreeSet<String>,
+    pub clearances: BTreeSet<String>,
+    /// Where they sit, as they claim it. It can only take away.
+    pub home: Option<Jurisdiction>,
+    /// What for, as they state it.
+    pub purpose: Option<String>,
+}
+
+/// The subject of whoever was not asked who they are.
+pub const ANONYMOUS: &str = "anonymous";
+
+impl Caller {
+    /// Nobody in particular: no claim at all.
+    pub fn anonymous() -> Self {
+        Self {
+            subject: ANONYMOUS.to_owned(),
+            roles: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            clearances: BTreeSet::new(),
+            home: None,
+            purpose: None,
+        }
+    }
+}
+
+impl Default for Caller {
+    fn default() -> Self {
+        Self::anonymous()
+    }
+}

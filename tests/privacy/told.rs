@@ -1,0 +1,95 @@
+//! What regions are told: nothing that tests a value which the caller may not see there; and yet enough that every
+//! trace of the answer is found.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tutti::policy::Rung;
+
+use crate::asking::{encoded, search};
+use crate::world::{CLASSES, REGIONS, Rules, World, id, world};
+
+const SEEDS: u64 = 20;
+const QUERIES: usize = 30;
+
+#[tokio::test(start_paused = true)]
+async fn no_region_is_asked_about_a_value_that_it_protects() {
+    let (mut told, mut named) = (0, 0);
+    for seed in 0..SEEDS {
+        let mut chance = StdRng::seed_from_u64(seed);
+        let rules = Rules::by(&mut chance);
+        let world = world(seed, 0, &rules);
+        for _ in 0..QUERIES {
+            let query = search(&mut chance);
+            world.estate.get(&format!("/api/search?q={}", encoded(&query))).await;
+        }
+        for (region, question) in world.told.lock().unwrap().iter() {
+            told += 1;
+            for (class, key) in CLASSES {
+                let rung = rules.cell(region, class).rung;
+                for (at, _) in question.match_indices(key) {
+                    named += 1;
+                    let asked = &question[at + key.len()..];
+                    let is_existence = asked.starts_with(" != nil");
+                    let may = rung == Rung::Raw || (is_existence && rung != Rung::Dropped);
+                    assert!(may, "seed {seed}: {region} protects {class} and was asked {question}");
+                }
+            }
+        }
+    }
+    assert!(told > 500 && named > 50, "{told} questions, {named} names");
+}
+
+/// The traces as they may be seen, in one region that shows everything.
+async fn treated(of: &World) -> World {
+    use tutti::backend::memory::MemoryBackend;
+    use tutti::backend::settings::MemorySettings;
+    let memory = MemoryBackend::new(MemorySettings::default());
+    for number in 0..crate::world::TRACES {
+        let path = format!("/api/traces/{}", id(number));
+        let answer = of.estate.ask(&path, &[("accept", "application/protobuf")]).await;
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
+        memory.ingest(answer.body).unwrap();
+    }
+    let setup = crate::estate::Setup::default();
+    let estate = setup.over(vec![("one", std::sync::Arc::new(memory))]);
+    World { estate, told: Default::default() }
+}
+
+/// Several regions under a policy answer as one that holds what may be seen.
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_that_of_one_region_which_holds_what_may_be_seen() {
+    let mut found = 0;
+    for seed in 0..SEEDS {
+        let mut chance = StdRng::seed_from_u64(seed ^ 0xbee);
+        let mut rules = Rules::by(&mut chance);
+        for cell in rules.0.values_mut() {
+            (cell.may_filter, cell.may_group, cell.may_list) = (true, true, true);
+        }
+        let world = crate::world::plain(seed, &rules);
+        let one = treated(&world).await;
+        for _ in 0..QUERIES {
+            let query = search(&mut chance);
+            let path =
+                format!("/api/search?start=1794999940&end=1795000060&limit=50&spss=50&q={}", encoded(&query));
+            let (of_many, of_one) = (world.estate.get(&path).await, one.estate.get(&path).await);
+            if query.contains("max(") {
+                // It takes values as they are stored, in regions that show them so.
+                continue;
+            }
+            assert_eq!(of_many.status, of_one.status, "seed {seed}: {query}");
+            if of_many.status.is_success() {
+                let rows = |answer: &crate::estate::Answered| answer.json()["traces"].clone();
+                assert_eq!(of_many.outcome(), "complete", "seed {seed}: {query}");
+                assert_eq!(
+                    rows(&of_many),
+                    rows(&of_one),
+                    "seed {seed}: {query}\n{:?}",
+                    world.told.lock().unwrap().last()
+                );
+                found += usize::from(rows(&of_one).as_array().is_some_and(|rows| !rows.is_empty()));
+            }
+        }
+    }
+    assert!(found > 100, "{found}");
+    assert_eq!(REGIONS.len(), 3);
+}
