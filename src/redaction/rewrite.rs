@@ -78,7 +78,6 @@ pub fn trace(
     let mut body = raw.open();
     // A plan for classes that are not known here cannot be followed: nothing of such a region may be seen.
     if matches!(rules.plan, RegionPlan::Ruled(ruled) if !rules.redactor.knows(ruled)) {
-        debug_assert!(false, "a plan and a redactor of different sets of policies");
         body = Bytes::new();
     }
     // Looked for once in all bytes, since hardly any span claims it.
