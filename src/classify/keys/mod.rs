@@ -2,9 +2,13 @@
 //! and found: exact names before templates before words. Knows no class by name and reads no file.
 
 mod dictionary;
+mod template;
+#[cfg(test)]
+mod tests;
+mod words;
 
 pub use dictionary::{
-    Dictionary, DictionaryBuilder, DictionaryError, TEMPLATE_STARS_MAX, WORDS_PER_RULE_MAX,
+    Dictionary, DictionaryBuilder, DictionaryError, ENTRY_BYTES_MAX, TEMPLATE_STARS_MAX, WORDS_PER_RULE_MAX,
 };
 
 use super::structure::Structure;
