@@ -137,6 +137,7 @@ fn every_key_of_the_report_is_described() {
         spans: 0,
         attempts: 1,
         treated: 0,
+        treated_by_class: vec![("pii.email".to_owned(), 1)],
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,

@@ -97,7 +97,7 @@ pub fn refusal_to_json(id: &TraceId, coverage: &Coverage, took_ms: f64) -> Value
 }
 
 pub fn region_to_json(report: &RegionReport) -> Value {
-    json!({
+    let mut json = json!({
         "name": report.region.as_str(),
         "jurisdiction": report.jurisdiction.as_str(),
         "status": report.status.as_str(),
@@ -109,7 +109,15 @@ pub fn region_to_json(report: &RegionReport) -> Value {
         "spans": report.spans,
         "attempts": report.attempts,
         "treated": report.treated,
-    })
+    });
+    // Only where classes decided: listed keys are of none.
+    if !report.treated_by_class.is_empty()
+        && let Some(json) = json.as_object_mut()
+    {
+        let counts = report.treated_by_class.iter().map(|(class, count)| (class.clone(), Value::from(*count)));
+        json.insert("treatedByClass".to_owned(), Value::Object(counts.collect()));
+    }
+    json
 }
 
 fn owed_to_json(owed: &Owing) -> Value {

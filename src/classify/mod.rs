@@ -1,5 +1,18 @@
-//! What a value is: by its key, by the structure of its text, by the value itself. Knows no regions, no policy
-//! and no treatment, and never looks at more than the key and the text in hand: same input, same output.
+//! What a key and a value say about a person: the dictionary of keys, the structures of values, and the
+//! detectors of what stands in them. Never looks at more than the key and the text in hand: same input, same
+//! output.
+//!
+//! Knows nothing of regions, policies or treatments: it says what something is, never what becomes of it.
 
+pub mod classifier;
+pub mod decode;
+pub mod detect;
 pub mod keys;
+pub mod look;
+pub mod place;
 pub mod structure;
+pub mod validate;
+
+pub use classifier::{Classifier, Finding, KeyFacts, Verdict};
+pub use look::Look;
+pub use place::Place;

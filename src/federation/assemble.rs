@@ -101,6 +101,7 @@ fn join_within(
             let Some(report) = reports.get_mut(usize::from(rank)) else { continue };
             report.status = RegionStatus::Truncated;
             (report.spans, report.treated) = (0, 0);
+            report.treated_by_class.clear();
             report.detail = Some(format!("the trace is over its limit of {limit} bytes without it"));
         }
         return Ok((so_far, true));

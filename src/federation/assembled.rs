@@ -233,7 +233,7 @@ impl Federation {
     ) -> Vec<Parts> {
         let ids: Vec<TraceId> = batch.iter().map(|candidate| candidate.id).collect();
         let Some(id) = ids.first().cloned() else { return Vec::new() };
-        let treatment = Treatment { id, plan: self.plan.clone(), marks };
+        let treatment = Treatment { id, plan: self.plan.clone(), redactor: self.redactor.clone(), marks };
         let mut asked: FuturesUnordered<_> = regions
             .iter()
             .map(|(rank, region)| {
@@ -381,6 +381,12 @@ pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
     known.bytes = known.bytes.saturating_add(part.bytes);
     known.spans = known.spans.saturating_add(part.spans);
     known.treated = known.treated.saturating_add(part.treated);
+    for (class, count) in part.treated_by_class {
+        match known.treated_by_class.iter_mut().find(|(known, _)| *known == class) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            None => known.treated_by_class.push((class, count)),
+        }
+    }
     known.attempts = known.attempts.max(part.attempts);
     known.took = known.took.max(part.took);
     if known.status.is_whole() && !part.status.is_whole() {

@@ -19,7 +19,7 @@ use crate::cache::RecentMisses;
 use crate::model::coverage::Owing;
 use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::{Marks, Redacted};
+use crate::redaction::{Marks, Redacted, Redactor};
 use crate::task::Deadline;
 use crate::trace::Assembled;
 
@@ -29,6 +29,7 @@ pub struct Federation {
     pub(super) regions: Vec<Arc<Region>>,
     pub(super) settings: FederationSettings,
     pub(super) plan: Arc<Plan>,
+    pub(super) redactor: Arc<Redactor>,
     misses: RecentMisses,
 }
 
@@ -70,7 +71,15 @@ pub struct Lookup {
 
 impl Federation {
     pub fn new(regions: Vec<Arc<Region>>, settings: FederationSettings, plan: Arc<Plan>) -> Self {
-        Self { regions, settings, plan, misses: RecentMisses::default() }
+        let redactor = Arc::new(Redactor::without_classes());
+        Self { regions, settings, plan, redactor, misses: RecentMisses::default() }
+    }
+
+    /// The same with what knows the classes of its plan. Without, nothing of a region with classes is seen.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Arc<Redactor>) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     pub fn regions(&self) -> &[Arc<Region>] {
@@ -107,6 +116,7 @@ impl Federation {
         let treatment = Treatment {
             id: ask.query.id,
             plan: self.plan.clone(),
+            redactor: self.redactor.clone(),
             marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
         let landing = ask_all(&self.regions, &call, &treatment).boxed();

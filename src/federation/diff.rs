@@ -59,7 +59,12 @@ impl Federation {
 
     async fn side(&self, side: &DiffSide, deadline: Deadline) -> Result<Side, Refusal> {
         let call = TraceCall { query: side.query.clone(), deadline };
-        let treatment = Treatment { id: side.query.id, plan: self.plan.clone(), marks: Marks::None };
+        let treatment = Treatment {
+            id: side.query.id,
+            plan: self.plan.clone(),
+            redactor: self.redactor.clone(),
+            marks: Marks::None,
+        };
         let mut landed: Vec<Landed> = ask_all(&self.regions, &call, &treatment).collect().await;
         landed.sort_by_key(|landed| landed.rank);
         let assembly = Assembly {

@@ -12,7 +12,7 @@ use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{RegionName, TraceId, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::{self, Marks, Redacted, RegionRules, View};
+use crate::redaction::{self, Marks, Redacted, Redactor, RegionRules, Treated, View};
 use crate::task;
 
 /// A part of a trace at least this large is scanned and redacted off the threads that serve requests:
@@ -36,6 +36,7 @@ pub struct Landed {
 pub struct Treatment {
     pub id: TraceId,
     pub plan: Arc<Plan>,
+    pub redactor: Arc<Redactor>,
     pub marks: Marks,
 }
 
@@ -133,6 +134,7 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         spans: 0,
         attempts: 0,
         treated: 0,
+        treated_by_class: Vec::new(),
     }
 }
 
@@ -170,7 +172,8 @@ async fn receive(
     let view = match redact(region.name(), part, treatment).await {
         Ok(view) => {
             report.spans = view.chunk.spans.len() as u64;
-            report.treated = view.treated;
+            report.treated = view.treated.total;
+            report.treated_by_class = by_class(&view.treated, &treatment.redactor);
             if withholds {
                 report.bytes = view.bytes();
             }
@@ -185,6 +188,12 @@ async fn receive(
     Landed { rank, view, report, inspected_bytes }
 }
 
+/// Counts by the names of classes.
+fn by_class(treated: &Treated, redactor: &Redactor) -> Vec<(String, u64)> {
+    let name = |class| redactor.classes().get(class).name.clone();
+    treated.by_class.iter().map(|(class, count)| (name(*class), *count)).collect()
+}
+
 async fn redact(
     name: &RegionName,
     part: RegionTrace,
@@ -193,8 +202,9 @@ async fn redact(
     let (name, treatment) = (name.clone(), treatment.clone());
     let is_long = part.bytes >= LONG_WORK_BYTES;
     let work = move || {
-        let rules = RegionRules { region: &name, plan: treatment.plan.region(&name), marks: treatment.marks };
-        redaction::rewrite::trace(part.trace, &treatment.id, rules)
+        let Treatment { id, plan, redactor, marks } = &treatment;
+        let rules = RegionRules { region: &name, plan: plan.region(&name), redactor, marks: *marks };
+        redaction::rewrite::trace(part.trace, Some(id), rules)
     };
     let scanned = if is_long { task::blocking(work).await.map_err(|lost| lost.to_string())? } else { work() };
     scanned.map_err(|error| format!("its answer cannot be used: {error}"))

@@ -75,6 +75,8 @@ pub struct RegionReport {
     pub attempts: u32,
     /// Attribute values treated by the policy.
     pub treated: u64,
+    /// How many of them were of which class; a value may be of several, or of none where its key is listed.
+    pub treated_by_class: Vec<(String, u64)>,
 }
 
 /// Whether the answer is what one Tempo would have given.
@@ -338,6 +340,7 @@ mod tests {
             spans: 0,
             attempts: 1,
             treated: 0,
+            treated_by_class: Vec::new(),
         });
         Coverage {
             mode,

@@ -1,0 +1,74 @@
+//! What the scanners have found so far in one value, and whether a weak find counts.
+
+use std::ops::Range;
+
+use super::overlap::Found;
+use super::view::View;
+use super::{Care, Context, Detector, Detectors, Strength};
+use crate::classify::validate::national::Worth;
+
+/// One value under scan.
+pub struct Finder<'a> {
+    pub view: View<'a>,
+    /// What the key says.
+    pub key: Context,
+    pub care: Care,
+    pub wanted: Detectors,
+    /// Words that begin before this place belong to something that is decided.
+    pub done: usize,
+    /// The run of base64's letters that was measured last, so that none is measured twice.
+    pub run: Range<usize>,
+    /// Tries left to read a JWT in that run.
+    pub run_tries: u8,
+    pub found: &'a mut Vec<Found>,
+}
+
+impl Finder<'_> {
+    pub fn wants(&self, detector: Detector) -> bool {
+        self.wanted.contains(detector)
+    }
+
+    pub fn strong(&mut self, range: Range<usize>, detector: Detector) {
+        self.done = self.done.max(range.end);
+        self.push(range, detector, Strength::Strong);
+    }
+
+    fn push(&mut self, range: Range<usize>, detector: Detector, strength: Strength) {
+        if self.wants(detector) && !range.is_empty() {
+            self.found.push(Found { range, detector, strength });
+        }
+    }
+
+    /// What the key and the words before the word at `index` say.
+    pub fn said(&self, index: usize) -> Context {
+        self.key | self.view.said_before(index)
+    }
+
+    /// A find whose worth depends on what is said before the word at `index`. Says whether it counts.
+    pub fn weigh(&mut self, range: Range<usize>, index: usize, claim: Claim) -> bool {
+        if claim.worth == Worth::Strong {
+            self.strong(range, claim.detector);
+            return true;
+        }
+        if !self.wants(claim.detector) {
+            return false;
+        }
+        let said = self.said(index);
+        let is_named = said.meets(claim.named_by);
+        let is_feared =
+            self.care == Care::Paranoid && claim.worth == Worth::Weak && !said.meets(Context::MEASURE);
+        if is_named || is_feared {
+            self.done = self.done.max(range.end);
+            self.push(range, claim.detector, Strength::Weak);
+        }
+        is_named || is_feared
+    }
+}
+
+/// What something may be, how sure that is, and the words that make it sure.
+#[derive(Clone, Copy)]
+pub struct Claim {
+    pub detector: Detector,
+    pub worth: Worth,
+    pub named_by: Context,
+}

@@ -1,0 +1,73 @@
+//! Tokens of JSON: three parts of base64 with points between, of which the first says how it is signed. And
+//! objects in base64 that are none, but may hold what the rest of this room looks for.
+
+use std::ops::Range;
+
+use super::Detector;
+use super::finder::Finder;
+use super::prefixes::url_safe;
+use super::view::Word;
+use crate::classify::validate::token;
+
+/// `{"` in base64.
+const BEGIN: &[u8] = b"eyJ";
+
+/// The shortest header: `{"alg":""}`.
+const HEADER_BYTES_MIN: usize = 12;
+
+/// The shortest object with an address in it: `{"a":"a@b.cc"}`.
+const OBJECT_BYTES_MIN: usize = 19;
+
+/// Encrypted ones have five parts.
+const PARTS_MAX: usize = 5;
+
+/// How often one run of base64 is read as a header: at its beginning, and at a sign inside.
+const TRIES: u8 = 2;
+
+pub fn begins(text: &[u8]) -> bool {
+    text.starts_with(BEGIN) && memchr::memchr(b'.', text).is_some()
+}
+
+pub fn scan(finder: &mut Finder<'_>, word: Word) -> bool {
+    let view = finder.view;
+    if !view.rest(word.start()).starts_with(BEGIN) {
+        return false;
+    }
+    if !finder.run.contains(&word.start()) {
+        let end = view.run_end(word.start(), usize::MAX, url_safe);
+        finder.run = word.start()..end;
+        finder.run_tries = TRIES;
+    }
+    let header = word.start()..finder.run.end;
+    if finder.run_tries == 0 || header.len() < HEADER_BYTES_MIN {
+        return false;
+    }
+    let payload = header.end + 1;
+    let is_pointed = view.byte(header.end) == b'.' && url_safe(view.byte(payload));
+    finder.run_tries -= 1;
+    if !is_pointed || !token::is_jwt_header(view.text(header.start, header.end)) {
+        return false;
+    }
+    let mut end = header.end;
+    for _ in 1..PARTS_MAX {
+        if view.byte(end) != b'.' {
+            break;
+        }
+        end = view.run_end(end + 1, usize::MAX, url_safe);
+    }
+    finder.strong(header.start..end, Detector::Jwt);
+    true
+}
+
+/// An object in base64 that is no JWT: where it is, for what stands in it.
+pub fn object(finder: &Finder<'_>, word: Word) -> Option<Range<usize>> {
+    let view = finder.view;
+    let rest = view.rest(word.start());
+    let is_object = rest.starts_with(BEGIN) || rest.starts_with(b"eyA") || rest.starts_with(b"W3si");
+    if !is_object || url_safe(view.before(word.start())) {
+        return None;
+    }
+    let is_part = |byte: u8| url_safe(byte) || matches!(byte, b'+' | b'/' | b'=');
+    let end = view.run_end(word.start(), token::ENCODED_MAX, is_part);
+    (end - word.start() >= OBJECT_BYTES_MIN).then_some(word.start()..end)
+}

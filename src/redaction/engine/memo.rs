@@ -1,0 +1,227 @@
+//! Keys and values that came up before. A trace says the same few things over and over: each pair of a key and a
+//! value is looked at once, and found by a hash from then on. The bytes stay where they lie.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Range;
+
+use hashbrown::HashTable;
+
+use crate::classify::KeyFacts;
+use crate::classify::keys::KeyClass;
+use crate::model::ClassId;
+use crate::policy::Treatment;
+
+/// Pairs that are remembered of one part: at some 64 bytes each, 4 MiB. Others are looked at each time.
+const VALUES_MAX: usize = 1 << 16;
+/// Bytes of the path of a nested key; of a longer one the end counts, which is where its name is.
+const PATH_BYTES_MAX: usize = 256;
+
+/// A key of this part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyId(u32);
+
+/// What is known of a key.
+#[derive(Debug)]
+pub(super) struct Key<'a> {
+    parent: Option<KeyId>,
+    pub name: &'a [u8],
+    /// Dotted, from the attribute down.
+    pub path: Box<str>,
+    pub facts: KeyFacts,
+    /// What a list of keys says of it.
+    pub listed: Option<Treatment>,
+    /// The key is itself something that may not be shown.
+    pub is_telling: bool,
+}
+
+/// Keys by parent and name.
+#[derive(Debug, Default)]
+pub(super) struct Keys<'a> {
+    known: Vec<Key<'a>>,
+    table: HashTable<KeyId>,
+    hasher: foldhash::fast::RandomState,
+}
+
+/// How a value was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Int,
+    Double,
+}
+
+/// A value under a key, and as what it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pair<'a> {
+    pub key: KeyId,
+    pub class: KeyClass,
+    pub form: Form,
+    pub bytes: &'a [u8],
+}
+
+/// What becomes of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Becomes {
+    Same,
+    Nothing,
+    /// A text of the store.
+    Text(Range<usize>),
+}
+
+/// A value that was looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub becomes: Becomes,
+    /// Which classes were treated in it, of the store.
+    pub classes: Range<usize>,
+    /// Nothing is left of it in which anything could be found.
+    pub is_whole: bool,
+}
+
+/// Values by key, form and bytes.
+#[derive(Debug, Default)]
+pub(super) struct Values<'a> {
+    table: HashTable<(Pair<'a>, Seen)>,
+    hasher: foldhash::fast::RandomState,
+    texts: String,
+    classes: Vec<ClassId>,
+    /// How much of the two belongs to values that are remembered.
+    kept: (usize, usize),
+    /// Some were not remembered.
+    pub is_full: bool,
+}
+
+impl<'a> Keys<'a> {
+    #[inline]
+    pub fn find(&self, parent: Option<KeyId>, name: &[u8]) -> Option<KeyId> {
+        let is_it = |id: &KeyId| {
+            self.known.get(id.0 as usize).is_some_and(|key| key.name == name && key.parent == parent)
+        };
+        self.table.find(self.hash(parent, name), is_it).copied()
+    }
+
+    pub fn add(
+        &mut self,
+        parent: Option<KeyId>,
+        name: &'a [u8],
+        path: Box<str>,
+        facts: KeyFacts,
+        listed: Option<Treatment>,
+        is_telling: bool,
+    ) -> KeyId {
+        // A key takes bytes of a message that is no larger than addresses go.
+        let id = KeyId(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+        let hash = self.hash(parent, name);
+        self.known.push(Key { parent, name, path, facts, listed, is_telling });
+        let hasher = &self.hasher;
+        let known = &self.known;
+        self.table.insert_unique(hash, id, |id| {
+            known.get(id.0 as usize).map_or(0, |key| hash_key(hasher, key.parent, key.name))
+        });
+        id
+    }
+
+    /// A place that has no key, as a key that no attribute finds.
+    pub fn add_place(&mut self, name: &'a str, facts: KeyFacts) -> KeyId {
+        let id = KeyId(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+        let name = name.as_bytes();
+        self.known.push(Key { parent: None, name, path: "".into(), facts, listed: None, is_telling: false });
+        id
+    }
+
+    #[inline]
+    pub fn get(&self, id: KeyId) -> Option<&Key<'a>> {
+        self.known.get(id.0 as usize)
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Key<'a>> {
+        self.known.iter_mut()
+    }
+
+    #[inline]
+    fn hash(&self, parent: Option<KeyId>, name: &[u8]) -> u64 {
+        hash_key(&self.hasher, parent, name)
+    }
+}
+
+#[inline]
+fn hash_key(hasher: &foldhash::fast::RandomState, parent: Option<KeyId>, name: &[u8]) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write_u32(parent.map_or(u32::MAX, |parent| parent.0));
+    state.write(name);
+    state.finish()
+}
+
+/// The dotted path of a key within another.
+pub(super) fn path_of(parent: &str, name: &str) -> Box<str> {
+    if parent.is_empty() {
+        return name.into();
+    }
+    let path = format!("{parent}.{name}");
+    let from = path.ceil_char_boundary(path.len().saturating_sub(PATH_BYTES_MAX));
+    path.get(from..).unwrap_or_default().into()
+}
+
+impl<'a> Values<'a> {
+    #[inline]
+    pub fn find(&self, pair: &Pair<'a>) -> Option<&Seen> {
+        self.table.find(hash_pair(&self.hasher, pair), |(known, _)| known == pair).map(|(_, seen)| seen)
+    }
+
+    /// Remembers a value, if there is room.
+    pub fn remember(&mut self, pair: Pair<'a>, seen: Seen) {
+        if self.table.len() >= VALUES_MAX {
+            self.is_full = true;
+            return;
+        }
+        self.kept = (self.texts.len(), self.classes.len());
+        let hasher = &self.hasher;
+        self.table.insert_unique(hash_pair(hasher, &pair), (pair, seen), |(pair, _)| hash_pair(hasher, pair));
+    }
+
+    /// Forgets what `is_stale` says; whether there was any.
+    pub fn forget(&mut self, mut is_stale: impl FnMut(&Pair<'a>, &Seen) -> bool) -> bool {
+        let before = self.table.len();
+        self.table.retain(|(pair, seen)| !is_stale(pair, seen));
+        self.table.len() < before
+    }
+
+    /// Keeps a text and the classes that were treated in it.
+    pub fn store(
+        &mut self,
+        text: &str,
+        classes: impl IntoIterator<Item = ClassId>,
+    ) -> (Range<usize>, Range<usize>) {
+        // What is not remembered is needed until it is written, and no longer.
+        self.texts.truncate(self.kept.0);
+        self.classes.truncate(self.kept.1);
+        let (from, first) = (self.texts.len(), self.classes.len());
+        self.texts.push_str(text);
+        self.classes.extend(classes);
+        (from..self.texts.len(), first..self.classes.len())
+    }
+
+    pub fn text(&self, range: Range<usize>) -> &str {
+        self.texts.get(range).unwrap_or_default()
+    }
+
+    pub fn classes(&self, range: Range<usize>) -> &[ClassId] {
+        self.classes.get(range).unwrap_or_default()
+    }
+}
+
+#[inline]
+fn hash_pair(hasher: &foldhash::fast::RandomState, pair: &Pair<'_>) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write_u32(pair.key.0);
+    pair.form.hash(&mut state);
+    state.write(pair.bytes);
+    state.finish()
+}
+
+impl Hash for Form {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u8(*self as u8);
+    }
+}

@@ -1,0 +1,175 @@
+//! The engine: a region's part of a trace through the cells of its plan, on its bytes.
+//!
+//! Every message is walked once, and what changes is written anew; what does not keeps its bytes. Each pair of a key
+//! and a value is classified once. Where values were treated that the rest of the trace may repeat, what was seen is
+//! searched for them, and only if something is found the part is walked a second time.
+
+mod echo;
+mod edit;
+mod memo;
+mod shape;
+mod tally;
+mod value;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use self::echo::{Echo, Found};
+use self::memo::{KeyId, Keys, Values};
+use self::tally::Tally;
+use super::redactor::Redactor;
+use super::rewrite::{Marks, say_treated};
+use super::treat::Treater;
+use crate::classify::classifier::Scratch;
+use crate::classify::keys::KeyClass;
+use crate::classify::{Classifier, KeyFacts, Look, Place};
+use crate::model::ClassId;
+use crate::policy::{KeyRules, Ruled};
+use crate::trace::index::{Buffer, Chunk, Flags};
+use crate::wire::otlp::{resource, span};
+use crate::wire::protobuf::WireError;
+
+/// How much was treated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Treated {
+    pub total: u64,
+    /// By class, in the order of the table.
+    pub by_class: Vec<(ClassId, u64)>,
+}
+
+/// Which time a part is walked.
+#[derive(Debug)]
+enum Pass {
+    /// Values that the rest may repeat are taken down.
+    First(Found),
+    /// They are looked for.
+    Again(Echo),
+}
+
+struct Engine<'a> {
+    classifier: &'a Classifier,
+    rules: &'a KeyRules,
+    look: Look,
+    treater: Treater<'a>,
+    scratch: Scratch,
+    keys: Keys<'a>,
+    places: [KeyId; Place::ALL.len()],
+    values: Values<'a>,
+    pass: Pass,
+    tally: Tally,
+}
+
+/// Treats a chunk by the cells of its region.
+pub(super) fn treat(
+    chunk: &mut Chunk,
+    redactor: &Redactor,
+    ruled: &Ruled,
+    marks: Marks,
+) -> Result<Treated, WireError> {
+    let look = redactor.look(ruled);
+    if look.is_blind() && ruled.keys().is_empty() {
+        return Ok(Treated::default());
+    }
+    let source = chunk.buffer.clone();
+    let mut engine = Engine::new(redactor, ruled, look);
+    let mut first = chunk.clone();
+    engine.walk(&source, &mut first, marks)?;
+    if engine.has_echoes() {
+        engine.tally = Tally::new();
+        engine.walk(&source, chunk, marks)?;
+    } else {
+        *chunk = first;
+    }
+    Ok(Treated { total: engine.tally.total(), by_class: engine.tally.by_class().collect() })
+}
+
+impl<'a> Engine<'a> {
+    fn new(redactor: &'a Redactor, ruled: &'a Ruled, look: Look) -> Self {
+        let classifier = redactor.classifier();
+        let treater = Treater::new(ruled, redactor.keys().keys(ruled.tokens()), redactor.year());
+        let mut keys = Keys::default();
+        let places = Place::ALL.map(|place| keys.add_place(place.key(), classifier.place(place)));
+        Self {
+            classifier,
+            rules: ruled.keys(),
+            look,
+            treater,
+            scratch: Scratch::default(),
+            keys,
+            places,
+            values: Values::default(),
+            pass: Pass::First(Found::default()),
+            tally: Tally::new(),
+        }
+    }
+
+    /// Walks all messages of a chunk whose bytes are those of `source`.
+    fn walk(&mut self, source: &'a Buffer, chunk: &mut Chunk, marks: Marks) -> Result<(), WireError> {
+        for batch in &mut chunk.batches {
+            if let Some(mut body) = self.message(source.get(batch.resource), &shape::RESOURCE) {
+                say_treated(&mut body, resource::ATTRIBUTES, marks);
+                batch.resource = chunk.buffer.add(&body)?;
+            }
+            if let Some(tail) = self.message(source.get(batch.tail), &shape::BATCH_TAIL) {
+                batch.tail = chunk.buffer.add(&tail)?;
+            }
+        }
+        for scope in &mut chunk.scopes {
+            if let Some(body) = self.message(source.get(scope.scope), &shape::SCOPE) {
+                scope.scope = chunk.buffer.add(&body)?;
+            }
+            if let Some(tail) = self.message(source.get(scope.tail), &shape::SCOPE_TAIL) {
+                scope.tail = chunk.buffer.add(&tail)?;
+            }
+        }
+        for found in &mut chunk.spans {
+            if let Some(mut body) = self.message(source.get(found.body), &shape::SPAN) {
+                say_treated(&mut body, span::ATTRIBUTES, marks);
+                found.body = chunk.buffer.add(&body)?;
+                // Events are ordered by their names, too, and these may be others now.
+                found.flags.set(Flags::UNSORTED);
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns to looking for what was treated; whether any of it, or of what was not remembered, is to be walked anew.
+    fn has_echoes(&mut self) -> bool {
+        let Pass::First(found) = &mut self.pass else { return false };
+        let Some(echo) = std::mem::take(found).search() else { return false };
+        let says = |text: &str| match &echo {
+            Echo::Search(search) => search.is_in(text),
+            Echo::TooMany => true,
+        };
+        let mut is_any = self.values.is_full;
+        let is_stale = |pair: &memo::Pair<'a>, seen: &memo::Seen| {
+            !seen.is_whole
+                && !matches!(pair.class, KeyClass::Safe)
+                && value::text_of(pair).is_some_and(|text| says(&text))
+        };
+        is_any |= self.values.forget(is_stale);
+        for key in self.keys.iter_mut().filter(|key| key.facts.class == KeyClass::Unknown && !key.is_telling)
+        {
+            key.is_telling =
+                matches!(&echo, Echo::Search(_)) && std::str::from_utf8(key.name).is_ok_and(says);
+            is_any |= key.is_telling;
+        }
+        self.pass = Pass::Again(echo);
+        is_any
+    }
+
+    #[inline]
+    fn facts(&self, key: KeyId) -> KeyFacts {
+        let unknown = KeyFacts { class: KeyClass::Unknown, context: crate::classify::detect::Context::NONE };
+        self.keys.get(key).map_or(unknown, |key| key.facts)
+    }
+
+    fn place_key(&self, place: Place) -> Option<KeyId> {
+        self.places.get(place as usize).copied()
+    }
+
+    fn is_place(&self, key: KeyId) -> bool {
+        self.places.contains(&key)
+    }
+}

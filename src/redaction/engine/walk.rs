@@ -1,0 +1,401 @@
+//! Every place of a message where text stands, to any depth, and the message anew where something changed.
+
+use super::Engine;
+use super::edit::{Edit, put_pair, put_text};
+use super::memo::{Becomes, Form, KeyId, Pair, path_of};
+use super::shape::{Holds, Shape};
+use crate::classify::detect::Context;
+use crate::classify::keys::KeyClass;
+use crate::classify::structure::{Dialect, Structure};
+use crate::classify::{KeyFacts, Place};
+use crate::policy::{Rung, Treatment};
+use crate::redaction::by_key::{MASK, has_several_values};
+use crate::redaction::treat::MARK_OF_BYTES;
+use crate::trace::span::{bytes_field, key_and_value, string_attribute};
+use crate::wire::limits::VALUE_DEPTH_MAX;
+use crate::wire::otlp::{any_value, key_value, list};
+use crate::wire::protobuf::{Field, Reader, Value, put_bytes_field, put_fixed64_field, put_varint_field};
+
+/// Attributes that tell in which language a statement is, the later ones first.
+const SYSTEMS: [&str; 2] = ["db.system.name", "db.system"];
+
+/// Where attributes stand: what their siblings are, and how many keys of the list had to be named anew.
+pub(super) struct Siblings<'a> {
+    message: &'a [u8],
+    attributes: u32,
+    /// The language of the statements among them, once someone asked.
+    system: Option<Option<&'a str>>,
+    renamed: usize,
+}
+
+/// What becomes of a part of a message.
+enum Fate {
+    Keep,
+    Drop,
+    Becomes(Vec<u8>),
+}
+
+impl<'a> Engine<'a> {
+    /// A message with everything in it treated; none where nothing is.
+    pub(super) fn message(&mut self, body: &'a [u8], shape: &'static Shape) -> Option<Vec<u8>> {
+        let mut edit = Edit::of(body);
+        let mut siblings = Siblings { message: body, attributes: shape.attributes, system: None, renamed: 0 };
+        let mut reader = Reader::new(body);
+        while let Ok(Some(field)) = reader.next() {
+            if field.number > shape.last_known {
+                self.tally.add_other();
+                edit.drop(&field);
+                continue;
+            }
+            let Value::Bytes(inner) = field.value else { continue };
+            match shape.holds(field.number) {
+                Holds::Other => {}
+                Holds::Attributes => self.attribute(&field, inner, &mut siblings, &mut edit),
+                Holds::Text(place) => self.place(&field, inner, place, &mut edit),
+                Holds::Key => {
+                    let key = self.key(None, inner);
+                    if let Some(name) = self.renamed(key, &mut siblings.renamed) {
+                        edit.bytes(&field, name.as_bytes());
+                    }
+                }
+                Holds::Message(shape) => {
+                    if let Some(treated) = self.message(inner, shape) {
+                        edit.bytes(&field, &treated);
+                    }
+                }
+            }
+        }
+        edit.finish()
+    }
+
+    #[inline]
+    fn attribute(
+        &mut self,
+        field: &Field<'_>,
+        pair: &'a [u8],
+        siblings: &mut Siblings<'a>,
+        edit: &mut Edit<'a>,
+    ) {
+        match self.pair(None, pair, field.number, siblings, VALUE_DEPTH_MAX) {
+            Fate::Keep => {}
+            Fate::Drop => edit.drop(field),
+            Fate::Becomes(bytes) => edit.replace(field).extend_from_slice(&bytes),
+        }
+    }
+
+    /// A text without a key. It is never taken away: a span without a name is none to most who read it.
+    fn place(&mut self, field: &Field<'_>, bytes: &'a [u8], place: Place, edit: &mut Edit<'a>) {
+        let Some(key) = self.place_key(place) else { return };
+        let class = self.facts(key).class;
+        match self.value(Pair { key, class, form: Form::Text, bytes }) {
+            Becomes::Same => {}
+            Becomes::Nothing => edit.bytes(field, MARK_OF_BYTES.as_bytes()),
+            Becomes::Text(range) => edit.bytes(field, self.values.text(range).as_bytes()),
+        }
+    }
+
+    /// One attribute, or one pair of a list, with its tag.
+    fn pair(
+        &mut self,
+        parent: Option<KeyId>,
+        pair: &'a [u8],
+        number: u32,
+        siblings: &mut Siblings<'a>,
+        depth: usize,
+    ) -> Fate {
+        let (name, any) = key_and_value(pair);
+        let id = self.key(parent, name);
+        let renamed = self.renamed(id, &mut siblings.renamed);
+        let key: &[u8] = renamed.as_deref().map_or(name, str::as_bytes);
+        let written = |any: &[u8]| {
+            let mut out = Vec::with_capacity(pair.len() + 48);
+            put_pair(&mut out, number, key, any);
+            Fate::Becomes(out)
+        };
+        let listed = self.keys.get(id).and_then(|key| key.listed);
+        // Decoders disagree on what a pair with several values says, so it cannot be decided.
+        if listed == Some(Treatment::Drop) || has_several_values(pair) {
+            self.tally.add_other();
+            return Fate::Drop;
+        }
+        if listed == Some(Treatment::Mask) {
+            self.tally.add_other();
+            return written(&text_value(MASK));
+        }
+        let class = self.class(id, siblings);
+        match self.any(id, class, any, siblings, depth) {
+            Fate::Drop => Fate::Drop,
+            Fate::Becomes(any) => written(&any),
+            Fate::Keep if renamed.is_some() => written(any),
+            Fate::Keep if is_plain(pair, name, any) => Fate::Keep,
+            Fate::Keep => {
+                self.tally.add_other();
+                written(any)
+            }
+        }
+    }
+
+    /// What the key says, with the language of a statement where an attribute beside it tells.
+    fn class(&self, key: KeyId, siblings: &mut Siblings<'a>) -> KeyClass {
+        let class = self.facts(key).class;
+        let KeyClass::Structured(structure @ (Structure::Statement | Structure::Sql(Dialect::Any)), part) =
+            class
+        else {
+            return class;
+        };
+        let Siblings { message, attributes, .. } = *siblings;
+        let system = *siblings.system.get_or_insert_with(|| {
+            let found = SYSTEMS.iter().find_map(|key| string_attribute(message, attributes, key));
+            found.and_then(|system| std::str::from_utf8(system).ok())
+        });
+        KeyClass::Structured(structure.of_database(system.unwrap_or_default()), part)
+    }
+
+    /// An `AnyValue`. Of several values in it the last counts, and none may be left that was not looked at.
+    fn any(
+        &mut self,
+        key: KeyId,
+        class: KeyClass,
+        any: &'a [u8],
+        siblings: &mut Siblings<'a>,
+        depth: usize,
+    ) -> Fate {
+        let Some(depth) = depth.checked_sub(1) else { return Fate::Drop };
+        let mut edit = Edit::of(any);
+        let (mut fields, mut dropped) = (0, 0);
+        let mut reader = Reader::new(any);
+        while let Ok(Some(field)) = reader.next() {
+            fields += 1;
+            match self.one(key, class, &field, any, siblings, depth) {
+                Fate::Keep => {}
+                Fate::Drop => {
+                    dropped += 1;
+                    edit.drop(&field);
+                }
+                Fate::Becomes(bytes) => edit.replace(&field).extend_from_slice(&bytes),
+            }
+        }
+        if dropped > 0 && dropped == fields {
+            return Fate::Drop;
+        }
+        edit.finish().map_or(Fate::Keep, Fate::Becomes)
+    }
+
+    /// One value of an `AnyValue`, with its tag.
+    #[inline]
+    fn one(
+        &mut self,
+        key: KeyId,
+        class: KeyClass,
+        field: &Field<'a>,
+        any: &'a [u8],
+        siblings: &mut Siblings<'a>,
+        depth: usize,
+    ) -> Fate {
+        let form = match (field.number, field.value) {
+            (any_value::STRING, Value::Bytes(_)) => Form::Text,
+            (any_value::INT, Value::Varint(_)) => Form::Int,
+            (any_value::DOUBLE, Value::Fixed64(_)) => Form::Double,
+            (any_value::BOOL, _) => return self.flag(class),
+            (any_value::BYTES, Value::Bytes(bytes)) => return self.bytes(key, class, bytes),
+            (any_value::ARRAY, Value::Bytes(inner)) => return self.array(key, class, inner, siblings, depth),
+            (any_value::KVLIST, Value::Bytes(inner)) => {
+                return self.kvlist(key, class, inner, siblings, depth);
+            }
+            // A number of a table of strings that traces do not have.
+            (any_value::STRING_STRINDEX, Value::Varint(_)) => return Fate::Keep,
+            _ => {
+                self.tally.add_other();
+                return Fate::Drop;
+            }
+        };
+        let bytes = any.get(field.value_start..field.end).unwrap_or_default();
+        match self.value(Pair { key, class, form, bytes }) {
+            Becomes::Same => Fate::Keep,
+            Becomes::Nothing => Fate::Drop,
+            Becomes::Text(range) => Fate::Becomes(typed(self.values.text(range), form)),
+        }
+    }
+
+    /// A yes or no tells nothing but under a key of which all is withheld; a token of it would be guessed at once.
+    fn flag(&mut self, class: KeyClass) -> Fate {
+        let facts = KeyFacts { class, context: Context::NONE };
+        let Some(class) = self.classifier.whole(facts).filter(|class| self.look.treats(*class)) else {
+            return Fate::Keep;
+        };
+        self.tally.add(class);
+        if self.treater.rung(class) == Rung::Dropped {
+            return Fate::Drop;
+        }
+        let mut mark = String::new();
+        self.treater.put_mark(class, &mut mark);
+        Fate::Becomes(text_value(&mark))
+    }
+
+    /// Bytes can be anything in any encoding: they stay under a key that is safe alone.
+    fn bytes(&mut self, key: KeyId, class: KeyClass, bytes: &'a [u8]) -> Fate {
+        if let KeyClass::Safe = class
+            && (std::str::from_utf8(bytes).is_err()
+                || self.value(Pair { key, class, form: Form::Text, bytes }) == Becomes::Same)
+        {
+            return Fate::Keep;
+        }
+        self.tally.add(self.classifier.unknown());
+        Fate::Drop
+    }
+
+    fn array(
+        &mut self,
+        key: KeyId,
+        class: KeyClass,
+        items: &'a [u8],
+        siblings: &mut Siblings<'a>,
+        depth: usize,
+    ) -> Fate {
+        let facts = KeyFacts { class, context: Context::NONE };
+        if let Some(class) = self.classifier.whole(facts)
+            && self.treater.rung(class) == Rung::Dropped
+        {
+            self.tally.add(class);
+            return Fate::Drop;
+        }
+        let mut edit = Edit::of(items);
+        let mut reader = Reader::new(items);
+        while let Ok(Some(field)) = reader.next() {
+            let Value::Bytes(item) = field.value else { continue };
+            if field.number != list::VALUES {
+                self.tally.add_other();
+                edit.drop(&field);
+                continue;
+            }
+            match self.any(key, class, item, siblings, depth) {
+                Fate::Keep => {}
+                // The places of the others stay as they were.
+                Fate::Drop => edit.bytes(&field, &text_value(MARK_OF_BYTES)),
+                Fate::Becomes(any) => edit.bytes(&field, &any),
+            }
+        }
+        edit.finish().map_or(Fate::Keep, |list| nested(any_value::ARRAY, &list))
+    }
+
+    fn kvlist(
+        &mut self,
+        key: KeyId,
+        class: KeyClass,
+        pairs: &'a [u8],
+        outer: &mut Siblings<'a>,
+        depth: usize,
+    ) -> Fate {
+        let facts = KeyFacts { class, context: Context::NONE };
+        if let Some(class) = self.classifier.whole(facts).filter(|class| self.look.treats(*class)) {
+            self.tally.add(class);
+            if self.treater.rung(class) == Rung::Dropped {
+                return Fate::Drop;
+            }
+            let mut mark = String::new();
+            self.treater.put_mark(class, &mut mark);
+            return Fate::Becomes(text_value(&mark));
+        }
+        let mut siblings = Siblings { renamed: 0, ..*outer };
+        let mut edit = Edit::of(pairs);
+        let mut reader = Reader::new(pairs);
+        while let Ok(Some(field)) = reader.next() {
+            let Value::Bytes(pair) = field.value else { continue };
+            if field.number != list::VALUES {
+                self.tally.add_other();
+                edit.drop(&field);
+                continue;
+            }
+            match self.pair(Some(key), pair, list::VALUES, &mut siblings, depth) {
+                Fate::Keep => {}
+                Fate::Drop => edit.drop(&field),
+                Fate::Becomes(bytes) => edit.replace(&field).extend_from_slice(&bytes),
+            }
+        }
+        edit.finish().map_or(Fate::Keep, |list| nested(any_value::KVLIST, &list))
+    }
+
+    /// A key of this part, looked at once.
+    #[inline]
+    fn key(&mut self, parent: Option<KeyId>, name: &'a [u8]) -> KeyId {
+        match self.keys.find(parent, name) {
+            Some(id) => id,
+            None => self.new_key(parent, name),
+        }
+    }
+
+    #[inline(never)]
+    fn new_key(&mut self, parent: Option<KeyId>, name: &'a [u8]) -> KeyId {
+        let readable = std::str::from_utf8(name);
+        let text = readable.unwrap_or_default();
+        let within = parent.and_then(|parent| self.keys.get(parent)).map(|key| (&*key.path, key.facts));
+        let (path, facts) = match within {
+            None => (text.into(), self.classifier.key(text)),
+            Some((parent, facts)) => (path_of(parent, text), self.classifier.key_within(parent, facts, text)),
+        };
+        let rules = self.rules;
+        let listed = rules.treatment(name).or_else(|| rules.treatment(path.as_bytes()));
+        let is_telling =
+            readable.is_err() || self.classifier.is_telling_key(text, &self.look, &mut self.scratch);
+        self.keys.add(parent, name, path, facts, listed, is_telling)
+    }
+
+    /// The name that a key is given that may not be shown.
+    #[inline]
+    fn renamed(&mut self, key: KeyId, renamed: &mut usize) -> Option<String> {
+        if !self.keys.get(key).is_some_and(|key| key.is_telling) {
+            return None;
+        }
+        self.tally.add_other();
+        *renamed += 1;
+        Some(format!("‹key {renamed}›"))
+    }
+}
+
+/// Whether a pair is its key and its value and nothing else.
+#[inline]
+fn is_plain(pair: &[u8], key: &[u8], any: &[u8]) -> bool {
+    use crate::wire::protobuf::{message_len, varint_len};
+    let fields = |bytes: &[u8]| if bytes.is_empty() { 0 } else { message_len(bytes.len()) };
+    // The usual length, and in the usual order; others are walked.
+    let _ = varint_len;
+    if pair.len() == fields(key) + fields(any) {
+        return true;
+    }
+    let (mut keys, mut reader) = (0, Reader::new(pair));
+    while let Ok(Some(field)) = reader.next() {
+        keys += usize::from(field.number == key_value::KEY);
+        if field.number > key_value::KEY_STRINDEX {
+            return false;
+        }
+    }
+    // An earlier key would be kept with its bytes, and no one has looked at it.
+    keys <= 1 && bytes_field(pair, key_value::KEY) == key
+}
+
+fn text_value(text: &str) -> Vec<u8> {
+    let mut any = Vec::with_capacity(text.len() + 3);
+    put_text(&mut any, text);
+    any
+}
+
+fn nested(number: u32, body: &[u8]) -> Fate {
+    let mut out = Vec::with_capacity(body.len() + 8);
+    put_bytes_field(&mut out, number, body);
+    Fate::Becomes(out)
+}
+
+/// A coarser number is a number still, so that it can be compared with others; anything else is a text.
+fn typed(text: &str, form: Form) -> Vec<u8> {
+    let mut any = Vec::with_capacity(text.len() + 3);
+    match form {
+        Form::Int if let Ok(int) = text.parse::<i64>() => {
+            put_varint_field(&mut any, any_value::INT, int.cast_unsigned());
+        }
+        Form::Double if let Ok(double) = text.parse::<f64>() => {
+            put_fixed64_field(&mut any, any_value::DOUBLE, double.to_bits());
+        }
+        _ => put_text(&mut any, text),
+    }
+    any
+}
