@@ -14,15 +14,13 @@ use crate::api::{ApiSettings, ApiState};
 use crate::app::{self, AppError};
 use crate::backend::settings::LayerSettings;
 use crate::backend::{Backend, Behaviour, Distance, Region, Simulated};
-use crate::config::{check_open_listen, parse_keys};
+use crate::config::check_open_listen;
+use crate::config::policies::shipped;
 use crate::demo::{Estate, EstateRegion, traffic};
 use crate::federation::{Federation, FederationSettings};
-use crate::model::RegionName;
+use crate::model::{Caller, Jurisdiction, RegionName};
 use crate::task::Group;
 use crate::telemetry::Metrics;
-
-/// What the shop's regions show of personal data: the file that ships as an example.
-const POLICY: &str = include_str!("../../policies/keys.toml");
 
 /// The first region takes OTLP/HTTP here, as every Collector does; the others on the next tens.
 const OTLP_PORT: u16 = 4318;
@@ -62,10 +60,14 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
         let region = region.clone();
         tasks.spawn(async move { region.watch().await });
     }
-    let names: Vec<RegionName> = estate.regions().iter().map(|region| region.name.clone()).collect();
-    // The shipped file is loaded by a test; should it not parse, nothing is shown rather than everything.
-    let Ok(plan) = parse_keys(POLICY, &names) else { return Err(AppError::Policy) };
-    let federation = Federation::new(regions, FederationSettings::default(), Arc::new(plan));
+    let names = estate.regions().iter().map(|region| (region.name.clone(), region.jurisdiction.clone()));
+    let names: Vec<(RegionName, Jurisdiction)> = names.collect();
+    // Answers are assembled where the first region is, so that those of the others come over a border.
+    let Some((_, here)) = names.first() else { return Err(AppError::Policy) };
+    // The shipped baseline is loaded by a test; should it not be, nothing is shown rather than everything.
+    let Ok(policies) = shipped(&names, here.clone()) else { return Err(AppError::Policy) };
+    let plan = policies.plan(&Caller::anonymous());
+    let federation = Federation::new(regions, FederationSettings::default(), plan);
     let metrics = Metrics::default();
     metrics.reloaded(true);
     let state = ApiState::new(federation, metrics, ApiSettings::default());
@@ -147,8 +149,9 @@ fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Do
          curl -i http://{listen}/api/traces/{id}          headers say which region answered\n  \
          Grafana: add a Tempo data source with the URL http://{listen}\n  \
          {program} demo --slow eu-central=8s, or --down us-west, and ask again: the answer says what is missing\n\n\
-         In eu-central, values under the keys that policies/keys.toml lists are masked or dropped; free text,\n\
-         such as the message of an error, is not looked into yet. Ctrl-C ends the demo."
+         What eu-central holds leaves the EU for the gateway in the US, and no basis for that is known. So the\n\
+         baseline of policies shows people of there as marks, networks roughly, and no key that it does not know;\n\
+         at home, in the US, all but secrets and cards is readable. Ctrl-C ends the demo."
     );
     text
 }

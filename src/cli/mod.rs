@@ -20,6 +20,7 @@ mod gateway;
 mod json;
 mod line;
 mod output;
+pub mod policy;
 pub mod query;
 mod scalar;
 pub mod serve;
@@ -44,6 +45,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Draw one trace from every region as a waterfall.
     Trace(trace::TraceArgs),
+    /// Check, try, write down and explain policies.
+    Policy(policy::PolicyArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
 }

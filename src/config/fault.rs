@@ -175,6 +175,10 @@ impl Findings {
         self.push(Level::Note, place, what.into(), remedy.into());
     }
 
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     pub(super) fn has_faults(&self) -> bool {
         self.0.iter().any(|finding| finding.level == Level::Fault)
     }

@@ -40,6 +40,8 @@ pub(super) struct GivenGateway {
     pub listen: Given<SocketAddr>,
     pub tls: Given<GivenServerTls>,
     pub policies: Given<String>,
+    /// Packs of the folder that are in force.
+    pub packs: Given<Vec<At<String>>>,
     pub http_api_prefix: Given<String>,
 }
 
@@ -189,6 +191,7 @@ fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
         listen: table.parsed("listen", out, words::address),
         tls: table.table("tls", out).map(|tls| credentials::server_tls(tls, out)),
         policies: table.text("policies", out),
+        packs: table.texts("packs", out),
         http_api_prefix: table.parsed("http_api_prefix", out, words::path_prefix),
     };
     table.close(out);

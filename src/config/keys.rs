@@ -1,9 +1,7 @@
-//! `policies/keys.toml`: which attributes of which regions are masked or dropped. Fails closed: a file
-//! in the folder that this version cannot read refuses the whole configuration, because what it would
-//! have hidden would be shown.
+//! `keys.toml` of a folder of policies: which attributes of which regions are masked or dropped by their keys, alone
+//! or on top of what is decided by class.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::fault::{Finding, Findings, Level, Place, Source, quoted};
@@ -11,11 +9,10 @@ use super::given::{At, Given};
 use super::quantity::Wrong;
 use super::resolve::Declared;
 use super::table::{self, Table};
-use super::world::{CONFIG_BYTES_MAX, FOLDER_ENTRIES_MAX, World};
 use crate::model::RegionName;
 use crate::policy::{KeyRules, Plan, RegionPlan, Treatment};
 
-/// The one file of a policy folder that this version reads.
+/// What the file is called.
 const KEYS_FILE: &str = "keys.toml";
 /// Longer is no attribute key but a slip.
 const KEY_BYTES_MAX: usize = 256;
@@ -24,64 +21,12 @@ const KEY_BYTES_MAX: usize = 256;
 pub fn parse_keys(text: &str, declared: &[RegionName]) -> Result<Plan, Vec<Finding>> {
     let mut out = Findings::default();
     let declared = Declared { names: declared.to_vec(), meant: Vec::new() };
-    let plan = read(&Source::new(KEYS_FILE, text), &declared, &mut out);
-    match plan {
-        Some(plan) if !out.has_faults() => Ok(plan),
+    let rules = read(&Source::new(KEYS_FILE, text), &declared, &mut out);
+    match rules {
+        Some(rules) if !out.has_faults() => {
+            Ok(Plan::new(rules.into_iter().map(|(name, keys)| (name, RegionPlan::Keys(keys))).collect()))
+        }
         _ => Err(out.sorted().into_iter().filter(|finding| finding.level == Level::Fault).collect()),
-    }
-}
-
-/// Reads a folder of policies, named at `at`.
-pub(super) fn load(
-    folder: &Path,
-    at: &At<String>,
-    declared: &Declared,
-    world: &mut World<'_>,
-    out: &mut Findings,
-) -> Option<Plan> {
-    let names = match world.names(folder) {
-        Ok(names) => names,
-        Err(why) => {
-            let remedy = "create it with a `keys.toml`, or correct the path; it is relative to the folder of this file";
-            out.fault(&at.place, format!("folder {} {why}", quoted(&at.value)), remedy);
-            return None;
-        }
-    };
-    refuse_others(&names, &at.place, out);
-    if !names.iter().any(|name| name == KEYS_FILE) {
-        let what = format!("folder {} holds no `{KEYS_FILE}`", quoted(&at.value));
-        out.fault(&at.place, what, "put it there, or take `policies` away to show everything");
-        return None;
-    }
-    let path = folder.join(KEYS_FILE);
-    let read = world.read(&path, CONFIG_BYTES_MAX);
-    let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is no text in UTF-8".to_owned()));
-    match text {
-        Ok(text) => self::read(&Source::new(path.display().to_string(), text), declared, out),
-        Err(why) => {
-            out.fault(
-                &at.place,
-                format!("file `{KEYS_FILE}` {why}"),
-                "make it readable for the gateway's user",
-            );
-            None
-        }
-    }
-}
-
-/// Hidden files (as Kubernetes makes them), editors' copies and documentation are no policies.
-fn refuse_others(names: &[String], place: &Place, out: &mut Findings) {
-    if names.len() > FOLDER_ENTRIES_MAX {
-        out.fault(place, "the folder has too many files to be a folder of policies", "correct the path");
-        return;
-    }
-    for name in names {
-        let is_aside = name.starts_with('.') || name.ends_with('~') || name.ends_with(".md");
-        if name != KEYS_FILE && !is_aside {
-            let what =
-                format!("this version cannot read policy {}, and what it hides would be shown", quoted(name));
-            out.fault(place, what, format!("move it out of the folder; only `{KEYS_FILE}` is read"));
-        }
     }
 }
 
@@ -92,7 +37,12 @@ struct Rule {
     treatment: Treatment,
 }
 
-fn read(source: &Arc<Source>, declared: &Declared, out: &mut Findings) -> Option<Plan> {
+/// The rules of a whole file, by region.
+pub(super) fn read(
+    source: &Arc<Source>,
+    declared: &Declared,
+    out: &mut Findings,
+) -> Option<BTreeMap<RegionName, KeyRules>> {
     let (document, is_whole) = table::parse(source, out);
     let mut root = Table::root(source, document.get_ref());
     let given = root.tables("rule", out);
@@ -104,10 +54,10 @@ fn read(source: &Arc<Source>, declared: &Declared, out: &mut Findings) -> Option
     let tables = given.into_value().unwrap_or_default();
     let rules: Vec<_> = tables.into_iter().map(|table| rule(table, declared, out)).collect();
     let rules: Option<Vec<Rule>> = rules.into_iter().collect();
-    Some(plan(&rules?))
+    Some(by_region(&rules?))
 }
 
-fn plan(rules: &[Rule]) -> Plan {
+fn by_region(rules: &[Rule]) -> BTreeMap<RegionName, KeyRules> {
     let mut listed: BTreeMap<RegionName, Vec<(String, Treatment)>> = BTreeMap::new();
     for rule in rules {
         for region in &rule.regions {
@@ -115,8 +65,7 @@ fn plan(rules: &[Rule]) -> Plan {
             listed.entry(region.clone()).or_default().extend(keys);
         }
     }
-    let regions = listed.into_iter().map(|(name, keys)| (name, RegionPlan::Keys(KeyRules::new(keys))));
-    Plan::new(regions.collect())
+    listed.into_iter().map(|(name, keys)| (name, KeyRules::new(keys))).collect()
 }
 
 /// A rule, or nothing when any part of it is at fault: half a rule would hide less than it says.

@@ -6,6 +6,7 @@
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
 mod changes;
+mod claims;
 mod credentials;
 mod excerpt;
 mod facts;
@@ -13,6 +14,7 @@ mod fault;
 mod file;
 mod given;
 mod keys;
+pub mod policies;
 mod quantity;
 mod regions;
 mod reload;
@@ -35,6 +37,7 @@ use std::time::Duration;
 use rustls::sign::CertifiedKey;
 
 pub use changes::Changes;
+pub use claims::{ClaimsError, read_claims};
 pub use excerpt::write_findings;
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;

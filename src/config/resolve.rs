@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
-use super::file::{self, GivenDeadlines, GivenFile, GivenGateway, GivenRegion, IdentityWord};
+use super::file::{self, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
 use super::given::{At, Given};
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
     DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
-    check_listen, collide, is_loopback, keys, tls, warnings,
+    check_listen, collide, is_loopback, policies, tls, warnings,
 };
 use crate::backend::settings::RegionSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::model::RegionName;
-use crate::policy::{Plan, Policies};
+use crate::policy::Policies;
 
 /// Where a gateway listens when nothing is said: Tempo's own port, on loopback.
 const LISTEN: std::net::SocketAddr =
@@ -58,7 +58,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     };
     let listen = given.gateway.listen.or(LISTEN);
     check_addresses(given, &regions, identity, out);
-    let (folder, policies) = policies(&given.gateway, &declared, world, out);
+    let (folder, policies) = resolve_policies(given, &declared, world, out);
     let egress = raw_egress(given);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
@@ -309,16 +309,30 @@ fn check_addresses(
     debug_assert!(out.has_faults() || check_listen(listen, identity, regions).is_ok());
 }
 
-fn policies(
-    given: &GivenGateway,
+fn resolve_policies(
+    given: &GivenFile,
     declared: &Declared,
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> (Option<PathBuf>, Arc<Policies>) {
-    let Some(at) = given.policies.is() else { return (None, Arc::new(Policies::allow_all())) };
-    let folder = world.path(&at.value);
-    let plan = keys::load(&folder, at, declared, world, out);
-    (Some(folder), Arc::new(Policies::of_plan(plan.unwrap_or_else(Plan::allow_all))))
+    let Some(at) = given.gateway.policies.is() else {
+        if let Some(packs) = given.gateway.packs.is() {
+            let remedy = "write `policies = \"policies\"`, the folder that they are in";
+            out.fault(&packs.place, "packs of no folder: `policies` is missing", remedy);
+        }
+        return (None, Arc::new(Policies::allow_all()));
+    };
+    let region = |region: &GivenRegion| Some((region.name.value()?, region.jurisdiction.value()?));
+    let regions: Vec<_> = given.regions.iter().filter_map(region).collect();
+    let wanted = policies::Wanted {
+        folder: at,
+        packs: &given.gateway.packs,
+        delivered: jurisdiction_of_gateway(given),
+        regions: &regions,
+    };
+    let loaded = policies::load(&wanted, declared, world, out);
+    debug_assert!(loaded.is_some() || out.has_faults(), "what cannot be loaded has been said");
+    (Some(world.path(&at.value)), Arc::new(loaded.unwrap_or_else(Policies::allow_all)))
 }
 
 fn gateways_own(given: &GivenFile) -> Option<&GivenRegion> {

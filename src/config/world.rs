@@ -120,6 +120,11 @@ impl<'e> World<'e> {
         names.map_err(|error| why(&error))
     }
 
+    /// Whether a name in a folder that was looked at is a folder itself.
+    pub(super) fn is_folder(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
     /// A secret from where it lies. `Inline` is for the caller to allow.
     pub(super) fn secret(&mut self, given: &GivenSecret, out: &mut Findings) -> Option<SecretString> {
         let (text, at) = match given {

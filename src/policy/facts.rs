@@ -1,6 +1,7 @@
 //! Facts that decisions rest on: classes, purposes, jurisdictions, how carefully to look. Read elsewhere; here is
 //! what they mean together. Facts decide nothing by themselves, but for the allow-list, which only takes away.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::cell::Care;
@@ -141,7 +142,31 @@ impl Facts {
         })
     }
 
+    /// Every class, group and beginning of one that a policy can name.
+    pub fn class_names(&self) -> BTreeSet<String> {
+        let of = |name: &str, group: &str| {
+            let mut names = ancestors(name, group);
+            names.push(name.to_owned());
+            names
+        };
+        self.classes.iter().flat_map(|(_, class)| of(&class.name, &class.group)).collect()
+    }
+
     pub fn purpose(&self, name: &str) -> Option<&PurposeFacts> {
         self.purposes.iter().find(|purpose| purpose.name == name)
     }
+}
+
+/// What a class is in: its group and the beginnings of its name and of its group's, nearest first.
+pub(super) fn ancestors(name: &str, group: &str) -> Vec<String> {
+    let beginnings = |name: &str| {
+        let dots = name.match_indices('.').map(|(at, _)| at).collect::<Vec<_>>();
+        dots.into_iter().rev().filter_map(|at| name.get(..at).map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let mut all = vec![group.to_owned()];
+    all.extend(beginnings(name));
+    all.extend(beginnings(group));
+    let mut seen = HashSet::new();
+    all.retain(|other| !other.is_empty() && other != name && seen.insert(other.clone()));
+    all
 }

@@ -121,6 +121,14 @@ impl Policies {
         }
     }
 
+    /// Whether some keys are listed, alone or on top of what is decided by class.
+    pub fn has_listed_keys(&self) -> bool {
+        match &self.kind {
+            Kind::Same(plan) => !plan.withheld_keys().is_empty(),
+            Kind::Ruling(ruling) => ruling.regions.iter().any(|region| !region.keys.is_empty()),
+        }
+    }
+
     /// What this caller may see where this gateway assembles. The same claims get the same plan.
     pub fn plan(&self, caller: &Caller) -> Arc<Plan> {
         match &self.kind {

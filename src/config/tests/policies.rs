@@ -39,8 +39,8 @@ fn rules_hold_for_the_regions_they_name_and_the_stricter_wins() {
 }
 
 #[test]
-fn the_shipped_rules_hold_for_the_demo_and_treat_personal_keys() {
-    let text = include_str!("../../../policies/keys.toml");
+fn a_list_of_personal_keys_treats_them() {
+    let text = include_str!("keys.toml");
     let plan = parse_keys(text, &declared()).unwrap();
     let RegionPlan::Keys(keys) = plan.region(&declared()[2]) else { panic!("shows all") };
     for key in ["user.email", "user.id", "enduser.id", "user.name", "user.full_name", "client.address"] {

@@ -18,7 +18,7 @@ use cedar_policy::{
 pub use read::{RULES_IN_SET_MAX, Rule};
 
 use super::cell::Rung;
-use super::facts::{Basis, Facts, UNSTATED};
+use super::facts::{Basis, Facts, UNSTATED, ancestors};
 use crate::model::{Caller, ClassId, Jurisdiction, RegionName};
 
 /// The schema that ships.
@@ -275,7 +275,7 @@ fn slices(rules: &[Rule], facts: &Facts) -> Result<(Vec<PolicySet>, SliceOf), Br
     let mut by_rules: HashMap<Vec<usize>, usize> = HashMap::new();
     let mut slice_of = HashMap::new();
     for (class, of) in facts.classes.iter() {
-        let above = names::ancestors(&of.name, &of.group);
+        let above = ancestors(&of.name, &of.group);
         let names: BTreeSet<&str> = above.iter().map(String::as_str).chain([of.name.as_str()]).collect();
         for act in Act::ALL {
             let acts = [act.as_str(), act.group()];

@@ -10,7 +10,7 @@ use cedar_policy::{
 
 use super::Broken;
 use crate::model::{Caller, Jurisdiction};
-use crate::policy::facts::{Basis, Facts, UNSTATED};
+use crate::policy::facts::{Basis, Facts, UNSTATED, ancestors};
 
 /// The types of the schema.
 pub(super) const CALLER: &str = "Caller";
@@ -26,30 +26,6 @@ const ANYONE: &str = "anyone";
 pub(super) fn uid(kind: &str, name: &str) -> Result<EntityUid, Broken> {
     let kind = EntityTypeName::from_str(kind).map_err(Broken::new)?;
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(name)))
-}
-
-/// What a class is in: its group and the beginnings of its name and of its group's, nearest first.
-pub(super) fn ancestors(name: &str, group: &str) -> Vec<String> {
-    let beginnings = |name: &str| {
-        let dots = name.match_indices('.').map(|(at, _)| at).collect::<Vec<_>>();
-        dots.into_iter().rev().filter_map(|at| name.get(..at).map(str::to_owned)).collect::<Vec<_>>()
-    };
-    let mut all = vec![group.to_owned()];
-    all.extend(beginnings(name));
-    all.extend(beginnings(group));
-    let mut seen = HashSet::new();
-    all.retain(|other| !other.is_empty() && other != name && seen.insert(other.clone()));
-    all
-}
-
-/// Every class, group and beginning of one that a policy can name.
-pub(super) fn class_names(facts: &Facts) -> BTreeSet<String> {
-    let of = |name: &str, group: &str| {
-        let mut names = ancestors(name, group);
-        names.push(name.to_owned());
-        names
-    };
-    facts.classes.iter().flat_map(|(_, class)| of(&class.name, &class.group)).collect()
 }
 
 pub(super) fn jurisdiction_names(facts: &Facts) -> BTreeSet<&str> {
@@ -90,7 +66,7 @@ fn is_beginning(name: &str, of: &str) -> bool {
 }
 
 fn purpose_entity(name: &str, concerns: &[String], facts: &Facts) -> Result<Entity, Broken> {
-    let all = class_names(facts);
+    let all = facts.class_names();
     let concerned = all.iter().filter(|name| concerns.is_empty() || concerns.contains(name));
     let classes: Result<Vec<_>, _> =
         concerned.map(|name| uid(CLASS, name).map(Value::new_entity_uid)).collect();

@@ -44,7 +44,7 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     pub(super) fn of(facts: &'a Facts, regions: Option<&'a [RegionName]>) -> Self {
         Self {
-            classes: names::class_names(facts),
+            classes: facts.class_names(),
             jurisdictions: names::jurisdiction_names(facts),
             purposes: facts.purposes.iter().map(|of| of.name.as_str()).chain([UNSTATED]).collect(),
             regions: regions.map(|regions| regions.iter().map(RegionName::as_str).collect()),
