@@ -164,7 +164,9 @@ impl Classifier {
 
     /// What a place without a key is.
     pub fn place(&self, place: Place) -> KeyFacts {
-        let class = match self.dictionary.of(place.key()) {
+        let own = self.dictionary.of(place.key());
+        let like = || place.like().map_or(KeyClass::Unknown, |key| self.dictionary.of(key));
+        let class = match if own == KeyClass::Unknown { like() } else { own } {
             KeyClass::Unknown => place.class(self.part),
             class => class,
         };

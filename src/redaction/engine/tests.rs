@@ -49,7 +49,7 @@ fn classes() -> Arc<Classes> {
         class("secret", &["secret", "jwt"], &["password"]),
         structured("url", "url", &["url.full"]),
         structured("sql", "statement", &["db.query.text"]),
-        class("structure", &[], &[]),
+        class("text.name", &[], &[]),
     ];
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let lists = KeyLists {
@@ -95,7 +95,7 @@ const ABROAD: &[(&str, Rung)] = &[
     ("secret", Rung::Dropped),
     ("url", Rung::Masked),
     ("sql", Rung::Masked),
-    ("structure", Rung::Masked),
+    ("text.name", Rung::Masked),
 ];
 
 fn view(redactor: &Redactor, plan: &RegionPlan, bytes: Vec<u8>) -> Redacted<View> {
@@ -106,27 +106,7 @@ fn view(redactor: &Redactor, plan: &RegionPlan, bytes: Vec<u8>) -> Redacted<View
 
 /// What is shown, as a message again.
 fn shown(view: &View) -> Vec<u8> {
-    use crate::wire::protobuf::put_bytes_field;
-    let chunk = &view.chunk;
-    let mut out = Vec::new();
-    for (nth, batch) in chunk.batches.iter().enumerate() {
-        let mut body = Vec::new();
-        put_bytes_field(&mut body, 1, chunk.buffer.get(batch.resource));
-        for (scope_nth, scope) in
-            chunk.scopes.iter().enumerate().filter(|(_, scope)| scope.batch as usize == nth)
-        {
-            let mut inner = Vec::new();
-            put_bytes_field(&mut inner, 1, chunk.buffer.get(scope.scope));
-            for span in chunk.spans.iter().filter(|span| span.scope as usize == scope_nth) {
-                put_bytes_field(&mut inner, 2, chunk.buffer.get(span.body));
-            }
-            inner.extend_from_slice(chunk.buffer.get(scope.tail));
-            put_bytes_field(&mut body, 2, &inner);
-        }
-        body.extend_from_slice(chunk.buffer.get(batch.tail));
-        put_bytes_field(&mut out, 1, &body);
-    }
-    out
+    view.to_protobuf()
 }
 
 fn text(value: &str) -> AnyValue {
