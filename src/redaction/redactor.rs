@@ -49,6 +49,7 @@ impl Redactor {
         lists(&mut dictionary, &classes)?;
         let part = classes.by_name(PART).unwrap_or_else(|| classes.unknown());
         let classifier = Classifier::new(dictionary.build(), bindings, classes.unknown(), part);
+        let classifier = classifier.with_safe(classes.safe());
         Ok(Self { classes, classifier, keys, year })
     }
 

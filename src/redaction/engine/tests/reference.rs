@@ -182,6 +182,7 @@ impl<'a> Reference<'a> {
             }
             Value::BytesValue(bytes) => {
                 let is_kept = facts.class == KeyClass::Safe
+                    && whole.is_none()
                     && std::str::from_utf8(&bytes)
                         .map_or(true, |text| self.text(facts, text).as_deref() == Ok(text));
                 AnyValue { value: Some(is_kept.then_some(Value::BytesValue(bytes))?) }

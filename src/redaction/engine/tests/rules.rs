@@ -87,6 +87,12 @@ fn unknown_keys_go_where_only_known_ones_may_be_seen() {
 }
 
 #[test]
+fn a_view_may_withhold_even_what_is_safe() {
+    check(&[("safe", Rung::Dropped)], "service.name", "shop", None);
+    check(&[("safe", Rung::Masked)], "k8s.pod.name", "shop-7", Some("‹safe›"));
+}
+
+#[test]
 fn numbers_are_read_as_text_where_they_are_long_enough() {
     let int = |key: &str, value: i64| pair(key, AnyValue { value: Some(Value::IntValue(value)) });
     let double = |key: &str, value: f64| pair(key, AnyValue { value: Some(Value::DoubleValue(value)) });
