@@ -15,16 +15,11 @@ use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
-use crate::redaction::{KeyRing, Redactor};
-use crate::task::clock::wall_nanos;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
-
-/// Of the mean year, so that the year changes within a day of its time.
-const SECONDS_OF_A_YEAR: u64 = 31_556_952;
 
 /// Why the gateway could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -143,20 +138,9 @@ fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
     let plan = settings.policies.plan(settings.callers.anyone());
     let federation = Federation::new(regions, settings.federation.clone(), plan);
-    InForce::of(federation.with_redactor(Arc::new(redactor(settings))))
+    InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
         .with_callers(settings.callers.clone())
-}
-
-/// What knows the classes of the policies. Where it cannot be made, nothing of a region with classes is shown.
-fn redactor(settings: &Settings) -> Redactor {
-    let seconds = wall_nanos() / 1_000_000_000;
-    let year = i32::try_from(1970 + seconds / SECONDS_OF_A_YEAR).unwrap_or(i32::MAX);
-    let classes = settings.policies.classes().clone();
-    Redactor::new(classes, KeyRing::none(), year).unwrap_or_else(|error| {
-        tracing::error!(%error, "the classes of the policies cannot be used: nothing of such a region is shown");
-        Redactor::without_classes()
-    })
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded

@@ -13,6 +13,7 @@ use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::identity::{self, GivenIdentity};
 use super::table::{self, Table};
+use super::token_keys::{self, GivenKeys};
 use super::words;
 use crate::backend::settings::Streaming;
 use crate::model::{Jurisdiction, RegionName};
@@ -27,6 +28,7 @@ pub(super) struct GivenFile {
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
     pub additions: GivenAdditions,
+    pub keys: Given<GivenKeys>,
     pub identity: GivenIdentity,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
@@ -170,6 +172,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
         additions: additions(&mut root, out),
+        keys: root.table("keys", out).map(|keys| token_keys::read(keys, out)),
         identity: identity::read(optional(&mut root, "identity", out), out),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),

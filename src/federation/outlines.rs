@@ -197,7 +197,7 @@ fn sayings(
         None => Saying::Nothing,
         Some(row) => outline.read(row).map_or(Saying::Unclear, |fragment| {
             outline.chunk(&listed.id, &fragment).map_or(Saying::Unclear, |chunk| {
-                Saying::Part(Box::new((fragment, View { chunk, treated: 0 })))
+                Saying::Part(Box::new((fragment, View { chunk, ..View::default() })))
             })
         }),
     };

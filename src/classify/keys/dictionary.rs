@@ -1,5 +1,6 @@
 //! The dictionary: what is told of keys, kept so that a lookup allocates nothing and costs some tens of
-//! nanoseconds. Exact names go before templates, longer templates before shorter ones, templates before words.
+//! nanoseconds. Exact names go before templates, longer templates before shorter ones, templates before words;
+//! a template that says no more than that any text may stand there comes last.
 //!
 //! Upper and lower case are the same for ASCII; other letters are compared as they stand.
 
@@ -112,18 +113,16 @@ impl DictionaryBuilder {
         Ok(())
     }
 
-    /// A last word that says that the key tells of a thing and is not it, as in `email.count`: no rule of words
-    /// holds for such keys, and their values are scanned.
-    pub fn skip_last(&mut self, owner: &str, word: &str) -> Result<(), DictionaryError> {
-        let word = self.one_word(owner, word)?;
-        self.made.words.skip_last(&word);
-        Ok(())
-    }
-
-    /// The same for a first word, as in `has_email`.
-    pub fn skip_first(&mut self, owner: &str, word: &str) -> Result<(), DictionaryError> {
-        let word = self.one_word(owner, word)?;
-        self.made.words.skip_first(&word);
+    /// A word that, after the words of a rule, says that the key tells of a thing and is not it, as `count` in
+    /// `email.count`: the rule does not hold then, and the value is scanned.
+    pub fn skip(&mut self, owner: &str, word: &str) -> Result<(), DictionaryError> {
+        checked(owner, word)?;
+        let mut words = super::words::split(word.as_bytes());
+        let (Some(only), true) = (words.pop(), words.is_empty()) else {
+            return Err(DictionaryError::NotOneWord { entry: word.to_owned(), owner: owner.to_owned() });
+        };
+        self.owned(Kind::Skip, only.clone().into_boxed_slice(), owner, word)?;
+        self.made.words.skip(&only);
         Ok(())
     }
 
@@ -132,18 +131,6 @@ impl DictionaryBuilder {
         made.templates.settle();
         made.words.settle();
         made
-    }
-
-    fn one_word(&mut self, owner: &str, word: &str) -> Result<Vec<u8>, DictionaryError> {
-        checked(owner, word)?;
-        let mut words = super::words::split(word.as_bytes());
-        let (Some(only), true) = (words.pop(), words.is_empty()) else {
-            return Err(DictionaryError::NotOneWord { entry: word.to_owned(), owner: owner.to_owned() });
-        };
-        // First and last words are two lists, which may share a word.
-        let place = [owner.as_bytes(), b" ", &only].concat().into_boxed_slice();
-        self.owned(Kind::Skip, place, owner, word)?;
-        Ok(only)
     }
 
     fn owned(
@@ -162,10 +149,15 @@ impl DictionaryBuilder {
 }
 
 impl Dictionary {
-    /// What the key says: exact name, else the longest template, else the longest rule of words.
+    /// What the key says: exact name, else the longest template, else the rule with the most words. A template
+    /// that only says that any text may stand there gives way to words that say what it is.
     pub fn of(&self, key: &str) -> KeyClass {
         let key = key.as_bytes();
-        self.listed(key).or_else(|| self.words.of(key)).unwrap_or(KeyClass::Unknown)
+        let known = self.exact(key).or_else(|| match self.templates.of(key) {
+            Some(KeyClass::Scan) => self.words.of(key).or(Some(KeyClass::Scan)),
+            template => template.or_else(|| self.words.of(key)),
+        });
+        known.unwrap_or(KeyClass::Unknown)
     }
 
     /// What a name within a structure says: as `parent.key` if that is listed, else alone, else by the words of
@@ -175,25 +167,21 @@ impl Dictionary {
         let Some(joined) = joined(&mut buffer, parent.as_bytes(), key.as_bytes()) else {
             return self.of(key);
         };
-        if let Some(says) = self.listed(joined) {
+        if let Some(says) = self.exact(joined) {
             return says;
         }
-        match self.of(key) {
-            KeyClass::Unknown => self.words.of(joined).unwrap_or(KeyClass::Unknown),
-            known => known,
-        }
+        let template = self.templates.of(joined);
+        let alone = || Some(self.of(key)).filter(|says| *says != KeyClass::Unknown);
+        let known = template.filter(|says| *says != KeyClass::Scan).or_else(alone);
+        known.or_else(|| self.words.of(joined)).or(template).unwrap_or(KeyClass::Unknown)
     }
 
-    fn listed(&self, key: &[u8]) -> Option<KeyClass> {
+    fn exact(&self, key: &[u8]) -> Option<KeyClass> {
         let mut buffer = [0; ENTRY_BYTES_MAX];
-        if let Some(lower) = buffer.get_mut(..key.len()) {
-            lower.copy_from_slice(key);
-            lower.make_ascii_lowercase();
-            if let Some(says) = self.exact.get(&*lower) {
-                return Some(*says);
-            }
-        }
-        self.templates.of(key)
+        let lower = buffer.get_mut(..key.len())?;
+        lower.copy_from_slice(key);
+        lower.make_ascii_lowercase();
+        self.exact.get(&*lower).copied()
     }
 }
 

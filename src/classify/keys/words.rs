@@ -12,8 +12,7 @@ pub(super) struct Words {
     rules: HashMap<u64, Rule, foldhash::fast::FixedState>,
     /// What follows from rules and is not said: kept apart until all that is said is known.
     derived: Vec<(u64, Rule)>,
-    skip_last: Vec<u64>,
-    skip_first: Vec<u64>,
+    skip: Vec<u64>,
     /// The most words of a rule.
     longest: usize,
 }
@@ -34,7 +33,6 @@ const PRIME: u64 = 0x0100_0000_01b3;
 struct Word {
     hash: u64,
     bytes: usize,
-    is_number: bool,
 }
 
 impl Words {
@@ -51,20 +49,19 @@ impl Words {
         }
     }
 
-    pub(super) fn skip_last(&mut self, word: &[u8]) {
-        self.skip_last.push(hash(word));
-    }
-
-    pub(super) fn skip_first(&mut self, word: &[u8]) {
-        self.skip_first.push(hash(word));
+    pub(super) fn skip(&mut self, word: &[u8]) {
+        self.skip.push(hash(word));
     }
 
     pub(super) fn settle(&mut self) {
         for (hash, rule) in std::mem::take(&mut self.derived) {
-            self.rules.entry(hash).or_insert(rule);
+            // `tokens` are counted, whatever a `token` is.
+            let is_skipped = rule.words == 1 && self.skip.iter().any(|word| chain(SEED, *word) == hash);
+            if !is_skipped {
+                self.rules.entry(hash).or_insert(rule);
+            }
         }
-        self.skip_last.sort_unstable();
-        self.skip_first.sort_unstable();
+        self.skip.sort_unstable();
     }
 
     /// The rule with the most words, then the most letters, then the last in the key.
@@ -72,41 +69,52 @@ impl Words {
         if self.rules.is_empty() {
             return None;
         }
-        let mut best: Option<Rule> = None;
         // The last words, the latest first: a rule ends with the word that was read last.
         let mut latest = [Word::default(); WORDS_PER_RULE_MAX];
         let mut count = 0_usize;
-        let (mut first, mut last) = (None, None);
+        let mut best: Option<Rule> = None;
+        let mut is_about = false;
+        let mut asks = false;
         each_word(key, |word| {
             latest.rotate_right(1);
             if let Some(slot) = latest.first_mut() {
                 *slot = word;
             }
             count += 1;
-            first = first.or(Some(word.hash));
-            if !word.is_number {
-                last = Some(word.hash);
+            if count == 1 {
+                asks = ASKING.iter().any(|asking| hash(asking) == word.hash);
             }
-            for length in 1..=self.longest.min(count) {
-                let words = latest.iter().take(length).rev();
-                let hash = words.fold(SEED, |all, word| chain(all, word.hash));
-                if let Some(rule) = self.rules.get(&hash)
-                    && rule.words == length
-                    && best.is_none_or(|best| (rule.words, rule.bytes) >= (best.words, best.bytes))
-                {
-                    best = Some(*rule);
+            match self.ending_here(&latest, count) {
+                Some(rule) if best.is_none_or(|best| rule.weight() >= best.weight()) => {
+                    best = Some(rule);
+                    is_about = asks && count > rule.words;
                 }
+                _ => is_about |= self.skip.binary_search(&word.hash).is_ok(),
             }
         });
-        let is_skipped =
-            |list: &[u64], word: Option<u64>| word.is_some_and(|word| list.binary_search(&word).is_ok());
         let says = best?.says;
-        if is_skipped(&self.skip_last, last) || is_skipped(&self.skip_first, first) {
-            return Some(KeyClass::Scan);
-        }
-        Some(says)
+        Some(if is_about { KeyClass::Scan } else { says })
+    }
+
+    fn ending_here(&self, latest: &[Word; WORDS_PER_RULE_MAX], count: usize) -> Option<Rule> {
+        let lengths = (1..=self.longest.min(count)).rev();
+        let mut rules = lengths.filter_map(|length| {
+            let words = latest.iter().take(length).rev();
+            let rule = self.rules.get(&words.fold(SEED, |all, word| chain(all, word.hash)))?;
+            (rule.words == length).then_some(*rule)
+        });
+        rules.next()
     }
 }
+
+impl Rule {
+    fn weight(self) -> (usize, usize) {
+        (self.words, self.bytes)
+    }
+}
+
+/// First words of keys that ask about a thing, or count it: `has_email`.
+const ASKING: [&[u8]; 9] = [b"is", b"has", b"are", b"should", b"can", b"num", b"total", b"min", b"max"];
 
 fn plural(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut words = words.to_vec();
@@ -149,7 +157,7 @@ pub(super) fn split(name: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn each_word(name: &[u8], mut take: impl FnMut(Word)) {
-    const NONE: Word = Word { hash: SEED, bytes: 0, is_number: true };
+    const NONE: Word = Word { hash: SEED, bytes: 0 };
     let mut current = NONE;
     each_byte(name, |begins, byte| {
         if begins && current.bytes > 0 {
@@ -158,7 +166,6 @@ fn each_word(name: &[u8], mut take: impl FnMut(Word)) {
         if let Some(byte) = byte {
             current.hash = step(current.hash, byte);
             current.bytes += 1;
-            current.is_number &= byte.is_ascii_digit();
         }
     });
     if current.bytes > 0 {
@@ -180,15 +187,19 @@ fn each_byte(name: &[u8], mut take: impl FnMut(bool, Option<u8>)) {
                 continue;
             }
             (Letter::None | Letter::Lower, Letter::Upper) => true,
-            (Letter::Upper, Letter::Upper) => {
-                name.get(at + 1).is_some_and(|next| Letter::of(*next) == Letter::Lower)
-            }
+            (Letter::Upper, Letter::Upper) => begins_word(name, at),
             (Letter::Upper, Letter::Lower) => false,
             (before, here) => before != here,
         };
         before = here;
         take(begins, Some(byte.to_ascii_lowercase()));
     }
+}
+
+/// Whether the last capital of a row begins a word: the `S` of `HTTPServer`, but not the `P` of `clientIPs`.
+fn begins_word(name: &[u8], at: usize) -> bool {
+    let is_lower = |at: usize| name.get(at).is_some_and(|byte| Letter::of(*byte) == Letter::Lower);
+    is_lower(at + 1) && (is_lower(at + 2) || name.get(at + 1) != Some(&b's'))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -362,7 +362,9 @@ impl<'a> Parser<'_, '_, 'a> {
             && text.contains("\\\"");
         if is_nested {
             let before = self.pieces.out.len();
-            let done = read(text, Style::Inside, self.parent_name(), &mut self.pieces.inside(value.from));
+            let key = self.level().key;
+            let parent = self.reader.slice(key.from, key.to);
+            let done = read(text, Style::Inside, parent, &mut self.pieces.inside(value.from));
             if done.is_ok() {
                 return;
             }

@@ -139,7 +139,8 @@ fn statement<'a>(text: &'a str, pieces: &mut Pieces<'_, 'a>) -> Result<(), &'sta
     if !is_redis_set && (sql::is_beginning(word) || begin.starts_with(['(', '-', '/', '{'])) {
         return sql::sql(text, Dialect::Any, pieces);
     }
-    if redis::is_command(word) {
+    // Clients that write commands in small letters name the database.
+    if redis::is_command(word) && word.bytes().all(|byte| !byte.is_ascii_lowercase()) {
         return redis::redis(text, pieces);
     }
     Err("its language is unknown")

@@ -72,7 +72,8 @@ fn is_date(value: &str) -> bool {
     let mut words = value.split([' ', ',', '-', ':']).filter(|word| !word.is_empty());
     let is_word = |word: &str| {
         let start = part(word, 0, 3).to_ascii_lowercase();
-        word.bytes().all(|byte| byte.is_ascii_digit()) || DATE_WORDS.contains(&start.as_str())
+        word.bytes().all(|byte| byte.is_ascii_digit())
+            || (word.len() == 3 || word.ends_with("day")) && DATE_WORDS.contains(&start.as_str())
     };
     digits <= 12 && value.len() <= 40 && words.all(is_word)
 }

@@ -7,7 +7,6 @@ use crate::config::Settings;
 use crate::federation::{self, Planner};
 use crate::model::RegionName;
 use crate::model::region::REGION_KEY;
-use crate::redaction::{KeyRing, Redactor};
 use crate::traceql::ast::{MetricsExpr, Pipeline, Query, Root, SpansetExpr, Stage};
 use crate::traceql::conditions::metrics::{Fold, Leaf, Way};
 use crate::traceql::conditions::{self, About, Class, Conditions, Reason, Withheld, local};
@@ -29,10 +28,7 @@ pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
     let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
     let declared = &settings.federation.facts;
     let plan = settings.policies.plan(settings.callers.anyone());
-    // Nothing is treated here, so no keys of tokens are needed, and no year.
-    let redactor = Redactor::new(settings.policies.classes().clone(), KeyRing::none(), 0);
-    let redactor = redactor.unwrap_or_else(|_| Redactor::without_classes());
-    let planner = Planner::new(names.clone(), &plan, &redactor, declared);
+    let planner = Planner::new(names.clone(), &plan, &settings.redactor, declared);
     let asked = federation::questions(query, &planner);
     let mut out = Out { text: String::new(), columns };
     out.line("");
@@ -59,7 +55,7 @@ pub fn refused(query: &Query, settings: &Settings, columns: usize) -> String {
     let far: Vec<&str> = settings.regions.iter().filter(far).map(|region| region.name.as_str()).collect();
     let is_alone = match settings.regions.as_slice() {
         [region] => {
-            !settings.plan.region(&region.name).withholds()
+            !settings.policies.plan(settings.callers.anyone()).region(&region.name).withholds()
                 && !conditions::names_of_resource(query, REGION_KEY)
         }
         _ => false,

@@ -69,3 +69,26 @@ fn what_go_refuses_is_refused() {
     }
     assert_eq!(check(r"((a{10}){10}b*){10}|[\d_]{3,}(?U)x"), Ok(()));
 }
+
+#[test]
+fn a_pattern_of_a_few_texts_is_told_by_them() {
+    let of = |pattern: &str| {
+        texts(pattern, 16).map(|mut texts| {
+            texts.sort();
+            texts.join(",")
+        })
+    };
+    for (pattern, expected) in [
+        ("a", Some("a")),
+        ("a|b", Some("a,b")),
+        ("(GET|PUT) /cart", Some("GET /cart,PUT /cart")),
+        ("a[bc]", Some("ab,ac")),
+        ("colou?r", Some("color,colour")),
+        ("a.*", None),
+        ("[a-z]+", None),
+        ("a{0,100}", None),
+        ("(", None),
+    ] {
+        assert_eq!(of(pattern).as_deref(), expected, "{pattern}");
+    }
+}

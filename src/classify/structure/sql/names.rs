@@ -81,7 +81,11 @@ impl<'a> Names<'a> {
     pub(super) fn take(&mut self, token: Token, pieces: &mut Pieces<'_, 'a>) {
         match token {
             Token::Comment { from, to } => pieces.literal(from, to),
-            Token::Placeholder => {}
+            // `EXEC pay @card = '..'`
+            Token::Placeholder { from, to } if from < to && self.subject.is_none() => {
+                self.last = Some((from, to))
+            }
+            Token::Placeholder { .. } => {}
             Token::Number { from, to } => self.literal(from, to, pieces),
             Token::Text { from, to, may_name } => {
                 self.literal(from, to, pieces);

@@ -96,8 +96,8 @@ fn backslashes_before_quote(reader: &mut Reader<'_>, close: u8) -> bool {
     reader.peek_at(1) == Some(close)
 }
 
-/// A text after letters. `q'[..]'` is Oracle's, `E'..'` has escapes, `r'..'` has none; others only say of what kind
-/// the text is.
+/// A text after letters. `q'[..]'` is Oracle's, `E'..'` has escapes; others only say of what kind the text is.
+/// A raw text of BigQuery cannot end in a backslash either, so that it is read like any.
 pub(super) fn prefixed(reader: &mut Reader<'_>, dialect: Dialect, letters: &str) -> Read {
     let is = |one: &str| letters.eq_ignore_ascii_case(one);
     if (is("q") || is("nq")) && matches!(dialect, Dialect::Oracle | Dialect::Any) {

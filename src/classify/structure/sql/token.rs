@@ -31,8 +31,11 @@ pub(super) enum Token {
         from: usize,
         to: usize,
     },
-    /// A placeholder of a parameter.
-    Placeholder,
+    /// A placeholder of a parameter; its name, which may be empty.
+    Placeholder {
+        from: usize,
+        to: usize,
+    },
     /// Any other byte.
     Sign {
         byte: u8,
@@ -66,7 +69,7 @@ pub(super) fn next(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Option<T
         }
         b'?' => {
             reader.take_while(|byte| byte == b'?' || byte.is_ascii_digit());
-            Token::Placeholder
+            Token::Placeholder { from: reader.at(), to: reader.at() }
         }
         b':' | b'@' | b'%' => placeholder(reader, byte)?,
         _ if is_word_start(byte) => word(reader, dialect)?,
@@ -125,7 +128,7 @@ fn dollar(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Token, &'static s
     if reader.peek_at(1).is_some_and(|byte| byte.is_ascii_digit()) {
         reader.skip(1);
         reader.take_while(|byte| byte.is_ascii_digit());
-        return Ok(Token::Placeholder);
+        return Ok(Token::Placeholder { from: reader.at(), to: reader.at() });
     }
     if matches!(dialect, Dialect::Postgres | Dialect::Any) {
         return quotes::dollar(reader);
@@ -147,14 +150,15 @@ fn placeholder(reader: &mut Reader<'_>, byte: u8) -> Result<Token, &'static str>
             return Ok(Token::Sign { byte, at });
         }
         b':' | b'@' if reader.peek().is_some_and(is_word_part) => {
+            let from = reader.at();
             reader.take_while(is_word_part);
-            return Ok(Token::Placeholder);
+            return Ok(Token::Placeholder { from, to: reader.at() });
         }
         b'%' if matches!(reader.peek(), Some(b's' | b'd' | b'f'))
             && !reader.peek_at(1).is_some_and(is_word_part) =>
         {
             reader.skip(1);
-            return Ok(Token::Placeholder);
+            return Ok(Token::Placeholder { from: reader.at(), to: reader.at() });
         }
         _ => {}
     }

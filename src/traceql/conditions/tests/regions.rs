@@ -1,6 +1,7 @@
 //! What is asked of each region, by what is known of it.
 
 use super::*;
+use crate::traceql::ast::Intrinsic;
 
 const NAMES: [&str; 3] = ["eu", "us", "ap"];
 
@@ -210,4 +211,61 @@ proptest! {
             prop_assert!(!names_of_resource(&asked, "a"), "{} of {}", asked, query);
         }
     }
+}
+
+/// By rank: everything, clean texts, existence, nothing.
+struct Told;
+
+impl Discretion for Told {
+    fn latitude(&self, region: usize, name: &AttributeName) -> Latitude {
+        use Latitude::{Clean, Everything, Existence, Nothing};
+        match name {
+            AttributeName::Intrinsic(Intrinsic::Name) => [Everything, Clean, Clean, Clean][region],
+            AttributeName::Named { key, .. } if key == "k" => [Everything, Clean, Existence, Nothing][region],
+            _ => Everything,
+        }
+    }
+
+    fn is_clean(&self, _: usize, _: &AttributeName, text: &str) -> bool {
+        !text.contains("secret")
+    }
+}
+
+#[test]
+fn each_region_is_told_as_much_as_it_may_be_and_always_finds_enough() {
+    let facts = vec![Facts::nothing(); 4];
+    for (text, expected) in [
+        ("{ .k = `a` }", ["{ .k = `a` }", "{ .k = `a` }", "{ .k != nil }", "{ true }"]),
+        ("{ .k = `secret` }", ["{ .k = `secret` }", "{ .k != nil }", "{ .k != nil }", "{ true }"]),
+        ("{ .k != `a` }", ["{ .k != `a` }", "{ .k != nil }", "{ .k != nil }", "{ true }"]),
+        ("{ .k > `a` }", ["{ .k > `a` }", "{ .k != nil }", "{ .k != nil }", "{ true }"]),
+        ("{ .k =~ `a.*` }", ["{ .k =~ `a.*` }", "{ .k != nil }", "{ .k != nil }", "{ true }"]),
+        ("{ .k =~ `a|secret` }", ["{ .k =~ `a|secret` }", "{ .k != nil }", "{ .k != nil }", "{ true }"]),
+        ("{ .k = true }", ["{ .k = true }", "{ .k = true }", "{ .k != nil }", "{ true }"]),
+        ("{ name = `a` }", ["{ name = `a` }", "{ name = `a` }", "{ name = `a` }", "{ name = `a` }"]),
+        ("{ name != `a` }", ["{ name != `a` }", "{ true }", "{ true }", "{ true }"]),
+        (
+            "{ .k = `a` && .b = `c` }",
+            [
+                "{ .k = `a` && .b = `c` }",
+                "{ .k = `a` && .b = `c` }",
+                "{ .k != nil && .b = `c` }",
+                "{ .b = `c` }",
+            ],
+        ),
+        (
+            "{ .k = `a` || .b = `c` }",
+            ["{ .k = `a` || .b = `c` }", "{ .k = `a` || .b = `c` }", "{ .k != nil || .b = `c` }", "{ true }"],
+        ),
+    ] {
+        let query = compile(text).unwrap();
+        let asked = discreetly(&query, &Withheld::nothing(), &facts, &Told);
+        assert_eq!(texts(&asked.any), expected, "{text}");
+    }
+    let long = compile("{ .k > 4111111111111110 }").unwrap();
+    let asked = texts(&discreetly(&long, &Withheld::nothing(), &facts, &Told).any);
+    assert_eq!(asked[1], "{ .k != nil }", "a number that means something is not tested");
+    let several = compile("{ .k =~ `a|b` }").unwrap();
+    let asked = texts(&discreetly(&several, &Withheld::nothing(), &facts, &Told).any);
+    assert!(asked[1].contains(".k = `a`") && asked[1].contains(".k = `b`"), "{asked:?}");
 }

@@ -1,1 +1,0 @@
-//! Placeholder until the table is written.
