@@ -35,6 +35,8 @@ impl Context {
     /// `pass` words: what is assigned to them is a secret, however simple it is.
     pub const PASSWORD: Self = Self(1 << 13);
     /// Halves that mean something only together: `api` and `key`, `security` and `code`.
+    /// Where a list goes on: tokens of pages are no secrets.
+    pub const PAGE: Self = Self(1 << 19);
     const KEY: Self = Self(1 << 14);
     const KEY_KIND: Self = Self(1 << 15);
     const SECURITY: Self = Self(1 << 16);
@@ -43,10 +45,14 @@ impl Context {
 
     /// What the words of a key say.
     pub fn of_key(key: &str) -> Self {
+        Self::of_parts(key.as_bytes()).whole()
+    }
+
+    /// What the parts of a word say, each for itself.
+    fn of_parts(bytes: &[u8]) -> Self {
         let mut found = Self::NONE;
         let mut word = LowerWord::default();
         let mut before = 0u8;
-        let bytes = key.as_bytes();
         for (place, byte) in bytes.iter().copied().enumerate() {
             let after = bytes.get(place + 1).copied().unwrap_or(0);
             // `userPhone` ends a word before `P`; so does `IMEINumber` before `N`.
@@ -60,17 +66,15 @@ impl Context {
             }
             before = byte;
         }
-        (found | word.take()).whole()
+        found | word.take()
     }
 
-    /// What one word of a value says. Words of a camel are not taken apart: it would cost more than it finds.
+    /// What one word of a value says; its halves are still apart.
     pub(crate) fn of_word(text: &[u8]) -> Self {
         if text.len() > WORD_BYTES_MAX {
             return Self::NONE;
         }
-        let mut word = LowerWord::default();
-        text.iter().for_each(|byte| word.push(*byte));
-        word.take()
+        Self::of_parts(text)
     }
 
     /// Whether all of `other` is in it.
@@ -150,7 +154,8 @@ fn of_money(word: &[u8]) -> Context {
         }
         b"cvv" | b"cvv2" | b"cvc" | b"cvc2" | b"csc" | b"cav" | b"cav2" | b"cvn" | b"track" | b"track1"
         | b"track2" | b"trackdata" | b"magstripe" | b"securitycode" => Context::SAD,
-        b"iban" | b"bank" | b"account" | b"acct" | b"konto" | b"bic" => Context::BANK,
+        b"account" => Context(Context::BANK.0 | Context::KEY_KIND.0),
+        b"iban" | b"bank" | b"acct" | b"konto" | b"bic" => Context::BANK,
         _ => Context::NONE,
     }
 }
@@ -300,13 +305,14 @@ fn of_numbers(word: &[u8]) -> Context {
         b"time" | b"timestamp" | b"ts" | b"date" | b"duration" | b"elapsed" | b"ms" | b"ns" | b"us"
         | b"epoch" | b"count" | b"size" | b"bytes" | b"length" | b"offset" | b"port" | b"pid" | b"tid"
         | b"thread" | b"latency" | b"ttl" | b"expires" | b"exp" | b"iat" | b"nbf" | b"millis" | b"micros"
-        | b"nanos" | b"seq" | b"sequence" | b"line" | b"lineno" | b"status" | b"index" | b"shard"
-        | b"partition" | b"weight" | b"height" | b"width" | b"amount" | b"price" | b"total" | b"quantity"
-        | b"trace" | b"traceid" | b"span" | b"spanid" | b"commit" | b"sha" | b"sha1" | b"sha256"
-        | b"hash" | b"digest" | b"checksum" | b"etag" | b"seconds" | b"nanoseconds" | b"milliseconds"
+        | b"nanos" | b"seq" | b"sequence" | b"line" | b"lineno" | b"index" | b"shard" | b"partition"
+        | b"weight" | b"height" | b"width" | b"amount" | b"price" | b"total" | b"quantity" | b"trace"
+        | b"traceid" | b"span" | b"spanid" | b"commit" | b"sha" | b"sha1" | b"sha256" | b"hash"
+        | b"digest" | b"checksum" | b"etag" | b"seconds" | b"nanoseconds" | b"milliseconds"
         | b"microseconds" | b"unix" | b"snowflake" | b"counter" | b"rows" | b"lag" | b"uptime"
         | b"goroutine" => Context::MEASURE,
         b"code" => Context::CODE,
+        b"page" | b"next" | b"cursor" | b"continuation" | b"resume" | b"sync" => Context::PAGE,
         _ => Context::NONE,
     }
 }

@@ -55,8 +55,10 @@ impl Finder<'_> {
         }
         let said = self.said(index);
         let is_named = said.meets(claim.named_by);
-        let is_feared =
-            self.care == Care::Paranoid && claim.worth == Worth::Weak && !said.meets(Context::MEASURE);
+        let is_feared = self.care == Care::Paranoid
+            && claim.worth == Worth::Weak
+            && !said.meets(Context::MEASURE)
+            && !(claim.detector == Detector::NationalId && said.meets(Context::PHONE));
         if is_named || is_feared {
             self.done = self.done.max(range.end);
             self.push(range, claim.detector, Strength::Weak);

@@ -73,12 +73,15 @@ fn scheme(finder: &mut Finder<'_>, word: Word) -> bool {
     let text = view.word_text(word);
     let start = word.end() + 1;
     if text.eq_ignore_ascii_case(b"basic") {
-        let end = view.run_end(start, VALUE_BYTES_MAX, standard);
-        let is_basic = end - start >= 6 && token::is_basic(view.text(start, end));
-        if is_basic {
-            finder.strong(word.start()..end, Detector::Secret);
-        }
-        return is_basic;
+        // A path may follow, whose `/` base64 has too.
+        let letters = view.run_end(start, VALUE_BYTES_MAX, |byte| standard(byte) && byte != b'=');
+        let end = view.run_end(letters, 2, |byte| byte == b'=');
+        let first =
+            view.run_end(start, VALUE_BYTES_MAX, |byte| standard(byte) && !matches!(byte, b'=' | b'/'));
+        let is_pair = |end: &usize| end - start >= 6 && token::is_basic(view.text(start, *end));
+        let Some(end) = [end, first].into_iter().find(is_pair) else { return false };
+        finder.strong(word.start()..end, Detector::Secret);
+        return true;
     }
     if !text.eq_ignore_ascii_case(b"bearer") {
         return false;
@@ -118,48 +121,41 @@ fn pem(finder: &mut Finder<'_>, word: Word) -> bool {
 fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
     let mut said = Context::of_word(view.word_text(word));
-    if said == Context::NONE || is_page(view.word_text(word)) {
+    if said == Context::NONE {
         return false;
     }
     for sign in [b'_', b'-'] {
         if let Some(before) = view.joined_before(index, sign) {
-            let text = view.word_text(before);
-            if is_page(text) {
-                return false;
-            }
-            said = said | Context::of_word(text);
+            said = said | Context::of_word(view.word_text(before));
         }
     }
-    if !said.whole().meets(Context::SECRET) {
+    // Tokens that say where a list goes on are no secrets.
+    if !said.whole().meets(Context::SECRET) || said.meets(Context::PAGE) {
         return false;
     }
     let Some((start, sign)) = value_start(finder, word.end()) else { return false };
     let end = view.run_end(start, VALUE_BYTES_MAX, is_value);
     let value = view.text(start, end);
     let is_quoted = matches!(view.before(start), b'"' | b'\'');
+    let is_account_key = sign == b'=' && word.has(UPPER) && is_padded(value);
     let is_secret = if said.meets(Context::PASSWORD) {
         let has_signs = value.iter().any(|byte| !byte.is_ascii_alphabetic());
         value.len() >= PASSWORD_BYTES_MIN
             && !is_placeholder(value)
             && (sign == b'=' || is_quoted || has_signs)
     } else {
-        is_generic(value) || value.len() >= GENERIC_BYTES_MIN && word.len() >= 9 && standard_ratio(value)
+        is_generic(value) || is_account_key
     };
     if is_secret && !jwt::begins(value) {
+        // `AccountKey=` is part of what its readers take for the key.
+        let start = if is_account_key { word.start() } else { start };
         finder.strong(start..end, Detector::Secret);
     }
     is_secret && !jwt::begins(value)
 }
 
-/// Tokens that say where a list goes on are no secrets.
-fn is_page(word: &[u8]) -> bool {
-    let pages: [&[u8]; 6] = [b"page", b"next", b"continuation", b"cursor", b"resume", b"sync"];
-    let begins = |page: &&[u8]| word.get(..page.len()).is_some_and(|head| head.eq_ignore_ascii_case(page));
-    pages.iter().any(begins)
-}
-
 /// Base64 with its padding, as keys of storage accounts are.
-fn standard_ratio(value: &[u8]) -> bool {
+fn is_padded(value: &[u8]) -> bool {
     value.len() >= 40 && value.ends_with(b"=") && value.iter().all(|byte| standard(*byte))
 }
 
@@ -218,26 +214,29 @@ fn is_placeholder(value: &[u8]) -> bool {
     is_even || begins || words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
+/// A name of a resource, a path or an address: where a secret is, and not the secret.
+fn is_place(value: &[u8]) -> bool {
+    let is_path = value.starts_with(b"/") && !value.iter().any(u8::is_ascii_uppercase);
+    value.starts_with(b"arn:") || is_path || memchr::memmem::find(value, b"://").is_some()
+}
+
 /// Long, uneven, and of several kinds of characters.
 fn is_generic(value: &[u8]) -> bool {
     let has = |is: fn(&u8) -> bool| value.iter().any(is);
     let has_digit = has(u8::is_ascii_digit);
     let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     let is_plain = value.iter().all(u8::is_ascii_alphanumeric) && value.len() >= 24;
-    let is_place = value.starts_with(b"arn:")
-        || value.starts_with(b"/")
-        || memchr::memmem::find(value, b"://").is_some();
     value.len() >= GENERIC_BYTES_MIN
         && has_digit
         && (is_mixed || is_plain)
-        && !is_place
+        && !is_place(value)
         && token::entropy(value) >= ENTROPY_MIN
 }
 
 /// Forty characters of base64, as AWS makes them: in a text only with care.
 fn without_prefix(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
-    let is_start = !matches!(view.before(word.start()), b'/' | b'+' | b'=' | b'-' | b'_' | b'.');
+    let is_start = !matches!(view.before(word.start()), b'/' | b'+' | b'-' | b'_' | b'.');
     if !is_start || !(word.has(UPPER) || word.has(LOWER)) || view.bytes.len() < word.start() + AWS_BYTES {
         return false;
     }
@@ -255,7 +254,8 @@ pub fn whole(finder: &mut Finder<'_>, text: &[u8]) {
     if !finder.key.meets(Context::SECRET) || !finder.wants(Detector::Secret) || text.len() > VALUE_BYTES_MAX {
         return;
     }
-    if !text.iter().all(|byte| is_value(*byte)) || jwt::begins(text) {
+    let is_other = finder.key.meets(Context::PAGE) || is_place(text) || jwt::begins(text);
+    if is_other || !text.iter().all(|byte| is_value(*byte)) {
         return;
     }
     let is_password = finder.key.meets(Context::PASSWORD)
