@@ -20,6 +20,8 @@ pub struct Finder<'a> {
     pub run: Range<usize>,
     /// Tries left to read a JWT in that run.
     pub run_tries: u8,
+    /// What stands before a word, and which it was.
+    pub said: (Option<usize>, Context),
     pub found: &'a mut Vec<Found>,
 }
 
@@ -39,9 +41,12 @@ impl Finder<'_> {
         }
     }
 
-    /// What the key and the words before the word at `index` say.
-    pub fn said(&self, index: usize) -> Context {
-        self.key | self.view.said_before(index)
+    /// What the key and the words before the word at `index` say; asked again for the same word, it is known.
+    pub fn said(&mut self, index: usize) -> Context {
+        if self.said.0 != Some(index) {
+            self.said = (Some(index), self.view.said_before(index));
+        }
+        self.key | self.said.1
     }
 
     /// A find whose worth depends on what is said before the word at `index`. Says whether it counts.

@@ -164,6 +164,7 @@ fn look(
         done: 0,
         run: 0..0,
         run_tries: 0,
+        said: (None, Context::NONE),
         found,
     };
     secrets::whole(&mut finder, bytes);

@@ -34,7 +34,7 @@ pub fn ipv4(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if is_release(finder, word.start(), end) || is_identifier(octets) {
         return false;
     }
-    let said = finder.key | view.said_before(index);
+    let said = finder.said(index);
     if said.meets(Context::VERSION) && !said.meets(Context::NETWORK) {
         return false;
     }

@@ -40,7 +40,8 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
             scheme(finder, word) || next == b' ' && pem(finder, word)
         }
         b' ' if matches!(view.byte(word.end() + 1), b'=' | b':') => assigned(finder, index, word),
-        _ => word.len() >= 2 && without_prefix(finder, index, word),
+        b'/' => without_prefix(finder, index, word),
+        _ => (next == b'+' || word.len() == AWS_BYTES) && without_prefix(finder, index, word),
     }
 }
 
