@@ -47,6 +47,10 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) {
 }
 
 fn grouped(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
+    // Nothing is written in single digits but what begins with one: `1 85 05 78 006 084 36`.
+    if word.len() == 1 && finder.view.word(index + 1).is_some_and(|next| next.len() == 1) {
+        return false;
+    }
     // `(415) 555-2671` has two signs after its bracket.
     let gap_max = if finder.view.before(word.start()) == b'(' { 2 } else { 1 };
     let groups = Groups::read(finder.view, index, gap_max);

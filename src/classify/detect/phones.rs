@@ -37,7 +37,7 @@ pub fn international(finder: &mut Finder<'_>, index: usize, word: Word) -> bool 
     let groups = Groups::read(view, index, 2);
     for count in (1..=groups.count()).rev() {
         let digits = groups.digits(count).get(skip..).unwrap_or_default();
-        if digits.len() <= DIGITS.end() + 1 && is_international(digits) {
+        if (*DIGITS.start()..=DIGITS.end() + 1).contains(&digits.len()) && is_international(digits) {
             let worth = if skip == 0 { Worth::Strong } else { Worth::Weak };
             return finder.weigh(start..groups.range(count).end, index, claim(worth));
         }
