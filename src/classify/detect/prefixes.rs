@@ -9,6 +9,13 @@ pub struct Prefix {
     pub check: Check,
 }
 
+impl Prefix {
+    /// Whether the first two bytes are its own: most words end here.
+    pub const fn may_begin(&self, first: u8, second: u8) -> bool {
+        matches!(self.text, [one, two, ..] if *one == first && *two == second)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     None,

@@ -27,10 +27,9 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
     let first = view.byte(word.start());
     let rest = view.rest(word.start());
-    if beginning(first)
-        .iter()
-        .any(|prefix| rest.starts_with(prefix.text) && prefixed(finder, index, word, prefix))
-    {
+    let second = view.byte(word.start() + 1);
+    let mut begun = beginning(first).iter().filter(|prefix| prefix.may_begin(first, second));
+    if begun.any(|prefix| rest.starts_with(prefix.text) && prefixed(finder, index, word, prefix)) {
         return true;
     }
     let next = view.byte(word.end());

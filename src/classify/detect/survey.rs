@@ -8,9 +8,6 @@ pub const COLON: u8 = 2;
 const ESCAPE: u8 = 4;
 const SPACE: u8 = 8;
 
-/// Bytes whose digits are counted in one byte.
-const PART_BYTES: usize = 64;
-
 /// Shorter than anything that needs neither digits nor `@` nor an escape: the word `password` with its sign and
 /// a value, or `Basic ` with a name and a password.
 const SHORT: usize = 12;
@@ -28,22 +25,41 @@ pub struct Survey {
     digits: usize,
 }
 
+/// For each byte, its anchor, and above it a one for a digit.
+const ANCHORS: [u16; 256] = anchors();
+
+const fn anchors() -> [u16; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::indexing_slicing, reason = "the loop ends with the table")]
+        {
+            table[byte] = match byte as u8 {
+                b'@' => AT as u16,
+                b':' | b'=' => COLON as u16,
+                b' ' => SPACE as u16,
+                b'%' | b'\\' | b'&' | 0x80.. => ESCAPE as u16,
+                b'0'..=b'9' => 1 << 8,
+                _ => 0,
+            };
+        }
+        byte += 1;
+    }
+    table
+}
+
 impl Survey {
     pub fn of(bytes: &[u8]) -> Self {
-        let (mut anchors, mut digits) = (0, 0);
-        for part in bytes.chunks(PART_BYTES) {
-            let mut count = 0u8;
-            for byte in part {
-                // No branches, so that the compiler takes many bytes at once.
-                count = count.wrapping_add(u8::from(byte.is_ascii_digit()));
-                anchors |= AT * u8::from(*byte == b'@');
-                anchors |= COLON * u8::from(matches!(byte, b':' | b'='));
-                anchors |= SPACE * u8::from(*byte == b' ');
-                anchors |= ESCAPE * u8::from(matches!(byte, b'%' | b'\\' | b'&' | 0x80..));
-            }
-            digits += usize::from(count);
+        let (mut all, mut digits) = (0, 0u32);
+        for byte in bytes {
+            #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
+            let entry = ANCHORS[*byte as usize];
+            all |= entry;
+            // No text has more bytes than four of them count.
+            digits = digits.wrapping_add(u32::from(entry >> 8));
         }
-        Self { anchors, digits }
+        let [_, anchors] = all.to_be_bytes();
+        Self { anchors, digits: digits as usize }
     }
 
     pub const fn has(self, anchor: u8) -> bool {
