@@ -33,7 +33,7 @@ use tutti::classify::detect::{Care, Context, Detectors, Scratch, detect};
 const LENGTHS: [usize; 2] = [200_000, 400_000];
 
 /// Texts of one piece over and over, each of which makes some scanner begin as often as it can.
-const REPEATED: [(&str, &str); 40] = [
+const REPEATED: [(&str, &str); 49] = [
     ("mail", ":a@b.cc"),
     ("mail-spaced", "a@b.cc "),
     ("at", "@"),
@@ -71,7 +71,16 @@ const REPEATED: [(&str, &str); 40] = [
     ("wide", "４"),
     ("url", "a://b:c@"),
     ("password", "password="),
+    ("password-placeholder", "password=$"),
+    ("token", "token="),
+    ("bearer", "Bearer+"),
+    ("basic", "basic+"),
     ("prefixes", "glsa_"),
+    ("prefixes-dotted", "SG."),
+    ("objects-run", "eyJ+"),
+    ("objects-short", "eyJhbGciOiJI+ "),
+    ("base64-parts", "a/="),
+    ("camel", "aBcDeFgHiJkLmNoPqRsTuVwX 123 "),
     ("base58", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb "),
     ("ethereum", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed "),
 ];

@@ -18,6 +18,9 @@ pub struct Finder<'a> {
     pub done: usize,
     /// The run of base64's letters that was measured last, so that none is measured twice.
     pub run: Range<usize>,
+    /// Values that begin before this place are part of one that has been measured; and the same of objects.
+    pub measured: usize,
+    pub objects_end: usize,
     /// Tries left to read a JWT in that run.
     pub run_tries: u8,
     /// What stands before a word, and which it was.

@@ -165,6 +165,8 @@ fn look(
         done: 0,
         run: 0..0,
         run_tries: 0,
+        measured: 0,
+        objects_end: 0,
         said: (None, Context::NONE),
         found,
     };

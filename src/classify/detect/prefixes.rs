@@ -126,7 +126,7 @@ const S: &[Prefix] = &[
     of(b"sk-ant-", url_safe, 20, LONG),
     of(b"sk-or-", url_safe, 20, LONG),
     checked(b"sk-", alnum, 32, 96, Check::Varied),
-    of(b"SG.", dotted, 60, 72),
+    of(b"SG.", dotted, 60, LONG),
     of(b"shpat_", hex, 32, 32),
     of(b"shpss_", hex, 32, 32),
     of(b"shpca_", hex, 32, 32),

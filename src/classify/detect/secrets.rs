@@ -16,6 +16,8 @@ const VALUE_BYTES_MAX: usize = 512;
 const ENTROPY_MIN: f32 = 3.5;
 const GENERIC_BYTES_MIN: usize = 20;
 const PASSWORD_BYTES_MIN: usize = 4;
+/// So much of a password says whether it is one.
+const PASSWORD_BYTES_MAX: usize = 64;
 /// A secret key of AWS, which has no prefix.
 const AWS_BYTES: usize = 40;
 
@@ -72,6 +74,10 @@ fn scheme(finder: &mut Finder<'_>, word: Word) -> bool {
     let view = finder.view;
     let text = view.word_text(word);
     let start = word.end() + 1;
+    // `Basic+Basic+` is one run of base64, which is read once.
+    if start < finder.measured {
+        return false;
+    }
     if text.eq_ignore_ascii_case(b"basic") {
         // A path may follow, whose `/` base64 has too.
         let letters = view.run_end(start, VALUE_BYTES_MAX, |byte| standard(byte) && byte != b'=');
@@ -79,6 +85,7 @@ fn scheme(finder: &mut Finder<'_>, word: Word) -> bool {
         let first =
             view.run_end(start, VALUE_BYTES_MAX, |byte| standard(byte) && !matches!(byte, b'=' | b'/'));
         let is_pair = |end: &usize| end - start >= 6 && token::is_basic(view.text(start, *end));
+        finder.measured = end;
         let Some(end) = [end, first].into_iter().find(is_pair) else { return false };
         finder.strong(word.start()..end, Detector::Secret);
         return true;
@@ -88,6 +95,7 @@ fn scheme(finder: &mut Finder<'_>, word: Word) -> bool {
     }
     let is_part = |byte: u8| url_safe(byte) || standard(byte) || matches!(byte, b'.' | b'~');
     let end = view.run_end(start, VALUE_BYTES_MAX, is_part);
+    finder.measured = end;
     let value = view.text(start, end);
     let is_secret = value.len() >= 16 && value.iter().any(u8::is_ascii_digit) && token::entropy(value) >= 3.0;
     if is_secret && !jwt::begins(value) {
@@ -134,11 +142,18 @@ fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
         return false;
     }
     let Some((start, sign)) = value_start(finder, word.end()) else { return false };
-    let end = view.run_end(start, VALUE_BYTES_MAX, is_value);
+    // Of `token=token=token=` only the first has a value; of `password=password=` each, but a short one decides.
+    let is_password = said.meets(Context::PASSWORD);
+    if start < finder.measured && !is_password {
+        return false;
+    }
+    let most = if is_password { PASSWORD_BYTES_MAX } else { VALUE_BYTES_MAX };
+    let end = view.run_end(start, most, is_value);
+    finder.measured = finder.measured.max(end);
     let value = view.text(start, end);
     let is_quoted = matches!(view.before(start), b'"' | b'\'');
     let is_account_key = sign == b'=' && word.has(UPPER) && is_padded(value);
-    let is_secret = if said.meets(Context::PASSWORD) {
+    let is_secret = if is_password {
         let has_signs = value.iter().any(|byte| !byte.is_ascii_alphabetic());
         value.len() >= PASSWORD_BYTES_MIN
             && !is_placeholder(value)
@@ -149,6 +164,7 @@ fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if is_secret && !jwt::begins(value) {
         // `AccountKey=` is part of what its readers take for the key.
         let start = if is_account_key { word.start() } else { start };
+        let end = view.run_end(end, VALUE_BYTES_MAX, is_value);
         finder.strong(start..end, Detector::Secret);
     }
     is_secret && !jwt::begins(value)
