@@ -9,6 +9,13 @@ pub struct Prefix {
     pub check: Check,
 }
 
+impl Prefix {
+    /// Whether the first two bytes are its own: most words end here.
+    pub const fn may_begin(&self, first: u8, second: u8) -> bool {
+        matches!(self.text, [one, two, ..] if *one == first && *two == second)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     None,
@@ -119,7 +126,7 @@ const S: &[Prefix] = &[
     of(b"sk-ant-", url_safe, 20, LONG),
     of(b"sk-or-", url_safe, 20, LONG),
     checked(b"sk-", alnum, 32, 96, Check::Varied),
-    of(b"SG.", dotted, 60, 72),
+    of(b"SG.", dotted, 60, LONG),
     of(b"shpat_", hex, 32, 32),
     of(b"shpss_", hex, 32, 32),
     of(b"shpca_", hex, 32, 32),
