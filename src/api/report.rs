@@ -114,7 +114,8 @@ pub fn region_to_json(report: &RegionReport) -> Value {
     if !report.treated_by_class.is_empty()
         && let Some(json) = json.as_object_mut()
     {
-        let counts = report.treated_by_class.iter().map(|(class, count)| (class.clone(), Value::from(*count)));
+        let counts =
+            report.treated_by_class.iter().map(|(class, count)| (class.clone(), Value::from(*count)));
         json.insert("treatedByClass".to_owned(), Value::Object(counts.collect()));
     }
     json

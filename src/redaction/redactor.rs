@@ -160,7 +160,7 @@ fn lists(dictionary: &mut DictionaryBuilder, classes: &Classes) -> Result<(), Re
         }
     }
     for word in &lists.skip_words {
-        dictionary.skip_last("skip", word)?;
+        dictionary.skip("skip", word)?;
     }
     Ok(())
 }
