@@ -138,6 +138,7 @@ fn api_settings(settings: &Settings) -> ApiSettings {
 fn federation(settings: &Settings, standing: &[Standing]) -> Federation {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
     Federation::new(regions, settings.federation.clone(), settings.policies.plan(&Caller::anonymous()))
+        .with_redactor(settings.redactor.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded

@@ -152,10 +152,14 @@ fn attribute(key: &str, value: Value) -> KeyValue {
 
 /// What anyone would write first: decode, drop copies, sort, and the result is objects again.
 pub fn merge_by_decoding(parts: &[Bytes]) -> TracesData {
+    merge_decoded(parts.iter().map(|part| TracesData::decode(part.clone()).unwrap()))
+}
+
+/// The same with what was decoded before.
+pub fn merge_decoded(parts: impl Iterator<Item = TracesData>) -> TracesData {
     let mut seen: HashSet<(Vec<u8>, i32)> = HashSet::new();
     let mut merged = TracesData::default();
-    for part in parts {
-        let mut trace = TracesData::decode(part.clone()).unwrap();
+    for mut trace in parts {
         for batch in &mut trace.resource_spans {
             for scope in &mut batch.scope_spans {
                 scope.spans.retain(|span| seen.insert((span.span_id.clone(), span.kind)));

@@ -45,6 +45,15 @@ impl Place {
         }
     }
 
+    /// An attribute that says the same, which facts may know as well.
+    pub(super) fn like(self) -> Option<&'static str> {
+        match self {
+            Self::SpanName => Some("span.name"),
+            Self::TraceState => Some("tracestate"),
+            _ => None,
+        }
+    }
+
     /// What it is where no fact says. `part` is the class of what has structure and no name.
     pub(super) fn class(self, part: ClassId) -> KeyClass {
         match self {

@@ -92,6 +92,7 @@ fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
         Some(_) => writeln!(out, "policies   plan {}", settings.policies.digest())?,
         None => writeln!(out, "policies   none: everything is shown")?,
     }
+    write_tokens(out, settings)?;
     writeln!(out)?;
     let head =
         ["REGION", "JURISDICTION", "KIND", "WHERE", "DEADLINE", "AUTH", "RAW SPANS"].map(str::to_owned);
@@ -99,6 +100,28 @@ fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
     write_table(out, &head, &rows)?;
     writeln!(out)?;
     write_facts(out, settings)
+}
+
+/// Which regions have keys of tokens, where policies may want some.
+fn write_tokens(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
+    if settings.policies.book().is_none() {
+        return Ok(());
+    }
+    let keys = settings.redactor.keys();
+    let without: Vec<&str> = settings
+        .regions
+        .iter()
+        .filter(|region| !keys.has(&region.name))
+        .map(|region| region.name.as_str())
+        .collect();
+    match without.as_slice() {
+        [] => writeln!(out, "tokens     every region has a key"),
+        without => writeln!(
+            out,
+            "tokens     no key for {}: where a token is due, the value is masked",
+            without.join(", ")
+        ),
+    }
 }
 
 /// What is believed of regions without asking them, so that whoever wrote it sees what it means.

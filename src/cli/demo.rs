@@ -14,11 +14,12 @@ use crate::api::{ApiSettings, ApiState};
 use crate::app::{self, AppError};
 use crate::backend::settings::LayerSettings;
 use crate::backend::{Backend, Behaviour, Distance, Region, Simulated};
-use crate::config::check_open_listen;
 use crate::config::policies::shipped;
+use crate::config::{check_open_listen, redactor_of};
 use crate::demo::{Estate, EstateRegion, traffic};
 use crate::federation::{Federation, FederationSettings};
 use crate::model::{Caller, Jurisdiction, RegionName};
+use crate::redaction::KeyRing;
 use crate::task::Group;
 use crate::telemetry::Metrics;
 
@@ -67,7 +68,10 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     // The shipped baseline is loaded by a test; should it not be, nothing is shown rather than everything.
     let Ok(policies) = shipped(&names, here.clone()) else { return Err(AppError::Policy) };
     let plan = policies.plan(&Caller::anonymous());
-    let federation = Federation::new(regions, FederationSettings::default(), plan);
+    // A key of this run: the demo's tokens are joined with no one else's.
+    let Ok(redactor) = redactor_of(&policies, KeyRing::of_this_run()) else { return Err(AppError::Policy) };
+    let federation =
+        Federation::new(regions, FederationSettings::default(), plan).with_redactor(redactor.into());
     let metrics = Metrics::default();
     metrics.reloaded(true);
     let state = ApiState::new(federation, metrics, ApiSettings::default());

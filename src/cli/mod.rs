@@ -22,6 +22,7 @@ mod line;
 mod output;
 pub mod policy;
 pub mod query;
+pub mod redact;
 mod scalar;
 pub mod serve;
 mod text;
@@ -47,6 +48,8 @@ pub enum Command {
     Trace(trace::TraceArgs),
     /// Check, try, write down and explain policies.
     Policy(policy::PolicyArgs),
+    /// Show spans from a file (OTLP/JSON) as one caller would see them.
+    Redact(redact::RedactArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
 }

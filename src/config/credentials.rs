@@ -150,7 +150,7 @@ fn secret(
 }
 
 /// Exactly one of `env`, `file` and `value`.
-fn source_of(mut table: Table<'_>, may_inline: bool, out: &mut Findings) -> Given<GivenSecret> {
+pub(super) fn source_of(mut table: Table<'_>, may_inline: bool, out: &mut Findings) -> Given<GivenSecret> {
     let place = table.place.clone();
     let inline = table.peek_text("value");
     let env = table.parsed("env", out, words::environment_name);

@@ -12,6 +12,7 @@ use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::table::{self, Table};
+use super::token_keys::{self, GivenKeys};
 use super::words;
 use crate::model::{Jurisdiction, RegionName};
 
@@ -25,6 +26,7 @@ pub(super) struct GivenFile {
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
     pub additions: GivenAdditions,
+    pub keys: Given<GivenKeys>,
     pub identity: Given<IdentityWord>,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
@@ -167,6 +169,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
         additions: additions(&mut root, out),
+        keys: root.table("keys", out).map(|keys| token_keys::read(keys, out)),
         identity: identity(&mut root, out),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),

@@ -21,6 +21,7 @@ mod reload;
 mod resolve;
 mod table;
 mod tls;
+mod token_keys;
 mod warnings;
 mod words;
 mod world;
@@ -42,12 +43,15 @@ pub use excerpt::write_findings;
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
 pub use reload::Watch;
+pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};
 
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
+use crate::redaction::Redactor;
+use crate::redaction::ring::HeldKeys;
 
 /// Everything a gateway is told, checked.
 #[derive(Debug, Clone)]
@@ -61,6 +65,10 @@ pub struct Settings {
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.
     pub policies: Arc<Policies>,
+    /// Roots of tokens.
+    pub token_keys: Arc<HeldKeys>,
+    /// What treats values by the classes of the policies.
+    pub redactor: Arc<Redactor>,
     /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
     pub raw_egress: Vec<RawEgress>,
     /// What all this was made of, for `Watch`.

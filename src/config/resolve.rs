@@ -11,6 +11,7 @@ use super::file::{self, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
 use super::given::{At, Given};
 use super::quantity::closest;
 use super::regions::{self, require};
+use super::token_keys;
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
     DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
@@ -20,6 +21,8 @@ use crate::backend::settings::RegionSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::model::RegionName;
 use crate::policy::Policies;
+use crate::redaction::ring::HeldKeys;
+use crate::redaction::{KeyRing, Redactor, RedactorError};
 
 /// Where a gateway listens when nothing is said: Tempo's own port, on loopback.
 const LISTEN: std::net::SocketAddr =
@@ -59,6 +62,9 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let listen = given.gateway.listen.or(LISTEN);
     check_addresses(given, &regions, identity, out);
     let (folder, policies) = resolve_policies(given, &declared, world, out);
+    let token_keys = given.keys.is().map(|at| &at.value);
+    let token_keys = Arc::new(token_keys::resolve(token_keys, &declared, world, out));
+    let redactor = redactor(given, &policies, &token_keys, out);
     let egress = raw_egress(given);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
@@ -78,6 +84,8 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         identity,
         regions,
         policies,
+        token_keys,
+        redactor,
         raw_egress: egress,
         sources: super::Sources::default(),
     })
@@ -333,6 +341,29 @@ fn resolve_policies(
     let loaded = policies::load(&wanted, declared, world, out);
     debug_assert!(loaded.is_some() || out.has_faults(), "what cannot be loaded has been said");
     (Some(world.path(&at.value)), Arc::new(loaded.unwrap_or_else(Policies::allow_all)))
+}
+
+/// What knows the classes of the policies. Without, nothing of a region with classes would be seen.
+fn redactor(
+    given: &GivenFile,
+    policies: &Policies,
+    token_keys: &Arc<HeldKeys>,
+    out: &mut Findings,
+) -> Arc<Redactor> {
+    let redactor = redactor_of(policies, KeyRing::new(token_keys.clone()));
+    Arc::new(redactor.unwrap_or_else(|why| {
+        let place = given.gateway.policies.is().map_or(&given.place, |at| &at.place);
+        out.fault(place, why.to_string(), "correct classes.toml of the folder, or of its packs");
+        Redactor::without_classes()
+    }))
+}
+
+/// The same without a configuration, for the policies that ship.
+pub fn redactor_of(policies: &Policies, keys: KeyRing) -> Result<Redactor, RedactorError> {
+    // A year is 365.2425 days, and no one was born within the hours that this may be wrong.
+    let years = crate::task::clock::wall_nanos() / 31_556_952_000_000_000;
+    let year = i32::try_from(years).unwrap_or_default().saturating_add(1970);
+    Redactor::new(policies.classes().clone(), keys, year)
 }
 
 fn gateways_own(given: &GivenFile) -> Option<&GivenRegion> {

@@ -14,7 +14,7 @@ use crate::policy::{Care, ClassFacts, Classes, Ruled, Rung};
 
 /// The class of a part of a text that has structure and no name, where its own key has no class: a step of a path
 /// in the name of a span. Where the facts have no such class, that of unknown keys.
-pub const PART: &str = "structure";
+pub const PART: &str = "text.name";
 
 /// Why facts cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,7 @@ impl Redactor {
         lists(&mut dictionary, &classes)?;
         let part = classes.by_name(PART).unwrap_or_else(|| classes.unknown());
         let classifier = Classifier::new(dictionary.build(), bindings, classes.unknown(), part);
+        let classifier = classifier.with_safe(classes.safe());
         Ok(Self { classes, classifier, keys, year })
     }
 

@@ -43,6 +43,8 @@ pub struct Classifier {
     /// Of a part that nothing names, in a structure that no fact gave a class.
     part: ClassId,
     unknown: ClassId,
+    /// Of what is safe, where it is a class of its own.
+    safe: Option<ClassId>,
 }
 
 /// What a key says. Made once for each key of an answer.
@@ -118,7 +120,13 @@ impl Classifier {
     /// `unknown` is the class of values whose keys no one told of; `part` that of what stands in a structure
     /// without a name, where no fact says better.
     pub fn new(dictionary: Dictionary, bindings: Bindings, unknown: ClassId, part: ClassId) -> Self {
-        Self { dictionary, bindings, part, unknown }
+        Self { dictionary, bindings, part, unknown, safe: None }
+    }
+
+    /// The same with a class for what is safe: a view may withhold even that.
+    #[must_use]
+    pub fn with_safe(self, safe: ClassId) -> Self {
+        Self { safe: Some(safe), ..self }
     }
 
     /// What is looked for where each class is treated as `cell` says: how strictly, and with which care.
@@ -164,7 +172,9 @@ impl Classifier {
 
     /// What a place without a key is.
     pub fn place(&self, place: Place) -> KeyFacts {
-        let class = match self.dictionary.of(place.key()) {
+        let own = self.dictionary.of(place.key());
+        let like = || place.like().map_or(KeyClass::Unknown, |key| self.dictionary.of(key));
+        let class = match if own == KeyClass::Unknown { like() } else { own } {
             KeyClass::Unknown => place.class(self.part),
             class => class,
         };
@@ -181,7 +191,8 @@ impl Classifier {
         match facts.class {
             KeyClass::Whole(class) => Some(class),
             KeyClass::Unknown => Some(self.unknown),
-            KeyClass::Safe | KeyClass::Structured(..) | KeyClass::Scan => None,
+            KeyClass::Safe => self.safe,
+            KeyClass::Structured(..) | KeyClass::Scan => None,
         }
     }
 

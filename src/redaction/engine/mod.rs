@@ -38,6 +38,20 @@ pub struct Treated {
     pub by_class: Vec<(ClassId, u64)>,
 }
 
+impl Treated {
+    /// Adds what was treated elsewhere by the same classes.
+    pub fn add(&mut self, other: &Self) {
+        self.total = self.total.saturating_add(other.total);
+        for (class, count) in &other.by_class {
+            match self.by_class.iter_mut().find(|(known, _)| known == class) {
+                Some((_, sum)) => *sum = sum.saturating_add(*count),
+                None => self.by_class.push((*class, *count)),
+            }
+        }
+        self.by_class.sort();
+    }
+}
+
 /// Which time a part is walked.
 #[derive(Debug)]
 enum Pass {

@@ -43,7 +43,10 @@ impl<'a> Engine<'a> {
 
     /// A text that is none: nothing is known of it, and under a safe key nothing was found in what can be read.
     fn no_text(&mut self, facts: KeyFacts, bytes: &[u8]) -> Seen {
-        if let KeyClass::Safe = facts.class {
+        let is_withheld = self.classifier.whole(facts).is_some_and(|class| self.look.treats(class));
+        if let KeyClass::Safe = facts.class
+            && !is_withheld
+        {
             let readable = String::from_utf8_lossy(bytes);
             let verdict = self.classifier.text(facts, &readable, &self.look, &mut self.scratch);
             if verdict == Verdict::Clean {

@@ -234,7 +234,10 @@ impl<'a> Engine<'a> {
 
     /// Bytes can be anything in any encoding: they stay under a key that is safe alone.
     fn bytes(&mut self, key: KeyId, class: KeyClass, bytes: &'a [u8]) -> Fate {
+        let facts = KeyFacts { class, context: Context::NONE };
+        let is_withheld = self.classifier.whole(facts).is_some_and(|class| self.look.treats(class));
         if let KeyClass::Safe = class
+            && !is_withheld
             && (std::str::from_utf8(bytes).is_err()
                 || self.value(Pair { key, class, form: Form::Text, bytes }) == Becomes::Same)
         {

@@ -33,6 +33,9 @@ pub trait RootKeys: fmt::Debug + Send + Sync {
 }
 
 /// A root, which is neither printed nor left behind in memory.
+///
+/// Compared to tell whether a configuration changed, never to check what someone showed.
+#[derive(PartialEq, Eq)]
 pub struct RootKey(Zeroizing<Vec<u8>>);
 
 /// Why a text is no root. The text is not repeated.
@@ -47,7 +50,7 @@ pub enum RootKeyError {
 }
 
 /// Roots that are held by the process: one for each region that has its own, and one for all others.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeldKeys {
     regions: BTreeMap<RegionName, Arc<RootKey>>,
     others: Option<Arc<RootKey>>,
@@ -129,6 +132,12 @@ impl KeyRing {
     /// No key: what would be pseudonymised is masked.
     pub fn none() -> Self {
         Self(None)
+    }
+
+    /// A root that no one else has and that is gone with the process: tokens join what one run shows.
+    pub fn of_this_run() -> Self {
+        let root = RootKey(Zeroizing::new(rand::random::<[u8; ROOT_BYTES_MIN]>().to_vec()));
+        Self::new(Arc::new(HeldKeys::new(BTreeMap::new(), Some(root))))
     }
 
     pub fn new(roots: Arc<dyn RootKeys>) -> Self {

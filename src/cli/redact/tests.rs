@@ -1,0 +1,114 @@
+//! What `tutti redact` reads and writes.
+
+use super::*;
+
+const EXPORT: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
+"scopeSpans":[{"scope":{"name":"http"},"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331",
+"name":"GET /users/jane.roe@example.com","kind":2,"startTimeUnixNano":"1","endTimeUnixNano":"2","attributes":[
+{"key":"user.email","value":{"stringValue":"jane.roe@example.com"}},
+{"key":"client.address","value":{"stringValue":"203.0.113.9"}},
+{"key":"http.request.header.authorization","value":{"stringValue":"Bearer abcdefgh"}},
+{"key":"http.response.status_code","value":{"intValue":"200"}},
+{"key":"cart.note","value":{"stringValue":"for my neighbour"}}],"status":{"code":1}}]}]}]}"#;
+
+/// What is written of an input, and what is said beside it; no configuration, but the baseline.
+fn redacted(stored: &str, delivered: &str, input: &str) -> Result<(String, String), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = folder.path().join("claims.json");
+    std::fs::write(&claims, r#"{"sub": "alice", "roles": ["sre"], "purpose": "incident"}"#).unwrap();
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
+    let config = Some(config(folder.path(), stored, delivered));
+    let args = RedactArgs { claims, stored: "here".into(), delivered: "there".into(), config };
+    run(&args, &mut input.as_bytes(), &mut out, &mut notes)?;
+    Ok((String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap()))
+}
+
+/// A gateway of two regions that has the policies of this repository's baseline.
+fn config(folder: &Path, stored: &str, delivered: &str) -> PathBuf {
+    let baseline = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/baseline");
+    let policies = folder.join("policies");
+    copy(&baseline, &policies.join("baseline"));
+    std::fs::write(folder.join("key"), "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
+        .unwrap();
+    let text = format!(
+        "[gateway]\nregion = \"there\"\npolicies = \"policies\"\n\n[keys]\nfile = \"key\"\n\n\
+         [[region]]\nname = \"there\"\njurisdiction = \"{delivered}\"\nkind = \"memory\"\n\n\
+         [[region]]\nname = \"here\"\njurisdiction = \"{stored}\"\nkind = \"memory\"\n"
+    );
+    let path = folder.join("regions.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn at_home_spans_are_as_they_were_but_for_secrets() {
+    let (out, notes) = redacted("EU", "EU", EXPORT).unwrap();
+    insta::assert_snapshot!(format!("{notes}{out}"));
+}
+
+#[test]
+fn over_a_border_only_what_is_known_to_be_safe_is_seen() {
+    let (out, notes) = redacted("EU", "US", EXPORT).unwrap();
+    for gone in ["jane", "203.0.113.9", "abcdefgh", "neighbour"] {
+        assert!(!out.contains(gone) && !notes.contains(gone), "{gone}: {out}");
+    }
+    insta::assert_snapshot!(format!("{notes}{out}"));
+}
+
+#[test]
+fn a_list_and_a_line_each_are_read_as_well() {
+    let whole = redacted("EU", "US", EXPORT).unwrap().0;
+    let line = EXPORT.replace('\n', "");
+    let list = line.strip_prefix(r#"{"resourceSpans":"#).unwrap().strip_suffix('}').unwrap();
+    assert_eq!(redacted("EU", "US", list).unwrap().0, whole);
+    let spans = |text: &str| text.matches("\"spanId\"").count();
+    let twice = redacted("EU", "US", &format!("{line}\n\n{line}\n")).unwrap().0;
+    assert_eq!(spans(&twice), 2 * spans(&whole));
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_place() {
+    let refused = |input: &str| redacted("EU", "US", input).unwrap_err();
+    assert!(refused("  ").contains("standard input is empty"));
+    assert!(refused("{\"resourceSpans\": 7}").starts_with("standard input: "));
+    let line = EXPORT.replace('\n', "");
+    let second = refused(&format!("{line}\n{{\"resourceSpans\": [{{\"scopeSpans\": 7}}]}}"));
+    assert!(second.starts_with("standard input, line 2: ") && second.contains("scopeSpans"), "{second}");
+}
+
+#[test]
+fn a_place_that_is_none_is_refused_with_those_that_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = folder.path().join("claims.json");
+    std::fs::write(&claims, "{}").unwrap();
+    let config = Some(config(folder.path(), "EU", "US"));
+    let args = RedactArgs { claims, stored: "elsewhere".into(), delivered: "there".into(), config };
+    let refused = run(&args, &mut EXPORT.as_bytes(), &mut Vec::new(), &mut Vec::new()).unwrap_err();
+    assert_eq!(refused, "--stored: region `elsewhere` is not declared; there are there, here");
+}
+
+#[test]
+fn without_a_configuration_the_baseline_decides_over_jurisdictions() {
+    let args = |stored: &str| RedactArgs {
+        claims: PathBuf::new(),
+        stored: stored.to_owned(),
+        delivered: "US".to_owned(),
+        config: None,
+    };
+    let rules = of_baseline(&args("EU")).unwrap();
+    let plan = rules.policies.plan_for(&crate::model::Caller::anonymous(), &rules.delivered);
+    assert!(plan.region(&rules.stored).withholds() && rules.redactor.keys().has(&rules.stored));
+    assert!(of_baseline(&args("no place!")).err().unwrap().starts_with("--stored: "));
+}
