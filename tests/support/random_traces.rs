@@ -22,6 +22,9 @@ pub const NAMES: [&str; 5] = ["A", "B", "C", "", "GET /ü"];
 pub const TEXTS: [&str; 8] = ["foo", "foo1", "bar", "", "nil", "rv", "✓ü", "5"];
 pub const SERVICES: [&str; 4] = ["a", "b", "c", ""];
 
+/// Ids of spans that are nowhere come after this.
+const LOST: u64 = 0xde00;
+
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
 
@@ -137,7 +140,8 @@ fn give_parents(dice: &mut Dice, spans: &mut [Span]) {
     let has_no_root = dice.percent(12);
     let has_more_roots = dice.percent(20);
     for (place, span) in spans.iter_mut().enumerate() {
-        let lost = dice.below(9) + 1;
+        // Not so small that a Tempo could number a span so, whose child it would then be taken for.
+        let lost = LOST + dice.below(9) + 1;
         span.parent_span_id = match dice.below(100) {
             0..5 => lost.to_be_bytes().to_vec(),
             5..7 => dice.of(&ids).clone(),
