@@ -21,6 +21,13 @@ pub struct Rows {
     left_out: u64,
 }
 
+/// How many rows there are, and how many more there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub taken: usize,
+    pub left: usize,
+}
+
 #[derive(Debug)]
 struct Kept {
     row: TraceRow,
@@ -82,6 +89,11 @@ impl Rows {
         let has_room = self.len() < self.limit;
         let last = self.kept.last_key_value();
         self.limit > 0 && (has_room || last.is_some_and(|((Reverse(oldest), _), _)| start >= *oldest))
+    }
+
+    pub fn room(&self) -> Room {
+        let taken = self.kept.len();
+        Room { taken, left: self.limit.saturating_sub(taken) }
     }
 
     /// The newest first; of the same start, the smaller id. And where they end, of a page that is not the last.

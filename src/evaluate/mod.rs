@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod filter;
 pub mod gather;
 pub mod hierarchy;
+pub mod outline;
 pub mod program;
 pub mod rows;
 pub mod search;

@@ -16,17 +16,17 @@ use tokio::time::Instant;
 use super::by_id::Federation;
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, blank};
 use super::growing::{Count, Teller};
-use super::listing::{Listing, Wanted, widened};
+use super::listing::{Listed, Listing, Wanted, widened};
 use super::query::{Answered, Question};
 use super::refusal::Refusal;
 use super::settings::SearchSettings;
 use crate::backend::{Region, TracesCall};
 use crate::evaluate::TraceRows;
-use crate::evaluate::gather::{Gather, Order};
+use crate::evaluate::gather::{Gather, Order, Room};
+use crate::evaluate::outline::Outline;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::search::Inspected;
 use crate::model::{Answer, Mode, TraceId};
-use crate::redaction::rows::Candidate;
 use crate::redaction::{Marks, Redacted, View};
 use crate::task::clock::wall_nanos;
 use crate::task::{self, Deadline};
@@ -34,13 +34,15 @@ use crate::trace::Joined;
 use crate::trace::join::JoinError;
 use crate::traceql::value::Failure;
 
-/// Traces that regions are asked for at once: few at first, since a search may need no more, and then more, so
-/// that many traces of far regions don't take a way there and back each. What an embedded region sends at once
-/// is bounded by it, in bytes; another is asked for each trace on its own, for fewer of them.
+/// Traces that regions are asked for at once: as many as the rows that are missing should need, by what came of
+/// those before. What needs all is asked for more and more, so that many traces of far regions don't take a way
+/// there and back each. What an embedded region sends at once is bounded by it, in bytes; another is asked for
+/// fewer, each on its own or all in outline.
 const BATCH_FIRST: usize = 32;
-/// The same where someone listens: the first rows are sent after the first of them.
+/// The same where someone listens and each is asked for on its own: the first rows are sent after these.
 const BATCH_FIRST_OF_STREAM: usize = 8;
 const BATCH_MAX: usize = 512;
+const BATCH_MIN_OF_FAR: usize = 8;
 const BATCH_MAX_OF_FAR: usize = 64;
 
 /// A query that is decided here.
@@ -55,12 +57,22 @@ pub(super) struct Decision<G> {
     pub(super) deadline: Deadline,
     /// Whether an answer that a budget ended is one, as long as it says so. A number that is too low is none.
     pub(super) may_end_early: bool,
+    /// What is asked of traces instead of the traces themselves, where that tells enough.
+    pub(super) outline: Option<Outline>,
 }
 
 impl<G> Decision<G> {
     /// A question over the traces that regions list.
     pub(super) fn over<Q>(wanted: Wanted, gather: G, ask: &Question<Q>, marks: Marks) -> Self {
-        Self { gather, wanted, marks, mode: ask.mode, deadline: ask.deadline, may_end_early: true }
+        Self {
+            gather,
+            wanted,
+            marks,
+            mode: ask.mode,
+            deadline: ask.deadline,
+            may_end_early: true,
+            outline: None,
+        }
     }
 
     /// As [`Self::over`], where everything counts.
@@ -85,10 +97,13 @@ struct Progress<G: Gather> {
     delivered: Vec<bool>,
     /// By rank: whether what the region sends may have renumbered ids.
     renumbers: Vec<bool>,
+    outline: Option<Outline>,
+    /// Traces to look at for each row, as was thought before any were.
+    per_row: usize,
 }
 
 /// The parts of some traces that the region of this rank sent, or why it sent none.
-type Parts = (u16, Result<Vec<Landed>, RegionReport>);
+pub(super) type Parts = (u16, Result<Vec<Landed>, RegionReport>);
 
 /// Why a trace could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +129,7 @@ impl Federation {
         decision: Decision<G>,
         teller: Teller<G::Answer>,
     ) -> Answered<G::Answer> {
-        let Decision { gather, mut wanted, marks, mode, may_end_early, .. } = decision;
+        let Decision { gather, mut wanted, marks, mode, may_end_early, outline, deadline } = decision;
         self.leave_out_what_is_too_old(&mut wanted);
         let mut progress = Progress {
             gather: Redacted::<()>::nothing().map(|()| gather),
@@ -129,10 +144,12 @@ impl Federation {
                 .collect(),
             marks,
             begun: Instant::now(),
-            deadline: decision.deadline.less(self.settings.reserve),
+            deadline: deadline.less(self.settings.reserve),
             settings: self.settings.search.clone(),
             delivered: vec![false; self.regions.len()],
             renumbers: self.regions.iter().map(|region| !region.is_embedded()).collect(),
+            outline,
+            per_row: wanted.per_row as usize,
         };
         let order = wanted.order;
         let mut listing = Listing::new(wanted, &self.settings.search);
@@ -204,7 +221,7 @@ impl Federation {
     /// spent.
     async fn look_at<G: Gather>(
         &self,
-        candidates: Vec<Candidate>,
+        candidates: Vec<Listed>,
         horizon: Option<u64>,
         mut progress: Progress<G>,
     ) -> Result<(Progress<G>, Option<Budget>), Refusal> {
@@ -214,35 +231,71 @@ impl Federation {
             .filter(|(_, report)| !report.status.has_failed())
             .map(|((rank, region), _)| (rank, &**region))
             .collect();
-        let most = if progress.renumbers.contains(&true) { BATCH_MAX_OF_FAR } else { BATCH_MAX };
-        let new: Vec<Candidate> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
+        let new: Vec<Listed> = candidates.into_iter().filter(|c| !progress.done.contains(&c.id)).collect();
         let mut left = &*new;
-        let mut at_once = if progress.teller.tells_parts() { BATCH_FIRST_OF_STREAM } else { BATCH_FIRST };
+        let mut before = 0;
         while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
             if let Some(spent) = progress.spent() {
                 return Ok((progress, Some(spent)));
             }
-            let batch = left.get(..at_once.min(left.len()).min(progress.traces_left())).unwrap_or_default();
-            let (until, count) = ((progress.deadline, progress.marks), progress.teller.count());
-            let parts = self.parts_of(batch, &heard, until, &count).await;
-            // A region may send fewer at once; the rest is asked for again, from all.
-            let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
-            let count = sent.min().unwrap_or(batch.len());
-            progress = progress.evaluate_all(batch.get(..count).unwrap_or_default(), parts).await?;
+            before = progress.at_once(before);
+            if progress.teller.tells_parts() && progress.outline.is_none() && progress.done.is_empty() {
+                before = before.min(BATCH_FIRST_OF_STREAM);
+            }
+            let batch = left.get(..before.min(left.len()).min(progress.traces_left())).unwrap_or_default();
+            let (count, spent);
+            (progress, count, spent) = self.look_at_some(batch, &heard, progress).await?;
+            if spent.is_some() {
+                return Ok((progress, spent));
+            }
             left = left.get(count.max(1)..).unwrap_or_default();
             // Where nothing is left to come, the answer itself follows.
             if let Some(next) = left.first().map(|next| next.start).or(horizon) {
                 progress.tell(next).await;
             }
-            at_once = (at_once * 2).min(most);
         }
         Ok((progress, None))
+    }
+
+    /// In outline what can be told so, and the rest as it is; gives how many were looked at, or what ended it.
+    async fn look_at_some<G: Gather>(
+        &self,
+        batch: &[Listed],
+        heard: &[(u16, &Region)],
+        mut progress: Progress<G>,
+    ) -> Result<(Progress<G>, usize, Option<Budget>), Refusal> {
+        let (mut count, mut rest) = (batch.len(), batch.to_vec());
+        let questions = progress.teller.count();
+        if let Some(outline) = progress.outline.take()
+            && let Some(told) = self.told(&outline, batch, heard, progress.deadline, &questions).await
+        {
+            count = told.count;
+            rest.truncate(count);
+            rest.retain(|listed| !told.traces.contains(listed));
+            progress = progress.evaluate_all(&told.traces, told.parts, &[]).await?;
+            progress.outline = Some(outline);
+        }
+        let mut left = &*rest;
+        while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
+            if let Some(spent) = progress.spent() {
+                return Ok((progress, count, Some(spent)));
+            }
+            let until = (progress.deadline, progress.marks);
+            let parts = self.parts_of(left, heard, until, &questions).await;
+            // A region may send fewer at once; the rest is asked for again, from all.
+            let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
+            let some = sent.min().unwrap_or(left.len());
+            let renumbers = progress.renumbers.clone();
+            progress = progress.evaluate_all(left.get(..some).unwrap_or_default(), parts, &renumbers).await?;
+            left = left.get(some.max(1)..).unwrap_or_default();
+        }
+        Ok((progress, count, None))
     }
 
     /// Every region's parts of these traces, by rank; the report of one that failed.
     async fn parts_of(
         &self,
-        batch: &[Candidate],
+        batch: &[Listed],
         regions: &[(u16, &Region)],
         (deadline, marks): (Deadline, Marks),
         count: &Count,
@@ -312,12 +365,33 @@ impl<G: Gather> Progress<G> {
         }
     }
 
+    /// How many traces to ask for next, after so many. One more batch costs a way there and back, and so does
+    /// none of what is asked for beyond what is needed.
+    fn at_once(&self, before: usize) -> usize {
+        let is_far = self.renumbers.contains(&true);
+        let (least, most) =
+            if is_far { (BATCH_MIN_OF_FAR, BATCH_MAX_OF_FAR) } else { (BATCH_FIRST, BATCH_MAX) };
+        let Some(Room { taken, left }) = self.gather.room() else {
+            return if before == 0 { BATCH_FIRST } else { (before * 2).min(most) };
+        };
+        let needed = match self.done.len() {
+            0 => left.saturating_mul(self.per_row),
+            looked_at => left.saturating_mul(looked_at) / taken.max(1),
+        };
+        needed.saturating_add(needed / 8).saturating_add(2).clamp(least, most)
+    }
+
     fn traces_left(&self) -> usize {
         (self.settings.traces_max as usize).saturating_sub(self.done.len())
     }
 
     /// Evaluates the traces of a batch, in their order.
-    async fn evaluate_all(mut self, batch: &[Candidate], parts: Vec<Parts>) -> Result<Self, Refusal> {
+    async fn evaluate_all(
+        mut self,
+        batch: &[Listed],
+        parts: Vec<Parts>,
+        renumbers: &[bool],
+    ) -> Result<Self, Refusal> {
         let mut regions = Vec::with_capacity(parts.len());
         for (rank, landed) in parts {
             match landed {
@@ -330,7 +404,7 @@ impl<G: Gather> Progress<G> {
             if !self.gather.wants(candidate.start) {
                 break;
             }
-            self = self.evaluate(candidate, landed).await?;
+            self = self.evaluate(candidate, landed, renumbers.to_vec()).await?;
         }
         Ok(self)
     }
@@ -341,7 +415,12 @@ impl<G: Gather> Progress<G> {
         }
     }
 
-    async fn evaluate(mut self, candidate: &Candidate, landed: Vec<Landed>) -> Result<Self, Refusal> {
+    async fn evaluate(
+        mut self,
+        candidate: &Listed,
+        landed: Vec<Landed>,
+        renumbers: Vec<bool>,
+    ) -> Result<Self, Refusal> {
         let mut ranks = Vec::with_capacity(landed.len());
         let mut views = Vec::with_capacity(landed.len());
         let mut bytes = 0;
@@ -361,10 +440,9 @@ impl<G: Gather> Progress<G> {
         self.inspected.add(Inspected { traces: 1, spans: 0, bytes });
         let views = Redacted::join(views);
         let work = move || {
-            let renumbers = &self.renumbers;
             let decided = self
                 .gather
-                .absorb(views, |gather, views| decide(gather, (id, listed), ranks, views, renumbers));
+                .absorb(views, |gather, views| decide(gather, (id, listed), ranks, views, &renumbers));
             decided.map(|spans| {
                 self.inspected.add(Inspected { spans, ..Inspected::default() });
                 self

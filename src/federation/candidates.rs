@@ -20,8 +20,12 @@ const CONDITIONS_MAX: usize = 4;
 /// Traces of a first page: of a search twice its rows, since candidates may be none; of what needs every trace
 /// as many as a page may have.
 const FIRST_MIN: u32 = 64;
+const FIRST_MIN_OF_ITSELF: u32 = 16;
 const FIRST_MAX: u32 = 512;
 const FIRST_OF_ALL: u32 = 4096;
+
+/// Traces to look at for each row, before any were.
+const PER_ROW: u32 = 2;
 
 /// Every trace in reach.
 pub(super) fn everything(
@@ -35,11 +39,19 @@ pub(super) fn everything(
 
 /// Traces that a search may find: those that meet each condition somewhere.
 pub(super) fn of_search(text: &str, planner: &Planner<'_>, reach: Option<Reach>, rows: u32) -> Wanted {
-    let queries = match traceql::compile(text) {
-        Err(_) => vec![planner.everyone(EVERY_TRACE)],
-        Ok(query) => each_of(planner.asked(&query)),
+    let Ok(query) = traceql::compile(text) else {
+        return everything(planner, reach, Order::Newest, Some(rows));
     };
-    wanted(queries, reach, Order::Newest, Some(rows))
+    let asked = planner.asked(&query);
+    let is_itself = matches!(asked.each.as_slice(),
+        [one] if one.iter().flatten().all(|asked| asked.root == query.root));
+    let wanted = wanted(each_of(asked), reach, Order::Newest, Some(rows));
+    if is_itself {
+        // Whoever is listed matches; some more, since the newest parts are not always of the newest traces.
+        let first = rows.saturating_mul(3) / 2;
+        return Wanted { first: first.clamp(FIRST_MIN_OF_ITSELF, FIRST_MAX), per_row: 1, ..wanted };
+    }
+    wanted
 }
 
 /// Traces that a metrics query may count.
@@ -101,7 +113,7 @@ fn wanted(queries: Vec<Asked>, reach: Option<Reach>, order: Order, rows: Option<
         (Order::Newest, Some(rows)) => rows.saturating_mul(2).clamp(FIRST_MIN, FIRST_MAX),
         _ => FIRST_OF_ALL,
     };
-    Wanted { queries, reach, order, first, latest: u64::MAX }
+    Wanted { queries, reach, order, first, per_row: PER_ROW, latest: u64::MAX }
 }
 
 #[cfg(test)]

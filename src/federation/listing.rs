@@ -48,6 +48,8 @@ pub(super) struct Wanted {
     pub order: Order,
     /// Traces of the first page.
     pub first: u32,
+    /// Traces to look at for each row, as far as that is known before: one where whoever is listed matches.
+    pub per_row: u32,
     /// Traces that are listed with a later start are none.
     pub latest: u64,
 }
@@ -68,6 +70,28 @@ struct Known {
     start: u64,
     /// A bit for each condition that it was listed for.
     listed: u32,
+    holders: u64,
+}
+
+/// A trace that is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub id: TraceId,
+    /// It starts then, or before; never, where nobody knows.
+    pub start: u64,
+    /// A bit for each of the first regions by rank, where it listed a part.
+    holders: u64,
+}
+
+impl Listed {
+    /// Whether the region of this rank listed a part of it.
+    pub fn is_held_by(self, rank: u16) -> bool {
+        self.holders & holder(usize::from(rank)) != 0
+    }
+}
+
+fn holder(rank: usize) -> u64 {
+    u32::try_from(rank).ok().and_then(|rank| 1u64.checked_shl(rank)).unwrap_or(0)
 }
 
 /// How far one region was listed for one condition.
@@ -125,19 +149,19 @@ impl Listing {
     }
 
     /// The traces that are to be looked at as far as the horizon, in their order.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    pub fn candidates(&self) -> Vec<Listed> {
         let whole: u32 = (0u32..)
             .zip(&self.cursors)
             .filter(|(_, of_regions)| of_regions.iter().all(|cursor| cursor.state == State::Whole))
             .map(|(number, _)| 1u32.wrapping_shl(number))
             .sum();
         let horizon = self.horizon().unwrap_or(0);
-        let mut candidates: Vec<Candidate> = self
+        let mut candidates: Vec<Listed> = self
             .known
             .iter()
             .filter(|(_, known)| known.listed & whole == whole && known.start >= horizon)
             .filter(|(_, known)| known.start <= self.wanted.latest)
-            .map(|(id, known)| Candidate { id: *id, start: known.start })
+            .map(|(id, known)| Listed { id: *id, start: known.start, holders: known.holders })
             .collect();
         match self.wanted.order {
             Order::Newest => candidates.sort_unstable_by_key(|c| (std::cmp::Reverse(c.start), c.id)),
@@ -176,9 +200,10 @@ impl Listing {
         for candidate in page {
             // A part that does not know when it starts says nothing of the whole.
             let start = if candidate.start == 0 { u64::MAX } else { candidate.start };
-            let known = self.known.entry(candidate.id).or_insert(Known { start, listed: 0 });
+            let known = self.known.entry(candidate.id).or_insert(Known { start, listed: 0, holders: 0 });
             known.start = start.min(known.start);
             known.listed |= bit;
+            known.holders |= holder(rank);
         }
         if let Some(cursor) = self.cursors.get_mut(number).and_then(|cursors| cursors.get_mut(rank)) {
             cursor.take(page);

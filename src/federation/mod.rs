@@ -11,6 +11,7 @@ mod growing;
 mod listing;
 mod metrics;
 mod origin;
+mod outlines;
 mod planned;
 pub mod query;
 pub mod refusal;

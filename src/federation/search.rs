@@ -12,8 +12,10 @@ use super::origin::Origin;
 use super::query::{Answered, SearchAsk, Way};
 use super::refusal::Refusal;
 use crate::evaluate::gather::{Gather, SearchGather};
+use crate::evaluate::outline::Outline;
 use crate::model::search::SearchAsked;
-use crate::model::{Outcome, SearchAnswer};
+use crate::model::{Outcome, SearchAnswer, SearchQuery};
+use crate::traceql;
 
 impl Federation {
     /// Traces that match, the newest first.
@@ -34,6 +36,17 @@ impl Federation {
             answer.value = answer.value.map(|rows| SearchAnswer { next: None, ..rows });
         }
         Ok(answer)
+    }
+
+    /// What is asked of traces in outline, where the query can be decided so. Nothing of a region may be withheld:
+    /// what a row says was not treated. Regions in this process send whole traces at least as fast.
+    fn outline_of(&self, query: &SearchQuery, origin: Origin) -> Option<Outline> {
+        let SearchAsked::Query(text) = &query.asked else { return None };
+        let is_near = self.regions.iter().all(|region| region.is_embedded());
+        if self.withholds() || is_near || origin.is_named() {
+            return None;
+        }
+        Outline::of(&traceql::compile(text).ok()?)
     }
 
     async fn rows(self: &Arc<Self>, ask: SearchAsk, teller: Teller<SearchAnswer>) -> Answered<SearchAnswer> {
@@ -60,7 +73,9 @@ impl Federation {
                     wanted.queries.truncate(1);
                     wanted.latest = page.after().map_or(u64::MAX, |after| after.listed);
                 }
-                self.decide(Decision::over(wanted, gather, &ask, origin.marks()), teller).await
+                let outline = self.outline_of(&ask.query, origin);
+                let decision = Decision::over(wanted, gather, &ask, origin.marks());
+                self.decide(Decision { outline, ..decision }, teller).await
             }
         }
     }

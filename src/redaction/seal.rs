@@ -71,6 +71,13 @@ impl<T> Redacted<T> {
     }
 }
 
+impl<T> Redacted<Vec<T>> {
+    /// Each of several views on its own.
+    pub fn each(self) -> Vec<Redacted<T>> {
+        self.0.into_iter().map(Redacted).collect()
+    }
+}
+
 impl<T: Default> Redacted<T> {
     /// Nothing hides nothing.
     pub fn nothing() -> Self {

@@ -17,6 +17,7 @@ pub mod lenient;
 mod lex;
 pub mod metrics;
 mod number;
+mod only;
 pub mod parse;
 pub mod pattern;
 pub mod place;
@@ -30,6 +31,7 @@ pub use check::check;
 pub use error::Error;
 pub use identifier::identifier;
 pub use number::{duration_text, float_text, plain_float_text};
+pub use only::only_traces;
 pub use parse::parse;
 
 /// The longest query accepted, in bytes; Tempo's default limit.

@@ -69,7 +69,9 @@ impl<G: Gather> Walk<'_, G> {
                 if !self.gather.wants(place.start) {
                     return Ok(());
                 }
-                self.look_at(place)?;
+                if self.gather.is_about(&place.id) {
+                    self.look_at(place)?;
+                }
             }
             if last.is_none_or(|last| !self.gather.wants(last.start)) {
                 return Ok(());

@@ -7,7 +7,9 @@ mod search;
 mod tags;
 
 use super::TraceRows;
+pub use super::collect::Room;
 use super::rows::Summary;
+use crate::model::TraceId;
 use crate::model::search::{Inspected, Window};
 use crate::traceql::value::Failure;
 
@@ -32,6 +34,16 @@ pub trait Gather: Send + 'static {
 
     /// Whether a trace that starts then, or before, can still change the answer.
     fn wants(&self, start: u64) -> bool;
+
+    /// How many traces it has room for; nothing where it takes all.
+    fn room(&self) -> Option<Room> {
+        None
+    }
+
+    /// Whether a trace of this id can change the answer.
+    fn is_about(&self, _: &TraceId) -> bool {
+        true
+    }
 
     /// A trace that is listed with a later start can't change the answer.
     fn latest(&self) -> u64 {

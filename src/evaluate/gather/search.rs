@@ -1,9 +1,13 @@
 //! A search, trace by trace.
 
-use super::{Gather, Order, Reach};
+use std::collections::HashSet;
+
+use super::{Gather, Order, Reach, Room};
 use crate::evaluate::rows::Summary;
 use crate::evaluate::{QueryError, Rows, Search, TagsSearch, TraceRows, overlaps};
+use crate::model::TraceId;
 use crate::model::search::{Inspected, Page, SearchAnswer, SearchAsked, SearchQuery, Window};
+use crate::traceql;
 use crate::traceql::value::Failure;
 
 /// The newest rows of a search.
@@ -13,6 +17,8 @@ use crate::traceql::value::Failure;
 #[derive(Debug)]
 pub struct SearchGather {
     asked: Asked,
+    /// The only traces it is about, where it names some.
+    only: Option<HashSet<TraceId>>,
     spans_per_set: u32,
     window: Option<Window>,
     rows: Rows,
@@ -28,14 +34,20 @@ enum Asked {
 
 impl SearchGather {
     pub fn of(query: &SearchQuery) -> Result<Self, QueryError> {
+        let mut only = None;
         let asked = match &query.asked {
-            SearchAsked::Query(text) => Asked::Query(Box::new(Search::compile(text)?)),
+            SearchAsked::Query(text) => {
+                let query = traceql::compile(text)?;
+                only = traceql::only_traces(&query).map(HashSet::from_iter);
+                Asked::Query(Box::new(Search::of(&query)?))
+            }
             SearchAsked::Tags { tags, min_duration_ms, max_duration_ms } => {
                 Asked::Tags(TagsSearch::new(tags, *min_duration_ms, *max_duration_ms))
             }
         };
         Ok(Self {
             asked,
+            only,
             spans_per_set: query.spans_per_set,
             window: query.window,
             rows: Rows::of_page(query.limit, query.page),
@@ -70,8 +82,16 @@ impl Gather for SearchGather {
         Ok(())
     }
 
+    fn is_about(&self, id: &TraceId) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(id))
+    }
+
     fn latest(&self) -> u64 {
         self.latest
+    }
+
+    fn room(&self) -> Option<Room> {
+        Some(self.rows.room())
     }
 
     fn wants(&self, start: u64) -> bool {

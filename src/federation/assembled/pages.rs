@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::estate::*;
-use super::far::{WHOLE, far, traces};
+use super::far::{WHOLE, far, settled, traces};
 use super::tests::*;
 use super::*;
 use crate::backend::memory::MemoryBackend;
@@ -160,7 +160,9 @@ async fn far_regions_are_paged_alike_and_a_late_page_costs_no_more_than_an_early
     let spans = traces(95, 600);
     let one = federation(&[spans.concat()], Plan::allow_all());
     let (regions, three) = far(&spread(&spans, 95), Plan::allow_all(), SearchSettings::default());
-    for text in ["{ }", "{ .n = 1 }", "{ .n = 1 } >> { .n = 2 }", "{ .n = 1 } && { .n = 2 }"] {
+    // The last is not told in outline.
+    for text in ["{ }", "{ .n = 1 }", "{ .n = 1 } >> { .n = 2 }", "{ .n = 1 } && { .n = 2 && event.k != 7 }"]
+    {
         let all = at_once(&one, text, WHOLE).await;
         let (mut costs, mut before) = (Vec::new(), 0);
         let rows = paged(
@@ -169,12 +171,14 @@ async fn far_regions_are_paged_alike_and_a_late_page_costs_no_more_than_an_early
             WHOLE,
             || 30,
             |_| {
-                let sent = regions[0].sent.load(Ordering::SeqCst);
+                let sent = regions[0].sent.load(Ordering::SeqCst) + regions[0].told.load(Ordering::SeqCst);
                 costs.push(sent - std::mem::replace(&mut before, sent));
             },
         );
-        assert_eq!(rows.await, all, "{text}");
-        regions.iter().for_each(|region| region.sent.store(0, Ordering::SeqCst));
+        assert_eq!(settled(&rows.await), settled(&all), "{text}");
+        for count in regions.iter().flat_map(|region| [&region.sent, &region.told]) {
+            count.store(0, Ordering::SeqCst);
+        }
         let (first, most) = (costs[0], costs.iter().max().unwrap());
         assert!(*most <= 3 * first.max(BATCH_FIRST), "{text}: {costs:?}");
     }

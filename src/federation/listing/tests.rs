@@ -8,8 +8,12 @@ fn candidate(id: u128, start: u64) -> Candidate {
 
 fn listing(queries: usize, regions: usize, reach: Option<Reach>, first: u32) -> Listing {
     let queries = (0..queries).map(|number| vec![Some(format!("{{ .a = {number} }}")); regions]).collect();
-    let wanted = Wanted { queries, reach, order: Order::Newest, first, latest: u64::MAX };
+    let wanted = Wanted { queries, reach, order: Order::Newest, first, per_row: 1, latest: u64::MAX };
     Listing::new(wanted, &SearchSettings::default())
+}
+
+fn listed(listing: &Listing) -> Vec<Candidate> {
+    listing.candidates().iter().map(|listed| Candidate { id: listed.id, start: listed.start }).collect()
 }
 
 fn asked(listing: &mut Listing) -> Vec<(usize, usize, Option<Window>, u32)> {
@@ -30,7 +34,7 @@ fn a_trace_starts_no_later_than_its_earliest_part() {
     listing.take(0, 0, &[candidate(1, 50), candidate(2, 40)], true);
     listing.take(0, 1, &[candidate(2, 60), candidate(1, 30)], true);
     assert_eq!(listing.horizon(), None);
-    assert_eq!(listing.candidates(), [candidate(2, 40), candidate(1, 30)]);
+    assert_eq!(listed(&listing), [candidate(2, 40), candidate(1, 30)]);
     assert!(!listing.can_go_on());
 }
 
@@ -43,7 +47,7 @@ fn a_region_that_listed_all_it_may_hides_what_is_older() {
     listing.take(0, 1, &[candidate(3, 70), candidate(4, 60)], true);
     listing.take(0, 2, &[candidate(5, 10)], true);
     assert_eq!(listing.horizon(), Some(60));
-    assert_eq!(listing.candidates(), [candidate(3, 70), candidate(4, 60)]);
+    assert_eq!(listed(&listing), [candidate(3, 70), candidate(4, 60)]);
     // Only who has more is asked again, for more.
     assert_eq!(asked(&mut listing), [(0, 0, None, 8), (0, 1, None, 8)]);
 }
@@ -98,6 +102,7 @@ fn a_window_that_is_longer_than_a_region_takes_is_asked_in_slices() {
         reach: reach(10_000, 15_000),
         order: Order::Newest,
         first: 5,
+        per_row: 1,
         latest: u64::MAX,
     };
     let mut listing = Listing::new(wanted, &settings);
@@ -120,7 +125,7 @@ fn of_several_conditions_a_trace_meets_every_one_that_is_listed_whole() {
     listing.take(0, 1, &[candidate(2, 40)], true);
     listing.take(1, 0, &[candidate(1, 50), candidate(3, 49), candidate(4, 48)], true);
     listing.take(1, 1, &[], true);
-    assert_eq!(listing.candidates(), [candidate(1, 50), candidate(2, 40)]);
+    assert_eq!(listed(&listing), [candidate(1, 50), candidate(2, 40)]);
     assert_eq!(listing.horizon(), None, "the first condition alone lists every trace");
     assert!(!listing.can_go_on());
 }
@@ -133,18 +138,25 @@ fn a_condition_that_a_region_failed_to_list_makes_nothing_impossible() {
     listing.fail(0, 1);
     listing.take(1, 0, &[candidate(1, 50), candidate(2, 40)], true);
     listing.take(1, 1, &[candidate(3, 30)], false);
-    assert_eq!(listing.candidates(), [candidate(1, 50), candidate(2, 40), candidate(3, 30)]);
+    assert_eq!(listed(&listing), [candidate(1, 50), candidate(2, 40), candidate(3, 30)]);
 }
 
 #[test]
 fn of_what_is_not_asked_of_a_region_nothing_is_missing() {
     let queries = vec![vec![Some("{ .a }".to_owned()), None], vec![None, None]];
-    let wanted = |queries| Wanted { queries, reach: None, order: Order::Newest, first: 3, latest: u64::MAX };
+    let wanted = |queries| Wanted {
+        queries,
+        reach: None,
+        order: Order::Newest,
+        first: 3,
+        per_row: 1,
+        latest: u64::MAX,
+    };
     let mut listing = Listing::new(wanted(queries), &SearchSettings::default());
     assert_eq!(asked(&mut listing), [(0, 0, None, 3)]);
     listing.take(0, 0, &[candidate(1, 50)], true);
     // No trace meets the second.
-    assert_eq!((listing.candidates(), listing.horizon(), listing.can_go_on()), (vec![], None, false));
+    assert_eq!((listed(&listing), listing.horizon(), listing.can_go_on()), (vec![], None, false));
     let mut listing = Listing::new(wanted(vec![vec![None, None]]), &SearchSettings::default());
     assert_eq!((asked(&mut listing), listing.horizon()), (vec![], None));
 }
