@@ -40,7 +40,7 @@ use crate::traceql::value::Failure;
 /// there and back each. What an embedded region sends at once is bounded by it, in bytes; another is asked for
 /// fewer, each on its own or all in outline.
 const BATCH_FIRST: usize = 32;
-/// The same where someone listens: the first rows are sent after the first of them.
+/// The same where someone listens and each is asked for on its own: the first rows are sent after these.
 const BATCH_FIRST_OF_STREAM: usize = 8;
 const BATCH_MAX: usize = 512;
 const BATCH_MIN_OF_FAR: usize = 8;
@@ -244,6 +244,9 @@ impl Federation {
                 return Ok((progress, Some(spent)));
             }
             before = progress.at_once(before);
+            if progress.teller.tells_parts() && progress.outline.is_none() && progress.done.is_empty() {
+                before = before.min(BATCH_FIRST_OF_STREAM);
+            }
             let batch = left.get(..before.min(left.len()).min(progress.traces_left())).unwrap_or_default();
             let (count, spent);
             (progress, count, spent) = self.look_at_some(batch, &heard, progress).await?;
@@ -267,8 +270,9 @@ impl Federation {
         mut progress: Progress<G>,
     ) -> Result<(Progress<G>, usize, Option<Budget>), Refusal> {
         let (mut count, mut rest) = (batch.len(), batch.to_vec());
+        let questions = progress.teller.count();
         if let Some(outline) = progress.outline.take()
-            && let Some(told) = self.told(&outline, batch, heard, progress.deadline).await
+            && let Some(told) = self.told(&outline, batch, heard, progress.deadline, &questions).await
         {
             count = told.count;
             rest.truncate(count);
@@ -281,7 +285,7 @@ impl Federation {
             if let Some(spent) = progress.spent() {
                 return Ok((progress, count, Some(spent)));
             }
-            let (until, questions) = ((progress.deadline, progress.marks), progress.teller.count());
+            let until = (progress.deadline, progress.marks);
             let parts = self.parts_of(left, heard, until, &questions).await;
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);

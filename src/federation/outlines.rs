@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::assembled::Parts;
 use super::by_id::Federation;
 use super::fanout::{Landed, failed};
+use super::growing::Count;
 use super::listing::{Listed, widened};
 use super::query::answered;
 use crate::backend::{Fault, Region, RegionAnswer, SearchCall};
@@ -73,6 +74,7 @@ impl Federation {
         batch: &[Listed],
         regions: &[(u16, &Region)],
         deadline: Deadline,
+        count: &Count,
     ) -> Option<Told> {
         // What does not know when it starts can't be asked for by time.
         let unknown = batch.iter().take_while(|listed| listed.start == u64::MAX).count();
@@ -88,11 +90,13 @@ impl Federation {
             .iter()
             .map(|(rank, region)| {
                 let questions = &questions;
+                let open = count.put();
                 async move {
                     let begun = Instant::now();
                     let call = |text: &String| region.search(question(text, batch.len(), window, deadline));
                     let [outlines, larger] = questions;
                     let (outlines, larger) = futures::join!(call(outlines), call(larger));
+                    drop(open);
                     self.outcome((*rank, region), outline, batch, [outlines, larger], begun.elapsed())
                 }
             })

@@ -140,7 +140,8 @@ async fn rows_come_before_the_status_that_names_who_went_away_meanwhile() {
     let estate = over(regions.clone());
     regions.iter().for_each(|region| region.behave(Behaviour::Slow(SLOW)));
     let leaves = async {
-        sleep(SLOW * 5 / 2).await;
+        // While the parts of the first traces are on their way.
+        sleep(SLOW * 3 / 2).await;
         regions[1].behave(Behaviour::ServerError);
     };
     let message = searching(30);
