@@ -15,6 +15,7 @@
 )]
 
 #[path = "../tests/support/corpus_privacy/mod.rs"]
+#[allow(dead_code, reason = "what is personal in a value is the tests' business")]
 mod corpus_privacy;
 #[path = "../tests/support/dice.rs"]
 mod dice;
@@ -118,11 +119,14 @@ impl Measurement for ProcessorTime {
     }
 }
 
+/// Whether attributes of a kind belong to a part.
+type Part = fn(Kind) -> bool;
+
 /// The corpus, with the context of each key read once, as the rooms above do; and its parts.
 fn over_the_corpus(criterion: &mut Criterion<ProcessorTime>) {
     let all = corpus(20_261_121);
     let mut group = criterion.benchmark_group("corpus");
-    let parts: [(&str, fn(Kind) -> bool); 3] = [
+    let parts: [(&str, Part); 3] = [
         ("all", |_| true),
         ("labelled", |kind| kind == Kind::Labelled),
         ("ordinary", |kind| kind == Kind::Ordinary),

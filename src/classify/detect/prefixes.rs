@@ -53,6 +53,9 @@ const fn path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'/'
 }
 
+/// The shortest of all tokens with their prefix.
+pub const BYTES_MIN: usize = 20;
+
 /// The longest token that is followed to its end; what is longer is found all the same.
 const LONG: usize = 512;
 
@@ -179,6 +182,7 @@ mod tests {
             for prefix in beginning(first) {
                 let letter = prefix.text.first().copied().unwrap();
                 assert!(beginning(letter).iter().any(|other| other.text == prefix.text));
+                assert!(prefix.text.len() + prefix.least >= BYTES_MIN);
                 assert!(letter.eq_ignore_ascii_case(&first) && prefix.least <= prefix.most);
             }
         }

@@ -4,7 +4,7 @@
 use super::finder::{Claim, Finder};
 use super::prefixes::{Check, Prefix, beginning, standard, url_safe};
 use super::view::{LOWER, UPPER, Word};
-use super::{Care, Context, Detector, jwt};
+use super::{Care, Context, Detector, jwt, prefixes};
 use crate::classify::validate::national::Worth;
 use crate::classify::validate::token;
 
@@ -30,7 +30,8 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let first = view.byte(word.start());
     let rest = view.rest(word.start());
     let second = view.byte(word.start() + 1);
-    let mut begun = beginning(first).iter().filter(|prefix| prefix.may_begin(first, second));
+    let known = if rest.len() >= prefixes::BYTES_MIN { beginning(first) } else { &[] };
+    let mut begun = known.iter().filter(|prefix| prefix.may_begin(first, second));
     if begun.any(|prefix| rest.starts_with(prefix.text) && prefixed(finder, index, word, prefix)) {
         return true;
     }
