@@ -100,7 +100,7 @@ fn what_an_outline_does_not_tell_is_not_asked_of_one() {
         "{ .name = `a` }",
         "{ } &>> { }",
         "{ } | by(name) | { } > { }",
-        "({ } | count() > 1) >> { }",
+        "({ } | count() > 1) >> ({ } | count() > 2)",
         "{ } | sum(.a) > 1",
         "{ } | avg(span.a) > 1",
         "{ } | max(traceDuration) > 1s",
