@@ -76,8 +76,8 @@ fn a_body_is_packed_when_tempo_packs_it(estate: &Estate) {
             };
             // What a bare resource gets may be what makes a body long enough to be packed.
             let is_long = |reply: &Reply| reply.status == 200 && reply.unpacked().len() > PACKED_BYTES_MIN;
-            let is_alike = is_long(&ours) == is_long(&theirs);
-            if same.contains(&wish) && is_alike && packing(&ours) != packing(&theirs) {
+            let differs = same.contains(&wish) && packing(&ours) != packing(&theirs);
+            if differs && is_long(&ours) == is_long(&theirs) {
                 differences.push(format!(
                     "{target} as {accept} with `{wish}`\n    Tutti: {:?}\n    Tempo: {:?}",
                     packing(&ours),
