@@ -98,7 +98,8 @@ const CAPITALS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 fn word<'a>(dice: &mut Dice, words: &[&'a str]) -> &'a str {
-    dice.of(words)
+    let chosen: &&str = dice.of(words);
+    chosen
 }
 
 fn between(dice: &mut Dice, from: u64, to: u64) -> u64 {
