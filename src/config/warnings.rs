@@ -59,7 +59,11 @@ fn policies(given: &GivenFile, out: &mut Findings) {
     if given.gateway.policies.is_absent() {
         let place = Place { key: "gateway.policies".to_owned(), ..given.gateway.place.clone() };
         let what = "no policies: every attribute of every region is shown as it is stored";
-        out.warn(&place, what, "write `policies = \"policies\"`, and in that folder `keys.toml`");
+        out.warn(
+            &place,
+            what,
+            "write `policies = \"policies\"`, and put a pack such as `baseline` or your own policies there",
+        );
     }
 }
 

@@ -80,7 +80,7 @@ fn compare(book: &Rulebook, case: &Case, explanation: &Explanation) -> Outcome {
     if let Some(expected) = &case.rights
         && *expected != rights
     {
-        failures.push(format!("it allows {}, not {}", listed(&rights), listed(expected)));
+        failures.push(format!("allowed are {}, expected {}", listed(&rights), listed(expected)));
     }
     if let Some(expected) = &case.rules {
         let settled: BTreeSet<&str> = settled.iter().map(String::as_str).collect();
@@ -108,7 +108,7 @@ pub fn names(book: &Rulebook, numbers: &[u16]) -> Vec<String> {
 
 fn listed(acts: &BTreeSet<Act>) -> String {
     if acts.is_empty() {
-        return "no question".to_owned();
+        return "none".to_owned();
     }
     acts.iter().map(|act| act.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -116,6 +116,42 @@ async fn a_faulty_file_leaves_the_last_good_one_in_force_until_it_is_mended() {
     running.get_until("/metrics", GOOD).await;
 }
 
+/// Policies that do not do what a case expects, or are none, are not taken; the log names file and place.
+#[tokio::test]
+async fn faulty_policies_leave_the_last_good_ones_in_force_until_they_are_mended() {
+    let region = region(1, Duration::ZERO).await;
+    let estate = Estate::of("us-east", &region);
+    let folder = estate.path.parent().unwrap().join("policies");
+    std::fs::create_dir_all(folder.join("tests")).unwrap();
+    let cedar = folder.join("all.cedar");
+    let good = "@id(\"all\")\npermit (principal, action, resource);\n";
+    let case = "[[case]]\nname = \"all\"\nclasses = [\"a.b\"]\nstored = \"US\"\ndelivered = \"US\"\nrung = \"raw\"\n";
+    let classes = "[[class]]\nname = \"a.b\"\ntitle = \"B\"\ngroup = \"a\"\n";
+    for (name, text) in [("all.cedar", good), ("classes.toml", classes), ("tests/all.toml", case)] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let with_policies = config("us-east", &region).replace("[gateway]", "[gateway]\npolicies = \"policies\"");
+    std::fs::write(&estate.path, with_policies).unwrap();
+    let running = Running::serve(&estate.path).await;
+    running.get_until("/metrics", GOOD).await;
+    for (fault, said) in [
+        ("@id(\"all\")\npermit (principal, action, resource) when { context.juridiction };", "all.cedar:2:"),
+        (
+            "@id(\"all\")\nforbid (principal, action, resource);",
+            "all.toml:1:1: case[0]: case `all`, a.b: it is dropped",
+        ),
+    ] {
+        save(&cedar, fault);
+        running.signal("HUP");
+        running.get_until("/metrics", BAD).await;
+        assert!(running.get(V2).await.unwrap().contains("tutti-regions: us-east;status=ok"));
+        assert!(running.said().contains(said), "{}", running.said());
+        // Noticed by the watch: the folder's own files are followed, and those below it.
+        save(&cedar, good);
+        running.get_until("/metrics", GOOD).await;
+    }
+}
+
 /// A gateway over embedded regions, each given by its name and what more is said of it.
 fn embedded(regions: &[(&str, &str)]) -> String {
     let regions = regions.iter().map(|(name, more)| {

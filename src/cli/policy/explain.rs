@@ -140,13 +140,11 @@ impl Known {
             return Ok(Stored { region: name.to_string(), jurisdiction: jurisdiction.clone() });
         }
         let jurisdiction = Jurisdiction::parse(text).map_err(|error| error.to_string())?;
-        let facts = self.book.facts();
-        let mut of_facts =
-            facts.jurisdictions.iter().flat_map(|known| known.adequate.iter().chain([&known.name]));
-        let mut declared = self.regions.iter().map(|(_, jurisdiction)| jurisdiction);
-        if of_facts.any(|known| *known == jurisdiction) || declared.any(|known| *known == jurisdiction) {
+        // Data may go anywhere, into places too that no fact knows; but regions are written in small letters.
+        if !text.bytes().any(|b| b.is_ascii_lowercase()) {
             return Ok(Stored { region: String::new(), jurisdiction });
         }
+        let facts = self.book.facts();
         let regions: Vec<&str> = self.regions.iter().map(|(name, _)| name.as_str()).collect();
         let named: Vec<&str> = facts.jurisdictions.iter().map(|known| known.name.as_str()).collect();
         let regions = if regions.is_empty() { "none declared".to_owned() } else { regions.join(", ") };

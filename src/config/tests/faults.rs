@@ -97,7 +97,7 @@ fn an_unknown_key_is_a_fault_with_the_one_that_was_meant() {
     let remedies: Vec<&str> = faults.faults().map(|fault| fault.remedy.as_str()).collect();
     assert_eq!(
         remedies,
-        ["known here: region, listen, tls, policies, http_api_prefix", "did you mean `listen`?"]
+        ["known here: region, listen, tls, policies, packs, http_api_prefix", "did you mean `listen`?"]
     );
 }
 

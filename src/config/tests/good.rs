@@ -10,7 +10,7 @@ use crate::backend::settings::{Auth, KindSettings, LayerSettings, TempoSettings}
 use crate::config::{Changes, DeadlineSettings, IdentityMode, ListenError, RawEgress};
 use crate::federation::settings::{Additions, DeclaredFacts, MetricsSettings, SearchSettings};
 use crate::model::{Caller, Jurisdiction, RegionName};
-use crate::policy::{RegionPlan, Treatment};
+use crate::policy::{RegionPlan, Rung};
 
 fn region(name: &str) -> RegionName {
     RegionName::parse(name).unwrap()
@@ -50,11 +50,15 @@ fn the_example_of_the_repository_loads_as_it_stands_and_means_what_it_says() {
     assert_eq!(tempo(&settings, 2).url, "http://127.0.0.1:41203");
     assert_eq!(settings.regions[2].layers.deadline, Duration::from_secs(8));
     let plan = settings.policies.plan(&Caller::anonymous());
-    let RegionPlan::Keys(keys) = plan.region(&region("eu-central")) else { panic!("shows all") };
-    assert_eq!(keys.treatment(b"user.email"), Some(Treatment::Mask));
-    assert_eq!(keys.treatment(b"payment.card_number"), Some(Treatment::Drop));
-    assert_eq!(keys.treatment(b"http.request.method"), None);
-    assert_eq!(*plan.region(&region("us-east")), RegionPlan::AllowAll);
+    let rung = |name: &str, class: &str| {
+        let RegionPlan::Ruled(ruled) = plan.region(&region(name)) else { panic!("not ruled") };
+        ruled.cell(ruled.classes().by_name(class).unwrap()).rung
+    };
+    assert_eq!(rung("us-east", "pii.email"), Rung::Raw);
+    assert_eq!(rung("us-east", "secret.token"), Rung::Dropped);
+    assert_eq!(rung("eu-central", "pii.email"), Rung::Masked);
+    assert_eq!(rung("eu-central", "unknown"), Rung::Dropped);
+    assert_eq!(rung("eu-central", "safe"), Rung::Raw);
     let to = Jurisdiction::parse("US").unwrap();
     let from = Jurisdiction::parse("EU").unwrap();
     assert_eq!(settings.raw_egress, [RawEgress { region: region("eu-central"), from, to, is_allowed: true }]);
@@ -77,9 +81,8 @@ fn what_the_example_shows_commented_out_is_good_too_once_its_files_and_variables
         .map(|line| if is_key(&line) { line.trim_start_matches("# ") } else { line })
         .flat_map(|line| [line, "\n"])
         .collect();
-    let rules = std::fs::read_to_string(root.join("policies/keys.toml")).unwrap();
-    let estate = Estate::of(&uncommented)
-        .with_file("policies/keys.toml", &rules)
+    let shipped = format!("policies = {:?}", root.join("policies"));
+    let estate = Estate::of(&uncommented.replace("policies = \"policies\"", &shipped))
         .with_variable("US_WEST_TOKEN", "t")
         .with_variable("US_WEST_KEY", "k");
     let settings = estate.settings();

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::config::parse_keys;
-use crate::model::RegionName;
-use crate::policy::{RegionPlan, Treatment};
+use crate::model::{Caller, Jurisdiction, RegionName};
+use crate::policy::{RegionPlan, Rung, Treatment};
 
 fn declared() -> Vec<RegionName> {
     ["us-east", "us-west", "eu-central"].iter().map(|name| RegionName::parse(name).unwrap()).collect()
@@ -98,18 +98,20 @@ fn a_folder_that_is_missing_or_holds_what_cannot_be_read_refuses_everything() {
     let no_folder = Estate::of(&quiet_with(line, "policies = \"regions.toml\""));
     assert_eq!(no_folder.findings(), ["4 gateway.policies: folder `regions.toml` is no folder"]);
     let empty = Estate::of(&quiet_with(line, "policies = \"empty\"")).with_file("empty/README.md", "");
-    assert_eq!(empty.findings(), ["4 gateway.policies: folder `empty` holds no `keys.toml`"]);
+    assert_eq!(empty.findings(), ["4 gateway.policies: folder `empty` holds no policies"]);
     let others = Estate::of(QUIET)
-        .with_file("policies/eu.cedar", "")
-        .with_file("policies/classes.toml", "")
+        .with_file("policies/eu.rego", "")
+        .with_file("policies/class.toml", "")
+        .with_file("policies/plain/README.md", "")
         .with_file("policies/README.md", "")
         .with_file("policies/.hidden", "")
         .with_file("policies/keys.toml~", "");
     assert_eq!(
         others.findings(),
         [
-            "4 gateway.policies: this version cannot read policy `classes.toml`, and what it hides would be shown",
-            "4 gateway.policies: this version cannot read policy `eu.cedar`, and what it hides would be shown",
+            "4 gateway.policies: folder `plain` is no pack: it has no `pack.toml`",
+            "4 gateway.policies: this version cannot read policy `class.toml`, and what it hides would be shown",
+            "4 gateway.policies: this version cannot read policy `eu.rego`, and what it hides would be shown",
         ]
     );
 }
@@ -131,4 +133,246 @@ fn an_estate_whose_names_are_at_fault_does_not_fault_the_rules_for_it() {
         Estate::of(&config).with_file("policies/keys.toml", &rules).findings(),
         ["13 region[1].name: a region name is 1 to 63 of a-z, 0-9 and -, not `US West`"]
     );
+}
+
+/// A pack that is good, as files below a folder of policies.
+const PACK: [(&str, &str); 5] = [
+    ("pack.toml", "title = \"A pack\"\n"),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"pii.email\"\ntitle = \"E-mail\"\ngroup = \"pii.basic\"\nladder = [\"masked\"]\n",
+    ),
+    ("facts.toml", "[[jurisdiction]]\nname = \"US\"\n"),
+    ("all.cedar", "@id(\"all\")\npermit (principal, action, resource);\n"),
+    (
+        "tests/all.toml",
+        "[[case]]\nname = \"all\"\nclasses = [\"pii.email\"]\nstored = \"US\"\ndelivered = \"US\"\nrung = \"raw\"\n",
+    ),
+];
+
+/// A quiet estate with the good pack as its baseline.
+fn packed() -> Estate {
+    PACK.iter().fold(Estate::of(QUIET), |estate, (name, text)| {
+        estate.with_file(&format!("policies/baseline/{name}"), text)
+    })
+}
+
+/// The rung of a class of a region for the anonymous caller.
+fn rung(settings: &Settings, region: &str, class: &str) -> Rung {
+    let plan = settings.policies.plan(&Caller::anonymous());
+    let RegionPlan::Ruled(ruled) = plan.region(&RegionName::parse(region).unwrap()) else {
+        panic!("not ruled")
+    };
+    ruled.cell(ruled.classes().by_name(class).unwrap()).rung
+}
+
+#[test]
+fn the_baseline_is_in_force_where_the_folder_has_it_and_listed_keys_hold_besides() {
+    let settings = packed().settings();
+    assert_eq!(rung(&settings, "us-east", "pii.email"), Rung::Raw);
+    let plan = settings.policies.plan(&Caller::anonymous());
+    let RegionPlan::Ruled(ruled) = plan.region(&RegionName::parse("us-west").unwrap()) else { panic!() };
+    assert_eq!(ruled.keys().treatment(b"user.email"), Some(Treatment::Mask));
+    // Packs that are named replace the default, be they none.
+    let none = quiet_with("policies = \"policies\"", "policies = \"policies\"\npacks = []");
+    let settings = packed().with_file("regions.toml", &none).settings();
+    let plan = settings.policies.plan(&Caller::anonymous());
+    assert!(matches!(plan.region(&RegionName::parse("us-west").unwrap()), RegionPlan::Keys(_)));
+}
+
+#[test]
+fn the_folders_own_policies_are_always_in_force() {
+    let own = "@id(\"own\")\nforbid (principal, action, resource in Class::\"pii.email\")\n\
+               when { context.stored.region == Region::\"us-west\" };\n";
+    let case = "[[case]]\nname = \"own\"\nclasses = [\"pii.email\"]\nstored = \"us-west\"\ndelivered = \"US\"\n\
+                rung = \"dropped\"\nrules = [\"own\"]\n";
+    let estate = packed().with_file("policies/own.cedar", own).with_file("policies/tests/own.toml", case);
+    let settings = estate.settings();
+    assert_eq!(rung(&settings, "us-west", "pii.email"), Rung::Dropped);
+    assert_eq!(rung(&settings, "us-east", "pii.email"), Rung::Raw);
+}
+
+/// What one file otherwise makes of a good folder: line of its file, key and what is wrong.
+const BAD: [(&str, &str, &str); 30] = [
+    ("all.cedar", "permit (principal, action, resource)", "1 : this is no Cedar: unexpected end of input"),
+    ("all.cedar", "permit (principal, action, resource);", "1 : a policy has no `@id`"),
+    (
+        "all.cedar",
+        "// A\n@id(\"a\") permit (principal, action, resource) when { context.store.region == Region::\"us-east\" };",
+        "2 : attribute `store` in context",
+    ),
+    (
+        "all.cedar",
+        "@id(\"a\") permit (principal, action, resource in Class::\"pi\");",
+        "1 : there is no `Class::\"pi\"`",
+    ),
+    (
+        "all.cedar",
+        "@id(\"a\") permit (principal, action, resource) when { context.stored.region == Region::\"us-eest\" };",
+        "1 : there is no `Region::\"us-eest\"`",
+    ),
+    ("all.cedar", "", "4 gateway.policies: there are classes and no policy, so that nothing would be shown"),
+    (
+        "more.cedar",
+        "@id(\"more\")\nforbid (principal, action, resource in Class::\"safe\");",
+        "1 more: no case hits policy `more`, so that nobody knows what it does",
+    ),
+    (
+        "more.cedar",
+        "@id(\"all\")\nforbid (principal, action, resource);",
+        "1 : `@id(\"all\")` is already that of another policy",
+    ),
+    ("classes.toml", "[[class]]\nname = \"pii email\"", "2 class[0].name: `pii email` is no name"),
+    ("classes.toml", "[[class]]\nname = \"a\"\ntitle = \"A\"", "1 class[0].group: `group` is missing"),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\nkeys = [\"b\"]",
+        "1 class[0]: there is no class `a` to add names to",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nladder = [\"maskd\"]",
+        "5 class[0].ladder[0]: `maskd` is no rung between raw and dropped",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nladder = [\"generalised\"]",
+        "5 class[0].ladder: the ladder has `generalised`, and nothing says how",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nmask = \"emial\"",
+        "5 class[0].mask: `emial` is no mask",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nstructure = \"xml\"",
+        "5 class[0].structure: `xml` is no structure",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"a.b\"",
+        "1 class[0]: group `a.b` begins with the class that is in it",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nkey = [\"b\"]",
+        "5 class[0].key: `key` is no key of `class[0]`",
+    ),
+    ("classes.toml", "[safe]\nkeys = [\" a\"]", "2 safe.keys[0]: ` a` is empty, or has space around it"),
+    ("facts.toml", "[[jurisdiction]]\nname = \"U S\"", "2 jurisdiction[0].name: a jurisdiction is 1 to 32"),
+    (
+        "facts.toml",
+        "[[care]]\nhome = \"balanced\"\nadequate = \"careful\"\nnone = \"allowlist\"",
+        "3 care[0].adequate: `careful` is no mode of care",
+    ),
+    ("facts.toml", "[[care]]\nhome = \"balanced\"", "1 care[0].adequate: `adequate` is missing"),
+    (
+        "facts.toml",
+        "[[care]]\nstored = [\"mars\"]\nhome = \"balanced\"\nadequate = \"balanced\"\nnone = \"balanced\"",
+        "2 care[0].stored[0]: `mars` is no region or jurisdiction",
+    ),
+    ("facts.toml", "[tokens]\nepoch = -1", "2 tokens.epoch: this number does not fit"),
+    (
+        "purposes.toml",
+        "[[purpose]]\nname = \"a\"\ntitle = \"A\"\nconcerns = [\"pii.basci\"]",
+        "4 purpose[0].concerns[0]: `pii.basci` is no class or group",
+    ),
+    (
+        "purposes.toml",
+        "[[purpose]]\nname = \"a\"\ntitle = \"A\"",
+        "1 purpose[0].concerns: `concerns` is missing",
+    ),
+    (
+        "pack.toml",
+        "title = \"A\"\nneeds = [\"gdpr\"]",
+        "2 needs[0]: it builds on pack `gdpr`, which is not in force",
+    ),
+    (
+        "tests/all.toml",
+        "[[case]]\nname = \"all\"\nclasses = [\"pii.email\"]\nstored = \"US\"\ndelivered = \"US\"\nrung = \"masked\"",
+        "1 case[0]: case `all`, pii.email: it is raw, not masked, by all",
+    ),
+    ("tests/all.toml", "[[case]]\nname = \"all\"", "1 case[0].classes: `classes` is missing"),
+    (
+        "golden/all.toml",
+        "ways = [\"US > EU\"]\n[[caller]]\nname = \"a\"",
+        "1 ways[0]: `US > EU` is no way between jurisdictions",
+    ),
+    ("golden/all.csv", "caller,class", "1 : nothing says whom this matrix is about"),
+];
+
+#[test]
+fn what_is_wrong_in_a_folder_is_refused_with_file_and_place() {
+    for (file, text, expected) in BAD {
+        let estate = packed().with_file(&format!("policies/baseline/{file}"), text);
+        let Err(LoadError::Faulty(faults)) = estate.load() else { panic!("accepted: {file}\n{text}") };
+        let lines: Vec<String> = faults.faults().map(line_of).collect();
+        let found = faults.faults().find(|fault| line_of(fault).starts_with(expected));
+        let fault = found.unwrap_or_else(|| panic!("{file}\n{text}\n{lines:#?}"));
+        let name = if expected.contains("gateway.policies") { "regions.toml" } else { file };
+        assert!(fault.place.source.name.ends_with(name), "{fault}");
+        assert!(!fault.remedy.is_empty(), "{fault}");
+    }
+}
+
+#[test]
+fn packs_that_are_not_there_are_named_with_those_that_are() {
+    let config = quiet_with(
+        "policies = \"policies\"",
+        "policies = \"policies\"\npacks = [\"gdrp\", \"baseline\", \"baseline\"]",
+    );
+    let estate = packed().with_file("regions.toml", &config);
+    assert_eq!(
+        estate.findings(),
+        [
+            "5 gateway.packs[0]: there is no pack `gdrp`",
+            "5 gateway.packs[2]: pack `baseline` stands there twice"
+        ]
+    );
+    let config = quiet_with("policies = \"policies\"", "packs = [\"baseline\"]");
+    assert_eq!(
+        packed().with_file("regions.toml", &config).findings()[0],
+        "4 gateway.packs: packs of no folder: `policies` is missing"
+    );
+}
+
+#[test]
+fn a_jurisdiction_that_no_fact_knows_is_warned_of() {
+    let facts = "[[jurisdiction]]\nname = \"EU\"\n";
+    let findings = packed().with_file("policies/baseline/facts.toml", facts).findings();
+    assert_eq!(
+        findings,
+        [
+            "warning 4 gateway.policies: no fact knows `US`, where `us-east` lies: nothing may leave it",
+            "warning 4 gateway.policies: no fact knows `US`, where `us-west` lies: nothing may leave it",
+        ]
+    );
+}
+
+#[test]
+fn a_change_of_any_file_of_a_pack_is_a_change_of_the_set() {
+    let estate = packed();
+    let before = estate.settings();
+    for file in ["all.cedar", "classes.toml", "facts.toml"] {
+        let path = format!("policies/baseline/{file}");
+        let text = std::fs::read_to_string(estate.path(&path)).unwrap();
+        let more = if file == "all.cedar" { "// More.\n".to_owned() } else { "title = \"T\"\n".to_owned() };
+        let more = if file == "classes.toml" { "keys = [\"user.email\"]\n".to_owned() } else { more };
+        estate.write(&path, &format!("{text}{more}"));
+        assert_ne!(estate.settings().policies.digest(), before.policies.digest(), "{file}");
+        estate.write(&path, &text);
+        assert_eq!(estate.settings().policies.digest(), before.policies.digest(), "{file}");
+    }
+    let watched: Vec<String> = before.sources.files().map(|path| path.display().to_string()).collect();
+    assert!(watched.iter().any(|path| path.ends_with("policies/baseline/tests/all.toml")), "{watched:?}");
+}
+
+#[test]
+fn what_ships_can_be_loaded_without_a_file() {
+    let place = |name: &str| Jurisdiction::parse(name).unwrap();
+    let regions = [(declared()[0].clone(), place("US")), (declared()[2].clone(), place("EU"))];
+    let policies = crate::config::policies::shipped(&regions, place("US")).unwrap();
+    assert!(policies.book().unwrap().rules().len() > 5);
+    assert!(policies.classes().by_name("pii.email").is_some());
 }

@@ -218,7 +218,7 @@ fn a_case_says_what_is_otherwise_and_what_it_hit() {
         outcome.failures,
         [
             "it is pseudonymised, not raw, by abroad.token",
-            "it allows filterOn, not filterOn, groupBy",
+            "allowed are filterOn, expected filterOn, groupBy",
             "it is settled by abroad.token, not by home",
         ]
     );
