@@ -41,7 +41,7 @@ ci:
 bench *args:
     cargo bench --locked {{ args }}
 
-# A minute of arbitrary bytes; needs cargo-fuzz and a nightly toolchain. Targets: scan, join, json, traceql.
+# A minute of arbitrary bytes; needs cargo-fuzz and a nightly toolchain. Targets: scan, join, json, traceql, detect.
 fuzz target="scan" seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
 

@@ -19,8 +19,12 @@ impl Undone {
 
     /// A character, made plain if it is a look-alike.
     fn character(character: char, length: usize) -> Self {
+        Self::letter(character, letters::plain(character), length)
+    }
+
+    fn letter(character: char, read_as: Letter, length: usize) -> Self {
         let mut undone = Self { length, ..Self::default() };
-        match letters::plain(character) {
+        match read_as {
             Letter::Same => undone.push(character.encode_utf8(&mut [0; 4]).as_bytes()),
             Letter::Nothing => {}
             Letter::Others(others) => {
@@ -191,6 +195,6 @@ fn letter(rest: &[u8]) -> Option<Undone> {
     let character = std::str::from_utf8(rest.get(..length)?).ok()?.chars().next()?;
     match letters::plain(character) {
         Letter::Same => None,
-        _ => Some(Undone::character(character, length)),
+        other => Some(Undone::letter(character, other, length)),
     }
 }

@@ -52,6 +52,7 @@ pub fn plain(character: char) -> Letter {
         | 0xfeff
         | 0xe_0000..=0xe_0fff => Letter::Nothing,
         0x2010..=0x2015 | 0x2212 | 0xfe58 | 0xfe63 => Letter::Others(Others::One(Some('-'))),
+        0xff01..=0xff5e => Letter::Others(Others::One(char::from_u32(code - 0xff01 + 0x21))),
         0x3002 => Letter::Others(Others::One(Some('.'))),
         _ if is_never_ascii(code) => digit(code),
         _ => compatible(character),
@@ -66,6 +67,9 @@ const fn is_never_ascii(code: u32) -> bool {
 }
 
 fn digit(code: u32) -> Letter {
+    if !(0x660..0xee0).contains(&code) {
+        return Letter::Same;
+    }
     let value = ZEROS.iter().find_map(|zero| code.checked_sub(*zero).filter(|value| *value < 10));
     match value.and_then(|value| char::from_digit(value, 10)) {
         Some(digit) => Letter::Others(Others::One(Some(digit))),

@@ -73,14 +73,12 @@ impl Decoded {
         start as usize..end.max(start) as usize
     }
 
-    fn write(&mut self, source: Source<'_>, first: usize) {
+    fn write(&mut self, source: Source<'_>, first: Escape) {
         self.bytes.clear();
         self.origins.clear();
         let (mut from, mut next) = (0, Some(first));
-        while let Some(at) = next {
+        while let Some(Escape { at, undone }) = next {
             self.copy(&source, from..at);
-            let rest = source.bytes.get(at..).unwrap_or_default();
-            let undone = escape::undo(rest).unwrap_or_default();
             self.put(&undone, source.origin(at));
             // An escape is at least one byte long, so that this ends.
             from = at + undone.length.max(1);
@@ -124,15 +122,21 @@ fn narrow(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Where something to undo begins.
-fn first_escape(bytes: &[u8], from: usize) -> Option<usize> {
+/// An escape, and where it begins.
+struct Escape {
+    at: usize,
+    undone: Undone,
+}
+
+/// The next thing to undo.
+fn first_escape(bytes: &[u8], from: usize) -> Option<Escape> {
     let mut at = from;
     loop {
         let rest = bytes.get(at..)?;
         at += rest.iter().position(|byte| matches!(byte, b'%' | b'\\' | b'&' | 0x80..))?;
         let here = bytes.get(at..).unwrap_or_default();
-        if escape::undo(here).is_some() {
-            return Some(at);
+        if let Some(undone) = escape::undo(here) {
+            return Some(Escape { at, undone });
         }
         // The rest of a letter that stays is no beginning of another.
         at += here.iter().skip(1).take(3).take_while(|byte| matches!(byte, 0x80..=0xbf)).count() + 1;

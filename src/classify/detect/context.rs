@@ -4,6 +4,8 @@
 //! is taken apart first, so that `userPhoneNumber`, `user.phone_number` and `X-Phone` are the same here. The
 //! class of a key as a whole is not decided here.
 
+mod words;
+
 use std::ops::BitOr;
 
 /// The longest word that any list knows, and a little more.
@@ -35,6 +37,8 @@ impl Context {
     /// `pass` words: what is assigned to them is a secret, however simple it is.
     pub const PASSWORD: Self = Self(1 << 13);
     /// Halves that mean something only together: `api` and `key`, `security` and `code`.
+    /// Where a list goes on: tokens of pages are no secrets.
+    pub const PAGE: Self = Self(1 << 19);
     const KEY: Self = Self(1 << 14);
     const KEY_KIND: Self = Self(1 << 15);
     const SECURITY: Self = Self(1 << 16);
@@ -43,10 +47,14 @@ impl Context {
 
     /// What the words of a key say.
     pub fn of_key(key: &str) -> Self {
+        Self::of_parts(key.as_bytes()).whole()
+    }
+
+    /// What the parts of a word say, each for itself.
+    fn of_parts(bytes: &[u8]) -> Self {
         let mut found = Self::NONE;
         let mut word = LowerWord::default();
         let mut before = 0u8;
-        let bytes = key.as_bytes();
         for (place, byte) in bytes.iter().copied().enumerate() {
             let after = bytes.get(place + 1).copied().unwrap_or(0);
             // `userPhone` ends a word before `P`; so does `IMEINumber` before `N`.
@@ -60,17 +68,15 @@ impl Context {
             }
             before = byte;
         }
-        (found | word.take()).whole()
+        found | word.take()
     }
 
-    /// What one word of a value says. Words of a camel are not taken apart: it would cost more than it finds.
+    /// What one word of a value says; its halves are still apart.
     pub(crate) fn of_word(text: &[u8]) -> Self {
         if text.len() > WORD_BYTES_MAX {
             return Self::NONE;
         }
-        let mut word = LowerWord::default();
-        text.iter().for_each(|byte| word.push(*byte));
-        word.take()
+        Self::of_parts(text)
     }
 
     /// Whether all of `other` is in it.
@@ -132,183 +138,9 @@ impl LowerWord {
     }
 }
 
-/// The lists. The compiler makes lengths and comparisons of them; a word that is in none costs a few.
+/// What a word says: by itself, or by its end.
 fn meaning(word: &[u8]) -> Context {
-    let known = of_money(word) | of_people(word) | of_things(word) | of_secrets(word) | of_numbers(word);
-    if known != Context::NONE {
-        return known;
-    }
-    by_ending(word)
-}
-
-fn of_money(word: &[u8]) -> Context {
-    match word {
-        b"card" | b"cards" | b"cardnumber" | b"cardno" | b"cardnum" | b"pan" | b"cc" | b"ccn" | b"ccnum"
-        | b"ccnumber" | b"creditcard" | b"credit" | b"debit" | b"visa" | b"mastercard" | b"amex"
-        | b"maestro" | b"discover" | b"kreditkarte" | b"karte" | b"carte" | b"tarjeta" | b"payment" => {
-            Context::CARD
-        }
-        b"cvv" | b"cvv2" | b"cvc" | b"cvc2" | b"csc" | b"cav" | b"cav2" | b"cvn" | b"track" | b"track1"
-        | b"track2" | b"trackdata" | b"magstripe" | b"securitycode" => Context::SAD,
-        b"iban" | b"bank" | b"account" | b"acct" | b"konto" | b"bic" => Context::BANK,
-        _ => Context::NONE,
-    }
-}
-
-fn of_people(word: &[u8]) -> Context {
-    match word {
-        b"phone" | b"phones" | b"telephone" | b"tel" | b"telefon" | b"mobile" | b"mobil" | b"cell"
-        | b"cellphone" | b"msisdn" | b"fax" | b"handy" | b"sms" | b"whatsapp" | b"caller" | b"callee"
-        | b"dial" | b"dialed" | b"telefono" | b"telefone" | b"phonenumber" | b"phoneno" | b"tlf" | b"gsm"
-        | b"landline" | b"ring" | b"movil" | b"portable" | b"numtel" => Context::PHONE,
-        b"ssn" | b"ssns" | b"itin" | b"socialsecurity" | b"taxpayer" => Context::SSN | Context::NATIONAL,
-        b"tin" => Context::SSN | Context::NATIONAL,
-        b"social" => Context::SOCIAL,
-        b"security" => Context::SECURITY,
-        b"national"
-        | b"nationalid"
-        | b"nino"
-        | b"nir"
-        | b"insee"
-        | b"bsn"
-        | b"burgerservicenummer"
-        | b"sofinummer"
-        | b"dni"
-        | b"nie"
-        | b"nif"
-        | b"codice"
-        | b"fiscale"
-        | b"codicefiscale"
-        | b"personnummer"
-        | b"pnr"
-        | b"hetu"
-        | b"henkilotunnus"
-        | b"pps"
-        | b"ppsn"
-        | b"rodne"
-        | b"cislo"
-        | b"rodnecislo"
-        | b"ahv"
-        | b"avs"
-        | b"rijksregister"
-        | b"rrn"
-        | b"nrn"
-        | b"niss"
-        | b"insz"
-        | b"pesel"
-        | b"cnp"
-        | b"steuerid"
-        | b"steuer"
-        | b"steuernummer"
-        | b"idnr"
-        | b"tax"
-        | b"taxid"
-        | b"taxnumber"
-        | b"oib"
-        | b"isikukood"
-        | b"asmens"
-        | b"kodas"
-        | b"kood"
-        | b"egn"
-        | b"svnr"
-        | b"sozialversicherungsnummer"
-        | b"amka"
-        | b"fodselsnummer"
-        | b"fnr"
-        | b"nhs"
-        | b"cpr"
-        | b"npi"
-        | b"dea"
-        | b"mbi"
-        | b"medicare"
-        | b"medicaid"
-        | b"sin"
-        | b"cpf"
-        | b"cnpj"
-        | b"aadhaar"
-        | b"aadhar"
-        | b"tfn"
-        | b"nric"
-        | b"idcard"
-        | b"identity"
-        | b"idnumber"
-        | b"citizen"
-        | b"citizenid"
-        | b"passport"
-        | b"kimlik"
-        | b"tckn"
-        | b"resident"
-        | b"insurance"
-        | b"patient"
-        | b"mrn"
-        | b"curp"
-        | b"kennitala"
-        | b"emso"
-        | b"personal"
-        | b"person"
-        | b"personid"
-        | b"personalid"
-        | b"nationalnumber"
-        | b"govid"
-        | b"government"
-        | b"ident"
-        | b"natid" => Context::NATIONAL,
-        _ => Context::NONE,
-    }
-}
-
-fn of_things(word: &[u8]) -> Context {
-    match word {
-        b"device" | b"deviceid" | b"imei" | b"imsi" | b"imeisv" | b"mac" | b"macaddress" | b"hwaddr"
-        | b"hardware" | b"udid" | b"idfa" | b"gaid" | b"aaid" | b"idfv" | b"adid" | b"advertising"
-        | b"installation" | b"handset" | b"subscriber" => Context::DEVICE,
-        b"geo" | b"lat" | b"latitude" | b"lon" | b"lng" | b"long" | b"longitude" | b"location"
-        | b"coordinates" | b"coordinate" | b"coord" | b"coords" | b"position" | b"gps" | b"latlng"
-        | b"latlon" | b"latlong" | b"lonlat" | b"loc" | b"geolocation" | b"geopoint" | b"pickup"
-        | b"dropoff" => Context::GEO,
-        b"vin" | b"vehicle" | b"chassis" | b"fahrgestell" | b"fahrgestellnummer" => Context::VEHICLE,
-        b"ip" | b"ips" | b"ipaddr" | b"ipaddress" | b"ipv4" | b"ipv6" | b"addr" | b"address" | b"peer"
-        | b"remote" | b"client" | b"host" | b"dns" | b"xff" | b"forwarded" | b"cidr" | b"subnet" => {
-            Context::NETWORK
-        }
-        _ => Context::NONE,
-    }
-}
-
-fn of_secrets(word: &[u8]) -> Context {
-    match word {
-        b"secret" | b"secrets" | b"token" | b"apikey" | b"accesskey" | b"secretkey" | b"credential"
-        | b"credentials" | b"auth" | b"authorization" | b"privatekey" | b"clientsecret"
-        | b"secretaccesskey" | b"accountkey" | b"sharedkey" | b"masterkey" | b"encryptionkey"
-        | b"signingkey" | b"jwt" | b"bearer" => Context::SECRET,
-        b"password" | b"passwd" | b"pwd" | b"passphrase" | b"passwort" | b"pass" | b"passcode" => {
-            Context(Context::SECRET.0 | Context::PASSWORD.0)
-        }
-        b"key" | b"keys" => Context::KEY,
-        b"api" | b"access" | b"private" | b"encryption" | b"signing" | b"master" | b"shared" => {
-            Context::KEY_KIND
-        }
-        _ => Context::NONE,
-    }
-}
-
-fn of_numbers(word: &[u8]) -> Context {
-    match word {
-        b"version" | b"versions" | b"ver" | b"release" | b"build" | b"oid" | b"agent" | b"useragent"
-        | b"revision" | b"semver" | b"firmware" | b"snmp" | b"sdk" | b"kernel" | b"upgraded" | b"upgrade"
-        | b"chrome" | b"edg" | b"driver" => Context::VERSION,
-        b"time" | b"timestamp" | b"ts" | b"date" | b"duration" | b"elapsed" | b"ms" | b"ns" | b"us"
-        | b"epoch" | b"count" | b"size" | b"bytes" | b"length" | b"offset" | b"port" | b"pid" | b"tid"
-        | b"thread" | b"latency" | b"ttl" | b"expires" | b"exp" | b"iat" | b"nbf" | b"millis" | b"micros"
-        | b"nanos" | b"seq" | b"sequence" | b"line" | b"lineno" | b"status" | b"index" | b"shard"
-        | b"partition" | b"weight" | b"height" | b"width" | b"amount" | b"price" | b"total" | b"quantity"
-        | b"trace" | b"traceid" | b"span" | b"spanid" | b"commit" | b"sha" | b"sha1" | b"sha256"
-        | b"hash" | b"digest" | b"checksum" | b"etag" | b"seconds" | b"nanoseconds" | b"milliseconds"
-        | b"microseconds" | b"unix" | b"snowflake" | b"counter" | b"rows" | b"lag" | b"uptime"
-        | b"goroutine" => Context::MEASURE,
-        b"code" => Context::CODE,
-        _ => Context::NONE,
-    }
+    words::meaning(word).unwrap_or_else(|| by_ending(word))
 }
 
 /// Words that were written together: `homephone`, `dbpassword`, `accesstoken`.

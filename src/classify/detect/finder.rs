@@ -18,8 +18,13 @@ pub struct Finder<'a> {
     pub done: usize,
     /// The run of base64's letters that was measured last, so that none is measured twice.
     pub run: Range<usize>,
+    /// Values that begin before this place are part of one that has been measured; and the same of objects.
+    pub measured: usize,
+    pub objects_end: usize,
     /// Tries left to read a JWT in that run.
     pub run_tries: u8,
+    /// What stands before a word, and which it was.
+    pub said: (Option<usize>, Context),
     pub found: &'a mut Vec<Found>,
 }
 
@@ -39,9 +44,12 @@ impl Finder<'_> {
         }
     }
 
-    /// What the key and the words before the word at `index` say.
-    pub fn said(&self, index: usize) -> Context {
-        self.key | self.view.said_before(index)
+    /// What the key and the words before the word at `index` say; asked again for the same word, it is known.
+    pub fn said(&mut self, index: usize) -> Context {
+        if self.said.0 != Some(index) {
+            self.said = (Some(index), self.view.said_before(index));
+        }
+        self.key | self.said.1
     }
 
     /// A find whose worth depends on what is said before the word at `index`. Says whether it counts.
@@ -55,8 +63,10 @@ impl Finder<'_> {
         }
         let said = self.said(index);
         let is_named = said.meets(claim.named_by);
-        let is_feared =
-            self.care == Care::Paranoid && claim.worth == Worth::Weak && !said.meets(Context::MEASURE);
+        let is_feared = self.care == Care::Paranoid
+            && claim.worth == Worth::Weak
+            && !said.meets(Context::MEASURE)
+            && !(claim.detector == Detector::NationalId && said.meets(Context::PHONE));
         if is_named || is_feared {
             self.done = self.done.max(range.end);
             self.push(range, claim.detector, Strength::Weak);

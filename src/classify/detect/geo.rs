@@ -41,7 +41,7 @@ fn decimal(finder: &Finder<'_>, index: usize, word: Word) -> Option<Decimal> {
     let fraction = view.joined(index, b'.').filter(|fraction| fraction.is_number())?;
     let is_longer = view.byte(fraction.end()) == b'.' && view.byte(fraction.end() + 1).is_ascii_digit();
     let before = view.before(word.start());
-    if is_longer || matches!(before, b'.' | b'_' | b'/') || fraction.len() > PRECISION_MAX || word.len() > 3 {
+    if is_longer || matches!(before, b'.' | b'_') || fraction.len() > PRECISION_MAX || word.len() > 3 {
         return None;
     }
     let is_signed = before == b'-' && !view.before(word.start() - 1).is_ascii_alphanumeric();

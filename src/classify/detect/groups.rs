@@ -41,7 +41,12 @@ impl Groups {
                 break;
             }
             if let Some(sign) = groups.signs.get_mut(groups.count - 1) {
-                *sign = gap.first().copied().unwrap_or(0);
+                // A `+` is a space of an address, but between a day and a number of Sweden: there it is a century.
+                let is_century = word.len() == 6 && next.len() == 4;
+                *sign = match gap.first() {
+                    Some(b'+') if !is_century => b' ',
+                    sign => sign.copied().unwrap_or(0),
+                };
             }
             place += 1;
         }

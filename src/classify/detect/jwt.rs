@@ -30,7 +30,7 @@ pub fn begins(text: &[u8]) -> bool {
 
 pub fn scan(finder: &mut Finder<'_>, word: Word) -> bool {
     let view = finder.view;
-    if !view.rest(word.start()).starts_with(BEGIN) {
+    if view.byte(word.start()) != b'e' || !view.rest(word.start()).starts_with(BEGIN) {
         return false;
     }
     if !finder.run.contains(&word.start()) {
@@ -60,14 +60,19 @@ pub fn scan(finder: &mut Finder<'_>, word: Word) -> bool {
 }
 
 /// An object in base64 that is no JWT: where it is, for what stands in it.
-pub fn object(finder: &Finder<'_>, word: Word) -> Option<Range<usize>> {
+pub fn object(finder: &mut Finder<'_>, word: Word) -> Option<Range<usize>> {
     let view = finder.view;
+    if !matches!(view.byte(word.start()), b'e' | b'W') {
+        return None;
+    }
     let rest = view.rest(word.start());
     let is_object = rest.starts_with(BEGIN) || rest.starts_with(b"eyA") || rest.starts_with(b"W3si");
-    if !is_object || url_safe(view.before(word.start())) {
+    // Signs of base64 part words, so that one run would begin again and again.
+    if !is_object || url_safe(view.before(word.start())) || word.start() < finder.objects_end {
         return None;
     }
     let is_part = |byte: u8| url_safe(byte) || matches!(byte, b'+' | b'/' | b'=');
     let end = view.run_end(word.start(), token::ENCODED_MAX, is_part);
+    finder.objects_end = end;
     (end - word.start() >= OBJECT_BYTES_MIN).then_some(word.start()..end)
 }

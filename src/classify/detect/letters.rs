@@ -174,13 +174,14 @@ fn card_at_a_word(finder: &mut Finder<'_>, index: usize, word: Word) {
 /// `AB 12 34 56 C`: the insurance of the United Kingdom in groups.
 fn insured(finder: &mut Finder<'_>, index: usize, word: Word) {
     let view = finder.view;
-    if word.len() != 2 || word.has(LOWER) || view.byte(word.end()) != b' ' {
+    let sign = view.byte(word.end());
+    if word.len() != 2 || word.has(LOWER) || !matches!(sign, b' ' | b'+') {
         return;
     }
     let mut text = [0; 9];
     let (mut filled, mut end) = (0, word.end());
     for (place, length) in [2, 2, 2, 2, 1].into_iter().enumerate() {
-        let is_joined = place == 0 || view.joined(index + place - 1, b' ').is_some();
+        let is_joined = place == 0 || view.joined(index + place - 1, sign).is_some();
         let Some(part) = view.word(index + place).filter(|part| is_joined && part.len() == length) else {
             return;
         };

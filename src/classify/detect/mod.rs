@@ -32,7 +32,7 @@ pub use detector::{Detector, Detectors};
 use finder::Finder;
 use overlap::Found;
 use survey::Survey;
-use view::{View, Word};
+use view::{View, Word, Words};
 
 /// How sure a hit is. A strong one has a checksum, or a shape that nothing else has; a weak one is a bare
 /// number that one in ten others would match as well, and counts only with context or in paranoid care.
@@ -72,19 +72,19 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub struct Scratch {
     decoder: Decoder,
-    words: Vec<Word>,
+    words: Words,
     found: Vec<Found>,
     hits: Vec<Hit>,
     /// Objects in base64 that are looked into, and the memory for that.
     objects: Vec<Range<usize>>,
-    inner_words: Vec<Word>,
+    inner_words: Words,
     inner_found: Vec<Found>,
 }
 
 impl Scratch {
     /// Gives back what a very long value took.
     fn shrink(&mut self) {
-        let words = (self.words.capacity() + self.inner_words.capacity()) * size_of::<Word>();
+        let words = self.words.capacity() + self.inner_words.capacity();
         let found = (self.found.capacity() + self.hits.capacity()) * size_of::<Found>();
         if words + found + self.decoder.capacity() > KEPT_BYTES_MAX {
             let hits = std::mem::take(&mut self.hits);
@@ -151,11 +151,12 @@ fn look(
     bytes: &[u8],
     survey: Survey,
     question: Question,
-    words: &mut Vec<Word>,
+    words: &mut Words,
     found: &mut Vec<Found>,
     objects: &mut Vec<Range<usize>>,
 ) {
-    view::words_of(bytes, words);
+    words.read(bytes);
+    let words = words.all();
     let mut finder = Finder {
         view: View { bytes, words },
         key: question.context,
@@ -164,6 +165,9 @@ fn look(
         done: 0,
         run: 0..0,
         run_tries: 0,
+        measured: 0,
+        objects_end: 0,
+        said: (None, Context::NONE),
         found,
     };
     secrets::whole(&mut finder, bytes);
@@ -209,7 +213,7 @@ fn look_inside(
     bytes: &[u8],
     object: &Range<usize>,
     question: Question,
-    (words, inner): (&mut Vec<Word>, &mut Vec<Found>),
+    (words, inner): (&mut Words, &mut Vec<Found>),
     found: &mut Vec<Found>,
 ) {
     let mut room = [0; token::DECODED_MAX];

@@ -34,7 +34,7 @@ pub fn ipv4(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if is_release(finder, word.start(), end) || is_identifier(octets) {
         return false;
     }
-    let said = finder.key | view.said_before(index);
+    let said = finder.said(index);
     if said.meets(Context::VERSION) && !said.meets(Context::NETWORK) {
         return false;
     }
@@ -50,7 +50,7 @@ fn is_release(finder: &Finder<'_>, start: usize, end: usize) -> bool {
         b'/' => {
             // Java writes `host/1.2.3.4:80`; a program is one word, and has no port.
             let is_host = view.byte(end) == b':' && view.byte(end + 1).is_ascii_digit();
-            before.is_ascii_alphanumeric() && !is_host && !is_host_name(finder, start - 1)
+            before.is_ascii_alphanumeric() && !is_host && !is_host_or_path(finder, start - 1)
         }
         b'-' | b'_' => before.is_ascii_alphanumeric(),
         b'.' => before.is_ascii_alphanumeric(),
@@ -62,12 +62,13 @@ fn is_release(finder: &Finder<'_>, start: usize, end: usize) -> bool {
     is_named || is_tagged
 }
 
-/// Whether what ends here has a point or a hyphen in it, as hosts have and programs have not.
-fn is_host_name(finder: &Finder<'_>, end: usize) -> bool {
+/// Whether what ends here has a point or a hyphen in it, as hosts have and programs have not; or begins with
+/// `/`, as a part of a path does.
+fn is_host_or_path(finder: &Finder<'_>, end: usize) -> bool {
     let from = end.saturating_sub(32);
     let text = finder.view.text(from, end).iter().rev();
-    let mut name = text.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
-    name.any(|byte| matches!(byte, b'.' | b'-'))
+    let mut name = text.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'/'));
+    name.any(|byte| matches!(byte, b'.' | b'-' | b'/'))
 }
 
 /// Four parts of an object identifier, as certificates have them: `2.5.4.3`, `2.5.29.17`.

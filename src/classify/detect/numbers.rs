@@ -47,6 +47,10 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) {
 }
 
 fn grouped(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
+    // Nothing is written in single digits but what begins with one: `1 85 05 78 006 084 36`.
+    if word.len() == 1 && finder.view.word(index + 1).is_some_and(|next| next.len() == 1) {
+        return false;
+    }
     // `(415) 555-2671` has two signs after its bracket.
     let gap_max = if finder.view.before(word.start()) == b'(' { 2 } else { 1 };
     let groups = Groups::read(finder.view, index, gap_max);
@@ -153,10 +157,16 @@ fn bare(finder: &mut Finder<'_>, index: usize, word: Word) {
             return;
         }
     }
-    if is_part {
+    // A part of a name of parts, as accounts stand in `arn:aws:sqs:eu-west-1:123456789012:q`.
+    let is_in_name = view.before(start) == b':' && view.byte(end) == b':';
+    if is_part || is_in_name {
         return;
     }
     if device::is_imei(digits) && finder.weigh(range.clone(), index, imei_claim(Worth::Weak)) {
+        return;
+    }
+    if digits.len() == 9 && finder.said(index).contains(Context::SSN) && is_social_security(digits) {
+        finder.weigh(range, index, ssn_claim(Worth::Named));
         return;
     }
     if let Some(worth) = national::bare(digits) {
@@ -177,9 +187,10 @@ fn is_decimal(finder: &Finder<'_>, word: Word) -> bool {
     is_fraction || view.byte(word.end()) == b'.' && view.byte(word.end() + 1).is_ascii_digit()
 }
 
-/// Whether digits are a time since 1970, between 2001 and 2039, in seconds or thousandths.
+/// Whether digits are a time since 1970, from 2017 to 2030, in seconds or thousandths. What is outside could be
+/// a person's as well; a number that a word names is one in any year.
 fn is_time(digits: &[u8]) -> bool {
-    matches!(digits.len(), 10 | 13) && matches!(digits, [1, ..] | [2, 0 | 1, ..])
+    matches!(digits.len(), 10 | 13) && matches!(digits, [1, 5..=8, ..])
 }
 
 /// Numbers that are something only because a word says so.
@@ -187,9 +198,7 @@ fn named(finder: &mut Finder<'_>, index: usize, digits: &[u8], range: Range<usiz
     let said = finder.said(index);
     let is_likely = |context: Context| said.meets(context);
     let claim = |detector, named_by| Claim { detector, worth: Worth::Named, named_by };
-    if digits.len() == 9 && is_social_security(digits) && is_likely(Context::SSN) {
-        finder.weigh(range, index, ssn_claim(Worth::Named));
-    } else if digits.len() == 15 && is_likely(Context::DEVICE) {
+    if digits.len() == 15 && is_likely(Context::DEVICE) {
         finder.weigh(range, index, claim(Detector::Imsi, Context::DEVICE));
     } else if phones::DIGITS.contains(&digits.len()) && is_likely(Context::PHONE) {
         finder.weigh(range, index, claim(Detector::Phone, Context::PHONE));

@@ -37,7 +37,7 @@ pub fn international(finder: &mut Finder<'_>, index: usize, word: Word) -> bool 
     let groups = Groups::read(view, index, 2);
     for count in (1..=groups.count()).rev() {
         let digits = groups.digits(count).get(skip..).unwrap_or_default();
-        if digits.len() <= DIGITS.end() + 1 && is_international(digits) {
+        if (*DIGITS.start()..=DIGITS.end() + 1).contains(&digits.len()) && is_international(digits) {
             let worth = if skip == 0 { Worth::Strong } else { Worth::Weak };
             return finder.weigh(start..groups.range(count).end, index, claim(worth));
         }
@@ -48,6 +48,12 @@ pub fn international(finder: &mut Finder<'_>, index: usize, word: Word) -> bool 
 /// `(415) 555-2671`, `06 12 34 56 78`, `030/123456`, and anything in groups that a word calls a number.
 pub fn national(finder: &mut Finder<'_>, index: usize, groups: &Groups) -> bool {
     let view = finder.view;
+    // Seconds of a time: `:02.750081+02:00`.
+    if view.before(groups.range(1).start) == b':'
+        && view.text(0, groups.range(1).start).iter().rev().nth(1).is_some_and(u8::is_ascii_digit)
+    {
+        return false;
+    }
     let in_brackets = view.before(groups.range(1).start) == b'(';
     let count = groups.count();
     let begin = groups.range(1).start - usize::from(in_brackets);
@@ -76,7 +82,9 @@ fn at_home(finder: &mut Finder<'_>, index: usize, groups: &Groups, begin: usize)
         let has_zero = matches!(digits, [0, 1..=9, ..]) && (9..=12).contains(&digits.len());
         let signs = groups.signs(count);
         let after_first = signs.get(1..).unwrap_or_default();
-        let is_even = after_first.iter().all(|sign| Some(sign) == after_first.first());
+        let is_even = after_first.iter().all(|sign| Some(sign) == after_first.first())
+            && (signs.first() != Some(&b'.') || groups.is_even(count))
+            && groups.lengths(1) != [1];
         let is_day = matches!(signs, [b'.' | b'/' | b'-', b'.' | b'/' | b'-'])
             && groups.lengths(count).last() == Some(&4);
         let worth = if has_zero && is_even && !is_day { Worth::Weak } else { Worth::Named };

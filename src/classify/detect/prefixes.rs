@@ -9,6 +9,13 @@ pub struct Prefix {
     pub check: Check,
 }
 
+impl Prefix {
+    /// Whether the first two bytes are its own: most words end here.
+    pub const fn may_begin(&self, first: u8, second: u8) -> bool {
+        matches!(self.text, [one, two, ..] if *one == first && *two == second)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     None,
@@ -45,6 +52,9 @@ pub const fn standard(byte: u8) -> bool {
 const fn path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'/'
 }
+
+/// The shortest of all tokens with their prefix.
+pub const BYTES_MIN: usize = 20;
 
 /// The longest token that is followed to its end; what is longer is found all the same.
 const LONG: usize = 512;
@@ -119,7 +129,7 @@ const S: &[Prefix] = &[
     of(b"sk-ant-", url_safe, 20, LONG),
     of(b"sk-or-", url_safe, 20, LONG),
     checked(b"sk-", alnum, 32, 96, Check::Varied),
-    of(b"SG.", dotted, 60, 72),
+    of(b"SG.", dotted, 60, LONG),
     of(b"shpat_", hex, 32, 32),
     of(b"shpss_", hex, 32, 32),
     of(b"shpca_", hex, 32, 32),
@@ -172,6 +182,7 @@ mod tests {
             for prefix in beginning(first) {
                 let letter = prefix.text.first().copied().unwrap();
                 assert!(beginning(letter).iter().any(|other| other.text == prefix.text));
+                assert!(prefix.text.len() + prefix.least >= BYTES_MIN);
                 assert!(letter.eq_ignore_ascii_case(&first) && prefix.least <= prefix.most);
             }
         }

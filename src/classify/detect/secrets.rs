@@ -4,7 +4,7 @@
 use super::finder::{Claim, Finder};
 use super::prefixes::{Check, Prefix, beginning, standard, url_safe};
 use super::view::{LOWER, UPPER, Word};
-use super::{Care, Context, Detector, jwt};
+use super::{Care, Context, Detector, jwt, prefixes};
 use crate::classify::validate::national::Worth;
 use crate::classify::validate::token;
 
@@ -16,6 +16,8 @@ const VALUE_BYTES_MAX: usize = 512;
 const ENTROPY_MIN: f32 = 3.5;
 const GENERIC_BYTES_MIN: usize = 20;
 const PASSWORD_BYTES_MIN: usize = 4;
+/// So much of a password says whether it is one.
+const PASSWORD_BYTES_MAX: usize = 64;
 /// A secret key of AWS, which has no prefix.
 const AWS_BYTES: usize = 40;
 
@@ -27,10 +29,10 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
     let first = view.byte(word.start());
     let rest = view.rest(word.start());
-    if beginning(first)
-        .iter()
-        .any(|prefix| rest.starts_with(prefix.text) && prefixed(finder, index, word, prefix))
-    {
+    let second = view.byte(word.start() + 1);
+    let known = if rest.len() >= prefixes::BYTES_MIN { beginning(first) } else { &[] };
+    let mut begun = known.iter().filter(|prefix| prefix.may_begin(first, second));
+    if begun.any(|prefix| rest.starts_with(prefix.text) && prefixed(finder, index, word, prefix)) {
         return true;
     }
     let next = view.byte(word.end());
@@ -40,7 +42,8 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
             scheme(finder, word) || next == b' ' && pem(finder, word)
         }
         b' ' if matches!(view.byte(word.end() + 1), b'=' | b':') => assigned(finder, index, word),
-        _ => word.len() >= 2 && without_prefix(finder, index, word),
+        b'/' => without_prefix(finder, index, word),
+        _ => (next == b'+' || word.len() == AWS_BYTES) && without_prefix(finder, index, word),
     }
 }
 
@@ -72,19 +75,28 @@ fn scheme(finder: &mut Finder<'_>, word: Word) -> bool {
     let view = finder.view;
     let text = view.word_text(word);
     let start = word.end() + 1;
+    // `Basic+Basic+` is one run of base64, which is read once.
+    if start < finder.measured {
+        return false;
+    }
     if text.eq_ignore_ascii_case(b"basic") {
-        let end = view.run_end(start, VALUE_BYTES_MAX, standard);
-        let is_basic = end - start >= 6 && token::is_basic(view.text(start, end));
-        if is_basic {
-            finder.strong(word.start()..end, Detector::Secret);
-        }
-        return is_basic;
+        // A path may follow, whose `/` base64 has too.
+        let letters = view.run_end(start, VALUE_BYTES_MAX, |byte| standard(byte) && byte != b'=');
+        let end = view.run_end(letters, 2, |byte| byte == b'=');
+        let first =
+            view.run_end(start, VALUE_BYTES_MAX, |byte| standard(byte) && !matches!(byte, b'=' | b'/'));
+        let is_pair = |end: &usize| end - start >= 6 && token::is_basic(view.text(start, *end));
+        finder.measured = end;
+        let Some(end) = [end, first].into_iter().find(is_pair) else { return false };
+        finder.strong(word.start()..end, Detector::Secret);
+        return true;
     }
     if !text.eq_ignore_ascii_case(b"bearer") {
         return false;
     }
     let is_part = |byte: u8| url_safe(byte) || standard(byte) || matches!(byte, b'.' | b'~');
     let end = view.run_end(start, VALUE_BYTES_MAX, is_part);
+    finder.measured = end;
     let value = view.text(start, end);
     let is_secret = value.len() >= 16 && value.iter().any(u8::is_ascii_digit) && token::entropy(value) >= 3.0;
     if is_secret && !jwt::begins(value) {
@@ -118,48 +130,49 @@ fn pem(finder: &mut Finder<'_>, word: Word) -> bool {
 fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
     let mut said = Context::of_word(view.word_text(word));
-    if said == Context::NONE || is_page(view.word_text(word)) {
+    if said == Context::NONE {
         return false;
     }
     for sign in [b'_', b'-'] {
         if let Some(before) = view.joined_before(index, sign) {
-            let text = view.word_text(before);
-            if is_page(text) {
-                return false;
-            }
-            said = said | Context::of_word(text);
+            said = said | Context::of_word(view.word_text(before));
         }
     }
-    if !said.whole().meets(Context::SECRET) {
+    // Tokens that say where a list goes on are no secrets.
+    if !said.whole().meets(Context::SECRET) || said.meets(Context::PAGE) {
         return false;
     }
     let Some((start, sign)) = value_start(finder, word.end()) else { return false };
-    let end = view.run_end(start, VALUE_BYTES_MAX, is_value);
+    // Of `token=token=token=` only the first has a value; of `password=password=` each, but a short one decides.
+    let is_password = said.meets(Context::PASSWORD);
+    if start < finder.measured && !is_password {
+        return false;
+    }
+    let most = if is_password { PASSWORD_BYTES_MAX } else { VALUE_BYTES_MAX };
+    let end = view.run_end(start, most, is_value);
+    finder.measured = finder.measured.max(end);
     let value = view.text(start, end);
     let is_quoted = matches!(view.before(start), b'"' | b'\'');
-    let is_secret = if said.meets(Context::PASSWORD) {
+    let is_account_key = sign == b'=' && word.has(UPPER) && is_padded(value);
+    let is_secret = if is_password {
         let has_signs = value.iter().any(|byte| !byte.is_ascii_alphabetic());
         value.len() >= PASSWORD_BYTES_MIN
             && !is_placeholder(value)
             && (sign == b'=' || is_quoted || has_signs)
     } else {
-        is_generic(value) || value.len() >= GENERIC_BYTES_MIN && word.len() >= 9 && standard_ratio(value)
+        is_generic(value) || is_account_key
     };
     if is_secret && !jwt::begins(value) {
+        // `AccountKey=` is part of what its readers take for the key.
+        let start = if is_account_key { word.start() } else { start };
+        let end = view.run_end(end, VALUE_BYTES_MAX, is_value);
         finder.strong(start..end, Detector::Secret);
     }
     is_secret && !jwt::begins(value)
 }
 
-/// Tokens that say where a list goes on are no secrets.
-fn is_page(word: &[u8]) -> bool {
-    let pages: [&[u8]; 6] = [b"page", b"next", b"continuation", b"cursor", b"resume", b"sync"];
-    let begins = |page: &&[u8]| word.get(..page.len()).is_some_and(|head| head.eq_ignore_ascii_case(page));
-    pages.iter().any(begins)
-}
-
 /// Base64 with its padding, as keys of storage accounts are.
-fn standard_ratio(value: &[u8]) -> bool {
+fn is_padded(value: &[u8]) -> bool {
     value.len() >= 40 && value.ends_with(b"=") && value.iter().all(|byte| standard(*byte))
 }
 
@@ -218,26 +231,29 @@ fn is_placeholder(value: &[u8]) -> bool {
     is_even || begins || words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
+/// A name of a resource, a path or an address: where a secret is, and not the secret.
+fn is_place(value: &[u8]) -> bool {
+    let is_path = value.starts_with(b"/") && !value.iter().any(u8::is_ascii_uppercase);
+    value.starts_with(b"arn:") || is_path || memchr::memmem::find(value, b"://").is_some()
+}
+
 /// Long, uneven, and of several kinds of characters.
 fn is_generic(value: &[u8]) -> bool {
     let has = |is: fn(&u8) -> bool| value.iter().any(is);
     let has_digit = has(u8::is_ascii_digit);
     let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     let is_plain = value.iter().all(u8::is_ascii_alphanumeric) && value.len() >= 24;
-    let is_place = value.starts_with(b"arn:")
-        || value.starts_with(b"/")
-        || memchr::memmem::find(value, b"://").is_some();
     value.len() >= GENERIC_BYTES_MIN
         && has_digit
         && (is_mixed || is_plain)
-        && !is_place
+        && !is_place(value)
         && token::entropy(value) >= ENTROPY_MIN
 }
 
 /// Forty characters of base64, as AWS makes them: in a text only with care.
 fn without_prefix(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
-    let is_start = !matches!(view.before(word.start()), b'/' | b'+' | b'=' | b'-' | b'_' | b'.');
+    let is_start = !matches!(view.before(word.start()), b'/' | b'+' | b'-' | b'_' | b'.');
     if !is_start || !(word.has(UPPER) || word.has(LOWER)) || view.bytes.len() < word.start() + AWS_BYTES {
         return false;
     }
@@ -255,7 +271,8 @@ pub fn whole(finder: &mut Finder<'_>, text: &[u8]) {
     if !finder.key.meets(Context::SECRET) || !finder.wants(Detector::Secret) || text.len() > VALUE_BYTES_MAX {
         return;
     }
-    if !text.iter().all(|byte| is_value(*byte)) || jwt::begins(text) {
+    let is_other = finder.key.meets(Context::PAGE) || is_place(text) || jwt::begins(text);
+    if is_other || !text.iter().all(|byte| is_value(*byte)) {
         return;
     }
     let is_password = finder.key.meets(Context::PASSWORD)

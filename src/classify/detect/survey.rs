@@ -6,11 +6,14 @@ pub const AT: u8 = 1;
 pub const COLON: u8 = 2;
 /// What may begin an escape.
 const ESCAPE: u8 = 4;
-const DIGIT: u8 = 8;
+const SPACE: u8 = 8;
 
 /// Shorter than anything that needs neither digits nor `@` nor an escape: the word `password` with its sign and
 /// a value, or `Basic ` with a name and a password.
 const SHORT: usize = 12;
+
+/// The same without spaces: the shortest token with hardly a digit is a key of AWS.
+const SHORT_WORD: usize = 20;
 
 /// Fewer digits say nothing: a verification value has three, an address of IPv6 may have as many.
 const DIGITS_MIN: usize = 3;
@@ -22,19 +25,21 @@ pub struct Survey {
     digits: usize,
 }
 
-const ANCHORS: [u8; 256] = anchors();
+/// For each byte, its anchor, and above it a one for a digit.
+const ANCHORS: [u16; 256] = anchors();
 
-const fn anchors() -> [u8; 256] {
+const fn anchors() -> [u16; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         #[expect(clippy::indexing_slicing, reason = "the loop ends with the table")]
         {
             table[byte] = match byte as u8 {
-                b'@' => AT,
-                b':' | b'=' => COLON,
-                b'%' | b'\\' | b'&' | 0x80.. => ESCAPE,
-                b'0'..=b'9' => DIGIT,
+                b'@' => AT as u16,
+                b':' | b'=' => COLON as u16,
+                b' ' => SPACE as u16,
+                b'%' | b'\\' | b'&' | 0x80.. => ESCAPE as u16,
+                b'0'..=b'9' => 1 << 8,
                 _ => 0,
             };
         }
@@ -45,14 +50,16 @@ const fn anchors() -> [u8; 256] {
 
 impl Survey {
     pub fn of(bytes: &[u8]) -> Self {
-        let (mut all, mut digits) = (0, 0);
+        let (mut all, mut digits) = (0, 0u32);
         for byte in bytes {
             #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
-            let anchors = ANCHORS[*byte as usize];
-            all |= anchors;
-            digits += usize::from(anchors == DIGIT);
+            let entry = ANCHORS[*byte as usize];
+            all |= entry;
+            // No text has more bytes than four of them count.
+            digits = digits.wrapping_add(u32::from(entry >> 8));
         }
-        Self { anchors: all, digits }
+        let [_, anchors] = all.to_be_bytes();
+        Self { anchors, digits: digits as usize }
     }
 
     pub const fn has(self, anchor: u8) -> bool {
@@ -66,7 +73,8 @@ impl Survey {
     /// Whether nothing can be found in a value of this length under a key that says this.
     pub const fn is_clean(self, length: usize, key: Context) -> bool {
         let is_bare = !self.has(AT | COLON | ESCAPE) && self.digits < DIGITS_MIN;
-        is_bare && length < SHORT && !key.meets(Context::SECRET)
+        let is_short = length < SHORT || length < SHORT_WORD && !self.has(SPACE);
+        is_bare && is_short && !key.meets(Context::SECRET)
     }
 }
 

@@ -80,26 +80,46 @@ fn kind(byte: u8) -> u8 {
     KINDS[byte as usize]
 }
 
-/// Takes a value apart. `words` is emptied first.
-pub fn words_of(bytes: &[u8], words: &mut Vec<Word>) {
-    words.clear();
-    let (mut start, mut kinds) = (0, 0);
-    for (at, byte) in (0u32..).zip(bytes) {
-        let here = kind(*byte);
-        if here == 0 {
-            if kinds != 0 {
-                words.push(Word { start, end: at, kinds });
-                kinds = 0;
-            }
-        } else {
-            if kinds == 0 {
-                start = at;
-            }
-            kinds |= here;
+/// The words of a value, in memory that is used again.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// Longer than what is in use: what lies behind is of values before.
+    slots: Vec<Word>,
+    count: usize,
+}
+
+impl Words {
+    /// Takes a value apart. Where words end is not foreseeable, so that nothing here branches on it.
+    pub fn read(&mut self, bytes: &[u8]) {
+        let most = bytes.len() / 2 + 1;
+        if self.slots.len() < most {
+            self.slots.resize(most, Word::default());
         }
+        let (mut start, mut kinds, mut count) = (0, 0, 0);
+        for (at, byte) in (0u32..).zip(bytes) {
+            let here = kind(*byte);
+            let (was_word, is_word) = (kinds != 0, here != 0);
+            if let Some(slot) = self.slots.get_mut(count) {
+                *slot = Word { start, end: at, kinds };
+            }
+            count += usize::from(was_word & !is_word);
+            start = if was_word { start } else { at };
+            kinds = if is_word { kinds | here } else { 0 };
+        }
+        if let Some(slot) = self.slots.get_mut(count).filter(|_| kinds != 0) {
+            *slot = Word { start, end: u32::try_from(bytes.len()).unwrap_or(u32::MAX), kinds };
+            count += 1;
+        }
+        self.count = count;
     }
-    if kinds != 0 {
-        words.push(Word { start, end: u32::try_from(bytes.len()).unwrap_or(u32::MAX), kinds });
+
+    pub fn all(&self) -> &[Word] {
+        self.slots.get(..self.count).unwrap_or_default()
+    }
+
+    /// Bytes of memory held.
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity() * size_of::<Word>()
     }
 }
 
@@ -174,9 +194,10 @@ mod tests {
     #[test]
     fn a_value_is_taken_apart_into_words() {
         let text = "Card 4111-aB,é9 ";
-        let mut words = Vec::new();
-        words_of(text.as_bytes(), &mut words);
-        let view = View { bytes: text.as_bytes(), words: &words };
+        let mut read = Words::default();
+        read.read(text.as_bytes());
+        let words = read.all();
+        let view = View { bytes: text.as_bytes(), words };
         let texts: Vec<&[u8]> = words.iter().map(|word| view.word_text(*word)).collect();
         assert_eq!(texts, [&b"Card"[..], b"4111", b"aB", b"9"]);
         assert!(words[1].is_number() && words[2].is_hex() && words[2].has(UPPER) && !words[0].is_hex());

@@ -1,5 +1,5 @@
-//! Names with stars. They are found by the part before their first dot, so that a key is compared with the few
-//! templates it could fit.
+//! Names with stars. They are found by what stands before their first star, up to its last dot, so that a key is
+//! compared with the few templates it could fit.
 
 use hashbrown::HashMap;
 
@@ -7,14 +7,21 @@ use super::KeyClass;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Templates {
-    by_part: HashMap<Box<[u8]>, Vec<Template>, foldhash::fast::FixedState>,
+    /// By the hash of the part before the star that ends with a dot.
+    by_start: HashMap<u64, Group, foldhash::fast::FixedState>,
     /// With a star before the first dot: every key is compared with these.
     anywhere: Vec<Template>,
-    longest_part: usize,
+    longest_start: usize,
 }
 
-/// `literals` stand around the stars, in lower case: one more than there are stars, the first and the last
-/// possibly empty.
+#[derive(Debug, Clone, Default)]
+struct Group {
+    start: Box<[u8]>,
+    templates: Vec<Template>,
+}
+
+/// `literals` stand around the stars, in lower case and without the start of the group: one more than there are
+/// stars, the first and the last possibly empty.
 #[derive(Debug, Clone)]
 struct Template {
     literals: Box<[Box<[u8]>]>,
@@ -22,56 +29,63 @@ struct Template {
     says: KeyClass,
 }
 
-/// Longer first parts are compared as anything is.
-const PART_BYTES_MAX: usize = 32;
+/// FNV-1a: a byte at a time, as the key is read.
+const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn step(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+}
 
 impl Templates {
     pub(super) fn add(&mut self, template: &[u8], says: KeyClass) {
-        let literals: Box<[Box<[u8]>]> = template.split(|byte| *byte == b'*').map(Box::from).collect();
-        let length = literals.iter().map(|literal| literal.len()).sum();
-        let part = literals.first().and_then(|first| first_part(first)).map(Box::<[u8]>::from);
+        let length = template.iter().filter(|byte| **byte != b'*').count();
+        let star = memchr::memchr(b'*', template).unwrap_or(template.len());
+        let before = template.get(..star).unwrap_or_default();
+        let split = memchr::memrchr(b'.', before).map_or(0, |dot| dot + 1);
+        let (start, rest) = template.split_at_checked(split).unwrap_or((&[], template));
+        let literals = rest.split(|byte| *byte == b'*').map(Box::from).collect();
         let made = Template { literals, length, says };
-        match part.filter(|part| part.len() <= PART_BYTES_MAX) {
-            Some(part) => {
-                self.longest_part = self.longest_part.max(part.len());
-                self.by_part.entry(part).or_default().push(made);
-            }
-            None => self.anywhere.push(made),
+        if start.is_empty() {
+            return self.anywhere.push(made);
         }
+        self.longest_start = self.longest_start.max(start.len());
+        let hash = start.iter().fold(SEED, |hash, byte| step(hash, *byte));
+        let group = self.by_start.entry(hash).or_default();
+        group.start = start.into();
+        group.templates.push(made);
     }
 
     /// Longest first, so that the first that fits is the answer.
     pub(super) fn settle(&mut self) {
-        for list in self.by_part.values_mut().chain([&mut self.anywhere]) {
+        let groups = self.by_start.values_mut().map(|group| &mut group.templates);
+        for list in groups.chain([&mut self.anywhere]) {
             list.sort_by_key(|template| std::cmp::Reverse(template.length));
         }
     }
 
     pub(super) fn of(&self, key: &[u8]) -> Option<KeyClass> {
-        let fits = |list: &[Template]| -> Option<(usize, KeyClass)> {
-            let first = list.iter().find(|template| template.fits(key))?;
-            Some((first.length, first.says))
+        let first = |list: &[Template], rest: &[u8]| -> Option<(usize, KeyClass)> {
+            let fits = list.iter().find(|template| template.fits(rest))?;
+            Some((fits.length, fits.says))
         };
-        let near = self.candidates(key).and_then(fits);
-        let far = fits(&self.anywhere);
-        match (near, far) {
-            (Some(near), Some(far)) => Some(if far.0 > near.0 { far.1 } else { near.1 }),
-            (one, other) => one.or(other).map(|(_, says)| says),
+        let mut best = first(&self.anywhere, key);
+        let mut hash = SEED;
+        for (at, byte) in key.iter().take(self.longest_start).enumerate() {
+            hash = step(hash, *byte);
+            let group = if *byte == b'.' { self.by_start.get(&hash) } else { None };
+            let Some((group, rest)) =
+                group.and_then(|group| Some((group, without_prefix(key, &group.start)?)))
+            else {
+                continue;
+            };
+            debug_assert_eq!(rest.len() + at + 1, key.len());
+            let found = first(&group.templates, rest);
+            if found.is_some_and(|(length, _)| best.is_none_or(|(longest, _)| length >= longest)) {
+                best = found;
+            }
         }
+        best.map(|(_, says)| says)
     }
-
-    fn candidates(&self, key: &[u8]) -> Option<&[Template]> {
-        let part = first_part(key.get(..=self.longest_part).unwrap_or(key))?;
-        let mut buffer = [0; PART_BYTES_MAX];
-        let lower = buffer.get_mut(..part.len())?;
-        lower.copy_from_slice(part);
-        lower.make_ascii_lowercase();
-        self.by_part.get(&*lower).map(Vec::as_slice)
-    }
-}
-
-fn first_part(key: &[u8]) -> Option<&[u8]> {
-    key.get(..memchr::memchr(b'.', key)?)
 }
 
 impl Template {

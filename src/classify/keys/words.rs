@@ -82,7 +82,7 @@ impl Words {
             }
             count += 1;
             if count == 1 {
-                asks = ASKING.iter().any(|asking| hash(asking) == word.hash);
+                asks = ASKING.contains(&word.hash);
             }
             match self.ending_here(&latest, count) {
                 Some(rule) if best.is_none_or(|best| rule.weight() >= best.weight()) => {
@@ -114,7 +114,17 @@ impl Rule {
 }
 
 /// First words of keys that ask about a thing, or count it: `has_email`.
-const ASKING: [&[u8]; 9] = [b"is", b"has", b"are", b"should", b"can", b"num", b"total", b"min", b"max"];
+const ASKING: [u64; 9] = [
+    hash(b"is"),
+    hash(b"has"),
+    hash(b"are"),
+    hash(b"should"),
+    hash(b"can"),
+    hash(b"num"),
+    hash(b"total"),
+    hash(b"min"),
+    hash(b"max"),
+];
 
 fn plural(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut words = words.to_vec();
@@ -124,12 +134,18 @@ fn plural(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
     words
 }
 
-fn hash(word: &[u8]) -> u64 {
-    word.iter().fold(SEED, |hash, byte| step(hash, *byte))
+const fn hash(word: &[u8]) -> u64 {
+    let mut hash = SEED;
+    let mut rest = word;
+    while let Some((byte, after)) = rest.split_first() {
+        hash = step(hash, *byte);
+        rest = after;
+    }
+    hash
 }
 
-fn step(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+const fn step(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(PRIME)
 }
 
 fn chain(all: u64, word: u64) -> u64 {

@@ -34,8 +34,8 @@ use read::Pieces;
 /// Bytes of a text that is taken apart. A longer one is refused.
 pub const TEXT_BYTES_MAX: usize = 4 << 20;
 
-/// Pieces of one text. A number in a list is a piece of 72 bytes, so that texts of nothing else would take
-/// thirty times their room: with this many, at most 9 MiB.
+/// Pieces of one text. A digit in a list is a piece of 56 bytes, so that a text of nothing else would take
+/// nearly thirty times its room: with this many, at most 7 MiB.
 pub const PIECES_MAX: usize = 1 << 17;
 
 /// A part of a text that may not stay unseen.

@@ -47,6 +47,9 @@ pub const DIGITS_MAX: usize = 19;
 
 /// Whether someone issues cards that begin and are as long as this.
 pub fn is_issued(digits: &[u8]) -> bool {
+    if !(DIGITS_MIN..=DIGITS_MAX).contains(&digits.len()) {
+        return false;
+    }
     let Some(first) = digits.get(..6) else { return false };
     let first = first.iter().fold(0, |number, digit| number * 10 + u32::from(*digit));
     let length = 1u32.checked_shl(u32::try_from(digits.len()).unwrap_or(u32::MAX)).unwrap_or(0);

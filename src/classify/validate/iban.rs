@@ -107,6 +107,8 @@ pub fn length_of(country: [u8; 2]) -> Option<usize> {
 pub fn is_iban(text: &[u8]) -> bool {
     let [first, second, third, fourth, body @ ..] = text else { return false };
     length_of([*first, *second]) == Some(text.len())
+        // The rest of 97 taken from 98: neither 00 nor 01 nor 99 comes.
+        && !matches!([*third, *fourth], [b'0', b'0' | b'1'] | [b'9', b'9'])
         && third.is_ascii_digit()
         && fourth.is_ascii_digit()
         && body.iter().chain(&[*first, *second, *third, *fourth]).try_fold(0, take) == Some(1)

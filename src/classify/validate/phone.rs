@@ -237,8 +237,7 @@ pub fn is_international(digits: &[u8]) -> bool {
 /// Whether ten digits are an area, an exchange and a line of North America.
 pub fn is_north_american(digits: &[u8]) -> bool {
     let digit = |at: usize| digits.get(at).copied().unwrap_or(0);
-    let is_service = |at: usize| digit(at + 1) == 1 && digit(at + 2) == 1;
-    digits.len() == 10 && digit(0) >= 2 && digit(3) >= 2 && digit(1) < 9 && !is_service(0)
+    digits.len() == 10 && digit(0) >= 2 && digit(3) >= 2
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::policy::Treatment;
 
 /// Pairs that are remembered of one part: at some 64 bytes each, 4 MiB. Others are looked at each time.
 const VALUES_MAX: usize = 1 << 16;
+/// Keys of one part, at some 150 bytes each. An attribute under one more is withheld: no program writes so many, and
+/// whoever does puts data in the place of keys.
+pub const KEYS_MAX: usize = 1 << 16;
 /// Bytes of the path of a nested key; of a longer one the end counts, which is where its name is.
 const PATH_BYTES_MAX: usize = 256;
 
@@ -23,7 +26,7 @@ pub(super) struct KeyId(u32);
 /// What is known of a key.
 #[derive(Debug)]
 pub(super) struct Key<'a> {
-    parent: Option<KeyId>,
+    pub parent: Option<KeyId>,
     pub name: &'a [u8],
     /// Dotted, from the attribute down.
     pub path: Box<str>,
@@ -100,33 +103,31 @@ impl<'a> Keys<'a> {
         self.table.find(self.hash(parent, name), is_it).copied()
     }
 
-    pub fn add(
-        &mut self,
-        parent: Option<KeyId>,
-        name: &'a [u8],
-        path: Box<str>,
-        facts: KeyFacts,
-        listed: Option<Treatment>,
-        is_telling: bool,
-    ) -> KeyId {
-        // A key takes bytes of a message that is no larger than addresses go.
-        let id = KeyId(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
-        let hash = self.hash(parent, name);
-        self.known.push(Key { parent, name, path, facts, listed, is_telling });
-        let hasher = &self.hasher;
-        let known = &self.known;
+    pub fn add(&mut self, parent: Option<KeyId>, key: Key<'a>) -> KeyId {
+        let hash = self.hash(parent, key.name);
+        let id = self.push(key);
+        let (hasher, known) = (&self.hasher, &self.known);
         self.table.insert_unique(hash, id, |id| {
             known.get(id.0 as usize).map_or(0, |key| hash_key(hasher, key.parent, key.name))
         });
         id
     }
 
+    /// Whether no more keys can be known.
+    pub fn is_full(&self) -> bool {
+        self.known.len() >= KEYS_MAX
+    }
+
+    fn push(&mut self, key: Key<'a>) -> KeyId {
+        let id = KeyId(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+        self.known.push(key);
+        id
+    }
+
     /// A place that has no key, as a key that no attribute finds.
     pub fn add_place(&mut self, name: &'a str, facts: KeyFacts) -> KeyId {
-        let id = KeyId(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
         let name = name.as_bytes();
-        self.known.push(Key { parent: None, name, path: "".into(), facts, listed: None, is_telling: false });
-        id
+        self.push(Key { parent: None, name, path: "".into(), facts, listed: None, is_telling: false })
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::edit::{Edit, put_pair, put_text};
-use super::memo::{Becomes, Form, KeyId, Pair, path_of};
+use super::memo::{Becomes, Form, Key, KeyId, Pair, path_of};
 use super::shape::{Holds, Shape};
 use crate::classify::detect::Context;
 use crate::classify::keys::KeyClass;
@@ -52,12 +52,14 @@ impl<'a> Engine<'a> {
                 Holds::Other => {}
                 Holds::Attributes => self.attribute(&field, inner, &mut siblings, &mut edit),
                 Holds::Text(place) => self.place(&field, inner, place, &mut edit),
-                Holds::Key => {
-                    let key = self.key(None, inner);
-                    if let Some(name) = self.renamed(key, &mut siblings.renamed) {
-                        edit.bytes(&field, name.as_bytes());
+                Holds::Key => match self.key(None, inner) {
+                    Some(key) => {
+                        if let Some(name) = self.renamed(key, &mut siblings.renamed) {
+                            edit.bytes(&field, name.as_bytes());
+                        }
                     }
-                }
+                    None => edit.drop(&field),
+                },
                 Holds::Message(shape) => {
                     if let Some(treated) = self.message(inner, shape) {
                         edit.bytes(&field, &treated);
@@ -104,7 +106,10 @@ impl<'a> Engine<'a> {
         depth: usize,
     ) -> Fate {
         let (name, any) = key_and_value(pair);
-        let id = self.key(parent, name);
+        let Some(id) = self.key(parent, name) else {
+            self.tally.add_other();
+            return Fate::Drop;
+        };
         let renamed = self.renamed(id, &mut siblings.renamed);
         let key: &[u8] = renamed.as_deref().map_or(name, str::as_bytes);
         let written = |any: &[u8]| {
@@ -315,20 +320,25 @@ impl<'a> Engine<'a> {
                 Fate::Becomes(bytes) => edit.replace(&field).extend_from_slice(&bytes),
             }
         }
+        // Looked up once for a message, and not once for each list in it.
+        outer.system = siblings.system;
         edit.finish().map_or(Fate::Keep, |list| nested(any_value::KVLIST, &list))
     }
 
-    /// A key of this part, looked at once.
+    /// A key of this part, looked at once; none where there are more than can be known.
     #[inline]
-    fn key(&mut self, parent: Option<KeyId>, name: &'a [u8]) -> KeyId {
+    fn key(&mut self, parent: Option<KeyId>, name: &'a [u8]) -> Option<KeyId> {
         match self.keys.find(parent, name) {
-            Some(id) => id,
+            Some(id) => Some(id),
             None => self.new_key(parent, name),
         }
     }
 
     #[inline(never)]
-    fn new_key(&mut self, parent: Option<KeyId>, name: &'a [u8]) -> KeyId {
+    fn new_key(&mut self, parent: Option<KeyId>, name: &'a [u8]) -> Option<KeyId> {
+        if self.keys.is_full() {
+            return None;
+        }
         let readable = std::str::from_utf8(name);
         let text = readable.unwrap_or_default();
         let within = parent.and_then(|parent| self.keys.get(parent)).map(|key| (&*key.path, key.facts));
@@ -340,7 +350,7 @@ impl<'a> Engine<'a> {
         let listed = rules.treatment(name).or_else(|| rules.treatment(path.as_bytes()));
         let is_telling =
             readable.is_err() || self.classifier.is_telling_key(text, &self.look, &mut self.scratch);
-        self.keys.add(parent, name, path, facts, listed, is_telling)
+        Some(self.keys.add(parent, Key { parent, name, path, facts, listed, is_telling }))
     }
 
     /// The name that a key is given that may not be shown.
@@ -358,10 +368,8 @@ impl<'a> Engine<'a> {
 /// Whether a pair is its key and its value and nothing else.
 #[inline]
 fn is_plain(pair: &[u8], key: &[u8], any: &[u8]) -> bool {
-    use crate::wire::protobuf::{message_len, varint_len};
+    use crate::wire::protobuf::message_len;
     let fields = |bytes: &[u8]| if bytes.is_empty() { 0 } else { message_len(bytes.len()) };
-    // The usual length, and in the usual order; others are walked.
-    let _ = varint_len;
     if pair.len() == fields(key) + fields(any) {
         return true;
     }

@@ -97,6 +97,11 @@ const HEX: &str = "0123456789abcdef";
 const CAPITALS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+fn word<'a>(dice: &mut Dice, words: &[&'a str]) -> &'a str {
+    let chosen: &&str = dice.of(words);
+    chosen
+}
+
 fn between(dice: &mut Dice, from: u64, to: u64) -> u64 {
     from + dice.below(to - from + 1)
 }

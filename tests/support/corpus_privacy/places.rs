@@ -1,7 +1,7 @@
 //! Where values of persons are met: alone, in sentences, queries, addresses, traces of stacks, JSON.
 
 use super::values::Class;
-use super::{Attribute, Dice, Kind, Label, Place, digits};
+use super::{Attribute, Dice, Kind, Label, Place, digits, word};
 
 const OPAQUE: [&str; 10] =
     ["field1", "value", "data", "arg0", "item", "app.tag.x", "param", "payload.part", "attr", "content"];
@@ -57,7 +57,7 @@ pub fn placed(dice: &mut Dice, class: &Class) -> Attribute {
     let key = *dice.of(class.keys);
     match dice.below(100) {
         0..45 => whole(class, key, value, Place::Telling),
-        45..57 => whole(class, *dice.of(&OPAQUE), value, Place::Opaque),
+        45..57 => whole(class, word(dice, &OPAQUE), value, Place::Opaque),
         57..73 => written(dice, class, &value, Place::Text),
         73..82 => written(dice, class, &value, Place::Sql),
         82..92 => written(dice, class, &value, Place::Url),

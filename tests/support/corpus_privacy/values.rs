@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 
 use super::national::{self, with_luhn};
-use super::{ALNUM, CAPITALS, Dice, HEX, between, digits, letters};
+use super::{ALNUM, CAPITALS, Dice, HEX, between, digits, letters, word};
 
 /// One class of values.
 pub struct Class {
@@ -179,7 +179,7 @@ fn name(dice: &mut Dice) -> String {
         let mut signs = word.chars();
         signs.next().map_or_else(String::new, |first| first.to_uppercase().chain(signs).collect::<String>())
     };
-    format!("{} {}", capital(*dice.of(&FIRST)), capital(*dice.of(&LAST)))
+    format!("{} {}", capital(word(dice, &FIRST)), capital(word(dice, &LAST)))
 }
 
 fn street(dice: &mut Dice) -> String {
@@ -192,7 +192,8 @@ fn street(dice: &mut Dice) -> String {
 
 pub fn user_name(dice: &mut Dice) -> String {
     let plain = |word: &str| word.replace('\'', "").replace('ü', "ue").replace(['ë', 'í'], "e");
-    format!("{}{}{}", plain(*dice.of(&FIRST)), dice.of(&[".", "_", ""]), plain(*dice.of(&LAST)))
+    let (first, last) = (plain(word(dice, &FIRST)), plain(word(dice, &LAST)));
+    format!("{first}{}{last}", word(dice, &[".", "_", ""]))
 }
 
 fn password(dice: &mut Dice) -> String {

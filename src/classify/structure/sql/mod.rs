@@ -94,7 +94,7 @@ pub(super) fn sql<'a>(text: &'a str, dialect: Dialect, pieces: &mut Pieces<'_, '
     let mut plain = 0;
     while let Some(token) = next(&mut reader, dialect)? {
         plain = match token {
-            Token::Word { from, to } if !names::is_keyword(reader.slice(from, to)) => plain + 1,
+            Token::Word { from, to } if names::Keyword::of(reader.slice(from, to)).is_none() => plain + 1,
             Token::Comment { .. } => plain,
             _ => 0,
         };

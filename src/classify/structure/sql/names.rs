@@ -1,6 +1,10 @@
 //! Which column a literal is of. Only where the statement leaves no doubt: a comparison, an assignment, a list of
 //! columns with its rows. Everywhere else a literal is one that nothing names.
 
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
 use super::super::PieceKind;
 use super::super::read::{Pieces, part};
 use super::token::Token;
@@ -148,11 +152,17 @@ impl<'a> Names<'a> {
         if self.clause == Clause::Setting {
             return pieces.literal(from, to);
         }
-        if std::mem::take(&mut self.says_who) && !is_keyword(word) {
+        if std::mem::take(&mut self.says_who) && Keyword::of(word).is_none() {
             return pieces.named(from, to, "", USER);
         }
         match Keyword::of(word) {
-            None => self.identifier(from, to),
+            // In a list of columns every word is one.
+            _ if self.list == List::Columns => self.identifier(from, to),
+            None | Some(Keyword::Plain) => self.identifier(from, to),
+            Some(Keyword::User) => {
+                self.identifier(from, to);
+                self.says_who = matches!(self.first_word, First::Define | First::Set | First::Grant);
+            }
             Some(Keyword::Truth) => self.truth(from, to, pieces),
             Some(keyword) => self.keyword(keyword),
         }
@@ -173,9 +183,6 @@ impl<'a> Names<'a> {
                 }
                 self.subject = None;
             }
-            Keyword::User => {
-                self.says_who = matches!(self.first_word, First::Define | First::Set | First::Grant)
-            }
             Keyword::To => match self.first_word {
                 First::Set => self.clause = Clause::Setting,
                 First::Grant => self.says_who = true,
@@ -187,7 +194,7 @@ impl<'a> Names<'a> {
                     self.list = List::None;
                 }
             }
-            Keyword::Not | Keyword::Truth | Keyword::Other => {}
+            Keyword::Not | Keyword::Truth | Keyword::Other | Keyword::Plain | Keyword::User => {}
         }
     }
 
@@ -265,7 +272,7 @@ impl First {
 
 /// Words that say something about names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keyword {
+pub(super) enum Keyword {
     Compare,
     Between,
     And,
@@ -278,12 +285,14 @@ enum Keyword {
     Not,
     Truth,
     Other,
+    /// Of the language, and nothing more. It only tells statements from sentences: as a name it is one.
+    Plain,
 }
 
 /// The longest keyword, in bytes.
 const KEYWORD_BYTES_MAX: usize = 16;
 
-const KEYWORDS: [(&str, Keyword); 42] = [
+const KEYWORDS: [(&str, Keyword); 41] = [
     ("in", Keyword::Compare),
     ("is", Keyword::Compare),
     ("like", Keyword::Compare),
@@ -296,7 +305,6 @@ const KEYWORDS: [(&str, Keyword); 42] = [
     ("and", Keyword::And),
     ("into", Keyword::Into),
     ("values", Keyword::Values),
-    ("value", Keyword::Values),
     ("user", Keyword::User),
     ("role", Keyword::User),
     ("login", Keyword::User),
@@ -328,20 +336,24 @@ const KEYWORDS: [(&str, Keyword); 42] = [
     ("false", Keyword::Truth),
 ];
 
-impl Keyword {
-    fn of(word: &str) -> Option<Self> {
-        if word.len() > KEYWORD_BYTES_MAX {
-            return None;
-        }
-        KEYWORDS.iter().find(|(keyword, _)| keyword.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind)
-    }
-}
+/// Every word of the language that is known, with what it says of names.
+static KNOWN: LazyLock<HashMap<&'static [u8], Keyword, foldhash::fast::FixedState>> = LazyLock::new(|| {
+    let plain = MORE.iter().chain(&super::BEGINNINGS).chain(&super::MORE_BEGINNINGS);
+    let plain = plain.map(|word| (word.as_bytes(), Keyword::Plain));
+    // What says something goes last, and stays.
+    plain.chain(KEYWORDS.iter().map(|(word, keyword)| (word.as_bytes(), *keyword))).collect()
+});
 
-/// Whether a word is one of the language. It only tells statements from sentences, so that a few more do no harm.
-pub(super) fn is_keyword(word: &str) -> bool {
-    Keyword::of(word).is_some()
-        || super::is_beginning(word)
-        || MORE.iter().any(|keyword| keyword.eq_ignore_ascii_case(word))
+impl Keyword {
+    /// None for a name.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        let mut buffer = [0; KEYWORD_BYTES_MAX];
+        // No keyword has one letter.
+        let lower = buffer.get_mut(..word.len()).filter(|lower| lower.len() > 1)?;
+        lower.copy_from_slice(word.as_bytes());
+        lower.make_ascii_lowercase();
+        KNOWN.get(&*lower).copied()
+    }
 }
 
 const MORE: [&str; 96] = [

@@ -100,7 +100,7 @@ fn without(text: &str, pieces: &[Piece<'_>]) -> String {
     std::iter::once(0)
         .chain(ends)
         .zip(starts)
-        .map(|(from, to)| &text[from..to])
+        .map(|(from, to)| text.get(from..to).unwrap())
         .collect::<Vec<_>>()
         .join("‹›")
 }

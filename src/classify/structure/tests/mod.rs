@@ -14,7 +14,7 @@ pub(super) fn shown(text: &str, pieces: &[Piece<'_>]) -> String {
     let mut out = String::new();
     let mut at = 0;
     for piece in pieces {
-        out.push_str(&text[at..piece.range.start]);
+        out.push_str(text.get(at..piece.range.start).unwrap());
         let mark = match &piece.what {
             PieceKind::Literal => "‹›".to_owned(),
             PieceKind::Named { parent: "", key } => format!("‹{key}›"),
@@ -29,14 +29,16 @@ pub(super) fn shown(text: &str, pieces: &[Piece<'_>]) -> String {
             PieceKind::UserInfo => "‹@›".to_owned(),
             PieceKind::Fragment => "‹#›".to_owned(),
             PieceKind::PathSegment { is_id: true } => "‹id›".to_owned(),
-            PieceKind::PathSegment { is_id: false } => format!("«{}»", &text[piece.range.clone()]),
+            PieceKind::PathSegment { is_id: false } => {
+                format!("«{}»", text.get(piece.range.clone()).unwrap())
+            }
             PieceKind::Message => "‹msg›".to_owned(),
             PieceKind::HomeDirectory => "‹home›".to_owned(),
         };
         out.push_str(&mark);
         at = piece.range.end;
     }
-    out + &text[at..]
+    out + text.get(at..).unwrap()
 }
 
 #[track_caller]

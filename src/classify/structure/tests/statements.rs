@@ -47,6 +47,14 @@ fn literals_go_and_columns_name_them_in_every_dialect() {
                 "INSERT INTO users (name, email) VALUES ('Jane', 'j@x'), ('Joe', now())",
                 "INSERT INTO users (name, email) VALUES ('‹name›', '‹email›'), ('‹name›', now())",
             ),
+            (
+                "INSERT INTO t (user, date, end) VALUES (1, 2, 3)",
+                "INSERT INTO t (user, date, end) VALUES (‹user›, ‹date›, ‹end›)",
+            ),
+            (
+                "SELECT * FROM t WHERE a = b AND user = 'jane' AND value = 5",
+                "SELECT * FROM t WHERE a = b AND user = '‹user›' AND value = ‹value›",
+            ),
             ("INSERT INTO users VALUES (1, 'x')", "INSERT INTO users VALUES (‹›, '‹›')"),
             (
                 "INSERT INTO t (a, b) VALUES (concat('x', 'y'), 'z')",

@@ -283,3 +283,10 @@ fn listed_keys_hold_besides() {
     };
     assert_eq!(seen, &vec![pair("user", masked)]);
 }
+
+#[test]
+fn more_keys_than_any_program_writes_are_withheld() {
+    let keys = (0..70_000).map(|nth| pair(&format!("k{nth}"), text("x")));
+    let seen = seen(ABROAD, keys.chain([pair("password", text("x"))]).collect());
+    assert!((60_000..70_000).contains(&seen.len()), "{}", seen.len());
+}
