@@ -42,7 +42,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LONG_FUNCTIONS: [(&str, &str, &str); 0] = [];
 
 /// A word of code that belongs to some rooms, and who may use it besides: `(word, rooms, reason)`.
-const OWNED: [(&str, &[&str], &str); 13] = [
+const OWNED: [(&str, &[&str], &str); 14] = [
     ("tokio::spawn", &["task"], "tasks die with their parent: use task::Group"),
     ("spawn_blocking", &["task"], "long work is bounded: use task::blocking"),
     ("thread::spawn", &["task"], "threads have no parent: use task::Group or task::blocking"),
@@ -53,6 +53,7 @@ const OWNED: [(&str, &[&str], &str); 13] = [
         &["config", "cli"],
         "settings come from the configuration; cli reads what concerns a terminal",
     ),
+    ("cedar_policy::", &["policy"], "only policy knows what decisions are written in"),
     ("fs::", &["config"], "only config reads files"),
     ("prometheus_client", &["telemetry"], "every metric family is in one struct"),
     ("axum::", &["api"], "only the edge knows how it is served"),

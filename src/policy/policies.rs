@@ -58,6 +58,8 @@ struct Ruling {
 
 struct Known {
     caller: Caller,
+    /// As policies know it: whoever states one that no file knows must not fill the memory with them.
+    purpose: String,
     delivered: Jurisdiction,
     plan: Arc<Plan>,
 }
@@ -148,8 +150,13 @@ impl Policies {
 
 impl Ruling {
     fn plan(&self, caller: &Caller, delivered: &Jurisdiction, digest: &str) -> Arc<Plan> {
-        let hash = self.hash(caller, delivered);
-        let is_same = |known: &Known| known.delivered == *delivered && has_same_claims(&known.caller, caller);
+        let purpose = self.book.purpose(caller);
+        let hash = self.hash(caller, purpose, delivered);
+        let is_same = |known: &Known| {
+            known.delivered == *delivered
+                && known.purpose == purpose
+                && has_same_claims(&known.caller, caller)
+        };
         let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = plans.find(hash, is_same) {
             return known.plan.clone();
@@ -163,13 +170,18 @@ impl Ruling {
         if plans.len() >= PLANS_MAX {
             plans.clear();
         }
-        let known = Known { caller: caller.clone(), delivered: delivered.clone(), plan: plan.clone() };
-        plans.insert_unique(hash, known, |known| self.hash(&known.caller, &known.delivered));
+        let known = Known {
+            caller: caller.clone(),
+            purpose: purpose.to_owned(),
+            delivered: delivered.clone(),
+            plan: plan.clone(),
+        };
+        plans.insert_unique(hash, known, |known| self.hash(&known.caller, &known.purpose, &known.delivered));
         plan
     }
 
-    fn hash(&self, caller: &Caller, delivered: &Jurisdiction) -> u64 {
-        let Caller { subject: _, roles, groups, clearances, home, purpose } = caller;
+    fn hash(&self, caller: &Caller, purpose: &str, delivered: &Jurisdiction) -> u64 {
+        let Caller { subject: _, roles, groups, clearances, home, purpose: _ } = caller;
         self.state.hash_one((roles, groups, clearances, home, purpose, delivered))
     }
 
@@ -232,7 +244,6 @@ fn has_same_claims(one: &Caller, other: &Caller) -> bool {
         && one.groups == other.groups
         && one.clearances == other.clearances
         && one.home == other.home
-        && one.purpose == other.purpose
 }
 
 /// Everything that the cells of a plan depend on.

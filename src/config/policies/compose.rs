@@ -61,7 +61,7 @@ pub(super) fn compose(
         regions.map(|regions| regions.iter().map(|(name, _)| name.clone()).collect());
     match Rulebook::build(&given, facts, names.as_deref()) {
         Ok(book) if book.rules().is_empty() => {
-            let what = "there are classes and no policy, so that nothing would be shown";
+            let what = "no policy is in force, so that nothing would be shown";
             out.fault(place, what, "write a policy, or put a pack in force");
             None
         }

@@ -27,6 +27,8 @@ use super::resolve::Declared;
 use super::world::World;
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::{KeyRules, Policies, PolicyRegion, Rulebook};
+use crate::redaction::Redactor;
+use crate::redaction::ring::KeyRing;
 use compose::{Composed, compose};
 use part::Part;
 use tree::{BASELINE, KEYS, PartFiles, Root};
@@ -82,6 +84,7 @@ pub(super) fn load(
     }
     let all: Vec<&Part> = parts.iter().collect();
     let composed = compose(&all, Some(wanted.regions), place, out)?;
+    check_classes(&all, &composed.book, place, out);
     if !is_read {
         return None;
     }
@@ -179,7 +182,7 @@ fn read_folder(
     // Each of the others stands with what it needs; that all of them can stand together is looked at too.
     let all: Vec<&Part> = parts.iter().filter(|part| !part.is_empty()).collect();
     if !all.is_empty() {
-        compose(&all, None, place, out)?;
+        check_classes(&all, &compose(&all, None, place, out)?.book, place, out);
     }
     let trials = match &composed {
         Some(composed) => try_parts(&parts, composed, &[], place, out),
@@ -216,6 +219,7 @@ fn read_one_pack(
     parts.reverse();
     let all: Vec<&Part> = parts.iter().collect();
     let composed = compose(&all, None, place, out)?;
+    check_classes(&all, &composed.book, place, out);
     let of_pack = parts.iter().filter(|part| part.name == name);
     let trials = of_pack.map(|part| trial::run(part, &composed)).collect();
     let packs = titles(&parts);
@@ -225,6 +229,15 @@ fn read_one_pack(
 fn titles(parts: &[Part]) -> Vec<(String, String)> {
     let packs = parts.iter().filter(|part| !part.name.is_empty());
     packs.map(|part| (part.name.clone(), part.pack.title.clone())).collect()
+}
+
+/// Whether keys and values can be classified by these facts: detectors that there are, no key of two classes.
+fn check_classes(parts: &[&Part], book: &Rulebook, place: &Place, out: &mut Findings) {
+    let Err(why) = Redactor::new(book.facts().classes.clone(), KeyRing::none(), 0) else { return };
+    let why = why.to_string();
+    let mut classes = parts.iter().flat_map(|part| &part.classes.classes);
+    let of_class = classes.find(|class| why.contains(&format!("`{}`", class.facts.name)));
+    out.fault(of_class.map_or(place, |class| &class.place), why, "correct it in classes.toml");
 }
 
 /// Names of packs, as if somebody had written them.

@@ -193,7 +193,7 @@ fn the_folders_own_policies_are_always_in_force() {
 }
 
 /// What one file otherwise makes of a good folder: line of its file, key and what is wrong.
-const BAD: [(&str, &str, &str); 30] = [
+const BAD: [(&str, &str, &str); 32] = [
     ("all.cedar", "permit (principal, action, resource)", "1 : this is no Cedar: unexpected end of input"),
     ("all.cedar", "permit (principal, action, resource);", "1 : a policy has no `@id`"),
     (
@@ -211,7 +211,7 @@ const BAD: [(&str, &str, &str); 30] = [
         "@id(\"a\") permit (principal, action, resource) when { context.stored.region == Region::\"us-eest\" };",
         "1 : there is no `Region::\"us-eest\"`",
     ),
-    ("all.cedar", "", "4 gateway.policies: there are classes and no policy, so that nothing would be shown"),
+    ("all.cedar", "", "4 gateway.policies: no policy is in force, so that nothing would be shown"),
     (
         "more.cedar",
         "@id(\"more\")\nforbid (principal, action, resource in Class::\"safe\");",
@@ -258,6 +258,16 @@ const BAD: [(&str, &str, &str); 30] = [
         "classes.toml",
         "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nkey = [\"b\"]",
         "5 class[0].key: `key` is no key of `class[0]`",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\ndetectors = [\"emial\"]",
+        "1 class[0]: class `a` has the detector `emial`",
+    ),
+    (
+        "classes.toml",
+        "[[class]]\nname = \"a\"\ntitle = \"A\"\ngroup = \"g\"\nkeys = [\"k\"]\n[safe]\nkeys = [\"k\"]",
+        "1 class[0]: `k` of `safe` is already listed under `a`",
     ),
     ("classes.toml", "[safe]\nkeys = [\" a\"]", "2 safe.keys[0]: ` a` is empty, or has space around it"),
     ("facts.toml", "[[jurisdiction]]\nname = \"U S\"", "2 jurisdiction[0].name: a jurisdiction is 1 to 32"),

@@ -240,6 +240,8 @@ fn a_plan_is_one_for_the_same_claims_and_its_digest_tells_others_apart() {
     let jane = Caller { subject: "jane".to_owned(), ..caller(&["sre"], None) };
     let joe = Caller { subject: "joe".to_owned(), ..caller(&["sre"], None) };
     assert!(Arc::ptr_eq(&policies.plan(&jane), &policies.plan(&joe)));
+    let idle = |purpose| policies.plan(&caller(&["sre"], purpose));
+    assert!(Arc::ptr_eq(&idle(Some("idleness")), &idle(None)), "a purpose that is not known is none");
     let mut digests = BTreeSet::new();
     let others = [
         jane.clone(),
