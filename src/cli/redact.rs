@@ -7,8 +7,6 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use clap::Args;
-use opentelemetry_proto::tonic::trace::v1::TracesData;
-use prost::Message;
 
 use super::complain;
 use crate::config::policies::shipped;
@@ -16,7 +14,7 @@ use crate::config::{Settings, process_environment, read_claims, redactor_of};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::{KeyRing, Marks, Raw, Redactor, RegionRules, Treated, rewrite};
-use crate::wire::export::{protobuf_of_json, split_by_trace};
+use crate::wire::export::{json_of_protobuf, protobuf_of_json, split_by_trace};
 
 #[derive(Debug, Args)]
 pub struct RedactArgs {
@@ -71,7 +69,8 @@ pub fn run(
     let rules = rules(args)?;
     let plan = rules.policies.plan_for(&caller, &rules.delivered);
     let text = read(input)?;
-    let (mut view, mut treated) = (TracesData::default(), Treated::default());
+    // Traces one after the other are one message.
+    let (mut view, mut treated) = (Vec::new(), Treated::default());
     let rules_of_region = RegionRules {
         region: &rules.stored,
         plan: plan.region(&rules.stored),
@@ -85,15 +84,15 @@ pub fn run(
         }
     }
     note(notes, &summed_up(&treated, &rules.redactor));
-    serde_json::to_writer_pretty(&mut *out, &view).map_err(|error| error.to_string())?;
-    writeln!(out).map_err(|error| error.to_string())
+    let json = json_of_protobuf(&view).map_err(|error| error.to_string())?;
+    writeln!(out, "{json}").map_err(|error| error.to_string())
 }
 
 /// Treats what an export holds, trace by trace, as the gateway would be asked for them.
 fn redact(
     export: &[u8],
     rules: RegionRules<'_>,
-    view: &mut TracesData,
+    view: &mut Vec<u8>,
     treated: &mut Treated,
 ) -> Result<u64, String> {
     let split = split_by_trace(export).map_err(|fault| format!("standard input: {fault}"))?;
@@ -101,8 +100,7 @@ fn redact(
         let raw = Raw::seal(Bytes::from(fragment.to_bytes()));
         let seen = rewrite::trace(raw, Some(&fragment.trace_id()), rules);
         let seen = seen.map_err(|error| format!("trace {}: {error}", fragment.trace_id()))?;
-        let decoded = TracesData::decode(&*seen.to_protobuf()).map_err(|error| error.to_string())?;
-        view.resource_spans.extend(decoded.resource_spans);
+        view.extend(seen.to_protobuf());
         treated.add(&seen.treated);
     }
     Ok(split.without_trace_id())

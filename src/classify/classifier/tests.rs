@@ -52,8 +52,11 @@ fn check(treated: &[ClassId], key: &str, text: &str, expected: Result<&[(&str, C
     match expected {
         Err(whole) => assert_eq!(verdict, whole, "{key} = {text}"),
         Ok(parts) => {
-            let found: Vec<_> =
-                scratch.findings().iter().map(|found| (&text[found.range.clone()], found.class)).collect();
+            let found: Vec<_> = scratch
+                .findings()
+                .iter()
+                .map(|found| (text.get(found.range.clone()).unwrap(), found.class))
+                .collect();
             assert_eq!(found, parts, "{key} = {text}: {verdict:?}");
         }
     }

@@ -265,7 +265,8 @@ mod tests {
 
     fn parts<'t>(values: &[&str], text: &'t str) -> Vec<&'t str> {
         let Some(Echo::Search(search)) = search(values) else { panic!("nothing to look for") };
-        let found: Vec<&str> = search.find(text).into_iter().map(|finding| &text[finding.range]).collect();
+        let found: Vec<&str> =
+            search.find(text).into_iter().map(|finding| text.get(finding.range).unwrap()).collect();
         assert_eq!(search.is_in(text), !found.is_empty());
         found
     }

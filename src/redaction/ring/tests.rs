@@ -1,3 +1,5 @@
+//! Tokens and their keys: equal within a scope, without relation beyond, and readable by their holder alone.
+
 use std::sync::Arc;
 
 use super::*;

@@ -1,8 +1,8 @@
 //! Values made coarser: enough left for statistics, too little for one person. What cannot be read as what its class
 //! says is not made coarser, which the caller turns into a mark.
 
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{agent, date};
 use crate::policy::Generalise;

@@ -1,3 +1,5 @@
+//! What each treatment leaves of values, and of what only looks like them.
+
 use std::sync::Arc;
 
 use super::*;
@@ -91,7 +93,7 @@ fn masks_leave_what_their_class_allows() {
 }
 
 #[test]
-fn values_are_made_coarser() {
+fn addresses_and_dates_are_made_coarser() {
     check(
         |value| coarse(Generalise::Ip, value),
         &[
@@ -128,6 +130,10 @@ fn values_are_made_coarser() {
             ("0000-00-00", "‹c›"),
         ],
     );
+}
+
+#[test]
+fn places_agents_and_postal_codes_are_made_coarser() {
     check(
         |value| coarse(Generalise::Geo, value),
         &[

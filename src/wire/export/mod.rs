@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod check;
 pub mod json;
+mod json_out;
 pub mod split;
 
 #[cfg(test)]
@@ -15,4 +16,5 @@ pub(crate) mod arbitrary;
 pub use answer::Encoding;
 pub use check::{Fault, check};
 pub use json::{JsonFault, protobuf_of_json};
+pub use json_out::json_of_protobuf;
 pub use split::{Fragment, Split, Times, split_by_trace};

@@ -231,8 +231,9 @@ impl<'a> Reference<'a> {
         let mut out = text.to_owned();
         for finding in scratch.findings().iter().rev() {
             let mut treated = String::new();
-            self.take_echo(finding.class, &text[finding.range.clone()]);
-            self.treater.put(finding.class, &text[finding.range.clone()], &mut treated);
+            let found = text.get(finding.range.clone()).unwrap();
+            self.take_echo(finding.class, found);
+            self.treater.put(finding.class, found, &mut treated);
             out.replace_range(finding.range.clone(), &treated);
         }
         Ok(out)
