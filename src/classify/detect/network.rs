@@ -1,6 +1,6 @@
 //! Addresses of machines: IPv4, IPv6, MAC.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use super::finder::{Claim, Finder};
