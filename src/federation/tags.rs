@@ -117,7 +117,7 @@ impl Federation {
         let (origin, sum) = (Origin::of_values(&ask.query), told::values(&ask.query));
         let ask = self.permit_some(ask);
         if ask.query.is_denied_everywhere() {
-            return self.no_values(&ask);
+            return self.no_values(&ask).map_err(|refusal| *refusal);
         }
         match origin.way(self.way()?) {
             Way::Alone(region) => {
@@ -152,10 +152,13 @@ impl Federation {
 
     /// Who completes a line is not told that they may not: there is nothing to complete it with, and the report says
     /// why.
-    fn no_values(&self, ask: &Question<Permitted<TagValuesQuery>>) -> Answered<TagValues> {
+    fn no_values(
+        &self,
+        ask: &Question<Permitted<TagValuesQuery>>,
+    ) -> Result<Answer<Redacted<TagValues>>, Box<Refusal>> {
         let coverage = self.covering(ask.mode, self.unasked(ask.query.denied()));
         match Refusal::of_query_coverage(&coverage) {
-            Some(refusal) => Err(refusal),
+            Some(refusal) => Err(Box::new(refusal)),
             None => Ok(Answer { value: Redacted::nothing(), coverage }),
         }
     }
