@@ -97,7 +97,7 @@ async fn spans_that_were_left_out_are_said_in_the_senders_encoding() {
     assert_eq!((taken.status, partial.rejected_spans), (StatusCode::OK, 2));
     assert_eq!(partial.error_message, why);
     let taken = answer(&region(), request(&[("content-type", JSON)], json(&ids))).await;
-    let expected = format!(r#"{{"partialSuccess":{{"errorMessage":"{why}","rejectedSpans":"2"}}}}"#);
+    let expected = format!(r#"{{"partialSuccess":{{"rejectedSpans":"2","errorMessage":"{why}"}}}}"#);
     assert_eq!(taken.text(), expected);
 }
 

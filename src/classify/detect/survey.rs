@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn ordinary_short_values_are_clean_and_anchors_are_seen() {
-        for clean in ["", "GET", "200"[..2].trim(), "checkout", "true"] {
+        for clean in ["", "GET", "20", "checkout", "true"] {
             assert!(Survey::of(clean.as_bytes()).is_clean(clean.len(), Context::NONE), "{clean}");
         }
         for other in ["a@b.cc", "::1", "%40", "é", "123", "a much longer value"] {

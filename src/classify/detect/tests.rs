@@ -5,7 +5,7 @@ use super::*;
 fn found(key: &str, text: &str, care: Care) -> Vec<(String, Detector)> {
     let mut scratch = Scratch::default();
     let hits = detect(text, Context::of_key(key), care, Detectors::ALL, &mut scratch);
-    hits.iter().map(|hit| (text[hit.range.clone()].to_owned(), hit.detector)).collect()
+    hits.iter().map(|hit| (text.get(hit.range.clone()).unwrap().to_owned(), hit.detector)).collect()
 }
 
 #[track_caller]
@@ -193,7 +193,7 @@ fn numbers_of_persons() {
         "811218-9876",
         "AB123456C",
         "AB 12 34 56 C",
-        "7103192745"[..6].to_owned().as_str(),
+        "710319",
         "756.9217.0769.85",
         "85.07.30-033.28",
         "2 95 10 99 126 111 93",

@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(json(taken(Encoding::Json)), "{}");
         assert_eq!(
             json(partly_taken(Encoding::Json, 2, "a \"b\"")),
-            r#"{"partialSuccess":{"errorMessage":"a \"b\"","rejectedSpans":"2"}}"#
+            r#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"a \"b\""}}"#
         );
         assert_eq!(
             json(refused(Encoding::Json, Code::InvalidArgument, "no")),
