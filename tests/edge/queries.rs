@@ -29,7 +29,7 @@ async fn json(gateway: &Gateway, target: &str) -> String {
     let answer = gateway.get(target, &[]).await;
     assert_eq!(answer.code(), 200, "{target}: {}", answer.text());
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
+    assert_eq!(answer.header("vary"), Some("Accept-Encoding, Authorization"));
     assert_eq!(
         (answer.header("tutti-outcome"), answer.header("tutti-exactness")),
         (Some("complete"), Some("exact"))
