@@ -47,7 +47,8 @@ fn facts() -> Facts {
 /// A fifth is about every class, as policies on purpose and border are; the others about one group.
 fn policies() -> String {
     let policy = |nth: usize| {
-        let (effect, act) = if nth.is_multiple_of(3) { ("forbid", "readRaw") } else { ("permit", "readMasked") };
+        let (effect, act) =
+            if nth.is_multiple_of(3) { ("forbid", "readRaw") } else { ("permit", "readMasked") };
         let resource = match nth % 5 {
             0 => "resource".to_owned(),
             _ => format!("resource in Class::\"group{}\"", nth % 8),
