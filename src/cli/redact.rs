@@ -1,6 +1,7 @@
 //! `tutti redact`: spans from a file as one caller would see them, by the engine that the gateway has. For trying a
 //! policy on real data before anyone else does.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,6 +38,9 @@ const CONFIG: &str = "regions.toml";
 
 /// More than a gateway would assemble of one trace; a file of them takes some ten times its size while it is read.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
+
+/// Names of members of a document that are told.
+const MEMBERS_SHOWN_MAX: usize = 4;
 
 /// Who decides, and where.
 struct Rules {
@@ -124,10 +128,28 @@ fn documents(text: &str) -> impl Iterator<Item = Result<Vec<u8>, String>> {
         let wrapped = document.trim_start().starts_with('[').then(|| format!(r#"{{"resourceSpans":{document}}}"#));
         let place = if is_lines { format!("standard input, line {nth}") } else { "standard input".to_owned() };
         let json = wrapped.as_deref().unwrap_or(document);
+        refuse_others(json, &place)?;
         protobuf_of_json(json.as_bytes()).map_err(|fault| {
             format!("{place}: {fault}; write OTLP/JSON, as `{{\"resourceSpans\": [..]}}`, a list of them, or one a line")
         })
     })
+}
+
+/// What has another form holds no spans for the reader, and "nothing was treated" would be a false comfort.
+fn refuse_others(json: &str, place: &str) -> Result<(), String> {
+    // What is no object, or no JSON, is told by who reads it.
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, serde::de::IgnoredAny>>(json) else {
+        return Ok(());
+    };
+    if members.is_empty() || members.keys().any(|key| key == "resourceSpans" || key == "resource_spans") {
+        return Ok(());
+    }
+    let has: Vec<String> = members.keys().take(MEMBERS_SHOWN_MAX).map(|key| format!("`{key}`")).collect();
+    Err(format!(
+        "{place}: there is no `resourceSpans` in it, only {}; write OTLP/JSON as exporters do. Of an answer of Tempo, \
+         write the list under `batches` or `trace.resourceSpans`",
+        has.join(", ")
+    ))
 }
 
 fn read(input: &mut dyn Read) -> Result<String, String> {

@@ -15,7 +15,7 @@ use crate::evaluate::TagsSearch;
 use crate::evaluate::gather::{Gather, SearchGather};
 use crate::evaluate::outline::Outline;
 use crate::model::search::SearchAsked;
-use crate::model::{Outcome, SearchAnswer, SearchQuery};
+use crate::model::{Answer, Outcome, SearchAnswer, SearchQuery};
 use crate::traceql;
 
 impl Federation {
@@ -80,7 +80,16 @@ impl Federation {
                 }
                 let outline = self.outline_of(&ask.query, origin);
                 let decision = Decision::over(wanted, gather, &ask, origin.marks());
-                self.decide(Decision { outline, ..decision }, teller).await
+                let answer = self.decide(Decision { outline, ..decision }, teller).await?;
+                if !self.plan.is_by_content() {
+                    return Ok(answer);
+                }
+                // When a trace was listed may depend on what is not shown, so the next page lists from the top.
+                let value = answer.value.map(|mut rows| {
+                    rows.next.iter_mut().for_each(|next| next.listed = u64::MAX);
+                    rows
+                });
+                Ok(Answer { value, coverage: answer.coverage })
             }
         }
     }

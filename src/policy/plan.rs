@@ -131,7 +131,8 @@ impl Plan {
     /// Whether what becomes of a value may depend on the values beside it, in some region. Then even which spans a
     /// region finds may tell of what is not shown.
     pub fn is_by_content(&self) -> bool {
-        self.regions.values().any(|plan| matches!(plan, RegionPlan::Ruled(_)) && plan.withholds())
+        let mut plans = self.regions.values().chain([&self.others]);
+        plans.any(|plan| matches!(plan, RegionPlan::Ruled(_)) && plan.withholds())
     }
 
     /// The table of classes of the regions that are ruled by class; one table for all of them.

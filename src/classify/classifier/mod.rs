@@ -191,8 +191,9 @@ impl Classifier {
         match facts.class {
             KeyClass::Whole(class) => Some(class),
             KeyClass::Unknown => Some(self.unknown),
-            KeyClass::Safe => self.safe,
-            KeyClass::Structured(..) | KeyClass::Scan => None,
+            // Where not even what is safe may be shown, no text is.
+            KeyClass::Safe | KeyClass::Scan => self.safe,
+            KeyClass::Structured(..) => None,
         }
     }
 

@@ -86,6 +86,9 @@ fn what_cannot_be_read_is_refused_with_its_place() {
     let line = EXPORT.replace('\n', "");
     let second = refused(&format!("{line}\n{{\"resourceSpans\": [{{\"scopeSpans\": 7}}]}}"));
     assert!(second.starts_with("standard input, line 2: ") && second.contains("scopeSpans"), "{second}");
+    for (other, told) in [("{\"batches\": []}", "only `batches`"), ("{\"trace\": {}}", "only `trace`")] {
+        assert!(refused(other).contains(told), "{}", refused(other));
+    }
 }
 
 #[test]

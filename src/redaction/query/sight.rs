@@ -132,13 +132,13 @@ impl<'a> Sights<'a> {
     }
 }
 
-/// The class by whose rights something is asked for; none for what may hold any text.
+/// The class by whose rights something is asked for. What may hold any text is asked for by whoever may ask for
+/// what is safe.
 fn class_of(ruled: &Ruled, says: KeyClass) -> Option<ClassId> {
     match says {
         KeyClass::Whole(class) | KeyClass::Structured(_, class) => Some(class),
-        KeyClass::Safe => Some(ruled.classes().safe()),
+        KeyClass::Safe | KeyClass::Scan => Some(ruled.classes().safe()),
         KeyClass::Unknown => Some(ruled.classes().unknown()),
-        KeyClass::Scan => None,
     }
 }
 
@@ -221,8 +221,9 @@ fn of_rung(rung: Rung, ruled: &Ruled) -> Latitude {
     match rung {
         // What else stands in it is looked for all the same.
         Rung::Raw => of_text(ruled),
-        Rung::Generalised | Rung::Pseudonymised | Rung::Masked => Latitude::Existence,
-        Rung::Dropped => Latitude::Nothing,
+        // A list of pairs has no value in TraceQL, and the text it becomes has one: not even that there is a value
+        // can be asked.
+        Rung::Generalised | Rung::Pseudonymised | Rung::Masked | Rung::Dropped => Latitude::Nothing,
     }
 }
 
