@@ -362,7 +362,9 @@ fn warn_of_strangers(book: &Rulebook, wanted: &Wanted<'_>, out: &mut Findings) {
         facts.any(|known| known.name == *name || known.adequate.contains(name))
     };
     for (region, jurisdiction) in wanted.regions.iter().filter(|(_, name)| !is_known(name)) {
-        let what = format!("no fact knows `{jurisdiction}`, where `{region}` lies: nothing may leave it");
+        let what = format!(
+            "no fact knows `{jurisdiction}`, where `{region}` lies: no policy about a jurisdiction applies to it"
+        );
         let remedy =
             "write a `[[jurisdiction]]` in facts.toml of the policies, be it with an empty `adequate`";
         out.warn(&wanted.folder.place, what, remedy);

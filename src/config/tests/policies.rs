@@ -354,8 +354,8 @@ fn a_jurisdiction_that_no_fact_knows_is_warned_of() {
     assert_eq!(
         findings,
         [
-            "warning 4 gateway.policies: no fact knows `US`, where `us-east` lies: nothing may leave it",
-            "warning 4 gateway.policies: no fact knows `US`, where `us-west` lies: nothing may leave it",
+            "warning 4 gateway.policies: no fact knows `US`, where `us-east` lies: no policy about a jurisdiction applies to it",
+            "warning 4 gateway.policies: no fact knows `US`, where `us-west` lies: no policy about a jurisdiction applies to it",
         ]
     );
 }
