@@ -22,7 +22,8 @@ use crate::model::class::CLASSES_MAX;
 pub const STRUCTURE_DEPTH_MAX: usize = 4;
 
 /// What is looked for in values that are safe: what may never be shown, and what no name of a thing looks like.
-const SAFE_DETECTORS: [Detector; 4] = [Detector::Secret, Detector::Jwt, Detector::Pan, Detector::Email];
+const SAFE_DETECTORS: [Detector; 5] =
+    [Detector::Secret, Detector::Jwt, Detector::Pan, Detector::Iban, Detector::Email];
 
 /// A detector that two classes claim, or a name that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

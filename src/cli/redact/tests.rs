@@ -115,3 +115,15 @@ fn without_a_configuration_the_baseline_decides_over_jurisdictions() {
     assert!(plan.region(&rules.stored).withholds() && rules.redactor.keys().has(&rules.stored));
     assert!(of_baseline(&args("no place!")).err().unwrap().starts_with("--stored: "));
 }
+
+#[test]
+fn a_number_of_an_account_under_a_safe_key_stays_behind_and_the_key_does_not() {
+    let export = r#"{"resourceSpans":[{"resource":{"attributes":[
+        {"key":"service.name","value":{"stringValue":"pay DE89370400440532013000"}},
+        {"key":"k8s.pod.name","value":{"stringValue":"checkout-5f7d9"}}]},
+        "scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331",
+        "name":"pay","kind":2,"startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}"#;
+    let (out, _) = redacted("EU", "US", export).unwrap();
+    assert!(!out.contains("370400440532"), "{out}");
+    assert!(out.contains("service.name") && out.contains("checkout-5f7d9"), "{out}");
+}
