@@ -19,15 +19,17 @@
 mod corpus_privacy;
 #[path = "../tests/support/dice.rs"]
 mod dice;
+#[path = "support/processor_time.rs"]
+mod processor_time;
 
 use std::hint::black_box;
 use std::time::Duration;
 
+use processor_time::ProcessorTime;
+
 use corpus_privacy::{Kind, corpus};
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dice::Dice;
-use rustix::time::{ClockId, clock_gettime};
 use tutti::classify::detect::{Care, Context, Detectors, Scratch, detect};
 
 /// How long an adversarial text is, and twice that.
@@ -85,39 +87,6 @@ const REPEATED: [(&str, &str); 49] = [
     ("base58", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb "),
     ("ethereum", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed "),
 ];
-
-/// The time a thread had on a processor.
-struct ProcessorTime;
-
-impl Measurement for ProcessorTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        value.as_nanos() as f64
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 /// Whether attributes of a kind belong to a part.
 type Part = fn(Kind) -> bool;

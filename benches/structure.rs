@@ -12,52 +12,21 @@
     reason = "a benchmark"
 )]
 
+#[path = "support/processor_time.rs"]
+mod processor_time;
 #[path = "support/structures.rs"]
 mod structures;
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use processor_time::ProcessorTime;
+
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rustix::time::{ClockId, clock_gettime};
 use structures::{ADVERSARIAL, ORDINARY, repeated};
 use tutti::classify::keys::{Dictionary, DictionaryBuilder, KeyClass};
 use tutti::classify::structure::parse;
 use tutti::model::ClassId;
-
-/// The time a thread had on a processor.
-struct ProcessorTime;
-
-impl Measurement for ProcessorTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        value.as_nanos() as f64
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 fn ordinary(criterion: &mut Criterion<ProcessorTime>) {
     let mut group = criterion.benchmark_group("ordinary");

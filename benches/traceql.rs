@@ -14,14 +14,17 @@
 
 mod support;
 
+#[path = "support/processor_time.rs"]
+mod processor_time;
+
 use std::hint::black_box;
 use std::time::Duration;
 
+use processor_time::ProcessorTime;
+
 use bytes::Bytes;
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use opentelemetry_proto::tonic::trace::v1::TracesData;
-use rustix::time::{ClockId, clock_gettime};
 use support::evaluating::{SHAPES, decoded, joined, matching, matching_by_hand, rows, spans_by_hand, traces};
 use tutti::evaluate::{Metrics, Search, TraceRows};
 use tutti::model::metrics::MetricsQuery;
@@ -75,39 +78,6 @@ const METRICS: [(&str, &str); 5] = [
     ("quantile", "{} | quantile_over_time(duration, 0.5, 0.9, 0.99)"),
     ("compare", "{} | compare({ status = error })"),
 ];
-
-/// The time a thread had on a processor.
-struct ProcessorTime;
-
-impl Measurement for ProcessorTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        self.start() - start
-    }
-
-    fn add(&self, one: &Duration, other: &Duration) -> Duration {
-        *one + *other
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        value.as_nanos() as f64
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 /// Reading a query is `traceql::compile`; making it ready to run is `Search::compile`, patterns included.
 fn reading(criterion: &mut Criterion<ProcessorTime>) {
