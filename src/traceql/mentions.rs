@@ -28,14 +28,39 @@ pub struct Mention {
     pub purpose: Purpose,
 }
 
+/// A place of a query that names attributes.
+#[derive(Debug, Clone, Copy)]
+pub enum Named<'q> {
+    Field(&'q FieldExpr),
+    Attribute(&'q Attribute),
+}
+
 /// What a query names, each once for each purpose, in the order of the text.
 pub fn mentions(query: &Query) -> Vec<Mention> {
-    let mut found = Found::default();
+    let (mut mentions, mut known) = (Vec::new(), BTreeSet::new());
+    let mut add = |name: &AttributeName, purpose: Purpose| {
+        if known.insert((name.to_string(), purpose)) {
+            mentions.push(Mention { name: name.clone(), purpose });
+        }
+    };
+    each(query, &mut |named, purpose| match named {
+        Named::Attribute(attribute) => add(&attribute.name, purpose),
+        Named::Field(field) => {
+            let mut found = Vec::new();
+            field.attributes(&mut found);
+            found.into_iter().for_each(|attribute| add(&attribute.name, purpose));
+        }
+    });
+    mentions
+}
+
+/// Shows every place of a query that names attributes, and what for, in the order of the text.
+pub fn each<'q>(query: &'q Query, look: &mut dyn FnMut(Named<'q>, Purpose)) {
+    let mut walk = Walk { look };
     match &query.root {
-        Root::Pipeline(pipeline) => found.pipeline(pipeline),
-        Root::Metrics(metrics) => found.metrics(metrics),
+        Root::Pipeline(pipeline) => walk.pipeline(pipeline),
+        Root::Metrics(metrics) => walk.metrics(metrics),
     }
-    found.mentions
 }
 
 /// Whether it has a `compare()`, which groups by every attribute without naming one.
@@ -50,30 +75,20 @@ pub fn compares(query: &Query) -> bool {
     matches!(&query.root, Root::Metrics(metrics) if any(metrics))
 }
 
-#[derive(Default)]
-struct Found {
-    mentions: Vec<Mention>,
-    known: BTreeSet<(String, Purpose)>,
+struct Walk<'l, 'q> {
+    look: &'l mut dyn FnMut(Named<'q>, Purpose),
 }
 
-impl Found {
-    fn add(&mut self, name: &AttributeName, purpose: Purpose) {
-        if self.known.insert((name.to_string(), purpose)) {
-            self.mentions.push(Mention { name: name.clone(), purpose });
-        }
+impl<'q> Walk<'_, 'q> {
+    fn all(&mut self, attributes: impl IntoIterator<Item = &'q Attribute>, purpose: Purpose) {
+        attributes.into_iter().for_each(|attribute| (self.look)(Named::Attribute(attribute), purpose));
     }
 
-    fn all<'a>(&mut self, attributes: impl IntoIterator<Item = &'a Attribute>, purpose: Purpose) {
-        attributes.into_iter().for_each(|attribute| self.add(&attribute.name, purpose));
+    fn field(&mut self, field: &'q FieldExpr, purpose: Purpose) {
+        (self.look)(Named::Field(field), purpose);
     }
 
-    fn field(&mut self, field: &FieldExpr, purpose: Purpose) {
-        let mut named = Vec::new();
-        field.attributes(&mut named);
-        self.all(named, purpose);
-    }
-
-    fn pipeline(&mut self, pipeline: &Pipeline) {
+    fn pipeline(&mut self, pipeline: &'q Pipeline) {
         for stage in &pipeline.stages {
             match stage {
                 Stage::Spanset(spanset) => self.spanset(spanset),
@@ -88,7 +103,7 @@ impl Found {
         }
     }
 
-    fn spanset(&mut self, spanset: &SpansetExpr) {
+    fn spanset(&mut self, spanset: &'q SpansetExpr) {
         match spanset {
             SpansetExpr::Filter(filter) => self.field(&filter.field, Purpose::Tested),
             SpansetExpr::Operation(operation) => {
@@ -99,7 +114,7 @@ impl Found {
         }
     }
 
-    fn scalar(&mut self, scalar: &ScalarExpr) {
+    fn scalar(&mut self, scalar: &'q ScalarExpr) {
         match scalar {
             ScalarExpr::Constant { .. } => {}
             ScalarExpr::Aggregate(aggregate) => self.aggregate(aggregate),
@@ -114,13 +129,13 @@ impl Found {
         }
     }
 
-    fn aggregate(&mut self, aggregate: &Aggregate) {
+    fn aggregate(&mut self, aggregate: &'q Aggregate) {
         if let Some(field) = &aggregate.field {
             self.field(field, Purpose::Measured);
         }
     }
 
-    fn metrics(&mut self, metrics: &MetricsExpr) {
+    fn metrics(&mut self, metrics: &'q MetricsExpr) {
         match metrics {
             MetricsExpr::Query { pipeline, function, .. } => {
                 self.pipeline(pipeline);
@@ -130,7 +145,7 @@ impl Found {
                         self.all(by, Purpose::Grouped);
                     }
                     MetricsFunction::Quantile { attribute, by, .. } => {
-                        self.add(&attribute.name, Purpose::Measured);
+                        self.all([attribute], Purpose::Measured);
                         self.all(by, Purpose::Grouped);
                     }
                     MetricsFunction::Compare { filter, .. } => self.field(&filter.field, Purpose::Tested),

@@ -7,12 +7,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::formula::Test;
-use crate::traceql::ast::{
-    Attribute, AttributeName, FieldExpr, Literal, MetricsExpr, MetricsFunction, Pipeline, Query, Root,
-    ScalarExpr, Scope, SpansetExpr, Stage,
-};
+use crate::traceql::ast::{Attribute, AttributeName, FieldExpr, Literal, Query, Scope};
 use crate::traceql::columns;
 use crate::traceql::fetch::{Comparison, FetchSpec, Fetched};
+use crate::traceql::mentions::{self, Named};
 use crate::traceql::pattern::Patterns;
 use crate::traceql::types::Operator;
 
@@ -30,10 +28,10 @@ pub(super) struct Names {
 impl Names {
     pub fn of(query: &Query) -> Self {
         let mut names = Self::default();
-        match &query.root {
-            Root::Pipeline(pipeline) => names.pipeline(pipeline),
-            Root::Metrics(metrics) => names.metrics(metrics),
-        }
+        mentions::each(query, &mut |named, _| match named {
+            Named::Attribute(attribute) => names.attribute(attribute),
+            Named::Field(field) => names.field(field),
+        });
         match FetchSpec::of_search(query) {
             Some(spec) => names.columns(&spec),
             // Several leaves, each with conditions of its own: taken together they only say more.
@@ -128,69 +126,6 @@ impl Names {
             FieldExpr::Chain(chain) => {
                 self.missing_in(&chain.first);
                 chain.rest.iter().for_each(|(_, field)| self.missing_in(field));
-            }
-        }
-    }
-
-    fn pipeline(&mut self, pipeline: &Pipeline) {
-        for stage in &pipeline.stages {
-            match stage {
-                Stage::Spanset(spanset) => self.spanset(spanset),
-                Stage::Scalar(filter) => {
-                    self.scalar(&filter.left);
-                    self.scalar(&filter.right);
-                }
-                Stage::By { field, .. } => self.field(field),
-                Stage::Coalesce { .. } => {}
-                Stage::Select { attributes, .. } => attributes.iter().for_each(|a| self.attribute(a)),
-            }
-        }
-    }
-
-    fn spanset(&mut self, spanset: &SpansetExpr) {
-        match spanset {
-            SpansetExpr::Filter(filter) => self.field(&filter.field),
-            SpansetExpr::Operation(operation) => {
-                self.spanset(&operation.left);
-                self.spanset(&operation.right);
-            }
-            SpansetExpr::Pipeline(pipeline) => self.pipeline(pipeline),
-        }
-    }
-
-    fn scalar(&mut self, scalar: &ScalarExpr) {
-        match scalar {
-            ScalarExpr::Constant { .. } => {}
-            ScalarExpr::Aggregate(aggregate) => aggregate.field.iter().for_each(|field| self.field(field)),
-            ScalarExpr::Operation(operation) => {
-                self.scalar(&operation.left);
-                self.scalar(&operation.right);
-            }
-            ScalarExpr::Pipeline { pipeline, aggregate, .. } => {
-                self.pipeline(pipeline);
-                aggregate.field.iter().for_each(|field| self.field(field));
-            }
-        }
-    }
-
-    fn metrics(&mut self, metrics: &MetricsExpr) {
-        match metrics {
-            MetricsExpr::Query { pipeline, function, .. } => {
-                self.pipeline(pipeline);
-                match function {
-                    MetricsFunction::Over { attribute, by, .. } => {
-                        attribute.iter().chain(by).for_each(|a| self.attribute(a));
-                    }
-                    MetricsFunction::Quantile { attribute, by, .. } => {
-                        std::iter::once(attribute).chain(by).for_each(|a| self.attribute(a));
-                    }
-                    MetricsFunction::Compare { filter, .. } => self.field(&filter.field),
-                }
-            }
-            MetricsExpr::Second { input, .. } | MetricsExpr::Scaled { input, .. } => self.metrics(input),
-            MetricsExpr::Math { left, right, .. } => {
-                self.metrics(left);
-                self.metrics(right);
             }
         }
     }
