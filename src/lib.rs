@@ -16,6 +16,7 @@ pub mod federation;
 pub mod identity;
 pub mod model;
 pub mod policy;
+pub mod proof;
 pub mod redaction;
 pub mod task;
 pub mod telemetry;

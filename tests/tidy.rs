@@ -21,7 +21,7 @@ use source::{Source, closing, files, line, read, root, rust, without_tests};
 /// Imports only point down. Rooms on one floor do not know each other.
 const FLOORS: [&[&str]; 10] = [
     &["model"],
-    &["wire", "traceql", "policy", "classify", "audit", "task", "telemetry"],
+    &["wire", "traceql", "policy", "classify", "proof", "audit", "task", "telemetry"],
     &["trace"],
     &["redaction", "evaluate"],
     &["backend", "cache", "identity"],

@@ -11,12 +11,14 @@ use http::{Extensions, HeaderMap, HeaderValue, header};
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
 use crate::federation::Federation;
-use crate::model::Caller;
+use crate::model::{Caller, Proven};
 
 /// Who asks, and what they may see. A request keeps both from its begin to its end, whatever is reloaded meanwhile.
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub caller: Arc<Caller>,
+    /// How that is known.
+    pub proven: Arc<Proven>,
     pub federation: Arc<Federation>,
 }
 
@@ -26,7 +28,7 @@ impl Seen {
         let caller = in_force.callers().who(shown);
         let caller = caller.map_err(|unknown| ApiError::Unauthenticated(unknown.to_string()))?;
         let federation = in_force.seen_by(&caller);
-        Ok(Self { caller, federation })
+        Ok(Self { caller, proven: Arc::default(), federation })
     }
 }
 

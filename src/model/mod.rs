@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod diff;
 pub mod id;
 pub mod metrics;
+pub mod proven;
 pub mod query;
 pub mod region;
 pub mod search;
@@ -21,6 +22,7 @@ pub use coverage::{Coverage, Exactness, Mode, Outcome, RegionReport, RegionStatu
 pub use diff::{DiffFormat, DiffQuery, DiffSide};
 pub use id::{TraceId, TraceIdError};
 pub use metrics::{MetricsAnswer, MetricsQuery};
+pub use proven::{Proven, ProvenBy};
 pub use query::{LookupScope, TraceQuery};
 pub use region::{Jurisdiction, RegionName};
 pub use search::{Inspected, SearchAnswer, SearchQuery, TraceRow};
