@@ -75,8 +75,7 @@ impl IntoResponse for Written {
 const SHORT_BYTES: usize = 2048;
 
 /// A v1 answer: the bare trace.
-pub fn v1(trace: Redacted<Assembled>, format: Format) -> Result<Response, WireError> {
-    let trace = Arc::new(trace);
+pub fn v1(trace: Arc<Redacted<Assembled>>, format: Format) -> Result<Response, WireError> {
     match format {
         Format::Protobuf => Ok(protobuf(Vec::new(), trace, Vec::new())),
         Format::Json => json(Vec::new(), JsonFrames::batches(trace), Vec::new(), JSON),
@@ -86,18 +85,18 @@ pub fn v1(trace: Redacted<Assembled>, format: Format) -> Result<Response, WireEr
 }
 
 /// A v2 answer: the trace and what is said beside it.
-pub fn v2(trace: Redacted<Assembled>, beside: &Beside, format: Format) -> Result<Response, WireError> {
+pub fn v2(trace: Arc<Redacted<Assembled>>, beside: &Beside, format: Format) -> Result<Response, WireError> {
     match format {
         Format::Protobuf => {
             let mut before = Vec::new();
             // Written even when empty: Grafana reads these messages by pointer.
             put_tag(&mut before, trace_by_id::TRACE, 2);
             put_varint(&mut before, trace.protobuf_len() as u64);
-            Ok(protobuf(before, Arc::new(trace), protobuf_beside(beside)))
+            Ok(protobuf(before, trace, protobuf_beside(beside)))
         }
         Format::Json => {
             let after = json_beside(beside);
-            json(b"{\"trace\":".to_vec(), JsonFrames::resource_spans(Arc::new(trace)), after, JSON)
+            json(b"{\"trace\":".to_vec(), JsonFrames::resource_spans(trace), after, JSON)
         }
         Format::Llm => {
             let body = emit_json::llm_document(&trace, beside.inspected_bytes, beside.message.as_deref())?;

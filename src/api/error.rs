@@ -44,7 +44,7 @@ impl ApiError {
     fn is_over_soon(&self) -> bool {
         match self {
             Self::Busy => true,
-            Self::Refused(refusal) => refusal.why == Why::Overloaded,
+            Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending),
             _ => false,
         }
     }
@@ -89,6 +89,7 @@ impl ApiError {
 fn refusal_code(why: Why) -> Code {
     match why {
         Why::Late => Code::DeadlineExceeded,
+        Why::Pending => Code::Unavailable,
         Why::Failed => Code::Unavailable,
         Why::Overloaded | Why::TooLarge | Why::TooMuch | Why::TogetherTooLarge => Code::ResourceExhausted,
         Why::NoSuchTrace => Code::NotFound,
@@ -103,6 +104,7 @@ fn refusal_code(why: Why) -> Code {
 pub fn refusal_status(why: Why) -> StatusCode {
     match why {
         Why::Late => StatusCode::GATEWAY_TIMEOUT,
+        Why::Pending => StatusCode::SERVICE_UNAVAILABLE,
         Why::Failed => StatusCode::BAD_GATEWAY,
         Why::Overloaded => StatusCode::TOO_MANY_REQUESTS,
         Why::TooLarge => StatusCode::UNPROCESSABLE_ENTITY,

@@ -13,6 +13,7 @@ use http::{HeaderMap, Uri, header};
 
 use super::error::ApiError;
 use super::go;
+use super::router::ModePath;
 use crate::model::{LookupScope, Mode, TraceId, TraceQuery};
 
 /// Tempo's `max_query_expression_size_bytes`. A request line over 64 KiB is refused by the HTTP library
@@ -160,21 +161,23 @@ fn depth(params: &Params, name: &str, absent: i64) -> Result<i64, ApiError> {
 }
 
 /// What the caller allows: the path's prefix, an alert rule, or the header; the strictest holds.
-pub fn mode(headers: &HeaderMap, is_strict_path: bool) -> Result<Mode, ApiError> {
+pub fn mode(headers: &HeaderMap, path: Option<ModePath>) -> Result<Mode, ApiError> {
     let asked = match headers.get("tutti-mode").map(|value| value.as_bytes()) {
+        None if path == Some(ModePath::Fast) => Mode::Fast,
         None | Some(b"best_effort") => Mode::BestEffort,
+        Some(b"fast") => Mode::Fast,
         Some(b"strict") => Mode::Strict,
         Some(other) => {
             let other = String::from_utf8_lossy(other).escape_debug().to_string();
             return Err(bad(format!(
-                "header Tutti-Mode is `{other}`: use `strict` (whole or an error) or `best_effort` (what can \
-                 be had, and what is missing)"
+                "header Tutti-Mode is `{other}`: use `strict` (whole or an error), `best_effort` (what can \
+                 be had, and what is missing) or `fast` (what is there soon, and what is still to come)"
             )));
         }
     };
     // An alert must not rest on a quietly smaller answer.
     let is_alert = headers.contains_key("fromalert");
-    Ok(if is_strict_path || is_alert { Mode::Strict } else { asked })
+    Ok(if path == Some(ModePath::Strict) || is_alert { Mode::Strict } else { asked })
 }
 
 /// Whether times shall be rewritten so that clocks agree.

@@ -14,13 +14,14 @@ use super::encode::Written;
 use super::error::ApiError;
 use super::params::{self, Format, Params};
 use super::report;
-use super::router::Strict;
+use super::router::ModePath;
 use super::state::ApiState;
 use crate::federation::query::Answered;
+use crate::federation::settings::FederationSettings;
 use crate::federation::{Federation, Question, Refusal};
-use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
-use crate::task;
+use crate::model::{Answer, Coverage, MetricsAnswer, Mode, Outcome, SearchAnswer, TagNames, TagValues};
 use crate::task::clock::wall_nanos;
+use crate::task::{self, Deadline};
 use crate::telemetry::metrics::Endpoint;
 use crate::wire::answers::Jobs;
 
@@ -97,9 +98,11 @@ impl Asking {
         F: Future<Output = Answered<A>>,
     {
         let Self { federation, parts, .. } = self;
-        let mode = params::mode(&parts.headers, parts.extensions.get::<Strict>().is_some())?;
-        let mut admitted =
-            admit(state, endpoint, mode, parts, |deadline| Question { query, mode, deadline })?;
+        let mode = params::mode(&parts.headers, parts.extensions.get::<ModePath>().copied())?;
+        let mut admitted = admit(state, endpoint, mode, parts, |deadline| {
+            let deadline = early(mode, deadline, federation.settings());
+            Question { query, mode, deadline }
+        })?;
         let answered = put(federation, admitted.ask.clone()).await;
         let (outcome, coverage) = match &answered {
             Ok(answer) => (answer.coverage.outcome(), Some(&answer.coverage)),
@@ -120,6 +123,11 @@ impl Asking {
         response.headers_mut().extend(head);
         Ok(admitted.hold(response))
     }
+}
+
+/// The deadline of a question in fast mode is near: what is not there by then is named, and not waited for.
+pub(super) fn early(mode: Mode, deadline: Deadline, settings: &FederationSettings) -> Deadline {
+    if mode == Mode::Fast { deadline.at_most(settings.fast + settings.reserve) } else { deadline }
 }
 
 /// A region is a job: one that did not answer in full is not done, and Grafana shows the ratio.

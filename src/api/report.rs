@@ -1,5 +1,6 @@
 //! The completeness report on its channels: headers, Tempo's status and message, JSON.
 
+use http::header;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -12,6 +13,9 @@ const OUTCOME: HeaderName = HeaderName::from_static("tutti-outcome");
 const EXACTNESS: HeaderName = HeaderName::from_static("tutti-exactness");
 const REGIONS: HeaderName = HeaderName::from_static("tutti-regions");
 const NEXT: HeaderName = HeaderName::from_static("tutti-next");
+/// After an early answer the rest is mostly there in a second.
+const LOOK_AGAIN_SECONDS: &str = "1";
+
 const CACHE: HeaderName = HeaderName::from_static("tutti-cache");
 
 /// Puts the report's headers on an answer.
@@ -19,6 +23,9 @@ pub fn put_headers(headers: &mut HeaderMap, coverage: &Coverage, from_cache: boo
     put(headers, OUTCOME, coverage.outcome().as_str());
     put(headers, EXACTNESS, coverage.exactness().as_str());
     put(headers, CACHE, if from_cache { "hit" } else { "miss" });
+    if coverage.is_pending() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(LOOK_AGAIN_SECONDS));
+    }
     put_regions(headers, coverage);
 }
 

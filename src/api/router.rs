@@ -10,31 +10,43 @@ use super::error::page_not_found;
 use super::state::ApiState;
 use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces};
 
-/// The request came in under `/strict`.
-#[derive(Debug, Clone, Copy)]
-pub struct Strict;
+/// The mode that the path a request came in by stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModePath {
+    Strict,
+    Fast,
+}
+
+impl ModePath {
+    const ALL: [Self; 2] = [Self::Strict, Self::Fast];
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Strict => "/strict",
+            Self::Fast => "/fast",
+        }
+    }
+}
 
 /// A path and what answers there.
 type Route = (&'static str, MethodRouter<ApiState>);
 
 /// Nothing is ever passed on to a region by its path: what is not here does not exist. Tempo's routes are
-/// under the prefix, and again under `/strict`, so that a data source can be pointed at a mode.
+/// under the prefix, and again under `/strict` and `/fast`, so that a data source can be pointed at a mode.
 pub fn router(state: ApiState) -> Router {
     let prefix = state.settings.prefix.clone();
-    let strict = map_request(|mut request: Request| async {
-        request.extensions_mut().insert(Strict);
-        request
-    });
     let answers = layers::around_answers(at(&prefix, queries().chain(own())), &state);
-    let strict_answers =
-        layers::around_answers(at(&format!("/strict{prefix}"), queries()), &state).layer(strict);
-    let routes = at("", operator())
-        .merge(at(&prefix, about()))
-        .merge(at(&format!("/strict{prefix}"), about()))
-        .merge(answers)
-        .merge(strict_answers)
-        .fallback(|| async { page_not_found() })
-        .with_state(state.clone());
+    let mut routes = at("", operator()).merge(at(&prefix, about())).merge(answers);
+    for mode in ModePath::ALL {
+        let at_mode = format!("{}{prefix}", mode.path());
+        let marked = map_request(move |mut request: Request| async move {
+            request.extensions_mut().insert(mode);
+            request
+        });
+        let answers = layers::around_answers(at(&at_mode, queries()), &state).layer(marked);
+        routes = routes.merge(at(&at_mode, about())).merge(answers);
+    }
+    let routes = routes.fallback(|| async { page_not_found() }).with_state(state.clone());
     // gRPC first: its paths have one spelling and no prefix.
     let routes = from_fn(path::straighten).layer(routes);
     layers::around(Router::new().fallback_service(from_fn_with_state(state, grpc::aside).layer(routes)))
@@ -46,7 +58,9 @@ pub fn paths(prefix: &str) -> Vec<String> {
     let own = own().into_iter().map(|(path, _)| path);
     let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
     paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
-    paths.extend(tempo().map(|path| format!("/strict{prefix}{path}")));
+    for mode in ModePath::ALL {
+        paths.extend(tempo().map(|path| format!("{}{prefix}{path}", mode.path())));
+    }
     paths
 }
 

@@ -38,7 +38,7 @@ pub async fn document(
     let mut response = Body::from(body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    report::put_headers(headers, &lookup.answer.coverage, lookup.from_recent_miss);
+    report::put_headers(headers, &lookup.answer.coverage, lookup.is_from_memory);
     Ok(admitted.hold(response))
 }
 

@@ -1,5 +1,7 @@
 //! Trace by id, as Tempo answers it: `/api/traces/{id}` and `/api/v2/traces/{id}`.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -10,7 +12,7 @@ use super::encode::{self, Beside};
 use super::error::ApiError;
 use super::params::{self, Params};
 use super::report;
-use super::router::Strict;
+use super::router::ModePath;
 use super::state::ApiState;
 use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
 use crate::model::{Answer, Mode, Outcome, TraceQuery};
@@ -39,7 +41,7 @@ impl Asked {
         let (parts, _) = request.into_parts();
         let params = Params::of(&parts.uri);
         let query = params::trace_query(id, &params)?;
-        let mode = params::mode(&parts.headers, parts.extensions.get::<Strict>().is_some())?;
+        let mode = params::mode(&parts.headers, parts.extensions.get::<ModePath>().copied())?;
         let adjusts_skew = params::adjusts_skew(&params)?;
         Ok(Self { query, mode, adjusts_skew, filter: None, parts, params })
     }
@@ -66,7 +68,7 @@ impl Admitted {
             Ok(lookup) => (lookup.answer.coverage.outcome(), Some(&lookup.answer.coverage)),
             Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
         };
-        let is_of_regions = !ended.is_ok_and(|lookup| lookup.from_recent_miss);
+        let is_of_regions = !ended.is_ok_and(|lookup| lookup.is_from_memory);
         self.settle(state, &Ending { outcome, coverage, is_of_regions });
     }
 
@@ -84,7 +86,7 @@ pub async fn v1(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?)?;
-    let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
+    let Lookup { answer, is_from_memory } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, .. }, coverage } = answer;
     let mut response = if let Some(bytes_max) = exceeds {
         // v1 has no way to say that a trace is partial, so Tempo sends none.
@@ -94,7 +96,7 @@ pub async fn v1(
     } else {
         encode::v1(trace, params::format(&admitted.parts.headers)).map_err(|_| lost())?
     };
-    report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
+    report::put_headers(response.headers_mut(), &coverage, is_from_memory);
     Ok(admitted.hold(response))
 }
 
@@ -108,14 +110,14 @@ pub async fn v2(
     let filter = wanted.as_ref().map(compiled).transpose()?;
     asked.filter = wanted.map(|wanted| SpanFilter(wanted.query));
     let mut admitted = admit(&state, Endpoint::TraceV2, asked)?;
-    let Lookup { answer, from_recent_miss } = admitted.look_up(&state).await?;
+    let Lookup { answer, is_from_memory } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
     let (trace, was_filtered) = filtered(trace, filter).await?;
     let message = report::trace_message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
     let mut response =
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
-    report::put_headers(response.headers_mut(), &coverage, from_recent_miss);
+    report::put_headers(response.headers_mut(), &coverage, is_from_memory);
     Ok(admitted.hold(response))
 }
 
@@ -131,12 +133,14 @@ fn compiled(wanted: &params::FilterParams) -> Result<TraceFilter, ApiError> {
 
 /// The trace with only what the filter keeps, and whether it dropped anything.
 async fn filtered(
-    trace: Redacted<Assembled>,
+    trace: Arc<Redacted<Assembled>>,
     filter: Option<TraceFilter>,
-) -> Result<(Redacted<Assembled>, bool), ApiError> {
+) -> Result<(Arc<Redacted<Assembled>>, bool), ApiError> {
     let Some(filter) = filter else { return Ok((trace, false)) };
     let before = trace.span_count();
+    // Others may hold it.
+    let trace = Arc::unwrap_or_clone(trace);
     let trace = filter.apply(trace).await.map_err(|failure| ApiError::Failed(failure.to_string()))?;
     let was_filtered = trace.span_count() < before;
-    Ok((trace, was_filtered))
+    Ok((Arc::new(trace), was_filtered))
 }

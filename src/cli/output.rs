@@ -37,6 +37,7 @@ pub enum When {
 pub enum ModeName {
     Strict,
     BestEffort,
+    Fast,
 }
 
 impl ModeName {
@@ -44,6 +45,7 @@ impl ModeName {
         match self {
             Self::Strict => Mode::Strict,
             Self::BestEffort => Mode::BestEffort,
+            Self::Fast => Mode::Fast,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Changes {
             changes.needs_restart.push("limits".to_owned());
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
+        changes.note(old.federation.hot != new.federation.hot, "cache");
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");

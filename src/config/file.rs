@@ -24,6 +24,7 @@ pub(super) struct GivenFile {
     pub place: Place,
     pub gateway: GivenGateway,
     pub deadlines: GivenDeadlines,
+    pub cache: GivenCache,
     pub limits: GivenLimits,
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
@@ -54,6 +55,14 @@ pub(super) struct GivenDeadlines {
     pub complete: Given<Duration>,
     pub fast: Given<Duration>,
     pub reserve: Given<Duration>,
+}
+
+#[derive(Debug)]
+pub(super) struct GivenCache {
+    pub bytes_max: Given<u64>,
+    pub lateness: Given<Duration>,
+    pub young_for: Given<Duration>,
+    pub old_for: Given<Duration>,
 }
 
 #[derive(Debug)]
@@ -168,6 +177,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         place: Place::whole(source),
         gateway: gateway(&mut root, out),
         deadlines: deadlines(&mut root, out),
+        cache: cache(&mut root, out),
         limits: limits(&mut root, out),
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
@@ -210,6 +220,18 @@ fn deadlines(root: &mut Table<'_>, out: &mut Findings) -> GivenDeadlines {
         complete: table.duration("complete", out),
         fast: table.duration("fast", out),
         reserve: table.duration("reserve", out),
+    };
+    table.close(out);
+    given
+}
+
+fn cache(root: &mut Table<'_>, out: &mut Findings) -> GivenCache {
+    let mut table = optional(root, "cache", out);
+    let given = GivenCache {
+        bytes_max: table.size("bytes_max", 0, out),
+        lateness: table.duration("lateness", out),
+        young_for: table.duration("young_for", out),
+        old_for: table.duration("old_for", out),
     };
     table.close(out);
     given

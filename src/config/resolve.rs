@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
-use super::file::{self, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
+use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
 use super::given::{At, Given};
 use super::identity;
 use super::quantity::closest;
@@ -19,6 +19,7 @@ use super::{
     check_listen, collide, is_loopback, policies, tls, warnings,
 };
 use crate::backend::settings::RegionSettings;
+use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::model::RegionName;
 use crate::policy::Policies;
@@ -122,6 +123,7 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
     let added = &given.additions;
     FederationSettings {
         deadline: deadlines.complete,
+        fast: deadlines.fast,
         reserve: deadlines.reserve,
         trace_bytes_max: given.limits.trace_bytes_max.or(default.trace_bytes_max),
         additions: Additions {
@@ -131,6 +133,7 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
+        hot: hot(&given.cache),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(
@@ -160,6 +163,16 @@ fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
             .value()
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(default.assembly_concurrent_max),
+    }
+}
+
+fn hot(given: &GivenCache) -> HotSettings {
+    let default = HotSettings::GATEWAY;
+    HotSettings {
+        bytes_max: given.bytes_max.or(default.bytes_max),
+        lateness: given.lateness.or(default.lateness),
+        young: given.young_for.or(default.young),
+        old: given.old_for.or(default.old),
     }
 }
 

@@ -35,10 +35,6 @@ fn deadlines(given: &GivenFile, out: &mut Findings) {
             "write less than 30s, or raise `timeout` of the data source in Grafana too",
         );
     }
-    if let Some(fast) = given.deadlines.fast.is() {
-        let what = "this version has no fast path, so `fast` does nothing yet";
-        out.note(&fast.place, what, "nothing to do: a coming version reads it");
-    }
     if let Some(listen) = given.gateway.listen.is()
         && listen.value.port() == 0
     {

@@ -1,28 +1,38 @@
 //! One trace from every region: ask, redact, join, account.
 //!
-//! A lookup yields each region as it lands and, last, the answer. It holds all its work: dropping it
-//! cancels every question that is still open.
+//! A lookup yields each region as it lands and, last, the answer. It holds its work, together with all who ask the
+//! same at the same time: when the last of them leaves, every question that is still open is cancelled.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::stream::{Stream, StreamExt};
-use futures::{FutureExt, future::BoxFuture};
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::assemble::{Assembly, assemble};
-use super::fanout::{Landed, Treatment, ask_all};
+use super::fanout::{Landed, Treatment, ask_all, blank};
+use super::flights::{Ended, Flight, Flights, Seat};
 use super::refusal::Refusal;
 use super::settings::FederationSettings;
 use crate::backend::{Region, TraceCall};
-use crate::cache::RecentMisses;
+use crate::cache::{HotKey, HotTraces, RecentMisses};
 use crate::model::coverage::Owing;
-use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
+use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, RegionStatus, TraceQuery};
 use crate::policy::Plan;
-use crate::redaction::query::SpanFilter;
+use crate::redaction::query::{Denial, SpanFilter};
 use crate::redaction::{Marks, Redacted, Redactor};
 use crate::task::Deadline;
+use crate::task::clock::wall_nanos;
 use crate::trace::Assembled;
+
+/// What an assembled trace takes beside its bytes, for each span: its entry in the index and its place in the order.
+const SPAN_INDEX_BYTES: u64 = 96;
 
 /// The estate as one: every declared region, in the order of the configuration.
 ///
@@ -35,6 +45,8 @@ pub struct Federation {
     /// Knows the classes of the policies, which all plans have in common.
     pub(super) redactor: Arc<Redactor>,
     misses: RecentMisses,
+    traces: HotTraces<Found>,
+    flights: Flights,
 }
 
 /// One lookup as a caller asks it.
@@ -55,7 +67,7 @@ pub struct Ask {
 /// A trace as found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    pub trace: Redacted<Assembled>,
+    pub trace: Arc<Redacted<Assembled>>,
     /// Bytes the regions say they read.
     pub inspected_bytes: u64,
     /// The size limit, where the trace is larger.
@@ -73,13 +85,16 @@ pub enum Progress {
 #[derive(Debug, Clone)]
 pub struct Lookup {
     pub answer: Answer<Found>,
-    pub from_recent_miss: bool,
+    /// Whether it is what regions said a moment ago, and none was asked now.
+    pub is_from_memory: bool,
 }
 
 impl Federation {
     pub fn new(regions: Vec<Arc<Region>>, settings: FederationSettings, plan: Arc<Plan>) -> Self {
         Self {
             regions: regions.into(),
+            traces: HotTraces::new(settings.hot.clone()),
+            flights: Flights::default(),
             settings: Arc::new(settings),
             plan,
             redactor: Arc::new(Redactor::without_classes()),
@@ -127,8 +142,42 @@ impl Federation {
         if ask.may_use_recent_miss
             && let Some(miss) = self.misses.take(&ask.query, self.plan.digest())
         {
-            return InProgress { federation: self.clone(), ask, state: State::Remembered(Some(miss)) };
+            return InProgress::over(Ok(remembered(miss, ask.mode)));
         }
+        let denied = match self.permit_filter(&ask) {
+            Ok(denied) => denied,
+            Err(refusal) => return InProgress::over(Err(*refusal)),
+        };
+        let key = HotKey {
+            query: ask.query.clone(),
+            plan_digest: self.plan.digest().to_owned(),
+            adjusts_skew: ask.adjusts_skew,
+        };
+        // What a filter may not be asked of is not the whole trace, and nobody else's.
+        let is_for_all = denied.iter().all(Option::is_none);
+        if is_for_all && let Some(hot) = self.traces.get(&key) {
+            return InProgress::hot(hot.into_answer(), ask.mode);
+        }
+        let begin = |seat: Arc<Seat>| {
+            let (federation, ask, key) = (self.clone(), ask.clone(), is_for_all.then(|| key.clone()));
+            async move { Arc::new(federation.fly(ask, denied, seat, key).await) }.boxed()
+        };
+        let flight = if is_for_all {
+            self.flights.join(key.clone(), ask.deadline, begin)
+        } else {
+            Flights::alone(ask.deadline, begin)
+        };
+        InProgress::waiting(Waiting { federation: self.clone(), ask, flight })
+    }
+
+    /// One flight, for everyone who waits for it: no mode decides anything here.
+    async fn fly(
+        self: Arc<Self>,
+        ask: Ask,
+        denied: Vec<Option<Denial>>,
+        seat: Arc<Seat>,
+        key: Option<HotKey>,
+    ) -> Ended {
         let call = TraceCall { query: ask.query.clone(), deadline: ask.deadline.less(self.settings.reserve) };
         let treatment = Treatment {
             id: ask.query.id,
@@ -136,40 +185,89 @@ impl Federation {
             redactor: self.redactor.clone(),
             marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
-        let denied = match self.permit_filter(&ask) {
-            Ok(denied) => denied,
-            Err(refusal) => {
-                let concluding = std::future::ready(Err(*refusal)).boxed();
-                return InProgress { federation: self.clone(), ask, state: State::Concluding(concluding) };
+        let mut landing = std::pin::pin!(ask_all(&self.regions, &call, &treatment, &denied));
+        while let Some(part) = landing.next().await {
+            seat.land(part);
+        }
+        let landed = seat.parts();
+        let reports = landed.iter().map(|landed| landed.report.clone()).collect();
+        match self.assembled(&ask, Mode::BestEffort, landed).await {
+            Ok(answer) => {
+                self.remember(key, &answer);
+                Ended::Assembled { answer, reports }
             }
-        };
-        let landing = ask_all(&self.regions, &call, &treatment, &denied).boxed();
-        let landed = Vec::with_capacity(self.regions.len());
-        InProgress { federation: self.clone(), ask, state: State::Asking { landing, landed } }
+            Err(refusal) => Ended::Not(refusal),
+        }
     }
 
-    async fn conclude(self: Arc<Self>, ask: Ask, mut landed: Vec<Landed>) -> Result<Lookup, Refusal> {
-        landed.sort_by_key(|landed| landed.rank);
-        if let Some(refusal) = Refusal::before_assembly(&ask, &landed, self.plan.digest()) {
-            return Err(refusal);
-        }
+    async fn assembled(&self, ask: &Ask, mode: Mode, landed: Vec<Landed>) -> Result<Answer<Found>, Refusal> {
         // What regions say of themselves may be any number.
         let inspected_bytes =
             landed.iter().fold(0u64, |sum, landed| sum.saturating_add(landed.inspected_bytes));
         let assembly = Assembly {
             id: ask.query.id,
-            mode: ask.mode,
+            mode,
             adjusts_skew: ask.adjusts_skew,
             settings: (*self.settings).clone(),
             plan_digest: self.plan.digest().to_owned(),
         };
         let (trace, coverage, exceeds) = assemble(assembly, landed).await?;
-        let answer = Answer { value: Found { trace, inspected_bytes, exceeds }, coverage };
-        if let Some(refusal) = Refusal::after_assembly(&ask, &answer) {
+        Ok(Answer { value: Found { trace: Arc::new(trace), inspected_bytes, exceeds }, coverage })
+    }
+
+    /// For the next who asks: a trace that is there and whole.
+    fn remember(&self, key: Option<HotKey>, answer: &Answer<Found>) {
+        let trace = &answer.value.trace;
+        let (Some(key), false) = (key.filter(|_| self.traces.is_kept()), trace.is_empty()) else { return };
+        let ended_ago = Duration::from_nanos(wall_nanos().saturating_sub(trace.ends_at()));
+        let bytes = trace.protobuf_len() as u64 + trace.span_count() as u64 * SPAN_INDEX_BYTES;
+        if let Ok(whole) = answer.clone().complete() {
+            self.traces.remember(key, whole, bytes, ended_ago);
+        }
+    }
+
+    /// What a flight brought, for someone of this mode.
+    fn conclude(&self, ask: &Ask, ended: &Ended) -> Result<Lookup, Refusal> {
+        let (answer, reports) = match ended {
+            Ended::Assembled { answer, reports } => (answer, reports),
+            Ended::Not(refusal) => return Err(refusal.clone()),
+        };
+        self.settle(ask, answer.clone(), reports)
+    }
+
+    fn settle(
+        &self,
+        ask: &Ask,
+        mut answer: Answer<Found>,
+        before: &[RegionReport],
+    ) -> Result<Lookup, Refusal> {
+        if let Some(refusal) = Refusal::before_assembly(ask.mode, before, self.plan.digest()) {
             return Err(refusal);
         }
-        self.remember_miss(&ask, &answer);
-        Ok(Lookup { answer, from_recent_miss: false })
+        answer.coverage.mode = ask.mode;
+        if let Some(refusal) = Refusal::after_assembly(ask.mode, &answer) {
+            return Err(refusal);
+        }
+        self.remember_miss(ask, &answer);
+        Ok(Lookup { answer, is_from_memory: false })
+    }
+
+    /// What is there before all have answered, and who is still waited for.
+    async fn early(self: &Arc<Self>, ask: &Ask, flight: Arc<Flight>) -> Result<Lookup, Refusal> {
+        let mut parts = flight.seat.parts();
+        let waited = flight.seat.age();
+        for (region, rank) in self.regions.iter().zip(0u16..) {
+            if parts.iter().all(|part| part.rank != rank) {
+                let report = blank(region, RegionStatus::Pending, waited);
+                parts.push(Landed { rank, view: None, report, inspected_bytes: 0 });
+            }
+        }
+        parts.sort_by_key(|part| part.rank);
+        // Before anything else takes time: the regions go on answering meanwhile.
+        self.flights.leave(flight);
+        let reports: Vec<RegionReport> = parts.iter().map(|part| part.report.clone()).collect();
+        let answer = self.assembled(ask, ask.mode, parts).await?;
+        self.settle(ask, answer, &reports)
     }
 
     /// Only for the question that follows: a lookup that may itself be answered from memory leaves nothing
@@ -190,28 +288,37 @@ impl Federation {
 }
 
 /// A lookup that goes on.
-#[derive(Debug)]
-pub struct InProgress {
-    federation: Arc<Federation>,
-    ask: Ask,
-    state: State,
-}
+pub struct InProgress(BoxStream<'static, Progress>);
 
-enum State {
-    Remembered(Option<crate::model::Complete<()>>),
-    Asking { landing: Pin<Box<dyn Stream<Item = Landed> + Send>>, landed: Vec<Landed> },
-    Concluding(BoxFuture<'static, Result<Lookup, Refusal>>),
-    Over,
-}
-
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for InProgress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Remembered(_) => "Remembered",
-            Self::Asking { .. } => "Asking",
-            Self::Concluding(_) => "Concluding",
-            Self::Over => "Over",
-        })
+        f.write_str("InProgress(..)")
+    }
+}
+
+impl InProgress {
+    /// It is known already.
+    fn over(result: Result<Lookup, Refusal>) -> Self {
+        Self(stream::iter([done(result)]).boxed())
+    }
+
+    /// A whole trace of a moment ago, told like any other: region by region, then the answer.
+    fn hot(mut answer: Answer<Found>, mode: Mode) -> Self {
+        answer.coverage.mode = mode;
+        let landed: Vec<Progress> = answer.coverage.regions.iter().cloned().map(Progress::Landed).collect();
+        let last = done(Ok(Lookup { answer, is_from_memory: true }));
+        Self(stream::iter(landed.into_iter().chain([last])).boxed())
+    }
+
+    fn waiting(waiting: Waiting) -> Self {
+        let listening = Listening {
+            work: waiting.flight.work.clone(),
+            changes: waiting.flight.seat.changes(),
+            told: 0,
+            ended: None,
+            waiting,
+        };
+        Self(stream::unfold(Some(listening), |listening| async { listening?.next().await }).boxed())
     }
 }
 
@@ -219,36 +326,64 @@ impl Stream for InProgress {
     type Item = Progress;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Progress>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+/// Someone who waits for a flight.
+struct Waiting {
+    federation: Arc<Federation>,
+    ask: Ask,
+    flight: Arc<Flight>,
+}
+
+struct Listening {
+    waiting: Waiting,
+    work: Shared<BoxFuture<'static, Arc<Ended>>>,
+    changes: watch::Receiver<usize>,
+    /// Parts that were told of.
+    told: usize,
+    ended: Option<Arc<Ended>>,
+}
+
+impl Listening {
+    /// The next thing to tell, and whoever listens for more.
+    async fn next(mut self) -> Option<(Progress, Option<Self>)> {
         loop {
-            let this = &mut *self;
-            match &mut this.state {
-                State::Remembered(miss) => {
-                    let miss = miss.take();
-                    this.state = State::Over;
-                    let Some(miss) = miss else { return Poll::Ready(None) };
-                    return Poll::Ready(Some(done(Ok(remembered(miss, this.ask.mode)))));
+            if let Some(report) = self.waiting.flight.seat.report_after(self.told) {
+                self.told += 1;
+                return Some((Progress::Landed(report), Some(self)));
+            }
+            let Waiting { federation, ask, flight } = &self.waiting;
+            if let Some(ended) = &self.ended {
+                return Some((done(federation.conclude(ask, ended)), None));
+            }
+            let fast_at = self.waiting.fast_at();
+            tokio::select! {
+                biased;
+                ended = &mut self.work => self.ended = Some(ended),
+                // Cannot fail: the flight holds its end.
+                _ = self.changes.changed() => {}
+                () = sleep_until(fast_at.unwrap_or_else(Instant::now)), if fast_at.is_some() => {
+                    let early = federation.early(ask, flight.clone()).await;
+                    return Some((done(early), None));
                 }
-                State::Asking { landing, landed } => match landing.poll_next_unpin(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Some(part)) => {
-                        let report = part.report.clone();
-                        landed.push(part);
-                        return Poll::Ready(Some(Progress::Landed(report)));
-                    }
-                    Poll::Ready(None) => {
-                        let landed = std::mem::take(landed);
-                        let concluding = this.federation.clone().conclude(this.ask.clone(), landed);
-                        this.state = State::Concluding(concluding.boxed());
-                    }
-                },
-                State::Concluding(concluding) => {
-                    let Poll::Ready(result) = concluding.poll_unpin(cx) else { return Poll::Pending };
-                    this.state = State::Over;
-                    return Poll::Ready(Some(done(result)));
-                }
-                State::Over => return Poll::Ready(None),
             }
         }
+    }
+}
+
+impl Waiting {
+    /// When an early answer is given, if one was asked for.
+    fn fast_at(&self) -> Option<Instant> {
+        let fast = self.federation.settings.fast;
+        (self.ask.mode == Mode::Fast).then(|| self.begun() + fast)
+    }
+
+    /// Its own begin: who joins late waits no less for the rest.
+    fn begun(&self) -> Instant {
+        let deadline = self.ask.deadline.instant();
+        deadline.checked_sub(self.federation.settings.deadline).unwrap_or(deadline)
     }
 }
 
@@ -259,6 +394,7 @@ fn done(result: Result<Lookup, Refusal>) -> Progress {
 /// The answer that a remembered miss stands for: nothing, everywhere.
 fn remembered(miss: crate::model::Complete<()>, mode: Mode) -> Lookup {
     let coverage = Coverage { mode, owed: Owing::default(), ..miss.into_answer().coverage };
-    let value = Found { trace: Redacted::<Assembled>::nothing(), inspected_bytes: 0, exceeds: None };
-    Lookup { answer: Answer { value, coverage }, from_recent_miss: true }
+    let value =
+        Found { trace: Arc::new(Redacted::<Assembled>::nothing()), inspected_bytes: 0, exceeds: None };
+    Lookup { answer: Answer { value, coverage }, is_from_memory: true }
 }

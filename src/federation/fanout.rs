@@ -24,7 +24,7 @@ pub(super) const LONG_WORK_BYTES: u64 = 1 << 20;
 const AT_ONCE_BYTES_MAX: u64 = 32 << 20;
 
 /// One region's outcome: what may be seen of its part, where it answered, and its entry in the report.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Landed {
     pub rank: u16,
     pub view: Option<Redacted<View>>,

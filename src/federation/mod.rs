@@ -7,6 +7,7 @@ mod candidates;
 mod diff;
 mod fanout;
 pub mod filter;
+mod flights;
 mod growing;
 mod listing;
 mod metrics;

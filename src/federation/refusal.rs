@@ -3,8 +3,7 @@
 //! The line never says that a trace was "not found": Grafana takes these words for a miss, and a region
 //! that did not answer may hold it.
 
-use super::by_id::{Ask, Found};
-use super::fanout::Landed;
+use super::by_id::Found;
 use crate::evaluate::QueryError;
 use crate::evaluate::tags::TagsError;
 use crate::model::coverage::{Budget, Owing, RegionReport, RegionStatus};
@@ -24,6 +23,8 @@ pub struct Refusal {
 pub enum Why {
     /// Every region that failed failed by time.
     Late,
+    /// Nothing is there yet, and a region is still waited for.
+    Pending,
     /// Regions failed.
     Failed,
     /// Every region that failed says it is overloaded.
@@ -130,10 +131,10 @@ impl Refusal {
     }
 
     /// Refuses where no region answered, or where a strict caller misses one.
-    pub(super) fn before_assembly(ask: &Ask, landed: &[Landed], plan_digest: &str) -> Option<Self> {
+    pub(super) fn before_assembly(mode: Mode, regions: &[RegionReport], plan_digest: &str) -> Option<Self> {
         let coverage = Coverage {
-            mode: ask.mode,
-            regions: landed.iter().map(|landed| landed.report.clone()).collect(),
+            mode,
+            regions: regions.to_vec(),
             owed: Owing::default(),
             is_size_limited: false,
             budget: None,
@@ -144,14 +145,14 @@ impl Refusal {
 
     /// Refuses where nothing was found and not every region was heard, since the trace may well exist; and
     /// where a strict caller's trace is over the limit.
-    pub(super) fn after_assembly(ask: &Ask, answer: &Answer<Found>) -> Option<Self> {
+    pub(super) fn after_assembly(mode: Mode, answer: &Answer<Found>) -> Option<Self> {
         let coverage = &answer.coverage;
         match coverage.outcome() {
             Outcome::Complete => None,
             Outcome::Partial if !answer.value.trace.is_empty() => None,
             Outcome::Partial | Outcome::Refused => {
                 let mut refusal = Self::of(coverage.clone());
-                if let (Some(limit), Mode::Strict) = (answer.value.exceeds, ask.mode) {
+                if let (Some(limit), Mode::Strict) = (answer.value.exceeds, mode) {
                     refusal.why = Why::TooLarge;
                     refusal.line = format!("trace exceeds max size (max bytes: {limit})");
                 }
@@ -170,6 +171,8 @@ impl Refusal {
             Why::Forbidden
         } else if is_all(RegionStatus::Timeout) {
             Why::Late
+        } else if coverage.is_pending() {
+            Why::Pending
         } else if is_all(RegionStatus::Overloaded) {
             Why::Overloaded
         } else {
@@ -187,10 +190,10 @@ impl Refusal {
         let line = match (has_answer, coverage.mode) {
             (false, _) => format!("no region answered: {missing}"),
             (true, Mode::Strict) => format!("strict mode refuses a partial answer: {missing}"),
-            (true, Mode::BestEffort) if heard.is_empty() => {
+            (true, Mode::BestEffort | Mode::Fast) if heard.is_empty() => {
                 format!("no span of this trace in what was answered, but {missing}: it may exist")
             }
-            (true, Mode::BestEffort) => {
+            (true, Mode::BestEffort | Mode::Fast) => {
                 format!("no span of this trace in {}, but {missing}: it may exist there", heard.join(", "))
             }
         };

@@ -3,17 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::cache::HotSettings;
 use crate::model::RegionName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FederationSettings {
     /// One whole answer; below Grafana's 30 s.
     pub deadline: Duration,
+    /// What an early answer waits for.
+    pub fast: Duration,
     /// Kept of the deadline for merging and for the first bytes of the answer.
     pub reserve: Duration,
     /// Largest merged trace, in protobuf bytes; 0 is no limit. Tempo's own default is 5 MB.
     pub trace_bytes_max: u64,
     pub additions: Additions,
+    /// Whole traces of a moment ago.
+    pub hot: HotSettings,
     pub search: SearchSettings,
     pub metrics: MetricsSettings,
     /// What somebody declared of regions.
@@ -88,9 +93,11 @@ impl Default for FederationSettings {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(25),
+            fast: Duration::from_millis(300),
             reserve: Duration::from_millis(500),
             trace_bytes_max: 0,
             additions: Additions::default(),
+            hot: HotSettings::NONE,
             search: SearchSettings::default(),
             metrics: MetricsSettings::default(),
             facts: BTreeMap::new(),

@@ -16,6 +16,8 @@ pub enum Mode {
     /// What can be had by the deadline, and what is missing by name.
     #[default]
     BestEffort,
+    /// What is there after a short wait, and what is still to come by name.
+    Fast,
 }
 
 /// What happened.
@@ -36,6 +38,8 @@ pub enum RegionStatus {
     Partial,
     /// Slow and dead have the same outcome at the same moment.
     Timeout,
+    /// It was asked and has not answered yet, and is waited for behind an early answer.
+    Pending,
     /// No connection could be made, or it broke before an answer began.
     Unreachable,
     /// Not asked: its circuit is open.
@@ -148,11 +152,12 @@ pub struct Owing {
 }
 
 impl RegionStatus {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Ok,
         Self::NotNeeded,
         Self::Partial,
         Self::Timeout,
+        Self::Pending,
         Self::Unreachable,
         Self::CircuitOpen,
         Self::Overloaded,
@@ -172,6 +177,7 @@ impl RegionStatus {
             Self::NotNeeded => "not_needed",
             Self::Partial => "partial",
             Self::Timeout => "timeout",
+            Self::Pending => "pending",
             Self::Unreachable => "unreachable",
             Self::CircuitOpen => "circuit_open",
             Self::Overloaded => "overloaded",
@@ -208,6 +214,7 @@ impl RegionStatus {
             Self::NotNeeded => "was not asked, since nothing there can match",
             Self::Partial => "answered in part",
             Self::Timeout => "did not answer in time",
+            Self::Pending => "has not answered yet",
             Self::Unreachable => "could not be reached",
             Self::CircuitOpen => "was not asked, since it has been failing",
             Self::Overloaded => "is overloaded",
@@ -228,6 +235,7 @@ impl Mode {
         match self {
             Self::Strict => "strict",
             Self::BestEffort => "best_effort",
+            Self::Fast => "fast",
         }
     }
 }
@@ -303,7 +311,9 @@ impl Coverage {
         match (is_whole, answered, self.mode) {
             (true, ..) => Outcome::Complete,
             // Whoever had a word in it had one: where nobody may be asked at all, that is said before.
-            (false, 0, Mode::BestEffort) if is_withheld_alone && !self.regions.is_empty() => Outcome::Partial,
+            (false, 0, Mode::BestEffort | Mode::Fast) if is_withheld_alone && !self.regions.is_empty() => {
+                Outcome::Partial
+            }
             (false, 0, _) | (false, _, Mode::Strict) => Outcome::Refused,
             (false, ..) => Outcome::Partial,
         }
@@ -331,6 +341,11 @@ impl Coverage {
         } else {
             Exactness::Exact
         }
+    }
+
+    /// Whether a region is still waited for: asking again soon gives more.
+    pub fn is_pending(&self) -> bool {
+        self.regions.iter().any(|report| report.status == RegionStatus::Pending)
     }
 
     /// Regions of which something is missing, in the order of the configuration.

@@ -96,6 +96,13 @@ impl Assembled {
         self.len
     }
 
+    /// When its last span ends, in nanoseconds of the epoch.
+    pub fn ends_at(&self) -> u64 {
+        let ends =
+            self.spans().filter_map(|span| self.joined.span(span)).map(|span| span.end.max(span.start));
+        ends.max().unwrap_or(0)
+    }
+
     /// Span numbers, scope by scope. A span's place here is what `retained` asks by; the order in which spans
     /// are written also orders the scopes.
     pub fn spans(&self) -> impl Iterator<Item = u32> + '_ {

@@ -27,6 +27,7 @@ mod cancel;
 mod claims;
 mod crossing;
 mod diff;
+mod fast;
 mod growing;
 mod honesty;
 mod questions;

@@ -24,7 +24,7 @@ use crate::api::caller;
 use crate::api::error::ApiError;
 use crate::api::metrics::{self, message};
 use crate::api::params::{self, messages};
-use crate::api::query::{Estate, Items, LONG_ITEMS, jobs};
+use crate::api::query::{Estate, Items, LONG_ITEMS, early, jobs};
 use crate::api::report;
 use crate::api::state::ApiState;
 use crate::federation::query::Answered;
@@ -190,14 +190,14 @@ impl Calling<'_> {
         W: FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
     {
         let Self { state, federation, headers } = self;
-        let mode = params::mode(&headers, false).map_err(refused)?;
+        let mode = params::mode(&headers, None).map_err(refused)?;
         let patience = patience(&headers);
         let mut parts = http::Request::new(()).into_parts().0;
         parts.headers = headers;
-        let admitted = admit(state, endpoint, mode, parts, |deadline| Question {
-            query,
-            mode,
-            deadline: patience.map_or(deadline, |patience| deadline.at_most(patience)),
+        let admitted = admit(state, endpoint, mode, parts, |deadline| {
+            let deadline = early(mode, deadline, federation.settings());
+            let deadline = patience.map_or(deadline, |patience| deadline.at_most(patience));
+            Question { query, mode, deadline }
         });
         let mut admitted = admitted.map_err(refused)?;
         let state = state.clone();
