@@ -216,13 +216,16 @@ async fn when_the_last_of_those_who_wait_leaves_the_regions_are_let_go() {
 
 #[tokio::test(start_paused = true)]
 async fn a_search_in_a_hurry_says_what_it_did_not_wait_for() {
-    let world = world();
+    let near: Arc<dyn Backend> = far("shop", 1, None, 10);
+    let slow: Arc<dyn Backend> = far("billing", 3, Some(2), 2000);
+    let setup = Setup { federation: settings(), ..Setup::default() };
+    let estate = setup.over(vec![("us-east", near), ("eu-central", slow)]);
     let path = format!(
         "/fast/api/search?q=%7B%7D&start={}&end={}",
         NOON / 1_000_000_000 - 60,
         NOON / 1_000_000_000 + 60
     );
-    let answer = world.estate.get(&path).await;
+    let answer = estate.get(&path).await;
     assert_eq!((answer.status.as_u16(), answer.outcome()), (200, "partial"), "{}", answer.text());
     assert_eq!(answer.status_of("eu-central"), "timeout");
     assert!(answer.took < FAST + Duration::from_millis(500) + SLACK, "{:?}", answer.took);

@@ -78,7 +78,7 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         all.push((path.replace(ID, "no-id"), vec![]));
         all
     };
-    Some(match route.strip_prefix("/strict").unwrap_or(route) {
+    Some(match ["/strict", "/fast"].iter().find_map(|mode| route.strip_prefix(mode)).unwrap_or(route) {
         "/api/traces/{id}" | "/api/v2/traces/{id}" => traces(),
         "/api/tutti/v1/traces/{id}" | "/api/tutti/v1/traces/{id}/stream" => traces(),
         // Without a body; with one it is asked by `compared`.

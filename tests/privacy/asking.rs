@@ -40,7 +40,7 @@ pub const OF_NOBODY: [(&str, &str); 6] = [
 
 /// Requests to a route; none where this file does not know it.
 pub fn of_route(route: &str, chance: &mut StdRng) -> Option<Vec<Question>> {
-    let path = route.strip_prefix("/strict").unwrap_or(route);
+    let path = ["/strict", "/fast"].iter().find_map(|mode| route.strip_prefix(mode)).unwrap_or(route);
     if OF_NOBODY.iter().any(|(known, _)| *known == path) {
         return Some(vec![get(route.to_owned(), &[])]);
     }

@@ -389,8 +389,8 @@ fn durations_and_sizes_have_bounds() {
         &["19 deadlines.reserve: `reserve` leaves nothing of `complete`, which is 1s"],
     );
     check(
-        "[deadlines]\nfast = \"100ms\"",
-        &["note 18 deadlines.fast: this version has no fast path, so `fast` does nothing yet"],
+        "[deadlines]\ncomplete = \"1s\"\nfast = \"1s\"",
+        &["19 deadlines.fast: `fast` leaves nothing of `complete`, which is 1s"],
     );
 }
 
