@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use crate::classify::KeyFacts;
 use crate::classify::keys::KeyClass;
+use crate::classify::{Finding, KeyFacts};
 use crate::model::ClassId;
 use crate::policy::Treatment;
 
@@ -75,10 +75,18 @@ pub(super) enum Becomes {
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub becomes: Becomes,
-    /// Which classes were treated in it, of the store.
-    pub classes: Range<usize>,
+    /// What was treated in it, of the store.
+    pub parts: Range<usize>,
     /// Nothing is left of it in which anything could be found.
     pub is_whole: bool,
+}
+
+/// A part of a value that was treated, in bytes of the value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    start: u32,
+    end: u32,
+    pub class: ClassId,
 }
 
 /// Values by key, form and bytes.
@@ -87,7 +95,7 @@ pub(super) struct Values<'a> {
     table: HashTable<(Pair<'a>, Seen)>,
     hasher: foldhash::fast::RandomState,
     texts: String,
-    classes: Vec<ClassId>,
+    parts: Vec<Part>,
     /// How much of the two belongs to values that are remembered.
     kept: (usize, usize),
     /// Some were not remembered.
@@ -165,49 +173,76 @@ pub(super) fn path_of(parent: &str, name: &str) -> Box<str> {
 
 impl<'a> Values<'a> {
     #[inline]
-    pub fn find(&self, pair: &Pair<'a>) -> Option<&Seen> {
-        self.table.find(hash_pair(&self.hasher, pair), |(known, _)| known == pair).map(|(_, seen)| seen)
+    pub fn hash(&self, pair: &Pair<'_>) -> u64 {
+        hash_pair(&self.hasher, pair)
+    }
+
+    #[inline]
+    pub fn find(&self, hash: u64, pair: &Pair<'a>) -> Option<&Seen> {
+        self.table.find(hash, |(known, _)| known == pair).map(|(_, seen)| seen)
     }
 
     /// Remembers a value, if there is room.
-    pub fn remember(&mut self, pair: Pair<'a>, seen: Seen) {
+    pub fn remember(&mut self, hash: u64, pair: Pair<'a>, seen: Seen) {
         if self.table.len() >= VALUES_MAX {
             self.is_full = true;
             return;
         }
-        self.kept = (self.texts.len(), self.classes.len());
+        self.kept = (self.texts.len(), self.parts.len());
         let hasher = &self.hasher;
-        self.table.insert_unique(hash_pair(hasher, &pair), (pair, seen), |(pair, _)| hash_pair(hasher, pair));
+        self.table.insert_unique(hash, (pair, seen), |(pair, _)| hash_pair(hasher, pair));
     }
 
     /// Forgets what `is_stale` says; whether there was any.
-    pub fn forget(&mut self, mut is_stale: impl FnMut(&Pair<'a>, &Seen) -> bool) -> bool {
-        let before = self.table.len();
-        self.table.retain(|(pair, seen)| !is_stale(pair, seen));
+    pub fn forget(&mut self, mut is_stale: impl FnMut(&Pair<'a>, &Seen, &[Part]) -> bool) -> bool {
+        let (before, parts) = (self.table.len(), &self.parts);
+        self.table
+            .retain(|(pair, seen)| !is_stale(pair, seen, parts.get(seen.parts.clone()).unwrap_or_default()));
         self.table.len() < before
     }
 
-    /// Keeps a text and the classes that were treated in it.
-    pub fn store(
-        &mut self,
-        text: &str,
-        classes: impl IntoIterator<Item = ClassId>,
-    ) -> (Range<usize>, Range<usize>) {
+    /// Begins to write a text: where it begins, and where its parts do.
+    pub fn begin(&mut self) -> (usize, usize) {
         // What is not remembered is needed until it is written, and no longer.
         self.texts.truncate(self.kept.0);
-        self.classes.truncate(self.kept.1);
-        let (from, first) = (self.texts.len(), self.classes.len());
-        self.texts.push_str(text);
-        self.classes.extend(classes);
-        (from..self.texts.len(), first..self.classes.len())
+        self.parts.truncate(self.kept.1);
+        self.kept
+    }
+
+    /// Where the text that was begun is written.
+    pub fn text_mut(&mut self) -> &mut String {
+        &mut self.texts
+    }
+
+    pub fn push(&mut self, part: Part) {
+        self.parts.push(part);
+    }
+
+    /// What was written since it was begun.
+    pub fn written(&self, (text, part): (usize, usize)) -> (Range<usize>, Range<usize>) {
+        (text..self.texts.len(), part..self.parts.len())
     }
 
     pub fn text(&self, range: Range<usize>) -> &str {
         self.texts.get(range).unwrap_or_default()
     }
 
-    pub fn classes(&self, range: Range<usize>) -> &[ClassId] {
-        self.classes.get(range).unwrap_or_default()
+    pub fn parts(&self, range: Range<usize>) -> &[Part] {
+        self.parts.get(range).unwrap_or_default()
+    }
+}
+
+impl Part {
+    pub fn of(range: &Range<usize>, class: ClassId) -> Self {
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: narrow(range.start), end: narrow(range.end), class }
+    }
+
+    /// Whether what was found was treated with it, and as the same.
+    pub fn covers(&self, finding: &Finding) -> bool {
+        let start = u32::try_from(finding.range.start).unwrap_or(u32::MAX);
+        let end = u32::try_from(finding.range.end).unwrap_or(u32::MAX);
+        self.class == finding.class && self.start <= start && end <= self.end && end < u32::MAX
     }
 }
 

@@ -15,7 +15,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use self::echo::{Echo, Found};
+use self::echo::{Echo, Found, Memory};
 use self::memo::{KeyId, Keys, Values};
 use self::tally::Tally;
 use super::redactor::Redactor;
@@ -70,6 +70,7 @@ struct Engine<'a> {
     keys: Keys<'a>,
     places: [KeyId; Place::ALL.len()],
     values: Values<'a>,
+    memory: Memory,
     pass: Pass,
     tally: Tally,
 }
@@ -113,6 +114,7 @@ impl<'a> Engine<'a> {
             keys,
             places,
             values: Values::default(),
+            memory: Memory::default(),
             pass: Pass::First(Found::default()),
             tally: Tally::new(),
         }
@@ -152,21 +154,24 @@ impl<'a> Engine<'a> {
     fn has_echoes(&mut self) -> bool {
         let Pass::First(found) = &mut self.pass else { return false };
         let Some(echo) = std::mem::take(found).search() else { return false };
-        let says = |text: &str| match &echo {
-            Echo::Search(search) => search.is_in(text),
-            Echo::TooMany => true,
-        };
         let mut is_any = self.values.is_full;
-        let is_stale = |pair: &memo::Pair<'a>, seen: &memo::Seen| {
-            !seen.is_whole
-                && !matches!(pair.class, KeyClass::Safe)
-                && value::text_of(pair).is_some_and(|text| says(&text))
+        let memory = &mut self.memory;
+        let is_stale = |pair: &memo::Pair<'a>, seen: &memo::Seen, parts: &[memo::Part]| {
+            if seen.is_whole || matches!(pair.class, KeyClass::Safe) || !value::may_be_echo(pair) {
+                return false;
+            }
+            let Some(text) = value::text_of(pair) else { return false };
+            let Echo::Search(search) = &echo else { return true };
+            // What was found for what it is and treated as the same need not be looked at again.
+            search
+                .find(&text, memory)
+                .map_or(true, |echoes| !echoes.iter().all(|echo| parts.iter().any(|part| part.covers(echo))))
         };
         is_any |= self.values.forget(is_stale);
         for key in self.keys.iter_mut().filter(|key| key.facts.class == KeyClass::Unknown && !key.is_telling)
         {
-            key.is_telling =
-                matches!(&echo, Echo::Search(_)) && std::str::from_utf8(key.name).is_ok_and(says);
+            let name = std::str::from_utf8(key.name);
+            key.is_telling = matches!((&echo, name), (Echo::Search(search), Ok(name)) if search.may_be_in(name, &mut self.memory));
             is_any |= key.is_telling;
         }
         self.pass = Pass::Again(echo);

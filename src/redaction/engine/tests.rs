@@ -1,6 +1,7 @@
 //! The engine over whole traces: nothing that is withheld is in any byte, and everything else is as it was.
 
 mod canaries;
+mod echoes;
 mod random;
 mod reference;
 mod rules;
