@@ -30,7 +30,7 @@ impl Estate {
 
 fn config(name: &str, region: &FakeRegion) -> String {
     format!(
-        "[gateway]\nregion = \"{name}\"\nlisten = \"127.0.0.1:0\"\n\n\
+        "[gateway]\nregion = \"{name}\"\npacks = []\nlisten = \"127.0.0.1:0\"\n\n\
          [[region]]\nname = \"{name}\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"{}\"\n",
         region.url()
     )
@@ -130,7 +130,7 @@ async fn faulty_policies_leave_the_last_good_ones_in_force_until_they_are_mended
     for (name, text) in [("all.cedar", good), ("classes.toml", classes), ("tests/all.toml", case)] {
         std::fs::write(folder.join(name), text).unwrap();
     }
-    let with_policies = config("us-east", &region).replace("[gateway]", "[gateway]\npolicies = \"policies\"");
+    let with_policies = config("us-east", &region).replace("packs = []", "policies = \"policies\"");
     std::fs::write(&estate.path, with_policies).unwrap();
     let running = Running::serve(&estate.path).await;
     running.get_until("/metrics", GOOD).await;
@@ -165,7 +165,7 @@ fn embedded(regions: &[(&str, &str)]) -> String {
         format!("[[region]]\nname = \"{name}\"\njurisdiction = \"US\"\nkind = \"memory\"\n{more}\n")
     });
     let regions: String = regions.collect();
-    format!("[gateway]\nregion = \"us-east\"\nlisten = \"127.0.0.1:0\"\n\n{regions}")
+    format!("[gateway]\nregion = \"us-east\"\npacks = []\nlisten = \"127.0.0.1:0\"\n\n{regions}")
 }
 
 fn free() -> SocketAddr {
