@@ -71,7 +71,7 @@ pub(super) fn load(
     let folder = world.path(&wanted.folder.value);
     let place = &wanted.folder.place;
     let root = tree::root(&folder, place, world, out)?;
-    let names = in_force(wanted.packs, &root, out);
+    let names = in_force(wanted.packs, place, &root, out);
     let files = read_packs(&folder, &names, world, out);
     let mut own = Findings::default();
     let keys = listed_keys(&root, declared, &mut own);
@@ -254,10 +254,14 @@ fn named(packs: &[String], place: &Place) -> Vec<At<String>> {
 }
 
 /// The packs that are in force: those that are named, else the baseline if it is there.
-fn in_force(given: &Given<Vec<At<String>>>, root: &Root, out: &mut Findings) -> Vec<At<String>> {
+fn in_force(
+    given: &Given<Vec<At<String>>>,
+    place: &Place,
+    root: &Root,
+    out: &mut Findings,
+) -> Vec<At<String>> {
     let Some(given) = given.is() else {
-        let place = Place::whole(&Source::new("", ""));
-        return named(&root.packs, &place).into_iter().filter(|pack| pack.value == BASELINE).collect();
+        return named(&root.packs, place).into_iter().filter(|pack| pack.value == BASELINE).collect();
     };
     let mut names: Vec<At<String>> = Vec::new();
     for pack in &given.value {

@@ -87,7 +87,8 @@ pub(super) fn treat(
         return Ok(Treated::default());
     }
     let source = chunk.buffer.clone();
-    let mut engine = Engine::new(redactor, ruled, look);
+    let bytes = chunk.spans.iter().map(|span| span.body.len()).sum();
+    let mut engine = Engine::new(redactor, ruled, look, bytes);
     let mut first = chunk.clone();
     engine.walk(&source, &mut first, marks)?;
     if engine.has_echoes() {
@@ -100,7 +101,7 @@ pub(super) fn treat(
 }
 
 impl<'a> Engine<'a> {
-    fn new(redactor: &'a Redactor, ruled: &'a Ruled, look: Look) -> Self {
+    fn new(redactor: &'a Redactor, ruled: &'a Ruled, look: Look, bytes: usize) -> Self {
         let classifier = redactor.classifier();
         let treater = Treater::new(ruled, redactor.keys().keys(ruled.tokens()), redactor.year());
         let mut keys = Keys::default();
@@ -113,7 +114,7 @@ impl<'a> Engine<'a> {
             scratch: Scratch::default(),
             keys,
             places,
-            values: Values::default(),
+            values: Values::of(bytes),
             memory: Memory::default(),
             pass: Pass::First(Found::default()),
             tally: Tally::new(),

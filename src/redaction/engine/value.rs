@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::echo::{ECHO_DIGITS_MIN, Echo, Unsearched};
-use super::memo::{Becomes, Form, KeyId, Pair, Part, Seen};
+use super::memo::{Becomes, Form, KeyId, Pair, Part, Seen, Stretch};
 use super::{Engine, Pass};
 use crate::classify::keys::KeyClass;
 use crate::classify::{Finding, KeyFacts, Verdict};
@@ -19,10 +19,10 @@ impl<'a> Engine<'a> {
     pub(super) fn value(&mut self, pair: Pair<'a>) -> Becomes {
         let hash = self.values.hash(&pair);
         let seen = match self.values.find(hash, &pair) {
-            Some(seen) => seen.clone(),
+            Some(seen) => *seen,
             None => {
                 let seen = self.look_at(&pair);
-                self.values.remember(hash, pair, seen.clone());
+                self.values.remember(hash, pair, seen);
                 seen
             }
         };
@@ -138,7 +138,7 @@ impl<'a> Engine<'a> {
     }
 
     fn same(&self) -> Seen {
-        Seen { becomes: Becomes::Same, parts: 0..0, is_whole: false }
+        Seen { becomes: Becomes::Same, parts: Stretch::default(), is_whole: false }
     }
 
     /// Nothing of the value, and a mark in its place.

@@ -27,10 +27,8 @@ pub(super) fn of(value: &str, decoder: &mut Decoder) -> Vec<Vec<u8>> {
     if let Some(decoded) = decoder.decode(value.as_bytes()).map(Decoded::bytes) {
         add(decoded.trim_ascii());
     }
-    if forms.last().is_some_and(|read| length(read) == 0) {
-        forms.clear();
-    }
-    forms
+    let is_telling = forms.last().is_some_and(|read| length(read) > 0);
+    if is_telling { forms } else { Vec::new() }
 }
 
 /// Writes the form of bytes whose escapes are undone. Each character takes as many bytes as it took.

@@ -96,14 +96,16 @@ impl Found {
         let mut decoder = crate::classify::decode::Decoder::default();
         for (raw, kind) in &self.values {
             let is_cut = raw.len() + 4 > VALUE_BYTES_MAX;
-            for form in forms::of(raw, &mut decoder) {
+            let forms = forms::of(raw, &mut decoder);
+            let is_telling = !forms.is_empty();
+            for form in forms {
                 match forms::length(&form) {
                     0 => {}
                     chars if chars < WORD_CHARS_MAX => words.push(Value::new(form, *kind)),
                     _ => long.push(Value::new(form, *kind).cut(is_cut)),
                 }
             }
-            if has_base64 && (WORD_CHARS_MAX..=BASE64_BYTES_MAX).contains(&raw.len()) {
+            if is_telling && has_base64 && (WORD_CHARS_MAX..=BASE64_BYTES_MAX).contains(&raw.len()) {
                 let forms = forms::base64(raw).into_iter();
                 long.extend(forms.map(|form| Value::new(form, *kind)));
             }
