@@ -73,6 +73,9 @@ struct Engine<'a> {
     memory: Memory,
     pass: Pass,
     tally: Tally,
+    /// Bytes of values that were classified.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 /// Treats a chunk by the cells of its region.
@@ -89,14 +92,7 @@ pub(super) fn treat(
     let source = chunk.buffer.clone();
     let bytes = chunk.spans.iter().map(|span| span.body.len()).sum();
     let mut engine = Engine::new(redactor, ruled, look, bytes);
-    let mut first = chunk.clone();
-    engine.walk(&source, &mut first, marks)?;
-    if engine.has_echoes() {
-        engine.tally = Tally::new();
-        engine.walk(&source, chunk, marks)?;
-    } else {
-        *chunk = first;
-    }
+    engine.run(&source, chunk, marks)?;
     Ok(Treated { total: engine.tally.total(), by_class: engine.tally.by_class().collect() })
 }
 
@@ -118,7 +114,21 @@ impl<'a> Engine<'a> {
             memory: Memory::default(),
             pass: Pass::First(Found::default()),
             tally: Tally::new(),
+            #[cfg(test)]
+            looked_at: 0,
         }
+    }
+
+    /// Treats a chunk whose bytes are those of `source`.
+    fn run(&mut self, source: &'a Buffer, chunk: &mut Chunk, marks: Marks) -> Result<(), WireError> {
+        let mut first = chunk.clone();
+        self.walk(source, &mut first, marks)?;
+        if self.has_echoes() {
+            self.tally = Tally::new();
+            return self.walk(source, chunk, marks);
+        }
+        *chunk = first;
+        Ok(())
     }
 
     /// Walks all messages of a chunk whose bytes are those of `source`.

@@ -5,6 +5,7 @@ mod echoes;
 mod random;
 mod reference;
 mod rules;
+mod work;
 
 use std::sync::Arc;
 

@@ -33,6 +33,10 @@ impl<'a> Engine<'a> {
     }
 
     fn look_at(&mut self, pair: &Pair<'a>) -> Seen {
+        #[cfg(test)]
+        {
+            self.looked_at += pair.bytes.len();
+        }
         let facts = KeyFacts { class: pair.class, ..self.facts(pair.key) };
         match (pair.form, text_of(pair)) {
             (Form::Text, Some(text)) => self.text(pair.key, facts, &text),
