@@ -10,6 +10,8 @@ use super::common::is_common;
 use super::{ECHO_CHARS_MIN, ECHO_DIGITS_MIN};
 use crate::classify::decode::{Decoded, Decoder};
 
+/// What stands before a value in its group of three bytes.
+const ZEROS: &[u8] = &[0; 2];
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD);
 
 /// The forms of a value: as it would be read, and as it stands there where that is another. None where what is read
@@ -77,7 +79,7 @@ pub(super) fn length(form: &[u8]) -> usize {
 pub(super) fn base64(value: &str) -> Vec<Vec<u8>> {
     let mut forms: Vec<Vec<u8>> = Vec::with_capacity(3);
     for before in 0..3usize {
-        let shifted = [&[0; 2][..before.min(2)], value.as_bytes()].concat();
+        let shifted = [ZEROS.get(..before).unwrap_or_default(), value.as_bytes()].concat();
         // Six bits a letter: those at either end may hold bits of a neighbour.
         let (first, end) = ((before * 8).div_ceil(6), shifted.len() * 8 / 6);
         for engine in [&STANDARD_NO_PAD, &URL_SAFE] {

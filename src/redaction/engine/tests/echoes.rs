@@ -118,7 +118,6 @@ proptest! {
         let mut attributes: Vec<_> = places.iter().enumerate().map(|(nth, place)| {
             let value = match place {
                 0 => int(number),
-                #[expect(clippy::cast_precision_loss, reason = "the numbers have fewer than 53 bits")]
                 1 => double(number as f64),
                 2 => text(&format!("order {number} of today")),
                 _ => AnyValue { value: Some(Value::ArrayValue(ArrayValue { values: vec![int(number), int(7)] })) },
