@@ -18,6 +18,9 @@ use crate::traceql::mentions::compares;
 /// The key of what is stored beside a span and read like its name.
 const SERVICE_NAME: &str = "service.name";
 
+/// Classes that a line names.
+const CLASSES_SHOWN_MAX: usize = 6;
+
 /// Every region with its plan, by rank.
 #[derive(Debug, Clone)]
 pub struct Sights<'a> {
@@ -97,6 +100,25 @@ impl<'a> Sights<'a> {
         let MetricsAnswer { mut series, partial, inspected } = answer;
         series.retain(|series| series.labels.iter().all(|(label, _)| may_group(label)));
         MetricsAnswer { series, partial, inspected }
+    }
+
+    /// Of a comparison of everything, what is left out for the region of this rank, as one line. It is said of every
+    /// such question, and by class: whether a trace has an attribute that is left out is not to be seen.
+    pub fn left_out_of_comparison(&self, rank: usize, query: &Permitted<MetricsQuery>) -> Option<String> {
+        let asked: &MetricsQuery = query;
+        let (_, RegionPlan::Ruled(ruled)) = self.regions.get(rank)? else { return None };
+        if query.is_denied(rank) || !traceql::compile(&asked.query).is_ok_and(|query| compares(&query)) {
+            return None;
+        }
+        let classes = ruled.classes().iter().filter(|(class, _)| !may(ruled.cell(*class), Right::Group));
+        let names: Vec<&str> = classes.map(|(_, facts)| facts.name.as_str()).collect();
+        let shown = names.get(..names.len().min(CLASSES_SHOWN_MAX))?.join(", ");
+        let more = match names.len().saturating_sub(CLASSES_SHOWN_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!names.is_empty())
+            .then(|| format!("compare() leaves out attributes that may not be grouped by: {shown}{more}"))
     }
 
     /// What the facts say of it; nothing of what no treatment touches.
