@@ -11,6 +11,7 @@ use super::growing::Teller;
 use super::origin::Origin;
 use super::query::{Answered, MetricsAsk, Way};
 use super::refusal::{Refusal, Why};
+use crate::backend::Region;
 use crate::evaluate::gather::{Gather, MetricsGather};
 use crate::model::{Answer, MetricsAnswer, MetricsQuery};
 use crate::redaction::Permitted;
@@ -25,7 +26,7 @@ impl Federation {
                 self.ask_alone(&region, ask, |region, call| region.metrics(call).boxed()).await
             }
             Way::Assembled => {
-                self.refuse_metrics_of_far_regions(&ask.query)?;
+                self.refuse_metrics_of_several(&ask.query)?;
                 let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
                 let decision = Decision::over_all(wanted, gather, &ask, origin.marks());
                 let Answer { value, coverage } = self.decide(decision, Teller::silent()).await?;
@@ -35,25 +36,26 @@ impl Federation {
         }
     }
 
-    /// Numbers of several regions are not yet added up, and to fetch every trace that counts from far away is
-    /// no way to count.
-    fn refuse_metrics_of_far_regions(&self, query: &Permitted<MetricsQuery>) -> Result<(), Box<Refusal>> {
+    /// Numbers of several regions are not yet added up, and to fetch every trace that counts from several places
+    /// far away is no way to count. Of a single one it is the only honest way where its own numbers are not those
+    /// of what may be seen, and the budgets bound it.
+    fn refuse_metrics_of_several(&self, query: &Permitted<MetricsQuery>) -> Result<(), Box<Refusal>> {
         let asked = self.regions.iter().enumerate().filter(|(rank, _)| !query.is_denied(*rank));
-        let far = asked.filter(|(_, region)| !region.is_embedded());
-        let far: Vec<&str> = far.map(|(_, region)| region.name().as_str()).collect();
-        if far.is_empty() {
+        let asked: Vec<&Region> = asked.map(|(_, region)| &**region).collect();
+        let far = asked.iter().filter(|region| !region.is_embedded());
+        let far: Vec<&str> = far.map(|region| region.name().as_str()).collect();
+        if asked.len() < 2 || far.is_empty() {
             return Ok(());
         }
         Err(Box::new(Refusal { why: Why::Unsupported, line: no_metrics_over(&far), coverage: None }))
     }
 }
 
-/// Why metrics over these regions, which are far away, are refused.
+/// Why metrics over these regions, which are far away and not alone, are refused.
 pub fn no_metrics_over(far: &[&str]) -> String {
     format!(
-        "no metrics over {} yet: a single region (`kind = \"tempo\"`) of which nothing is withheld answers \
-         them itself, and embedded regions (`kind = \"memory\"`) are counted together; searches, tags and \
-         traces are answered from every region",
+        "no metrics over {} yet: a single region is counted, whatever its kind, and embedded regions \
+         (`kind = \"memory\"`) are counted together; searches, tags and traces are answered from every region",
         far.join(", ")
     )
 }
