@@ -163,7 +163,7 @@ impl Several {
         let mut theirs = self.theirs(estate, question);
         if matches!((&ours, &theirs), (Answer::Lines(_), Answer::Failed(_))) {
             // It fails at a span of a trace that meets no condition and need not be looked at.
-            theirs = trace_by_trace(estate, question);
+            theirs = trace_by_trace(&estate.alone, question);
             tally.judged_alone += 1;
         }
         let leaks = relates_groups(question.query()) && ungrouped(&ours).is(&ungrouped(&theirs));
@@ -193,9 +193,9 @@ impl Several {
 }
 
 /// What we find in each trace by itself, together: a trace at which the query fails has nothing to be found.
-fn trace_by_trace(estate: &Spread, question: &Question) -> Answer {
+pub fn trace_by_trace(each: &[Region], question: &Question) -> Answer {
     let mut lines = BTreeSet::new();
-    for region in &estate.alone {
+    for region in each {
         if let Answer::Lines(found) = region.answer(question) {
             lines.extend(found);
         }

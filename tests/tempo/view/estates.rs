@@ -26,6 +26,7 @@ use crate::estate::seed;
 use crate::gateway;
 use crate::query_tempo::{Held, QueryTempo};
 use crate::random_traces::{Oddities, estate};
+use crate::region::Region;
 use crate::several::{asked_by, only, without_empty_groups};
 use crate::sketch::{Trace, export};
 
@@ -60,6 +61,8 @@ pub struct Seen {
     /// What was stored, and what of it this caller may see.
     pub stored: Vec<Trace>,
     pub traces: Vec<Trace>,
+    /// Each trace of the view in a region of its own, for where the one Tempo fails.
+    pub each: Vec<Region>,
     pub ours: gateway::Estate,
     pub is_alone: bool,
 }
@@ -120,6 +123,8 @@ impl Stored {
             part.iter().map(|trace| view(trace, &name, plan, redactor)).collect()
         });
         let parts: Vec<Vec<Trace>> = parts.collect();
+        let traces: Vec<Trace> = self.whole.iter().map(|whole| joined(whole.id, &parts)).collect();
+        let each = traces.iter().map(|trace| Region::of([trace])).collect();
         let _inside = runtime.enter();
         let backends = self.regions.iter().map(|rank| {
             let streaming = if *rank == 0 { Streaming::Always } else { Streaming::Never };
@@ -133,7 +138,8 @@ impl Stored {
             caller,
             tenant: format!("{}-{caller}", self.tenant),
             stored: self.whole.clone(),
-            traces: self.whole.iter().map(|whole| joined(whole.id, &parts)).collect(),
+            traces,
+            each,
             ours: setup.over(backends.collect()),
             is_alone: self.regions.len() == 1,
         }
