@@ -208,6 +208,37 @@ fn of_batch(batch: &ResourceSpans, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Names under which bytes stand somewhere, as they are told with their scope.
+pub fn holding_bytes(traces: &[Trace]) -> BTreeSet<String> {
+    named(traces, |value| matches!(value, Some(Value::BytesValue(_))))
+}
+
+/// Names of attributes that have no value somewhere.
+pub fn without_a_value(traces: &[Trace]) -> BTreeSet<String> {
+    named(traces, |value| value.is_none())
+}
+
+fn named(traces: &[Trace], is_meant: impl Fn(Option<&Value>) -> bool) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut take = |scope: &str, pairs: &[KeyValue]| {
+        let meant =
+            pairs.iter().filter(|pair| is_meant(pair.value.as_ref().and_then(|any| any.value.as_ref())));
+        found.extend(meant.map(|pair| format!("{scope} {:?}", pair.key)));
+    };
+    for batch in traces.iter().flat_map(|trace| &trace.batches) {
+        batch.resource.iter().for_each(|resource| take("resource", &resource.attributes));
+        for group in &batch.scope_spans {
+            group.scope.iter().for_each(|scope| take("instrumentation", &scope.attributes));
+            for span in &group.spans {
+                take("span", &span.attributes);
+                span.events.iter().for_each(|event| take("event", &event.attributes));
+                span.links.iter().for_each(|link| take("link", &link.attributes));
+            }
+        }
+    }
+    found
+}
+
 /// The question with some of its keys and texts exchanged for those of people.
 pub fn asking_of_people(dice: &mut Dice, question: &Question, texts: &[String]) -> Question {
     question.with_query(&exchanged(dice, question.query(), texts))
