@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::assembled::Decision;
 use super::by_id::Federation;
 use super::candidates;
+use super::constant;
 use super::fanout::failed;
 use super::growing::Teller;
 use super::origin::Origin;
@@ -18,6 +19,7 @@ use crate::evaluate::gather::{Gather, MetricsGather};
 use crate::model::{Answer, MetricsAnswer, MetricsQuery};
 use crate::redaction::{Permitted, Redacted, told};
 use crate::traceql;
+use crate::traceql::ast::Query;
 
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
@@ -50,19 +52,26 @@ impl Federation {
         origin: Origin,
     ) -> Result<Option<Answer<Redacted<MetricsAnswer>>>, Refusal> {
         let [region] = &*self.regions else { return Ok(None) };
-        let is_alike = || {
-            let query = traceql::compile(&ask.query.query);
-            query.is_ok_and(|query| self.sights().is_counted_alike(0, &query))
-        };
-        if region.is_embedded() || origin.is_named() || !is_alike() {
+        if region.is_embedded() {
             return Ok(None);
         }
+        let text = &ask.query.query;
+        let folded = if origin.is_named() { constant::fold(text, region.name()) } else { None };
+        let query = folded.as_ref().map(|folded| folded.query.clone());
+        let query = query.or_else(|| traceql::compile(text).ok().filter(|_| !origin.is_named()));
+        let is_alike = |query: &Query| !self.withholds() || self.sights().is_counted_alike(0, query);
+        let Some(query) = query.filter(is_alike) else { return Ok(None) };
         let begun = Instant::now();
-        let call = Call { query: (*ask.query).clone(), deadline: ask.deadline.less(self.settings.reserve) };
+        let query = MetricsQuery { query: query.to_string(), ..(*ask.query).clone() };
+        let call = Call { query, deadline: ask.deadline.less(self.settings.reserve) };
         let report = match region.metrics(call).await {
             Ok(reply) => {
                 let report = answered(region, &reply, begun.elapsed());
                 let Some(value) = told::series(reply.answer, self.rules(region)) else { return Ok(None) };
+                let value = value.map(|value| match &folded {
+                    Some(folded) => folded.unfold(value),
+                    None => value,
+                });
                 let coverage = self.covering(ask.mode, vec![report]);
                 let refusal = Refusal::of_query_coverage(&coverage);
                 return refusal.map_or(Ok(Some(Answer { value, coverage })), Err);

@@ -100,6 +100,10 @@ impl Views {
         let leaks = relates_groups(question.query()) && ungrouped(&ours).is(&ungrouped(&theirs));
         let (ours, theirs) = if leaks { (ungrouped(&ours), ungrouped(&theirs)) } else { (ours, theirs) };
         let (ours, theirs) = without_what_parts_tell(&seen.traces, question, ours, theirs);
+        let (ours, theirs) = match question {
+            Question::Names { .. } => without_what_a_region_cannot_tell(seen, ours, theirs),
+            _ => (ours, theirs),
+        };
         let ask =
             |other: &Question| [self.read(other, &self.answered(seen, other)), self.theirs(seen, other)];
         tally.exact += 1;
