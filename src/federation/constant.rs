@@ -9,8 +9,8 @@ use crate::model::value::ShownValue;
 use crate::model::{MetricsAnswer, RegionName};
 use crate::traceql;
 use crate::traceql::ast::{
-    Attribute, AttributeName, Chain, FieldExpr, Literal, MetricsExpr, MetricsFunction, Pipeline, Query, Root,
-    SpansetExpr, Stage,
+    Attribute, AttributeName, Chain, FieldExpr, Literal, MetricsExpr, MetricsFunction, OverTime, Pipeline,
+    Query, Root, SpansetExpr, Stage,
 };
 use crate::traceql::conditions::Facts;
 use crate::traceql::place::Place;
@@ -35,13 +35,16 @@ pub(super) fn fold(text: &str, region: &RegionName) -> Option<Folded> {
     let facts = Facts::nothing().saying(crate::model::region::REGION_KEY, region.as_str());
     let Root::Metrics(MetricsExpr::Query { pipeline, function, .. }) = &mut query.root else { return None };
     fold_pipeline(pipeline, &facts)?;
+    // Of these alone it is plain that nothing was counted, where a group would not be there.
+    let is_count =
+        matches!(function, MetricsFunction::Over { function: OverTime::Rate | OverTime::Count, .. });
     let by = match function {
         MetricsFunction::Over { attribute, by, .. } if !attribute.as_ref().is_some_and(names_it) => by,
         MetricsFunction::Quantile { attribute, by, .. } if !names_it(attribute) => by,
         _ => return None,
     };
     let label = match by.as_slice() {
-        [only] if names_it(only) => Some(only.name.to_string()),
+        [only] if names_it(only) && is_count => Some(only.name.to_string()),
         others if others.iter().any(names_it) => return None,
         _ => None,
     };
@@ -53,6 +56,7 @@ impl Folded {
     /// The answer with the name on every series, where it was asked for.
     pub(super) fn unfold(&self, mut answer: MetricsAnswer) -> MetricsAnswer {
         let Some(label) = &self.label else { return answer };
+        answer.series.retain(|series| series.samples.iter().any(|sample| sample.value != 0.0));
         for series in &mut answer.series {
             series.labels.retain(|(label, _)| label != NAME);
             series.labels.insert(0, (label.clone(), ShownValue::text(&*self.region)));
@@ -133,7 +137,7 @@ fn is_of_span(name: &AttributeName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::metrics::Series;
+    use crate::model::metrics::{Sample, Series};
 
     fn folded(text: &str) -> Option<Folded> {
         fold(text, &RegionName::parse("eu").unwrap())
@@ -152,10 +156,6 @@ mod tests {
             (
                 "{ resource.tutti.region != nil && .a = 1 } | max_over_time(duration)",
                 "{ .a = 1 } | max_over_time(duration)",
-            ),
-            (
-                "{ .a = 1 } | quantile_over_time(duration, .5) by(.tutti.region)",
-                "{ .a = 1 } | quantile_over_time(duration, 0.5)",
             ),
         ] {
             let normal = |text: &str| text.replace([' ', '`', '(', ')'], "");
@@ -180,6 +180,8 @@ mod tests {
             "({ resource.tutti.region = `eu` } | rate()) / ({ } | rate())",
             "{ } | rate() by(resource.tutti.region) | topk(3)",
             "{ } | rate() by(resource.tutti.region, name)",
+            "{ } | max_over_time(duration) by(resource.tutti.region)",
+            "{ .a = 1 } | quantile_over_time(duration, .5) by(.tutti.region)",
             "{ resource.tutti.region = `eu` }",
         ] {
             assert_eq!(folded(text), None, "{text}");
@@ -190,24 +192,28 @@ mod tests {
     fn the_name_is_put_where_it_was_asked_for() {
         let labels = |names: &[&str]| {
             let label = |name: &&str| ((*name).to_owned(), ShownValue::text("x"));
-            MetricsAnswer {
-                series: vec![Series { labels: names.iter().map(label).collect(), ..Series::default() }],
-                ..MetricsAnswer::default()
-            }
+            let sample = |value| Sample { timestamp_ms: 5, value };
+            let of = |value| Series {
+                labels: names.iter().map(label).collect(),
+                samples: vec![sample(0.0), sample(value)],
+                ..Series::default()
+            };
+            MetricsAnswer { series: vec![of(2.0)], ..MetricsAnswer::default() }
         };
         let said = |text: &str, names: &[&str]| {
             let answer = folded(text).unwrap().unfold(labels(names));
             let all = answer.series.into_iter().flat_map(|series| series.labels);
             all.map(|(label, value)| format!("{label}={value:?}")).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(
-            said("{ } | histogram_over_time(duration) by(.tutti.region)", &["__bucket"]),
-            ".tutti.region=Text(\"eu\") __bucket=Text(\"x\")"
-        );
+        assert_eq!(said("{ } | count_over_time() by(.tutti.region)", &[NAME]), ".tutti.region=Text(\"eu\")");
         assert_eq!(
             said("{ } | rate() by(resource.tutti.region)", &[NAME]),
             "resource.tutti.region=Text(\"eu\")"
         );
         assert_eq!(said("{ .tutti.region = `eu` } | rate()", &[NAME]), "__name__=Text(\"x\")");
+        let nothing = Series { samples: vec![Sample { timestamp_ms: 5, value: 0.0 }], ..Series::default() };
+        let counted = MetricsAnswer { series: vec![nothing], ..MetricsAnswer::default() };
+        let grouped = folded("{ } | rate() by(resource.tutti.region)").unwrap().unfold(counted);
+        assert_eq!(grouped.series, [], "a group that counted nothing is not there");
     }
 }
