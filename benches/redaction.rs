@@ -6,6 +6,8 @@
 //! hit; it takes no structure apart, checks no checksum and scrubs no echo, which all would cost it more.
 //!
 //! `values` is what classification and treatment of values take, in bytes of value, each value looked at once.
+//! `made to be slow` is the same for values and traces that somebody made for it, of one size and of twice that.
+//! Measured is the time the thread had on a processor.
 
 #![allow(
     missing_docs,
@@ -16,15 +18,19 @@
     reason = "a benchmark"
 )]
 
+#[path = "support/processor_time.rs"]
+mod processor_time;
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, TracesData};
+use processor_time::ProcessorTime;
 use prost::Message;
 use regex::{Regex, RegexSet};
 use tutti::classify::classifier::Scratch;
@@ -195,7 +201,7 @@ impl Plain {
     }
 }
 
-fn merging(criterion: &mut Criterion) {
+fn merging(criterion: &mut Criterion<ProcessorTime>) {
     let (abroad, plain) = (abroad(), Plain::new());
     let mut group = criterion.benchmark_group("redaction");
     group.sample_size(20);
@@ -239,7 +245,7 @@ fn values() -> Vec<(&'static str, String)> {
     (0..2000).flat_map(one).collect()
 }
 
-fn valuing(criterion: &mut Criterion) {
+fn valuing(criterion: &mut Criterion<ProcessorTime>) {
     let abroad = abroad();
     let RegionPlan::Ruled(ruled) = abroad.plan.region(&abroad.regions[0]) else { panic!("shows all") };
     let values = values();
@@ -257,25 +263,89 @@ fn valuing(criterion: &mut Criterion) {
             }
         });
     });
-    let spans = values.chunks(12).map(|values| Span {
-        trace_id: support::TRACE_ID.to_vec(),
-        span_id: vec![1; 8],
-        attributes: values.iter().map(|(key, value)| attribute(key, value)).collect(),
-        ..Default::default()
-    });
-    let scope = ScopeSpans {
-        scope: Some(InstrumentationScope::default()),
-        spans: spans.collect(),
-        ..Default::default()
-    };
-    let trace =
-        TracesData { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..Default::default() }] };
-    let part: Bytes = trace.encode_to_vec().into();
+    let part = part_of(
+        values.chunks(12).map(|values| values.iter().map(|(key, value)| attribute(key, value)).collect()),
+    );
     group.bench_function("classify and treat within spans", |bencher| {
         bencher.iter(|| redacted(&abroad, &part, 0).treated.total);
     });
     group.finish();
 }
 
-criterion::criterion_group!(benches, merging, valuing);
+/// A trace of spans with these attributes.
+fn part_of(spans: impl Iterator<Item = Vec<KeyValue>>) -> Bytes {
+    let spans = spans.map(|attributes| Span {
+        trace_id: support::TRACE_ID.to_vec(),
+        span_id: vec![1; 8],
+        attributes,
+        ..Default::default()
+    });
+    let scope = Some(InstrumentationScope::default());
+    let scope = ScopeSpans { scope, spans: spans.collect(), ..Default::default() };
+    let batch = ResourceSpans { scope_spans: vec![scope], ..Default::default() };
+    TracesData { resource_spans: vec![batch] }.encode_to_vec().into()
+}
+
+/// Lists of pairs, each within the one before.
+fn nested(levels: usize, value: &str) -> AnyValue {
+    let leaf = AnyValue { value: Some(Value::StringValue(value.to_owned())) };
+    (0..levels).fold(leaf, |inner, level| {
+        let pair = KeyValue { key: format!("level{level}"), value: Some(inner), ..Default::default() };
+        AnyValue { value: Some(Value::KvlistValue(KeyValueList { values: vec![pair] })) }
+    })
+}
+
+/// What each shape is made of, of about so many bytes.
+fn made_to_be_slow(bytes: usize) -> Vec<(&'static str, Bytes)> {
+    let message = |text: String| part_of(std::iter::once(vec![attribute("exception.message", &text)]));
+    let name = |nth: usize| attribute("user.full_name", &format!("Jane Roe the {nth}th"));
+    let of_names = bytes / 40;
+    let with_names = |names: usize, unit: &str| {
+        let text = unit.repeat(bytes / unit.len());
+        let attributes = (0..names).map(name).chain([attribute("exception.message", &text)]).collect();
+        part_of(std::iter::once(attributes))
+    };
+    let alike = (0..1000).map(|nth| attribute("user.full_name", &format!("{}{nth}", "a@".repeat(30))));
+    let alike = alike.chain([attribute("exception.message", &"a@".repeat(bytes / 2))]).collect();
+    vec![
+        ("a@", message("a@".repeat(bytes / 2))),
+        ("%25", message("%25".repeat(bytes / 3))),
+        ("digits", message("4111 ".repeat(bytes / 5))),
+        ("distinct treated values", part_of((0..of_names).map(|nth| vec![name(nth)]))),
+        ("names that are said", with_names(1000, "Jane Roe the 999th, ")),
+        ("names that begin alike", with_names(1000, "Jane Roe the ")),
+        ("values like the text", part_of(std::iter::once(alike))),
+        ("lists in lists", {
+            part_of((0..bytes / 700).map(|nth| {
+                let value = Some(nested(30, &format!("for jane.roe{nth}@example.com")));
+                vec![KeyValue { key: "outer".to_owned(), value, ..Default::default() }]
+            }))
+        }),
+    ]
+}
+
+fn slowing(criterion: &mut Criterion<ProcessorTime>) {
+    let abroad = abroad();
+    let mut group = criterion.benchmark_group("made to be slow");
+    group.sample_size(10);
+    for bytes in [512 << 10, 1 << 20] {
+        for (name, part) in made_to_be_slow(bytes) {
+            group.throughput(Throughput::Bytes(part.len() as u64));
+            group.bench_with_input(BenchmarkId::new(name, bytes), &part, |bencher, part| {
+                bencher.iter(|| redacted(&abroad, part, 0).treated.total);
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion::criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .with_measurement(ProcessorTime)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2))
+        .without_plots();
+    targets = merging, valuing, slowing
+}
 criterion::criterion_main!(benches);

@@ -88,9 +88,12 @@ fn write_summary(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
         duration(settings.deadlines.complete),
         duration(settings.deadlines.reserve)
     )?;
-    match &gateway.policies {
-        Some(_) => writeln!(out, "policies   plan {}", settings.policies.digest())?,
-        None => writeln!(out, "policies   none: everything is shown")?,
+    match (&gateway.policies, settings.policies.book()) {
+        (Some(_), _) => writeln!(out, "policies   plan {}", settings.policies.digest())?,
+        (None, Some(_)) => {
+            writeln!(out, "policies   the built-in baseline, plan {}", settings.policies.digest())?;
+        }
+        (None, None) => writeln!(out, "policies   none: everything is shown to everyone")?,
     }
     write_tokens(out, settings)?;
     writeln!(out)?;

@@ -20,6 +20,7 @@ mod gateway;
 mod json;
 mod line;
 mod output;
+mod places;
 pub mod policy;
 pub mod query;
 pub mod redact;

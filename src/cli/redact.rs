@@ -1,28 +1,30 @@
 //! `tutti redact`: spans from a file as one caller would see them, by the engine that the gateway has. For trying a
 //! policy on real data before anyone else does.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::Args;
 
 use super::complain;
+use super::places::Places;
 use crate::config::policies::shipped;
 use crate::config::{Settings, process_environment, read_claims, redactor_of};
 use crate::model::{Jurisdiction, RegionName};
-use crate::policy::Policies;
+use crate::policy::cases::Stored;
+use crate::policy::{KeyRules, Policies, PolicyRegion, Rulebook};
 use crate::redaction::{KeyRing, Marks, Raw, Redactor, RegionRules, Treated, rewrite};
-use crate::wire::export::{json_of_protobuf, protobuf_of_json, split_by_trace};
+use crate::wire::export::{json_of_protobuf, protobuf_of_pasted, split_by_trace};
 
 #[derive(Debug, Args)]
 pub struct RedactArgs {
     /// The claims of the caller, as a token has them: sub, roles, groups, clearances, home, purpose (JSON).
     #[arg(long = "as", value_name = "FILE")]
     pub claims: PathBuf,
-    /// Where the spans lie: a declared region. Without a configuration, a jurisdiction.
+    /// Where the spans lie: a declared region, or a jurisdiction.
     #[arg(long, value_name = "PLACE")]
     pub stored: String,
     /// Where the answer is assembled: a declared region, or a jurisdiction.
@@ -39,13 +41,10 @@ const CONFIG: &str = "regions.toml";
 /// More than a gateway would assemble of one trace; a file of them takes some ten times its size while it is read.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
 
-/// Names of members of a document that are told.
-const MEMBERS_SHOWN_MAX: usize = 4;
-
 /// Who decides, and where.
 struct Rules {
-    policies: std::sync::Arc<Policies>,
-    redactor: std::sync::Arc<Redactor>,
+    policies: Arc<Policies>,
+    redactor: Arc<Redactor>,
     stored: RegionName,
     delivered: Jurisdiction,
 }
@@ -124,32 +123,14 @@ fn documents(text: &str) -> impl Iterator<Item = Result<Vec<u8>, String>> {
     };
     let is_lines = lines.len() > 1;
     lines.into_iter().map(move |(nth, document)| {
-        // A bare list holds what `resourceSpans` would.
-        let wrapped = document.trim_start().starts_with('[').then(|| format!(r#"{{"resourceSpans":{document}}}"#));
         let place = if is_lines { format!("standard input, line {nth}") } else { "standard input".to_owned() };
-        let json = wrapped.as_deref().unwrap_or(document);
-        refuse_others(json, &place)?;
-        protobuf_of_json(json.as_bytes()).map_err(|fault| {
-            format!("{place}: {fault}; write OTLP/JSON, as `{{\"resourceSpans\": [..]}}`, a list of them, or one a line")
+        protobuf_of_pasted(document).map_err(|fault| {
+            format!(
+                "{place}: {fault}; write OTLP/JSON, as `{{\"resourceSpans\": [..]}}`, a list of them, one a line, or \
+                 Tempo's answer about a trace"
+            )
         })
     })
-}
-
-/// What has another form holds no spans for the reader, and "nothing was treated" would be a false comfort.
-fn refuse_others(json: &str, place: &str) -> Result<(), String> {
-    // What is no object, or no JSON, is told by who reads it.
-    let Ok(members) = serde_json::from_str::<BTreeMap<String, serde::de::IgnoredAny>>(json) else {
-        return Ok(());
-    };
-    if members.is_empty() || members.keys().any(|key| key == "resourceSpans" || key == "resource_spans") {
-        return Ok(());
-    }
-    let has: Vec<String> = members.keys().take(MEMBERS_SHOWN_MAX).map(|key| format!("`{key}`")).collect();
-    Err(format!(
-        "{place}: there is no `resourceSpans` in it, only {}; write OTLP/JSON as exporters do. Of an answer of Tempo, \
-         write the list under `batches` or `trace.resourceSpans`",
-        has.join(", ")
-    ))
 }
 
 fn read(input: &mut dyn Read) -> Result<String, String> {
@@ -183,36 +164,54 @@ fn of_config(config: &Path, args: &RedactArgs) -> Result<Rules, String> {
             config.display()
         )
     })?;
-    let names: Vec<&str> = settings.regions.iter().map(|region| region.name.as_str()).collect();
-    let find = |text: &str| settings.regions.iter().find(|region| region.name.as_str() == text);
-    let stored = find(&args.stored).ok_or_else(|| {
-        format!("--stored: region `{}` is not declared; there are {}", args.stored, names.join(", "))
-    })?;
-    let delivered = match find(&args.delivered) {
-        Some(region) => region.jurisdiction.clone(),
-        None => Jurisdiction::parse(&args.delivered)
-            .map_err(|error| format!("--delivered: no region ({}), and {error}", names.join(", ")))?,
+    let regions: Vec<_> =
+        settings.regions.iter().map(|region| (region.name.clone(), region.jurisdiction.clone())).collect();
+    let book = settings.policies.book();
+    let (stored, delivered) = places(&Places::of(&regions, book.map(|book| book.facts())), args)?;
+    if !stored.region.is_empty() {
+        let region = RegionName::parse(&stored.region).map_err(|error| error.to_string())?;
+        let (policies, redactor) = (settings.policies.clone(), settings.redactor.clone());
+        return Ok(Rules { policies, redactor, stored: region, delivered: delivered.jurisdiction });
+    }
+    // Some region of the place: what is said of single regions does not hold for it, and it has no key of its own.
+    let Some(book) = book else {
+        let names: Vec<&str> = regions.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(format!(
+            "--stored: {} decides by region alone; name one of {}",
+            config.display(),
+            names.join(", ")
+        ));
     };
-    Ok(Rules {
-        policies: settings.policies.clone(),
-        redactor: settings.redactor.clone(),
-        stored: stored.name.clone(),
-        delivered,
-    })
+    somewhere(book.clone(), stored.jurisdiction, delivered.jurisdiction)
 }
 
-/// The policies that ship, with a key that is gone with this run.
+/// The policies that ship.
 fn of_baseline(args: &RedactArgs) -> Result<Rules, String> {
-    let hint = "without a configuration, places are jurisdictions: `--stored EU --delivered US`";
-    let place = |flag: &str, text: &str| {
-        Jurisdiction::parse(text)
-            .map_err(|error| format!("{flag}: {error}; {hint}, or name one with --config"))
-    };
-    let (jurisdiction, delivered) =
-        (place("--stored", &args.stored)?, place("--delivered", &args.delivered)?);
-    let stored = RegionName::parse("here").map_err(|error| error.to_string())?;
-    let policies = shipped(&[(stored.clone(), jurisdiction)], delivered.clone())
+    let nowhere = Jurisdiction::parse("US").map_err(|error| error.to_string())?;
+    let policies = shipped(&[], nowhere)
         .map_err(|findings| findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let book = policies.book().ok_or("the baseline has no policies")?.clone();
+    let hint = "without a configuration, places are jurisdictions: `--stored EU --delivered US`, or name one with \
+                --config";
+    let (stored, delivered) =
+        places(&Places::of(&[], Some(book.facts())), args).map_err(|why| format!("{why}; {hint}"))?;
+    somewhere(book, stored.jurisdiction, delivered.jurisdiction)
+}
+
+fn places(places: &Places<'_>, args: &RedactArgs) -> Result<(Stored, Stored), String> {
+    let find = |flag: &str, text: &str| places.find(text).map_err(|why| format!("{flag}: {why}"));
+    Ok((find("--stored", &args.stored)?, find("--delivered", &args.delivered)?))
+}
+
+/// Rules for a region of a jurisdiction that has no name, with a key that is gone with this run.
+fn somewhere(
+    book: Arc<Rulebook>,
+    jurisdiction: Jurisdiction,
+    delivered: Jurisdiction,
+) -> Result<Rules, String> {
+    let stored = RegionName::parse("somewhere").map_err(|error| error.to_string())?;
+    let region = PolicyRegion { name: stored.clone(), jurisdiction, keys: KeyRules::default() };
+    let policies = Policies::of_rules(book, delivered.clone(), vec![region]);
     let redactor = redactor_of(&policies, KeyRing::of_this_run()).map_err(|error| error.to_string())?;
     Ok(Rules { policies: policies.into(), redactor: redactor.into(), stored, delivered })
 }

@@ -43,6 +43,7 @@ pub use claims::{ClaimsError, read_claims};
 pub use excerpt::write_findings;
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
+pub use quantity::closest;
 pub use reload::Watch;
 pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};

@@ -75,7 +75,7 @@ pub(super) fn size(text: &str) -> Result<u64, Wrong> {
 }
 
 /// The known word that a person probably meant.
-pub(super) fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     /// No key is longer; a longer word is no slip of one, and the comparison costs the product.
     const WORD_CHARS_MAX: usize = 40;
     if word.chars().count() > WORD_CHARS_MAX {

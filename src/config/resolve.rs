@@ -20,7 +20,7 @@ use super::{
 };
 use crate::backend::settings::RegionSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
-use crate::model::RegionName;
+use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::ring::HeldKeys;
 use crate::redaction::{KeyRing, Redactor, RedactorError};
@@ -326,24 +326,58 @@ fn resolve_policies(
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> (Option<PathBuf>, Arc<Policies>) {
+    let located: Vec<(RegionName, &At<Jurisdiction>)> = given
+        .regions
+        .iter()
+        .filter_map(|region| Some((region.name.value()?, region.jurisdiction.is()?)))
+        .collect();
+    let regions: Vec<_> = located.iter().map(|(name, at)| (name.clone(), at.value.clone())).collect();
+    let places: Vec<Place> = located.iter().map(|(_, at)| at.place.clone()).collect();
     let Some(at) = given.gateway.policies.is() else {
-        if let Some(packs) = given.gateway.packs.is() {
-            let remedy = "write `policies = \"policies\"`, the folder that they are in";
-            out.fault(&packs.place, "packs of no folder: `policies` is missing", remedy);
-        }
-        return (None, Arc::new(Policies::allow_all()));
+        return (None, Arc::new(built_in(given, (&regions, &places), out)));
     };
-    let region = |region: &GivenRegion| Some((region.name.value()?, region.jurisdiction.value()?));
-    let regions: Vec<_> = given.regions.iter().filter_map(region).collect();
     let wanted = policies::Wanted {
         folder: at,
         packs: &given.gateway.packs,
         delivered: jurisdiction_of_gateway(given),
         regions: &regions,
+        places: &places,
     };
     let loaded = policies::load(&wanted, declared, world, out);
     debug_assert!(loaded.is_some() || out.has_faults(), "what cannot be loaded has been said");
     (Some(world.path(&at.value)), Arc::new(loaded.unwrap_or_else(Policies::allow_all)))
+}
+
+/// What is in force where no folder is named: the baseline, or nothing where someone says so.
+fn built_in(
+    given: &GivenFile,
+    (regions, places): (&[(RegionName, Jurisdiction)], &[Place]),
+    out: &mut Findings,
+) -> Policies {
+    if let Some(packs) = given.gateway.packs.is() {
+        if packs.value.is_empty() {
+            return Policies::allow_all();
+        }
+        if packs.value.iter().any(|pack| pack.value != policies::BASELINE) {
+            let remedy = "write `policies = \"policies\"`, the folder that they are in";
+            out.fault(&packs.place, "packs of no folder: `policies` is missing", remedy);
+            return Policies::allow_all();
+        }
+    }
+    // What is faulty already is not taken, and a gateway without a jurisdiction is.
+    let Some(delivered) = jurisdiction_of_gateway(given) else { return Policies::allow_all() };
+    match policies::shipped(regions, delivered) {
+        Ok(policies) => {
+            if let Some(book) = policies.book() {
+                policies::find_strangers(book.facts(), (regions, places), &[], out);
+            }
+            policies
+        }
+        Err(findings) => {
+            findings.into_iter().for_each(|finding| out.fault(&finding.place, finding.what, finding.remedy));
+            Policies::allow_all()
+        }
+    }
 }
 
 /// What knows the classes of the policies. Without, nothing of a region with classes would be seen.
@@ -374,7 +408,7 @@ fn gateways_own(given: &GivenFile) -> Option<&GivenRegion> {
     given.regions.iter().find(|region| region.name.is().is_some_and(|at| at.value == name.value))
 }
 
-fn jurisdiction_of_gateway(given: &GivenFile) -> Option<crate::model::Jurisdiction> {
+fn jurisdiction_of_gateway(given: &GivenFile) -> Option<Jurisdiction> {
     gateways_own(given)?.jurisdiction.value()
 }
 

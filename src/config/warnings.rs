@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::RawEgress;
 use super::fault::{Findings, Place, quoted};
 use super::file::{GivenFile, GivenRegion};
+use super::given::Given;
 use crate::backend::settings::RegionSettings;
 
 /// After this long Grafana stops waiting for a data source, unless told otherwise.
@@ -56,14 +57,23 @@ fn limits(given: &GivenFile, out: &mut Findings) {
 }
 
 fn policies(given: &GivenFile, out: &mut Findings) {
-    if given.gateway.policies.is_absent() {
-        let place = Place { key: "gateway.policies".to_owned(), ..given.gateway.place.clone() };
-        let what = "no policies: every attribute of every region is shown as it is stored";
-        out.warn(
-            &place,
-            what,
-            "write `policies = \"policies\"`, and put a pack such as `baseline` or your own policies there",
-        );
+    if !given.gateway.policies.is_absent() {
+        return;
+    }
+    match &given.gateway.packs {
+        Given::Is(packs) if packs.value.is_empty() => {
+            let what = "no policies: every attribute of every region is shown to everyone, as it is stored";
+            let remedy = "take the line away for the built-in baseline, or write `policies = \"policies\"` for your own";
+            out.warn(&packs.place, what, remedy);
+        }
+        Given::Absent => {
+            let place = Place { key: "gateway.policies".to_owned(), ..given.gateway.place.clone() };
+            let what = "no policies are named, so that the built-in `baseline` is in force";
+            let remedy = "nothing to do; `policies = \"policies\"` names your own, and `packs = []` shows everything as it is stored";
+            out.note(&place, what, remedy);
+        }
+        // What is named has been said, or is what holds anyway.
+        Given::Is(_) | Given::Faulty => {}
     }
 }
 

@@ -37,8 +37,14 @@ impl Federation {
                 }
                 let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
                 let decision = Decision::over_all(wanted, gather, &ask, origin.marks());
-                let Answer { value, coverage } = self.decide(decision, Teller::silent()).await?;
-                let value = value.map(|value| self.sights().shown_of_comparison(&ask.query, value));
+                let Answer { value, mut coverage } = self.decide(decision, Teller::silent()).await?;
+                let sights = self.sights();
+                let value = value.map(|value| sights.shown_of_comparison(&ask.query, value));
+                // What is left out is said, and not only left out.
+                for (rank, report) in coverage.regions.iter_mut().enumerate() {
+                    let left_out = || sights.left_out_of_comparison(rank, &ask.query);
+                    report.detail = report.detail.take().or_else(left_out);
+                }
                 Ok(Answer { value, coverage })
             }
         }

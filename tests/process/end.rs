@@ -9,7 +9,7 @@ use super::{SLOW, V2, is_asked, region};
 
 fn config(url: &str) -> String {
     format!(
-        "[gateway]\nregion = \"us-east\"\nlisten = \"127.0.0.1:0\"\n\n\
+        "[gateway]\nregion = \"us-east\"\npacks = []\nlisten = \"127.0.0.1:0\"\n\n\
          [[region]]\nname = \"us-east\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"{url}\"\n\n\
          [[region]]\nname = \"us-west\"\njurisdiction = \"US\"\nkind = \"memory\"\n"
     )

@@ -30,7 +30,7 @@ impl Estate {
 
 fn config(name: &str, region: &FakeRegion) -> String {
     format!(
-        "[gateway]\nregion = \"{name}\"\nlisten = \"127.0.0.1:0\"\n\n\
+        "[gateway]\nregion = \"{name}\"\npacks = []\nlisten = \"127.0.0.1:0\"\n\n\
          [[region]]\nname = \"{name}\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"{}\"\n",
         region.url()
     )
@@ -130,7 +130,7 @@ async fn faulty_policies_leave_the_last_good_ones_in_force_until_they_are_mended
     for (name, text) in [("all.cedar", good), ("classes.toml", classes), ("tests/all.toml", case)] {
         std::fs::write(folder.join(name), text).unwrap();
     }
-    let with_policies = config("us-east", &region).replace("[gateway]", "[gateway]\npolicies = \"policies\"");
+    let with_policies = config("us-east", &region).replace("packs = []", "policies = \"policies\"");
     std::fs::write(&estate.path, with_policies).unwrap();
     let running = Running::serve(&estate.path).await;
     running.get_until("/metrics", GOOD).await;
@@ -159,13 +159,44 @@ async fn faulty_policies_leave_the_last_good_ones_in_force_until_they_are_mended
     }
 }
 
+/// What was asked under one set of policies is answered under it, however the set changes meanwhile.
+#[tokio::test]
+async fn policies_that_change_in_mid_question_hold_for_the_next_one() {
+    let region = region(1, SLOW).await;
+    let estate = Estate::of("us-east", &region);
+    let folder = estate.path.parent().unwrap().join("policies");
+    std::fs::create_dir_all(folder.join("tests")).unwrap();
+    let strict = "@id(\"all\")\npermit (principal, action, resource in Class::\"a.b\");\n";
+    let open = "@id(\"all\")\npermit (principal, action, resource);\n";
+    let case = "[[case]]\nname = \"all\"\nclasses = [\"a.b\"]\nstored = \"US\"\ndelivered = \"US\"\nrung = \"raw\"\n";
+    let classes = "[[class]]\nname = \"a.b\"\ntitle = \"B\"\ngroup = \"a\"\n";
+    for (name, text) in [("all.cedar", strict), ("classes.toml", classes), ("tests/all.toml", case)] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    let with_policies = config("us-east", &region).replace("packs = []", "policies = \"policies\"");
+    std::fs::write(&estate.path, with_policies).unwrap();
+    let running = Running::serve(&estate.path).await;
+    let before = reloads(&running).await;
+    let meanwhile = async {
+        is_asked(&region).await;
+        std::fs::write(folder.join("all.cedar"), open).unwrap();
+        running.get_until("/metrics", &format!("{RELOADS} {}", before + 1)).await;
+        running.get(V2).await.unwrap()
+    };
+    let (in_flight, after) = tokio::join!(running.get(V2), meanwhile);
+    let in_flight = in_flight.unwrap();
+    assert!(in_flight.contains("tutti-regions: us-east;status=ok"), "{in_flight}");
+    assert!(!in_flight.contains("step 1"), "{in_flight}");
+    assert!(after.contains("step 1"), "{after}");
+}
+
 /// A gateway over embedded regions, each given by its name and what more is said of it.
 fn embedded(regions: &[(&str, &str)]) -> String {
     let regions = regions.iter().map(|(name, more)| {
         format!("[[region]]\nname = \"{name}\"\njurisdiction = \"US\"\nkind = \"memory\"\n{more}\n")
     });
     let regions: String = regions.collect();
-    format!("[gateway]\nregion = \"us-east\"\nlisten = \"127.0.0.1:0\"\n\n{regions}")
+    format!("[gateway]\nregion = \"us-east\"\npacks = []\nlisten = \"127.0.0.1:0\"\n\n{regions}")
 }
 
 fn free() -> SocketAddr {

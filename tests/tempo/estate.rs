@@ -208,7 +208,7 @@ cycles = false
 
 fn begin_tutti(name: &str, dir: &Path, regions: &[Server], tables: &str) -> Result<Server, String> {
     std::fs::create_dir_all(dir).map_err(|error| error.to_string())?;
-    let mut text = format!("[gateway]\nregion = \"{}\"\n{tables}\n", REGIONS[0]);
+    let mut text = format!("[gateway]\nregion = \"{}\"\npacks = []\n{tables}\n", REGIONS[0]);
     for region in regions {
         text.push_str(&format!(
             "[[region]]\nname = \"{}\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"http://{}\"\n",

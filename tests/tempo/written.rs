@@ -32,7 +32,7 @@ impl Embedded {
         let files = TempDir::new().unwrap();
         let [http, otlp] = [free_port().unwrap(), free_port().unwrap()];
         let text = format!(
-            "[gateway]\nregion = \"one\"\n[[region]]\nname = \"one\"\njurisdiction = \"US\"\nkind = \"memory\"\notlp = \
+            "[gateway]\nregion = \"one\"\npacks = []\n[[region]]\nname = \"one\"\njurisdiction = \"US\"\nkind = \"memory\"\notlp = \
              \"127.0.0.1:{otlp}\"\n[additions]\nregion = false\n"
         );
         let file = files.path().join("regions.toml");

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::Verdict;
+use super::super::places::Places;
+use super::{Verdict, unusable};
 use crate::config::policies::{shipped, try_out};
-use crate::config::{Settings, process_environment, read_claims};
+use crate::config::{Settings, closest, process_environment, read_claims};
 use crate::model::{Caller, ClassId, Jurisdiction, RegionName};
 use crate::policy::cases::{self, Stored};
 use crate::policy::{Act, Basis, CareMode, Explanation, Leg, Rulebook, Rung, Verdict as Decided};
@@ -45,23 +46,24 @@ struct Known {
 /// Where nothing is said, a configuration in the folder where the command runs.
 const CONFIG: &str = "regions.toml";
 
-pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Verdict> {
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<Verdict> {
     let caller = match read_claims(&args.claims) {
         Ok(caller) => caller,
-        Err(error) => return unusable(out, &error.to_string()),
+        Err(error) => return unusable(errors, &error.to_string()),
     };
     let known = match known(args) {
         Ok(known) => known,
-        Err(why) => return unusable(out, &why),
+        Err(why) => return unusable(errors, &why),
     };
-    let (stored, delivered) = match (known.place(&args.stored), known.place(&args.delivered)) {
+    let places = Places::of(&known.regions, Some(known.book.facts()));
+    let (stored, delivered) = match (places.find(&args.stored), places.find(&args.delivered)) {
         (Ok(stored), Ok(delivered)) => (stored, delivered),
-        (Err(why), _) => return unusable(out, &format!("--stored: {why}")),
-        (_, Err(why)) => return unusable(out, &format!("--delivered: {why}")),
+        (Err(why), _) => return unusable(errors, &format!("--stored: {why}")),
+        (_, Err(why)) => return unusable(errors, &format!("--delivered: {why}")),
     };
     let book = &known.book;
     let Some(class) = book.facts().classes.by_name(&args.class) else {
-        return unusable(out, &format!("--class: {}", known.no_class(&args.class)));
+        return unusable(errors, &format!("--class: {}", no_class(book, &args.class)));
     };
     match cases::explain(book, &caller, &args.class, &stored, &delivered.jurisdiction) {
         Ok(Some(explanation)) => {
@@ -75,14 +77,9 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Verdict
             }
             Ok(Verdict::Good)
         }
-        Ok(None) => unusable(out, &known.no_class(&args.class)),
-        Err(broken) => unusable(out, &broken.to_string()),
+        Ok(None) => unusable(errors, &no_class(book, &args.class)),
+        Err(broken) => unusable(errors, &broken.to_string()),
     }
-}
-
-fn unusable(out: &mut dyn Write, why: &str) -> io::Result<Verdict> {
-    writeln!(out, "error: {why}")?;
-    Ok(Verdict::Unusable)
 }
 
 fn known(args: &ExplainArgs) -> Result<Known, String> {
@@ -104,6 +101,7 @@ fn known(args: &ExplainArgs) -> Result<Known, String> {
 }
 
 fn of_folder(folder: &Path) -> Result<Known, String> {
+    super::is_there(folder)?;
     let seen = try_out(folder).map_err(|error| {
         format!(
             "{error}\nthe policies are at fault; `tutti policy check {}` shows each place",
@@ -133,28 +131,12 @@ fn of_config(config: &Path) -> Result<Known, String> {
     }
 }
 
-impl Known {
-    /// A declared region, or any of a jurisdiction.
-    fn place(&self, text: &str) -> Result<Stored, String> {
-        if let Some((name, jurisdiction)) = self.regions.iter().find(|(name, _)| name.as_str() == text) {
-            return Ok(Stored { region: name.to_string(), jurisdiction: jurisdiction.clone() });
-        }
-        let jurisdiction = Jurisdiction::parse(text).map_err(|error| error.to_string())?;
-        // Data may go anywhere, into places too that no fact knows; but regions are written in small letters.
-        if !text.bytes().any(|b| b.is_ascii_lowercase()) {
-            return Ok(Stored { region: String::new(), jurisdiction });
-        }
-        let facts = self.book.facts();
-        let regions: Vec<&str> = self.regions.iter().map(|(name, _)| name.as_str()).collect();
-        let named: Vec<&str> = facts.jurisdictions.iter().map(|known| known.name.as_str()).collect();
-        let regions = if regions.is_empty() { "none declared".to_owned() } else { regions.join(", ") };
-        Err(format!("`{text}` is no region ({regions}) and no jurisdiction ({})", named.join(", ")))
-    }
-
-    fn no_class(&self, name: &str) -> String {
-        let classes = self.book.facts().classes.iter();
-        let names: Vec<&str> = classes.map(|(_, class)| class.name.as_str()).collect();
-        format!("there is no class `{name}`; there are {}", names.join(", "))
+fn no_class(book: &Rulebook, name: &str) -> String {
+    let classes = book.facts().classes.iter();
+    let names: Vec<&str> = classes.map(|(_, class)| class.name.as_str()).collect();
+    match closest(name, names.iter().copied()) {
+        Some(meant) => format!("there is no class `{name}`; did you mean `{meant}`?"),
+        None => format!("there is no class `{name}`; there are {}", names.join(", ")),
     }
 }
 

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::{MatrixArgs, Verdict};
+use super::{MatrixArgs, Verdict, unusable};
 use crate::config::policies::{try_out, write_matrices};
 
-pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write) -> io::Result<Verdict> {
+pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<Verdict> {
     let seen = match try_out(&args.folder) {
         Ok(seen) => seen,
         Err(error) => return super::refuse(error, &args.folder, out),
@@ -26,19 +26,13 @@ pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write) -> io::Result<Verdict>
                 writeln!(out, "review what changed before it is committed: it is what an auditor signs")?;
                 Ok(Verdict::Good)
             }
-            Err(error) => {
-                writeln!(out, "error: a matrix cannot be written: {error}")?;
-                Ok(Verdict::Unusable)
-            }
+            Err(error) => unusable(errors, &format!("a matrix cannot be written: {error}")),
         };
     }
     if matrices.clone().next().is_none() {
-        writeln!(
-            out,
-            "{} says of no matrix whom it is about: write golden/roles.toml",
-            args.folder.display()
-        )?;
-        return Ok(Verdict::Unusable);
+        let folder = args.folder.display();
+        let why = format!("{folder} says of no matrix whom it is about: write golden/roles.toml");
+        return unusable(errors, &why);
     }
     matrices.try_for_each(|(trial, matrix)| {
         if args.csv {

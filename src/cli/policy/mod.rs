@@ -89,22 +89,50 @@ pub fn main(args: &PolicyArgs) -> ExitCode {
     if let PolicyCommand::Check(CheckArgs { config: Some(config), .. }) = &args.command {
         return super::check::main(&super::CheckArgs { config: config.clone() });
     }
-    match run(&args.command, &mut anstream::stdout()) {
+    match run(&args.command, &mut anstream::stdout(), &mut anstream::stderr()) {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
         // A reader that left (`| head`) has seen what it wanted; the verdict cannot be told any more.
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// Runs a command. Writes ANSI styles: `out` takes them away where they do not belong.
-pub fn run(command: &PolicyCommand, out: &mut dyn Write) -> io::Result<Verdict> {
+/// Runs a command. Writes ANSI styles: `out` takes them away where they do not belong. What makes it impossible is
+/// one line on `errors`.
+pub fn run(command: &PolicyCommand, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<Verdict> {
+    let folder = match command {
+        PolicyCommand::Check(CheckArgs { folder, .. }) => folder.as_ref(),
+        PolicyCommand::Test(args) => Some(&args.folder),
+        PolicyCommand::Matrix(args) => Some(&args.folder),
+        PolicyCommand::Explain(_) => None,
+    };
+    if let Some(Err(why)) = folder.map(|folder| is_there(folder)) {
+        return unusable(errors, &why);
+    }
     match command {
         PolicyCommand::Check(CheckArgs { folder: Some(folder), .. }) => check(folder, out),
         // Only `main` comes here with a configuration, and never with neither.
         PolicyCommand::Check(_) => Ok(Verdict::Unusable),
         PolicyCommand::Test(args) => test::run(&args.folder, out),
-        PolicyCommand::Matrix(args) => matrix::run(args, out),
-        PolicyCommand::Explain(args) => explain::run(args, out),
+        PolicyCommand::Matrix(args) => matrix::run(args, out, errors),
+        PolicyCommand::Explain(args) => explain::run(args, out, errors),
+    }
+}
+
+fn unusable(errors: &mut dyn Write, why: &str) -> io::Result<Verdict> {
+    writeln!(errors, "error: {why}")?;
+    Ok(Verdict::Unusable)
+}
+
+/// Whether a folder can be looked into at all. What is wrong in it has a place; that it is none has not.
+fn is_there(folder: &Path) -> Result<(), String> {
+    match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(format!("`{}` is no folder; name a folder of policies, or one pack", folder.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!(
+            "folder `{}` does not exist; name a folder of policies, or one pack",
+            folder.display()
+        )),
+        Err(error) => Err(format!("folder `{}` cannot be read: {error}", folder.display())),
     }
 }
 

@@ -22,10 +22,16 @@ impl Folder {
         self.0.path().join(name)
     }
 
+    /// What is printed, on standard output or on that of errors: never on both.
     fn run(&self, command: &PolicyCommand) -> (Verdict, String) {
         let mut out = anstream::StripStream::new(Vec::new());
-        let verdict = run(command, &mut out).unwrap();
-        let text = String::from_utf8(out.into_inner()).unwrap();
+        let mut errors = Vec::new();
+        let verdict = run(command, &mut out, &mut errors).unwrap();
+        let (text, errors) =
+            (String::from_utf8(out.into_inner()).unwrap(), String::from_utf8(errors).unwrap());
+        assert!(text.is_empty() || errors.is_empty(), "{text}{errors}");
+        assert_eq!(errors.is_empty(), verdict != Verdict::Unusable, "{text}{errors}");
+        let text = text + &errors;
         (verdict, text.replace(&self.0.path().display().to_string(), "[folder]"))
     }
 
@@ -170,8 +176,35 @@ fn what_cannot_be_explained_is_one_clear_line() {
         "{}",
         ("EU", "EU"),
         "pii.emial",
-        "error: --class: there is no class `pii.emial`; there are pii.email,",
+        "error: --class: there is no class `pii.emial`; did you mean `pii.email`?",
     );
+    check("{}", ("EU", "EU"), "salary", "error: --class: there is no class `salary`; there are pii.email,");
+    check(
+        "{}",
+        ("eu", "EU"),
+        "pii.email",
+        "error: --stored: `eu` is no region (none declared) and no jurisdiction (EU)",
+    );
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_one_line_and_exit_code_2() {
+    let folder = Folder::of(&good());
+    let of = |name: &str| folder.path(name);
+    for command in [
+        PolicyCommand::Check(CheckArgs { folder: Some(of("nofolder")), config: None }),
+        PolicyCommand::Test(FolderArgs { folder: of("nofolder") }),
+        PolicyCommand::Matrix(MatrixArgs { folder: of("nofolder"), write: false, csv: false }),
+    ] {
+        let (verdict, text) = folder.run(&command);
+        assert_eq!(verdict.exit_code(), 2, "{text}");
+        assert_eq!(
+            text,
+            "error: folder `[folder]/nofolder` does not exist; name a folder of policies, or one pack\n"
+        );
+    }
+    let file = PolicyCommand::Check(CheckArgs { folder: Some(of("p/facts.toml")), config: None });
+    assert!(folder.run(&file).1.starts_with("error: `[folder]/p/facts.toml` is no folder"));
 }
 
 /// The packs that ship are tried by the same command that people run.
@@ -185,6 +218,7 @@ fn the_shipped_packs_are_as_their_cases_and_matrices_say() {
     for pack in ["baseline", "gdpr", "pci", "hipaa"] {
         let alone = run(
             &PolicyCommand::Check(CheckArgs { folder: Some(root.join(pack)), config: None }),
+            &mut std::io::sink(),
             &mut std::io::sink(),
         );
         assert_eq!(alone.unwrap(), Verdict::Good, "{pack}");

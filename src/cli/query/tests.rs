@@ -207,7 +207,7 @@ fn a_metrics_query_that_a_configuration_refuses_says_so() {
         };
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("regions.toml");
-        std::fs::write(&file, format!("[gateway]\nregion = \"r0\"\n{regions}")).unwrap();
+        std::fs::write(&file, format!("[gateway]\nregion = \"r0\"\npacks = []\n{regions}")).unwrap();
         let (settings, _) = crate::app::load(&file, None, &|_| None).unwrap();
         explain::refused(&traceql::compile(text).unwrap(), &settings, 100)
     };

@@ -86,9 +86,22 @@ fn what_cannot_be_read_is_refused_with_its_place() {
     let line = EXPORT.replace('\n', "");
     let second = refused(&format!("{line}\n{{\"resourceSpans\": [{{\"scopeSpans\": 7}}]}}"));
     assert!(second.starts_with("standard input, line 2: ") && second.contains("scopeSpans"), "{second}");
-    for (other, told) in [("{\"batches\": []}", "only `batches`"), ("{\"trace\": {}}", "only `trace`")] {
-        assert!(refused(other).contains(told), "{}", refused(other));
+    for (other, told) in [("{\"traces\": []}", "only `traces`"), ("7", "expected an object or a list")] {
+        let refused = refused(other);
+        assert!(refused.contains(told) && refused.lines().count() == 1, "{refused}");
     }
+}
+
+#[test]
+fn an_answer_of_tempo_is_read_as_well() {
+    let whole = redacted("EU", "US", EXPORT).unwrap().0;
+    let tempos = EXPORT
+        .replace("0af7651916cd43dd8448eb211c80319c", "CvdlGRbNQ92ESOshHIAxnA==")
+        .replace("b7ad6b7169203331", "t61rcWkgMzE=")
+        .replace("resourceSpans", "batches");
+    assert_eq!(redacted("EU", "US", &tempos).unwrap().0, whole);
+    let second = format!("{{\"trace\":{EXPORT},\"status\":\"COMPLETE\"}}");
+    assert_eq!(redacted("EU", "US", &second).unwrap().0, whole);
 }
 
 #[test]
@@ -99,7 +112,30 @@ fn a_place_that_is_none_is_refused_with_those_that_are() {
     let config = Some(config(folder.path(), "EU", "US"));
     let args = RedactArgs { claims, stored: "elsewhere".into(), delivered: "there".into(), config };
     let refused = run(&args, &mut EXPORT.as_bytes(), &mut Vec::new(), &mut Vec::new()).unwrap_err();
-    assert_eq!(refused, "--stored: region `elsewhere` is not declared; there are there, here");
+    let known = "(EU, CH, GB, UK, US)";
+    assert_eq!(
+        refused,
+        format!("--stored: `elsewhere` is no region (there, here) and no jurisdiction {known}")
+    );
+}
+
+#[test]
+fn a_jurisdiction_is_a_place_with_a_configuration_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = folder.path().join("claims.json");
+    std::fs::write(&claims, r#"{"sub": "alice", "roles": ["sre"], "purpose": "incident"}"#).unwrap();
+    let config = Some(config(folder.path(), "EU", "US"));
+    let shown = |stored: &str, delivered: &str| {
+        let (stored, delivered) = (stored.into(), delivered.into());
+        let args = RedactArgs { claims: claims.clone(), stored, delivered, config: config.clone() };
+        let mut out = Vec::new();
+        run(&args, &mut EXPORT.as_bytes(), &mut out, &mut Vec::new()).unwrap();
+        // Under another name of a region, tokens are others.
+        String::from_utf8(out).unwrap().replace("\"somewhere\"", "\"here\"")
+    };
+    assert!(!shown("EU", "US").contains("jane.roe"));
+    assert_eq!(shown("EU", "US"), shown("here", "there"));
+    assert!(shown("EU", "EU").contains("jane.roe"));
 }
 
 #[test]
@@ -113,7 +149,16 @@ fn without_a_configuration_the_baseline_decides_over_jurisdictions() {
     let rules = of_baseline(&args("EU")).unwrap();
     let plan = rules.policies.plan_for(&crate::model::Caller::anonymous(), &rules.delivered);
     assert!(plan.region(&rules.stored).withholds() && rules.redactor.keys().has(&rules.stored));
-    assert!(of_baseline(&args("no place!")).err().unwrap().starts_with("--stored: "));
+    for (none, told) in
+        [("no place!", "a jurisdiction is"), ("eu", "did you mean `EU`?"), ("home", "(EU, CH,")]
+    {
+        let refused = of_baseline(&args(none)).err().unwrap();
+        assert!(refused.starts_with("--stored: ") && refused.contains(told), "{refused}");
+        assert!(
+            refused.contains("`--stored EU --delivered US`") && refused.lines().count() == 1,
+            "{refused}"
+        );
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod compose;
 mod facts;
 mod part;
 mod shipped;
+mod strangers;
 mod tree;
 mod trial;
 
@@ -17,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use shipped::shipped;
+pub(super) use strangers::find as find_strangers;
+pub use strangers::meant_jurisdiction;
 pub use trial::{Trial, TriedCase, TriedMatrix};
 
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
@@ -31,7 +34,8 @@ use crate::redaction::Redactor;
 use crate::redaction::ring::KeyRing;
 use compose::{Composed, compose};
 use part::Part;
-use tree::{BASELINE, KEYS, PartFiles, Root};
+pub(super) use tree::BASELINE;
+use tree::{KEYS, PartFiles, Root};
 
 /// A folder as a configuration means it.
 pub(super) struct Wanted<'a> {
@@ -41,6 +45,8 @@ pub(super) struct Wanted<'a> {
     /// Where the gateway assembles, if that is known.
     pub delivered: Option<Jurisdiction>,
     pub regions: &'a [(RegionName, Jurisdiction)],
+    /// Where each region says in which jurisdiction it lies.
+    pub places: &'a [Place],
 }
 
 /// A folder looked at by itself, without a gateway.
@@ -65,7 +71,7 @@ pub(super) fn load(
     let folder = world.path(&wanted.folder.value);
     let place = &wanted.folder.place;
     let root = tree::root(&folder, place, world, out)?;
-    let names = in_force(wanted.packs, &root, out);
+    let names = in_force(wanted.packs, place, &root, out);
     let files = read_packs(&folder, &names, world, out);
     let mut own = Findings::default();
     let keys = listed_keys(&root, declared, &mut own);
@@ -91,7 +97,9 @@ pub(super) fn load(
     for trial in try_parts(&parts, &composed, wanted.regions, place, out) {
         trial::report(&trial, out);
     }
-    warn_of_strangers(&composed.book, wanted, out);
+    let is_regime = |part: &&Part| !part.name.is_empty() && part.name != BASELINE;
+    let regimes: Vec<&str> = parts.iter().filter(is_regime).map(|part| part.name.as_str()).collect();
+    strangers::find(composed.book.facts(), (wanted.regions, wanted.places), &regimes, out);
     let mut keys = keys.unwrap_or_default();
     let region = |(name, jurisdiction): &(RegionName, Jurisdiction)| PolicyRegion {
         name: name.clone(),
@@ -246,10 +254,14 @@ fn named(packs: &[String], place: &Place) -> Vec<At<String>> {
 }
 
 /// The packs that are in force: those that are named, else the baseline if it is there.
-fn in_force(given: &Given<Vec<At<String>>>, root: &Root, out: &mut Findings) -> Vec<At<String>> {
+fn in_force(
+    given: &Given<Vec<At<String>>>,
+    place: &Place,
+    root: &Root,
+    out: &mut Findings,
+) -> Vec<At<String>> {
     let Some(given) = given.is() else {
-        let place = Place::whole(&Source::new("", ""));
-        return named(&root.packs, &place).into_iter().filter(|pack| pack.value == BASELINE).collect();
+        return named(&root.packs, place).into_iter().filter(|pack| pack.value == BASELINE).collect();
     };
     let mut names: Vec<At<String>> = Vec::new();
     for pack in &given.value {
@@ -353,22 +365,6 @@ fn closure<'a>(parts: &'a [Part], pack: &'a Part) -> Vec<&'a Part> {
         nth += 1;
     }
     parts.iter().filter(|part| !part.name.is_empty() && names.contains(&part.name.as_str())).collect()
-}
-
-/// A jurisdiction of which no fact knows: nothing is adequate for it, which may not be meant.
-fn warn_of_strangers(book: &Rulebook, wanted: &Wanted<'_>, out: &mut Findings) {
-    let is_known = |name: &Jurisdiction| {
-        let mut facts = book.facts().jurisdictions.iter();
-        facts.any(|known| known.name == *name || known.adequate.contains(name))
-    };
-    for (region, jurisdiction) in wanted.regions.iter().filter(|(_, name)| !is_known(name)) {
-        let what = format!(
-            "no fact knows `{jurisdiction}`, where `{region}` lies: no policy about a jurisdiction applies to it"
-        );
-        let remedy =
-            "write a `[[jurisdiction]]` in facts.toml of the policies, be it with an empty `adequate`";
-        out.warn(&wanted.folder.place, what, remedy);
-    }
 }
 
 /// Like that of the regions, at the top of a file too.

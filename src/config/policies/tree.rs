@@ -20,7 +20,7 @@ pub(super) const PACK: &str = "pack.toml";
 /// The shipped schema, for editors: only in the folder itself.
 pub(super) const SCHEMA: &str = "schema.cedarschema";
 /// The pack that is in force where nothing is said.
-pub(super) const BASELINE: &str = "baseline";
+pub(in crate::config) const BASELINE: &str = "baseline";
 const TESTS: &str = "tests";
 const GOLDEN: &str = "golden";
 

@@ -52,7 +52,7 @@ deadline = 5
             "17 region[1].name: a second region is named `us-east`",
             "19 region[1].auth.bearer.env: environment variable `NOT_SET` is not set",
             "20 region[1].deadline: a whole number stands here",
-            "warning 2 gateway.policies: no policies: every attribute of every region is shown as it is stored",
+            "note 2 gateway.policies: no policies are named, so that the built-in `baseline` is in force",
         ]
     );
 }
@@ -64,7 +64,7 @@ fn a_file_without_regions_or_gateway_is_refused() {
         [
             "1 region: no region is declared, so there is nothing to ask",
             "1 gateway.region: `region` is missing",
-            "warning 1 gateway.policies: no policies: every attribute of every region is shown as it is stored",
+            "note 1 gateway.policies: no policies are named, so that the built-in `baseline` is in force",
         ]
     );
 }

@@ -340,7 +340,7 @@ fn packs_that_are_not_there_are_named_with_those_that_are() {
             "5 gateway.packs[2]: pack `baseline` stands there twice"
         ]
     );
-    let config = quiet_with("policies = \"policies\"", "packs = [\"baseline\"]");
+    let config = quiet_with("policies = \"policies\"", "packs = [\"baseline\", \"gdpr\"]");
     assert_eq!(
         packed().with_file("regions.toml", &config).findings()[0],
         "4 gateway.packs: packs of no folder: `policies` is missing"
@@ -354,10 +354,181 @@ fn a_jurisdiction_that_no_fact_knows_is_warned_of() {
     assert_eq!(
         findings,
         [
-            "warning 4 gateway.policies: no fact knows `US`, where `us-east` lies: no policy about a jurisdiction applies to it",
-            "warning 4 gateway.policies: no fact knows `US`, where `us-west` lies: no policy about a jurisdiction applies to it",
+            "warning 8 region[0].jurisdiction: no fact knows `US`, where `us-east` lies: no policy about a jurisdiction applies to it",
+            "warning 14 region[1].jurisdiction: no fact knows `US`, where `us-west` lies: no policy about a jurisdiction applies to it",
         ]
     );
+}
+
+/// A second pack, which only takes away.
+const REGIME: [(&str, &str); 3] = [
+    ("pack.toml", "title = \"A regime\"\nneeds = [\"baseline\"]\n"),
+    (
+        "r.cedar",
+        "@id(\"r\")\nforbid (principal, action, resource) when { context.stored.jurisdiction == Jurisdiction::\"EU\" };\n",
+    ),
+    (
+        "tests/r.toml",
+        "[[case]]\nname = \"r\"\nclasses = [\"pii.email\"]\nstored = \"EU\"\ndelivered = \"EU\"\nrung = \"dropped\"\n",
+    ),
+];
+
+#[test]
+fn beside_a_regime_a_jurisdiction_that_no_fact_knows_is_a_fault_with_what_would_be_right() {
+    for (written, meant) in [
+        ("eu", "did you mean `EU`?"),
+        ("DE", "did you mean `EU`? (its member states"),
+        ("US-CA", "did you mean `US`?"),
+        ("CH", "write one that is known (EU, US), or"),
+    ] {
+        let config =
+            quiet_with("policies = \"policies\"", "policies = \"policies\"\npacks = [\"baseline\", \"r\"]");
+        let config = config.replacen(
+            "jurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"http://127.0.0.1:3202\"",
+            &format!("jurisdiction = \"{written}\"\nkind = \"memory\""),
+            1,
+        );
+        // Where data of one place may go is no fact about that place.
+        let facts = "[[jurisdiction]]\nname = \"EU\"\nadequate = [\"CH\"]\n[[jurisdiction]]\nname = \"US\"\n";
+        let mut estate =
+            packed().with_file("regions.toml", &config).with_file("policies/baseline/facts.toml", facts);
+        for (name, text) in REGIME {
+            estate = estate.with_file(&format!("policies/r/{name}"), text);
+        }
+        let Err(LoadError::Faulty(faults)) = estate.load() else { panic!("accepted: {written}") };
+        let found: Vec<_> = faults.faults().collect();
+        assert_eq!(
+            found.iter().map(|fault| line_of(fault)).collect::<Vec<_>>(),
+            [format!(
+                "15 region[1].jurisdiction: no fact knows `{written}`, where `us-west` lies: nothing that pack `r` says of a jurisdiction would hold for it"
+            )]
+        );
+        assert!(found[0].place.source.name.ends_with("regions.toml"));
+        assert!(found[0].remedy.starts_with(meant), "{}", found[0].remedy);
+        let good = config.replace(&format!("jurisdiction = \"{written}\""), "jurisdiction = \"EU\"");
+        assert_eq!(
+            rung(&estate.with_file("regions.toml", &good).settings(), "us-west", "pii.email"),
+            Rung::Dropped
+        );
+    }
+}
+
+#[test]
+fn the_files_that_ship_and_the_regions_of_the_example_know_each_other() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("regions.toml")).unwrap();
+    let packs = "policies = \"policies\"\npacks = [\"baseline\", \"gdpr\", \"pci\", \"hipaa\"]\n#";
+    let text = text.replacen("policies = \"policies\"", packs, 1);
+    let policies = format!("policies = {:?}", root.join("policies").display().to_string());
+    let text = text.replacen("policies = \"policies\"", &policies, 1);
+    let estate = Estate::of(&text);
+    let faults: Vec<String> = match estate.load() {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![error.to_string()],
+    };
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
+#[test]
+fn without_a_folder_the_built_in_baseline_is_in_force_unless_someone_says_otherwise() {
+    let line = "policies = \"policies\"\n";
+    let built_in = Estate::of(&quiet_with(line, ""));
+    assert_eq!(
+        built_in.findings(),
+        ["note 2 gateway.policies: no policies are named, so that the built-in `baseline` is in force"]
+    );
+    let settings = built_in.settings();
+    assert_eq!(rung(&settings, "us-east", "secret.password"), Rung::Dropped);
+    assert_eq!(rung(&settings, "us-east", "pii.email"), Rung::Raw);
+    assert!(settings.gateway.policies.is_none());
+    let named = Estate::of(&quiet_with(line, "packs = [\"baseline\"]\n"));
+    assert_eq!(named.findings(), [""; 0]);
+    assert_eq!(named.settings().policies.digest(), settings.policies.digest());
+    let none = Estate::of(&quiet_with(line, "packs = []\n"));
+    assert_eq!(
+        none.findings(),
+        [
+            "warning 4 gateway.packs: no policies: every attribute of every region is shown to everyone, as it is stored"
+        ]
+    );
+    assert!(none.settings().policies.book().is_none());
+    let far = quiet_with(line, "").replacen(
+        "jurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"http://127.0.0.1:3202\"",
+        "jurisdiction = \"us\"\nkind = \"memory\"",
+        1,
+    );
+    let found = Estate::of(&far).findings();
+    assert!(
+        found.iter().any(|line| line.starts_with("warning 13 region[1].jurisdiction: no fact knows `us`")),
+        "{found:?}"
+    );
+}
+
+/// Files that are no texts of policies at all, and a matrix that is not what comes out.
+#[test]
+fn what_cannot_be_read_or_is_stale_is_refused_with_file_and_place() {
+    let faults_of = |estate: &Estate| {
+        let Err(LoadError::Faulty(faults)) = estate.load() else { panic!("accepted") };
+        faults
+            .faults()
+            .map(|fault| {
+                format!("{} {}", fault.place.source.name.rsplit('/').next().unwrap(), line_of(fault))
+            })
+            .collect::<Vec<_>>()
+    };
+    let odd = packed();
+    std::fs::write(odd.path("policies/baseline/all.cedar"), b"@id(\"all\")\n\xff").unwrap();
+    assert_eq!(faults_of(&odd)[0], "regions.toml 4 gateway.policies: file `all.cedar` is no text in UTF-8");
+    let huge = packed().with_file("policies/baseline/classes.toml", &"# more\n".repeat(1 << 20));
+    assert_eq!(
+        faults_of(&huge)[0],
+        "regions.toml 4 gateway.policies: file `classes.toml` is too large to be what it should be"
+    );
+    let matrix = "ways = [\"US to US\"]\n[[caller]]\nname = \"anyone\"\n";
+    let stale = packed()
+        .with_file("policies/baseline/golden/all.toml", matrix)
+        .with_file("policies/baseline/golden/all.csv", "caller,class,US to US\nanyone,pii.email,masked\n");
+    let found = faults_of(&stale);
+    assert!(found.iter().any(|line| line.starts_with("all.csv 2 ")), "{found:?}");
+    #[cfg(unix)]
+    {
+        let circle = packed();
+        std::os::unix::fs::symlink("more.cedar", circle.path("policies/baseline/more.cedar")).unwrap();
+        let found = faults_of(&circle);
+        assert!(
+            found[0].starts_with("regions.toml 4 gateway.policies: file `more.cedar` cannot be read ("),
+            "{found:?}"
+        );
+        let folders = packed();
+        std::os::unix::fs::symlink(".", folders.path("policies/again")).unwrap();
+        assert_eq!(
+            faults_of(&folders),
+            ["regions.toml 4 gateway.policies: folder `again` is no pack: it has no `pack.toml`"]
+        );
+    }
+}
+
+#[test]
+fn a_rung_that_needs_a_key_is_masked_without_one_and_a_bad_key_is_refused() {
+    let settings = packed().settings();
+    assert!(!settings.redactor.keys().has(&declared()[0]));
+    for (key, what) in [
+        ("no key!", "the key is neither base64 nor hex"),
+        ("0011", "the key has 2 bytes"),
+        (
+            "00000000000000000000000000000000000000000000000000000000000000000000",
+            "the key is one byte over and over",
+        ),
+    ] {
+        let config = format!("{QUIET}[keys]\nfile = \"root\"\n");
+        let estate = packed().with_file("regions.toml", &config).with_file("root", key);
+        let found = estate.findings();
+        assert!(
+            found.len() == 1 && found[0].starts_with("17 keys: ") && found[0].contains(what),
+            "{found:?}"
+        );
+        assert!(!found[0].contains(key), "{found:?}");
+    }
 }
 
 #[test]

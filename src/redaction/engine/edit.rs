@@ -58,6 +58,17 @@ pub(super) fn put_pair(out: &mut Vec<u8>, number: u32, key: &[u8], any: &[u8]) {
     put_bytes_field(out, key_value::VALUE, any);
 }
 
+/// Writes an attribute with a text as a field of this number.
+pub(super) fn put_text_pair(out: &mut Vec<u8>, number: u32, key: &[u8], text: &str) {
+    let any = message_len(text.len());
+    put_tag(out, number, DELIMITED);
+    put_varint(out, (message_len(key.len()) + message_len(any)) as u64);
+    put_bytes_field(out, key_value::KEY, key);
+    put_tag(out, key_value::VALUE, DELIMITED);
+    put_varint(out, any as u64);
+    put_bytes_field(out, any_value::STRING, text.as_bytes());
+}
+
 /// An `AnyValue` that holds this text.
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_bytes_field(out, any_value::STRING, text.as_bytes());

@@ -15,7 +15,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use self::echo::{Echo, Found};
+use self::echo::{Echo, Found, Memory};
 use self::memo::{KeyId, Keys, Values};
 use self::tally::Tally;
 use super::redactor::Redactor;
@@ -70,8 +70,12 @@ struct Engine<'a> {
     keys: Keys<'a>,
     places: [KeyId; Place::ALL.len()],
     values: Values<'a>,
+    memory: Memory,
     pass: Pass,
     tally: Tally,
+    /// Bytes of values that were classified.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 /// Treats a chunk by the cells of its region.
@@ -86,20 +90,14 @@ pub(super) fn treat(
         return Ok(Treated::default());
     }
     let source = chunk.buffer.clone();
-    let mut engine = Engine::new(redactor, ruled, look);
-    let mut first = chunk.clone();
-    engine.walk(&source, &mut first, marks)?;
-    if engine.has_echoes() {
-        engine.tally = Tally::new();
-        engine.walk(&source, chunk, marks)?;
-    } else {
-        *chunk = first;
-    }
+    let bytes = chunk.spans.iter().map(|span| span.body.len()).sum();
+    let mut engine = Engine::new(redactor, ruled, look, bytes);
+    engine.run(&source, chunk, marks)?;
     Ok(Treated { total: engine.tally.total(), by_class: engine.tally.by_class().collect() })
 }
 
 impl<'a> Engine<'a> {
-    fn new(redactor: &'a Redactor, ruled: &'a Ruled, look: Look) -> Self {
+    fn new(redactor: &'a Redactor, ruled: &'a Ruled, look: Look, bytes: usize) -> Self {
         let classifier = redactor.classifier();
         let treater = Treater::new(ruled, redactor.keys().keys(ruled.tokens()), redactor.year());
         let mut keys = Keys::default();
@@ -112,10 +110,25 @@ impl<'a> Engine<'a> {
             scratch: Scratch::default(),
             keys,
             places,
-            values: Values::default(),
+            values: Values::of(bytes),
+            memory: Memory::default(),
             pass: Pass::First(Found::default()),
             tally: Tally::new(),
+            #[cfg(test)]
+            looked_at: 0,
         }
+    }
+
+    /// Treats a chunk whose bytes are those of `source`.
+    fn run(&mut self, source: &'a Buffer, chunk: &mut Chunk, marks: Marks) -> Result<(), WireError> {
+        let mut first = chunk.clone();
+        self.walk(source, &mut first, marks)?;
+        if self.has_echoes() {
+            self.tally = Tally::new();
+            return self.walk(source, chunk, marks);
+        }
+        *chunk = first;
+        Ok(())
     }
 
     /// Walks all messages of a chunk whose bytes are those of `source`.
@@ -152,21 +165,24 @@ impl<'a> Engine<'a> {
     fn has_echoes(&mut self) -> bool {
         let Pass::First(found) = &mut self.pass else { return false };
         let Some(echo) = std::mem::take(found).search() else { return false };
-        let says = |text: &str| match &echo {
-            Echo::Search(search) => search.is_in(text),
-            Echo::TooMany => true,
-        };
         let mut is_any = self.values.is_full;
-        let is_stale = |pair: &memo::Pair<'a>, seen: &memo::Seen| {
-            !seen.is_whole
-                && !matches!(pair.class, KeyClass::Safe)
-                && value::text_of(pair).is_some_and(|text| says(&text))
+        let memory = &mut self.memory;
+        let is_stale = |pair: &memo::Pair<'a>, seen: &memo::Seen, parts: &[memo::Part]| {
+            if seen.is_whole || matches!(pair.class, KeyClass::Safe) || !value::may_be_echo(pair) {
+                return false;
+            }
+            let Some(text) = value::text_of(pair) else { return false };
+            let Echo::Search(search) = &echo else { return true };
+            // What was found for what it is and treated as the same need not be looked at again.
+            search
+                .find(&text, memory)
+                .map_or(true, |echoes| !echoes.iter().all(|echo| parts.iter().any(|part| part.covers(echo))))
         };
         is_any |= self.values.forget(is_stale);
         for key in self.keys.iter_mut().filter(|key| key.facts.class == KeyClass::Unknown && !key.is_telling)
         {
-            key.is_telling =
-                matches!(&echo, Echo::Search(_)) && std::str::from_utf8(key.name).is_ok_and(says);
+            let name = std::str::from_utf8(key.name);
+            key.is_telling = matches!((&echo, name), (Echo::Search(search), Ok(name)) if search.may_be_in(name, &mut self.memory));
             is_any |= key.is_telling;
         }
         self.pass = Pass::Again(echo);

@@ -1,9 +1,11 @@
 //! The engine over whole traces: nothing that is withheld is in any byte, and everything else is as it was.
 
 mod canaries;
+mod echoes;
 mod random;
 mod reference;
 mod rules;
+mod work;
 
 use std::sync::Arc;
 

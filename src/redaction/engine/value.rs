@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::echo::Echo;
-use super::memo::{Becomes, Form, KeyId, Pair, Seen};
+use super::echo::{ECHO_DIGITS_MIN, Echo, Unsearched};
+use super::memo::{Becomes, Form, KeyId, Pair, Part, Seen, Stretch};
 use super::{Engine, Pass};
 use crate::classify::keys::KeyClass;
 use crate::classify::{Finding, KeyFacts, Verdict};
@@ -11,27 +11,32 @@ use crate::model::ClassId;
 use crate::policy::Rung;
 use crate::redaction::treat::{MARK_OF_BYTES, MARK_OF_ECHO};
 
-/// A number with fewer digits is no one's.
+/// A number with fewer digits is no one's by itself; it may be what was treated elsewhere.
 pub const DIGITS_MIN: usize = 9;
 
 impl<'a> Engine<'a> {
     /// What becomes of a value; its classes are counted.
     pub(super) fn value(&mut self, pair: Pair<'a>) -> Becomes {
-        let seen = match self.values.find(&pair) {
-            Some(seen) => seen.clone(),
+        let hash = self.values.hash(&pair);
+        let seen = match self.values.find(hash, &pair) {
+            Some(seen) => *seen,
             None => {
                 let seen = self.look_at(&pair);
-                self.values.remember(pair, seen.clone());
+                self.values.remember(hash, pair, seen);
                 seen
             }
         };
-        if !seen.classes.is_empty() {
-            self.values.classes(seen.classes).iter().for_each(|class| self.tally.add(*class));
+        if !seen.parts.is_empty() {
+            self.values.parts(seen.parts).iter().for_each(|part| self.tally.add(part.class));
         }
         seen.becomes
     }
 
     fn look_at(&mut self, pair: &Pair<'a>) -> Seen {
+        #[cfg(test)]
+        {
+            self.looked_at += pair.bytes.len();
+        }
         let facts = KeyFacts { class: pair.class, ..self.facts(pair.key) };
         match (pair.form, text_of(pair)) {
             (Form::Text, Some(text)) => self.text(pair.key, facts, &text),
@@ -54,14 +59,18 @@ impl<'a> Engine<'a> {
             }
         }
         let class = self.classifier.whole(facts).unwrap_or(self.classifier.unknown());
-        self.becomes(MARK_OF_BYTES, [class], true)
+        self.instead(MARK_OF_BYTES, class)
     }
 
     fn number(&mut self, key: KeyId, facts: KeyFacts, number: &str) -> Seen {
         let is_whole = self.classifier.whole(facts).is_some_and(|class| self.look.treats(class));
         let digits = number.bytes().filter(u8::is_ascii_digit).count();
         if !is_whole && digits < DIGITS_MIN {
-            return self.same();
+            if digits < ECHO_DIGITS_MIN || facts.class == KeyClass::Safe {
+                return self.same();
+            }
+            self.scratch.clear();
+            return self.echoes(number);
         }
         // A number has no structure.
         let class = match facts.class {
@@ -72,76 +81,91 @@ impl<'a> Engine<'a> {
     }
 
     fn text(&mut self, key: KeyId, facts: KeyFacts, text: &str) -> Seen {
-        let verdict = self.classifier.text(facts, text, &self.look, &mut self.scratch);
-        match verdict {
-            Verdict::Whole(class) => return self.whole(key, class, text),
-            Verdict::Unparsable(class) => {
-                let mut mark = String::new();
-                self.treater.put_mark(class, &mut mark);
-                return self.becomes(&mark, [class], true);
+        match self.classifier.text(facts, text, &self.look, &mut self.scratch) {
+            Verdict::Whole(class) => self.whole(key, class, text),
+            Verdict::Unparsable(class) => self.written(class, |engine| {
+                engine.treater.put_mark(class, engine.values.text_mut());
+            }),
+            Verdict::Clean | Verdict::Parts if facts.class == KeyClass::Safe => self.parts(text),
+            Verdict::Clean | Verdict::Parts => self.echoes(text),
+        }
+    }
+
+    /// The text without what was treated elsewhere, beside what was found in it.
+    fn echoes(&mut self, text: &str) -> Seen {
+        let found = match &self.pass {
+            Pass::First(_) => Ok(&[][..]),
+            Pass::Again(Echo::Search(search)) => search.find(text, &mut self.memory),
+            Pass::Again(Echo::TooMany) => Err(Unsearched),
+        };
+        match found {
+            Ok([]) => self.parts(text),
+            Ok(echoes) => {
+                self.scratch.add(echoes.iter().cloned(), &self.look);
+                self.parts(text)
             }
-            Verdict::Clean | Verdict::Parts => {}
+            Err(Unsearched) => self.instead(MARK_OF_ECHO, self.classifier.unknown()),
         }
-        if !matches!(facts.class, KeyClass::Safe) {
-            match &self.pass {
-                Pass::Again(Echo::TooMany) => {
-                    return self.becomes(MARK_OF_ECHO, [self.classifier.unknown()], true);
-                }
-                Pass::Again(Echo::Search(search)) if search.is_in(text) => {
-                    let echoes = search.find(text);
-                    self.scratch.add(echoes, &self.look);
-                }
-                Pass::Again(_) | Pass::First(_) => {}
-            }
-        }
-        if self.scratch.findings().is_empty() {
-            return self.same();
-        }
-        self.parts(text)
     }
 
     fn whole(&mut self, key: KeyId, class: ClassId, text: &str) -> Seen {
-        self.take_echo(class, text);
+        take_echo(self, class, text);
         if self.treater.rung(class) == Rung::Dropped && !self.is_place(key) {
-            return Seen { becomes: Becomes::Nothing, ..self.becomes("", [class], true) };
+            return Seen { becomes: Becomes::Nothing, ..self.written(class, |_| {}) };
         }
-        let mut treated = String::new();
-        self.treater.put(class, text, &mut treated);
-        self.becomes(&treated, [class], true)
+        self.written(class, |engine| engine.treater.put(class, text, engine.values.text_mut()))
     }
 
     /// The text with what was found in it treated.
     fn parts(&mut self, text: &str) -> Seen {
-        let findings: Vec<Finding> = self.scratch.findings().to_vec();
-        let mut treated = String::with_capacity(text.len() + 32 * findings.len().min(8));
+        if self.scratch.findings().is_empty() {
+            return self.same();
+        }
+        let Self { scratch, values, treater, pass, look, .. } = self;
+        let begun = values.begin();
         let mut from = 0;
-        for Finding { range, class } in &findings {
+        for Finding { range, class } in scratch.findings() {
             let found = text.get(range.clone()).unwrap_or_default();
-            self.take_echo(*class, found);
-            treated.push_str(text.get(from..range.start).unwrap_or_default());
-            self.treater.put(*class, found, &mut treated);
+            if let Pass::First(echoes) = pass
+                && treater.classes().get(*class).echo
+            {
+                echoes.add(found, *class, look);
+            }
+            values.text_mut().push_str(text.get(from..range.start).unwrap_or_default());
+            treater.put(*class, found, values.text_mut());
+            values.push(Part::of(range, *class));
             from = range.end;
         }
-        treated.push_str(text.get(from..).unwrap_or_default());
-        self.becomes(&treated, findings.iter().map(|finding| finding.class), false)
-    }
-
-    /// Remembers what is looked for in the rest of the trace.
-    fn take_echo(&mut self, class: ClassId, text: &str) {
-        if let Pass::First(found) = &mut self.pass
-            && self.treater.classes().get(class).echo
-        {
-            found.add(text, class, &self.look);
-        }
+        values.text_mut().push_str(text.get(from..).unwrap_or_default());
+        let (text, parts) = values.written(begun);
+        Seen { becomes: Becomes::Text(text), parts, is_whole: false }
     }
 
     fn same(&self) -> Seen {
-        Seen { becomes: Becomes::Same, classes: 0..0, is_whole: false }
+        Seen { becomes: Becomes::Same, parts: Stretch::default(), is_whole: false }
     }
 
-    fn becomes(&mut self, text: &str, classes: impl IntoIterator<Item = ClassId>, is_whole: bool) -> Seen {
-        let (text, classes) = self.values.store(text, classes);
-        Seen { becomes: Becomes::Text(text), classes, is_whole }
+    /// Nothing of the value, and a mark in its place.
+    fn instead(&mut self, mark: &str, class: ClassId) -> Seen {
+        self.written(class, |engine| engine.values.text_mut().push_str(mark))
+    }
+
+    /// Whatever `write` makes of a whole value of a class.
+    fn written(&mut self, class: ClassId, write: impl FnOnce(&mut Self)) -> Seen {
+        let begun = self.values.begin();
+        write(self);
+        self.values.push(Part::of(&(0..usize::MAX), class));
+        let (text, parts) = self.values.written(begun);
+        Seen { becomes: Becomes::Text(text), parts, is_whole: true }
+    }
+}
+
+/// Remembers what is looked for in the rest of the trace.
+fn take_echo(engine: &mut Engine<'_>, class: ClassId, text: &str) {
+    if let Pass::First(found) = &mut engine.pass
+        && engine.treater.classes().get(class).echo
+    {
+        found.add(text, class, &engine.look);
     }
 }
 
@@ -154,6 +178,19 @@ pub(super) fn text_of<'p>(pair: &Pair<'p>) -> Option<Cow<'p, str>> {
         Form::Double => number().map(|bytes| Cow::Owned(f64::from_le_bytes(bytes).to_string())),
     }
 }
+
+/// Whether a value is long enough to be what was treated elsewhere; of a number, whether it has the digits.
+pub(super) fn may_be_echo(pair: &Pair<'_>) -> bool {
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    match pair.form {
+        Form::Text => true,
+        Form::Int => varint(pair.bytes).is_some_and(|number| number.unsigned_abs() >= ECHO_NUMBER_MIN),
+        Form::Double => text_of(pair).is_some_and(|text| digits(&text) >= ECHO_DIGITS_MIN),
+    }
+}
+
+/// The least number with as many digits as are looked for.
+const ECHO_NUMBER_MIN: u64 = 10u64.pow(ECHO_DIGITS_MIN as u32 - 1);
 
 /// An int as it lies: a varint of a signed number.
 fn varint(bytes: &[u8]) -> Option<i64> {

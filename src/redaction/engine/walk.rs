@@ -1,8 +1,8 @@
 //! Every place of a message where text stands, to any depth, and the message anew where something changed.
 
 use super::Engine;
-use super::edit::{Edit, put_pair, put_text};
-use super::memo::{Becomes, Form, Key, KeyId, Pair, path_of};
+use super::edit::{Edit, put_pair, put_text, put_text_pair};
+use super::memo::{Becomes, Form, Key, KeyId, Pair, Stretch, path_of};
 use super::shape::{Holds, Shape};
 use crate::classify::detect::Context;
 use crate::classify::keys::KeyClass;
@@ -14,7 +14,9 @@ use crate::redaction::treat::MARK_OF_BYTES;
 use crate::trace::span::{bytes_field, key_and_value, string_attribute};
 use crate::wire::limits::VALUE_DEPTH_MAX;
 use crate::wire::otlp::{any_value, key_value, list};
-use crate::wire::protobuf::{Field, Reader, Value, put_bytes_field, put_fixed64_field, put_varint_field};
+use crate::wire::protobuf::{
+    Field, Reader, Value, message_len, put_bytes_field, put_fixed64_field, put_varint_field,
+};
 
 /// Attributes that tell in which language a statement is, the later ones first.
 const SYSTEMS: [&str; 2] = ["db.system.name", "db.system"];
@@ -33,6 +35,16 @@ enum Fate {
     Keep,
     Drop,
     Becomes(Vec<u8>),
+}
+
+/// What becomes of a pair.
+enum PairFate<'a> {
+    Keep,
+    Drop,
+    /// The pair anew, with its tag.
+    Becomes(Vec<u8>),
+    /// Its key with a text of the store as its value, which is what most become that change.
+    Text(&'a [u8], Stretch),
 }
 
 impl<'a> Engine<'a> {
@@ -78,10 +90,19 @@ impl<'a> Engine<'a> {
         siblings: &mut Siblings<'a>,
         edit: &mut Edit<'a>,
     ) {
-        match self.pair(None, pair, field.number, siblings, VALUE_DEPTH_MAX) {
-            Fate::Keep => {}
-            Fate::Drop => edit.drop(field),
-            Fate::Becomes(bytes) => edit.replace(field).extend_from_slice(&bytes),
+        let fate = self.pair(None, pair, field.number, siblings, VALUE_DEPTH_MAX);
+        self.edit_pair(fate, field, edit);
+    }
+
+    #[inline]
+    fn edit_pair(&self, fate: PairFate<'a>, field: &Field<'_>, edit: &mut Edit<'a>) {
+        match fate {
+            PairFate::Keep => {}
+            PairFate::Drop => edit.drop(field),
+            PairFate::Becomes(bytes) => edit.replace(field).extend_from_slice(&bytes),
+            PairFate::Text(name, text) => {
+                put_text_pair(edit.replace(field), field.number, name, self.values.text(text));
+            }
         }
     }
 
@@ -104,35 +125,47 @@ impl<'a> Engine<'a> {
         number: u32,
         siblings: &mut Siblings<'a>,
         depth: usize,
-    ) -> Fate {
+    ) -> PairFate<'a> {
         let (name, any) = key_and_value(pair);
         let Some(id) = self.key(parent, name) else {
             self.tally.add_other();
-            return Fate::Drop;
+            return PairFate::Drop;
         };
         let renamed = self.renamed(id, &mut siblings.renamed);
         let key: &[u8] = renamed.as_deref().map_or(name, str::as_bytes);
         let written = |any: &[u8]| {
             let mut out = Vec::with_capacity(pair.len() + 48);
             put_pair(&mut out, number, key, any);
-            Fate::Becomes(out)
+            PairFate::Becomes(out)
         };
         let listed = self.keys.get(id).and_then(|key| key.listed);
+        let is_exact = is_exact(pair, name, any);
         // Decoders disagree on what a pair with several values says, so it cannot be decided.
-        if listed == Some(Treatment::Drop) || has_several_values(pair) {
+        if listed == Some(Treatment::Drop) || !is_exact && has_several_values(pair) {
             self.tally.add_other();
-            return Fate::Drop;
+            return PairFate::Drop;
         }
         if listed == Some(Treatment::Mask) {
             self.tally.add_other();
             return written(&text_value(MASK));
         }
         let class = self.class(id, siblings);
+        if is_exact
+            && renamed.is_none()
+            && depth > 0
+            && let Some(bytes) = only_text(any)
+        {
+            return match self.value(Pair { key: id, class, form: Form::Text, bytes }) {
+                Becomes::Same => PairFate::Keep,
+                Becomes::Nothing => PairFate::Drop,
+                Becomes::Text(text) => PairFate::Text(name, text),
+            };
+        }
         match self.any(id, class, any, siblings, depth) {
-            Fate::Drop => Fate::Drop,
+            Fate::Drop => PairFate::Drop,
             Fate::Becomes(any) => written(&any),
             Fate::Keep if renamed.is_some() => written(any),
-            Fate::Keep if is_plain(pair, name, any) => Fate::Keep,
+            Fate::Keep if is_exact || is_plain(pair, name) => PairFate::Keep,
             Fate::Keep => {
                 self.tally.add_other();
                 written(any)
@@ -314,11 +347,8 @@ impl<'a> Engine<'a> {
                 edit.drop(&field);
                 continue;
             }
-            match self.pair(Some(key), pair, list::VALUES, &mut siblings, depth) {
-                Fate::Keep => {}
-                Fate::Drop => edit.drop(&field),
-                Fate::Becomes(bytes) => edit.replace(&field).extend_from_slice(&bytes),
-            }
+            let fate = self.pair(Some(key), pair, list::VALUES, &mut siblings, depth);
+            self.edit_pair(fate, &field, &mut edit);
         }
         // Looked up once for a message, and not once for each list in it.
         outer.system = siblings.system;
@@ -365,14 +395,15 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// Whether a pair is its key and its value and nothing else.
+/// Whether a pair is its key and its value and has no byte more.
 #[inline]
-fn is_plain(pair: &[u8], key: &[u8], any: &[u8]) -> bool {
-    use crate::wire::protobuf::message_len;
-    let fields = |bytes: &[u8]| if bytes.is_empty() { 0 } else { message_len(bytes.len()) };
-    if pair.len() == fields(key) + fields(any) {
-        return true;
-    }
+fn is_exact(pair: &[u8], key: &[u8], any: &[u8]) -> bool {
+    let field = |bytes: &[u8]| if bytes.is_empty() { 0 } else { message_len(bytes.len()) };
+    pair.len() == field(key) + field(any)
+}
+
+/// Whether a pair is its key and its value and nothing else, in whatever way it is written.
+fn is_plain(pair: &[u8], key: &[u8]) -> bool {
     let (mut keys, mut reader) = (0, Reader::new(pair));
     while let Ok(Some(field)) = reader.next() {
         keys += usize::from(field.number == key_value::KEY);
@@ -382,6 +413,16 @@ fn is_plain(pair: &[u8], key: &[u8], any: &[u8]) -> bool {
     }
     // An earlier key would be kept with its bytes, and no one has looked at it.
     keys <= 1 && bytes_field(pair, key_value::KEY) == key
+}
+
+/// The text of an `AnyValue` that is one and nothing else.
+#[inline]
+fn only_text(any: &[u8]) -> Option<&[u8]> {
+    let field = Reader::new(any).next().ok().flatten()?;
+    match field.value {
+        Value::Bytes(text) if field.number == any_value::STRING && field.end == any.len() => Some(text),
+        _ => None,
+    }
 }
 
 fn text_value(text: &str) -> Vec<u8> {

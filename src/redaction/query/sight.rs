@@ -17,6 +17,9 @@ use crate::traceql::mentions::compares;
 /// Said of a comparison in which attributes of the spans are missing.
 const LEFT_OUT: &str = "attributes are left out that you may not group by";
 
+/// Classes that a line names.
+const CLASSES_SHOWN_MAX: usize = 6;
+
 /// Every region with its plan, by rank.
 #[derive(Debug, Clone)]
 pub struct Sights<'a> {
@@ -84,6 +87,25 @@ impl<'a> Sights<'a> {
         series.retain(|series| series.labels.iter().all(|(label, _)| may_group(label)));
         let partial = partial.or_else(|| (series.len() < all).then(|| LEFT_OUT.to_owned()));
         MetricsAnswer { series, partial, inspected }
+    }
+
+    /// Of a comparison of everything, what is left out for the region of this rank, as one line. It is said of every
+    /// such question, and by class: whether a trace has an attribute that is left out is not to be seen.
+    pub fn left_out_of_comparison(&self, rank: usize, query: &Permitted<MetricsQuery>) -> Option<String> {
+        let asked: &MetricsQuery = query;
+        let (_, RegionPlan::Ruled(ruled)) = self.regions.get(rank)? else { return None };
+        if query.is_denied(rank) || !traceql::compile(&asked.query).is_ok_and(|query| compares(&query)) {
+            return None;
+        }
+        let classes = ruled.classes().iter().filter(|(class, _)| !may(ruled.cell(*class), Right::Group));
+        let names: Vec<&str> = classes.map(|(_, facts)| facts.name.as_str()).collect();
+        let shown = names.get(..names.len().min(CLASSES_SHOWN_MAX))?.join(", ");
+        let more = match names.len().saturating_sub(CLASSES_SHOWN_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!names.is_empty())
+            .then(|| format!("compare() leaves out attributes that may not be grouped by: {shown}{more}"))
     }
 
     /// What the facts say of it; nothing of what no treatment touches.

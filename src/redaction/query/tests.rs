@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::search::SearchAsked;
 use crate::model::tags::{TagLimits, TagsForm};
-use crate::model::{SearchQuery, TagValuesQuery};
+use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery};
 use crate::policy::{
     Cell, ClassFacts, Classes, KeyLists, KeyRules, Plan, RegionPlan, Ruled, Rung, Treatment,
 };
@@ -189,6 +189,32 @@ fn values_are_listed_with_the_right_to_and_filtered_with_another() {
         denied.unwrap().to_string(),
         "`user.email` may not be asked for: you lack the right filterOn on pii.email"
     );
+}
+
+#[test]
+fn what_a_comparison_leaves_out_is_said_by_class_whatever_there_is() {
+    let of = |class: &str| match class {
+        "pii.id" | "pii.email" => Cell { may_group: false, ..MASKED },
+        _ => Cell::OPEN,
+    };
+    let said = |query: &str| {
+        let asked = MetricsQuery {
+            query: query.to_owned(),
+            start: 1,
+            end: 2,
+            step: 1,
+            is_instant: false,
+            exemplars: 0,
+            max_series: 0,
+        };
+        with(of, |sights| {
+            let permitted = permit(asked.clone(), sights);
+            [0, 1, 2].map(|rank| sights.left_out_of_comparison(rank, &permitted))
+        })
+    };
+    let line = "compare() leaves out attributes that may not be grouped by: pii.email, pii.id";
+    assert_eq!(said("{ } | compare({ status = error })"), [Some(line.to_owned()), None, None]);
+    assert_eq!(said("{ } | rate()"), [None, None, None]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::traceql::pattern;
 use crate::traceql::types::Operator;
 
 /// Integers of fewer digits are shown as they are stored, whatever they mean.
-const SHORT_INTEGER_MAX: u64 = 100_000_000;
+const SHORT_INTEGER_MAX: u64 = 100_000;
 
 /// Texts that a pattern may stand for, each asked for by itself.
 const TEXTS_MAX: usize = 16;

@@ -34,7 +34,12 @@ pub enum JsonFault {
 /// Reads an `ExportTraceServiceRequest` in OTLP/JSON and writes it as protobuf.
 pub fn protobuf_of_json(json: &[u8]) -> Result<Vec<u8>, JsonFault> {
     let value: Value = serde_json::from_slice(json).map_err(|fault| JsonFault::NotJson(fault.to_string()))?;
-    let root = Node::root(&value);
+    protobuf_of_value(&value)
+}
+
+/// The same for what was parsed.
+pub(super) fn protobuf_of_value(value: &Value) -> Result<Vec<u8>, JsonFault> {
+    let root = Node::root(value);
     root.object()?;
     let request = ExportTraceServiceRequest { resource_spans: root.list("resourceSpans", resource_spans)? };
     Ok(request.encode_to_vec())

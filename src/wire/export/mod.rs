@@ -8,6 +8,7 @@ pub mod answer;
 pub mod check;
 pub mod json;
 mod json_out;
+mod pasted;
 pub mod split;
 
 #[cfg(test)]
@@ -17,4 +18,5 @@ pub use answer::Encoding;
 pub use check::{Fault, check};
 pub use json::{JsonFault, protobuf_of_json};
 pub use json_out::json_of_protobuf;
+pub use pasted::protobuf_of_pasted;
 pub use split::{Fragment, Split, Times, split_by_trace};

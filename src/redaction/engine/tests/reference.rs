@@ -10,7 +10,7 @@ use crate::classify::classifier::Scratch;
 use crate::classify::keys::KeyClass;
 use crate::classify::{KeyFacts, Look, Place, Verdict};
 use crate::model::ClassId;
-use crate::redaction::engine::echo::{Echo, Found};
+use crate::redaction::engine::echo::{Echo, Found, Memory};
 use crate::redaction::treat::{MARK_OF_BYTES, MARK_OF_ECHO, Treater};
 
 pub struct Reference<'a> {
@@ -111,7 +111,7 @@ impl<'a> Reference<'a> {
                 };
                 let is_telling = classifier.is_telling_key(&pair.key, &self.look, &mut Scratch::default())
                     || facts.class == KeyClass::Unknown
-                        && matches!(&self.echo, Some(Echo::Search(search)) if search.is_in(&pair.key));
+                        && matches!(&self.echo, Some(Echo::Search(search)) if search.may_be_in(&pair.key, &mut Memory::default()));
                 if is_telling {
                     renamed += 1;
                     pair.key = format!("‹key {renamed}›");
@@ -200,7 +200,11 @@ impl<'a> Reference<'a> {
         let facts = KeyFacts { class, ..facts };
         let digits = number.chars().filter(char::is_ascii_digit).count();
         if self.whole(facts).is_none() && digits < 9 {
-            return Some(None);
+            if digits < 6 || facts.class == KeyClass::Safe {
+                return Some(None);
+            }
+            let seen = self.treated(number, Scratch::default(), true);
+            return Some((seen != number).then_some(seen));
         }
         let seen = self.text(facts, number).ok()?;
         Some((seen != number).then_some(seen))
@@ -222,10 +226,18 @@ impl<'a> Reference<'a> {
             Verdict::Unparsable(class) => return Ok(self.mark(class)),
             Verdict::Clean | Verdict::Parts => {}
         }
+        Ok(self.treated(text, scratch, facts.class != KeyClass::Safe))
+    }
+
+    /// The text without what was found in it, and where echoes are looked for, without these.
+    fn treated(&mut self, text: &str, mut scratch: Scratch, has_echoes: bool) -> String {
         match &self.echo {
-            _ if facts.class == KeyClass::Safe => {}
-            Some(Echo::TooMany) => return Ok(MARK_OF_ECHO.to_owned()),
-            Some(Echo::Search(search)) => scratch.add(search.find(text), &self.look),
+            _ if !has_echoes => {}
+            Some(Echo::TooMany) => return MARK_OF_ECHO.to_owned(),
+            Some(Echo::Search(search)) => {
+                let found = search.find(text, &mut Memory::default()).unwrap().to_vec();
+                scratch.add(found, &self.look);
+            }
             None => {}
         }
         let mut out = text.to_owned();
@@ -236,7 +248,7 @@ impl<'a> Reference<'a> {
             self.treater.put(finding.class, found, &mut treated);
             out.replace_range(finding.range.clone(), &treated);
         }
-        Ok(out)
+        out
     }
 
     fn take_echo(&mut self, class: ClassId, text: &str) {
