@@ -528,6 +528,8 @@ pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
+mod counted;
+#[cfg(test)]
 mod estate;
 #[cfg(test)]
 mod far;

@@ -4,6 +4,7 @@ mod assemble;
 mod assembled;
 pub mod by_id;
 mod candidates;
+mod constant;
 mod diff;
 mod fanout;
 pub mod filter;

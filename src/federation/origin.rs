@@ -101,7 +101,7 @@ fn is_in_filter(text: Option<&str>) -> bool {
     groups.iter().flatten().any(|condition| is_it(&condition.attribute))
 }
 
-fn is_it(name: &AttributeName) -> bool {
+pub(super) fn is_it(name: &AttributeName) -> bool {
     matches!(name, AttributeName::Named { parent: false, scope: Scope::Resource | Scope::Any, key }
         if key == REGION_KEY)
 }

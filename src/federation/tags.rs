@@ -1,7 +1,8 @@
 //! Names of attributes and the values they have, as far as the caller may see them.
 //!
-//! What each region tells of its own spans adds up where nothing is withheld and what is asked can be told span
-//! by span. Where that is not so, and where all regions are embedded, whole traces are looked at.
+//! What each region tells of its own spans adds up where what is asked can be told span by span, and where something
+//! is withheld, if the words that it tells can be treated one by one (`redaction/told`). Where that is not so, and
+//! where all regions are embedded, whole traces are looked at.
 
 use std::sync::Arc;
 
@@ -23,21 +24,27 @@ use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
 use crate::model::search::{Inspected, SearchAsked};
 use crate::model::tags::{TagValue, TagValueKind, TagsForm};
-use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery};
-use crate::redaction::{Marks, Permitted, Redacted, rows};
+use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery, TagsQuery};
+use crate::redaction::{self, Marks, Permitted, Raw, Redacted, RegionRules, rows};
+use crate::traceql;
 
 /// Whom to tell what is certain as regions answer, and what of an answer is.
 struct Telling<'a, A> {
     teller: &'a mut Teller<A>,
+    /// Where something is withheld, only the end says whether what was told so is the answer.
+    is_silent: bool,
     hear: &'a mut (dyn FnMut(&A) -> Heard<A> + Send),
 }
+
+/// What may be seen of what a region tells; nothing where only its traces say.
+type See<'s, A> = &'s (dyn Fn(&Region, Raw<A>) -> Option<Redacted<A>> + Sync);
 
 /// What became certain, and what was inspected so far.
 type Heard<A> = (Option<A>, Inspected);
 
 impl<A: Clone> Telling<'_, A> {
     async fn tell(&mut self, one: &Redacted<A>) {
-        if !self.teller.tells_parts() {
+        if self.is_silent || !self.teller.tells_parts() {
             return;
         }
         let heard = one.clone().map(|one| (self.hear)(&one));
@@ -76,32 +83,55 @@ impl Federation {
                 Ok(Answer { value: value.map(with_origin), coverage })
             }
             Way::Assembled
-                if !origin.is_named() && self.is_told_by_regions() && told::names(&query) == Sum::AddsUp =>
+                if !origin.is_named()
+                    && told::names(&query) == Sum::AddsUp
+                    && self.are_names_told(&ask.query) =>
             {
-                let mut early = TagNamesGather::of(&query).map_err(Refusal::tags)?;
-                let mut inspected = Inspected::default();
-                let mut hear = |told: &TagNames| {
-                    inspected.add(told.inspected);
-                    (early.hear(&told::without_mark(told.clone())), inspected)
-                };
-                let mut telling = Telling { teller: &mut teller, hear: &mut hear };
-                let all =
-                    self.ask_all_of_tags(ask, |region, call| region.tag_names(call).boxed(), &mut telling);
-                let all = all.await?;
-                let value = all.value.map(|all| {
-                    with_origin(gather.of_told(all.into_iter().map(told::without_mark).collect()))
-                });
-                Ok(Answer { value, coverage: all.coverage })
+                match self.names_told(&ask, &mut teller).await? {
+                    Some(all) => {
+                        let value = all.value.map(|all| {
+                            with_origin(gather.of_told(all.into_iter().map(told::without_mark).collect()))
+                        });
+                        Ok(Answer { value, coverage: all.coverage })
+                    }
+                    None => self.names_of_traces(gather, &ask, (origin, is_listed), teller).await,
+                }
             }
-            // Where it is on every resource, it is a name like others.
-            Way::Assembled => {
-                let wanted = self.traces_left_by(query.query.as_deref(), query.form, &gather);
-                let marks = if is_listed { Marks::Origin } else { origin.marks() };
-                let decision = Decision::over(wanted, gather.without(told::MARK), &ask, marks);
-                let answer = self.decide(decision, teller).await?;
-                Ok(Answer { value: answer.value.map(told::without_mark), coverage: answer.coverage })
-            }
+            Way::Assembled => self.names_of_traces(gather, &ask, (origin, is_listed), teller).await,
         }
+    }
+
+    /// What every region tells of names.
+    async fn names_told(
+        self: &Arc<Self>,
+        ask: &Question<Permitted<TagsQuery>>,
+        teller: &mut Teller<TagNames>,
+    ) -> Result<Option<Answer<Redacted<Vec<TagNames>>>>, Refusal> {
+        let mut early = TagNamesGather::of(&ask.query).map_err(Refusal::tags)?;
+        let mut inspected = Inspected::default();
+        let mut hear = |told: &TagNames| {
+            inspected.add(told.inspected);
+            (early.hear(&told::without_mark(told.clone())), inspected)
+        };
+        let mut telling = Telling { teller, is_silent: self.withholds(), hear: &mut hear };
+        let see = |region: &Region, raw| redaction::told::names(raw, self.rules(region));
+        self.ask_all_of_tags(ask.clone(), |region, call| region.tag_names(call).boxed(), &see, &mut telling)
+            .await
+    }
+
+    /// Where the region's is on every resource, it is a name like others.
+    async fn names_of_traces(
+        self: &Arc<Self>,
+        gather: TagNamesGather,
+        ask: &Question<Permitted<TagsQuery>>,
+        (origin, is_listed): (Origin, bool),
+        teller: Teller<TagNames>,
+    ) -> Answered<TagNames> {
+        let wanted = self.traces_left_by(ask.query.query.as_deref(), ask.query.form, &gather);
+        let marks = if is_listed { Marks::Origin } else { origin.marks() };
+        let decision = Decision::over(wanted, gather.without(told::MARK), ask, marks);
+        let answer = self.decide(decision, teller).await?;
+        Ok(Answer { value: answer.value.map(told::without_mark), coverage: answer.coverage })
     }
 
     pub async fn tag_values(self: &Arc<Self>, ask: TagValuesAsk) -> Answered<TagValues> {
@@ -123,31 +153,59 @@ impl Federation {
             Way::Alone(region) => {
                 self.ask_alone(&region, ask, |region, call| region.tag_values(call).boxed()).await
             }
-            Way::Assembled if !origin.is_named() && self.is_told_by_regions() && sum != Sum::OfTraces => {
+            Way::Assembled
+                if !origin.is_named() && sum != Sum::OfTraces && self.are_values_told(&ask.query) =>
+            {
                 let alone: fn(TagValues) -> TagValues =
                     if sum == Sum::AddsUp { |values| values } else { told::without_empty };
-                let mut early = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
-                let mut inspected = Inspected::default();
-                let mut hear = |told: &TagValues| {
-                    inspected.add(told.inspected);
-                    (early.hear(alone(told.clone())), inspected)
-                };
-                let mut telling = Telling { teller: &mut teller, hear: &mut hear };
-                let all =
-                    self.ask_all_of_tags(ask, |region, call| region.tag_values(call).boxed(), &mut telling);
-                let all = all.await?;
-                let value = all.value.map(|all| gather.of_told(all.into_iter().map(alone).collect()));
-                Ok(Answer { value, coverage: all.coverage })
+                match self.values_told(&ask, alone, &mut teller).await? {
+                    Some(all) => {
+                        let told = |all: Vec<TagValues>| gather.of_told(all.into_iter().map(alone).collect());
+                        Ok(Answer { value: all.value.map(told), coverage: all.coverage })
+                    }
+                    None => self.values_of_traces(gather, &ask, origin, teller).await,
+                }
             }
-            Way::Assembled if Origin::is_all_of(&ask.query) && self.is_told_by_regions() => {
+            Way::Assembled if Origin::is_all_of(&ask.query) && self.is_far() => {
                 self.regions_with_traces(gather, ask).await
             }
-            Way::Assembled => {
-                let filter = ask.query.query.as_deref().filter(|_| !told::says_values(&ask.query));
-                let wanted = self.traces_left_by(filter, ask.query.form, &gather);
-                self.decide(Decision::over(wanted, gather, &ask, origin.marks()), teller).await
-            }
+            Way::Assembled => self.values_of_traces(gather, &ask, origin, teller).await,
         }
+    }
+
+    /// What every region tells of values.
+    async fn values_told(
+        self: &Arc<Self>,
+        ask: &Question<Permitted<TagValuesQuery>>,
+        alone: fn(TagValues) -> TagValues,
+        teller: &mut Teller<TagValues>,
+    ) -> Result<Option<Answer<Redacted<Vec<TagValues>>>>, Refusal> {
+        let mut early = TagValuesGather::of(&ask.query).map_err(Refusal::tags)?;
+        let mut inspected = Inspected::default();
+        let mut hear = |told: &TagValues| {
+            inspected.add(told.inspected);
+            (early.hear(alone(told.clone())), inspected)
+        };
+        let mut telling = Telling { teller, is_silent: self.withholds(), hear: &mut hear };
+        let name = traceql::identifier(&ask.query.name).ok().map(|attribute| attribute.name);
+        let see = |region: &Region, raw| match &name {
+            Some(name) => redaction::told::values(raw, name, self.rules(region)),
+            None => rows::pass(raw, self.plan.region(region.name())),
+        };
+        self.ask_all_of_tags(ask.clone(), |region, call| region.tag_values(call).boxed(), &see, &mut telling)
+            .await
+    }
+
+    async fn values_of_traces(
+        self: &Arc<Self>,
+        gather: TagValuesGather,
+        ask: &Question<Permitted<TagValuesQuery>>,
+        origin: Origin,
+        teller: Teller<TagValues>,
+    ) -> Answered<TagValues> {
+        let filter = ask.query.query.as_deref().filter(|_| !told::says_values(&ask.query));
+        let wanted = self.traces_left_by(filter, ask.query.form, &gather);
+        self.decide(Decision::over(wanted, gather, ask, origin.marks()), teller).await
     }
 
     /// Who completes a line is not told that they may not: there is nothing to complete it with, and the report says
@@ -173,9 +231,11 @@ impl Federation {
         let query = SearchQuery { asked, limit: 1, spans_per_set: 1, window: ask.query.window, page: None };
         let ask = self.permit_some(Question { query, mode: ask.mode, deadline: ask.deadline });
         let (mut nobody, mut hear) = (Teller::silent(), |_: &SearchAnswer| (None, Inspected::default()));
-        let mut telling = Telling { teller: &mut nobody, hear: &mut hear };
+        let mut telling = Telling { teller: &mut nobody, is_silent: true, hear: &mut hear };
+        let see = |_: &Region, raw| Some(rows::existence(raw));
         let told =
-            self.ask_all_of_tags(ask, |region, call| region.search(call).boxed(), &mut telling).await?;
+            self.ask_all_of_tags(ask, |region, call| region.search(call).boxed(), &see, &mut telling).await?;
+        let told = told.ok_or_else(Refusal::lost)?;
         let answered = told.coverage.regions.iter().filter(|report| report.status.has_answered());
         let names: Vec<String> = answered.map(|report| report.region.to_string()).collect();
         let value = told.value.map(|told| {
@@ -193,10 +253,41 @@ impl Federation {
         Ok(Answer { value, coverage: told.coverage })
     }
 
-    /// Whether regions are asked what they tell of their own spans: where they are far away and nothing is
-    /// withheld.
-    fn is_told_by_regions(&self) -> bool {
-        self.regions.iter().any(|region| !region.is_embedded()) && !self.withholds()
+    /// Whether some region is far away. Then it is asked what it tells of its own spans, rather than for all of them.
+    fn is_far(&self) -> bool {
+        self.regions.iter().any(|region| !region.is_embedded())
+    }
+
+    fn are_names_told(&self, query: &Permitted<TagsQuery>) -> bool {
+        let sights = self.sights();
+        // The older form tells what no attribute is among the others.
+        self.is_far()
+            && (query.form == TagsForm::V2 || !self.withholds())
+            && self
+                .asked(query)
+                .all(|rank| sights.is_filtered_alike(rank, query.query.as_deref(), query.form))
+    }
+
+    fn are_values_told(&self, query: &Permitted<TagValuesQuery>) -> bool {
+        let Ok(name) = traceql::identifier(&query.name) else { return self.is_far() && !self.withholds() };
+        let sights = self.sights();
+        self.is_far()
+            && (query.form == TagsForm::V2 || !self.withholds())
+            && self.asked(query).all(|rank| {
+                sights.is_filtered_alike(rank, query.query.as_deref(), query.form)
+                    && sights.are_values_told(rank, &name.name)
+            })
+    }
+
+    /// Ranks of the regions that may be asked.
+    fn asked<Q>(&self, query: &Permitted<Q>) -> impl Iterator<Item = usize> {
+        (0..self.regions.len()).filter(|rank| !query.is_denied(*rank))
+    }
+
+    /// What becomes of what a region says.
+    pub(super) fn rules<'r>(&'r self, region: &'r Region) -> RegionRules<'r> {
+        let (region, plan) = (region.name(), self.plan.region(region.name()));
+        RegionRules { region, plan, redactor: &self.redactor, marks: Marks::None }
     }
 
     /// Every trace of regions that can hold a span the filter leaves.
@@ -211,13 +302,14 @@ impl Federation {
         wanted
     }
 
-    /// What every region tells, by rank.
+    /// What every region tells, by rank; nothing where one tells what only its traces can say.
     async fn ask_all_of_tags<Q: Clone, A: Clone>(
         &self,
         ask: Question<Permitted<Q>>,
         put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
+        see: See<'_, A>,
         telling: &mut Telling<'_, A>,
-    ) -> Result<Answer<Redacted<Vec<A>>>, Refusal> {
+    ) -> Result<Option<Answer<Redacted<Vec<A>>>>, Refusal> {
         let begun = Instant::now();
         let deadline = ask.deadline.less(self.settings.reserve);
         let mut asked: FuturesUnordered<_> = self
@@ -242,10 +334,9 @@ impl Federation {
             let report = match outcome {
                 Ok(reply) => {
                     let report = answered(region, &reply, took);
-                    if let Some(one) = rows::pass(reply.answer, self.plan.region(region.name())) {
-                        telling.tell(&one).await;
-                        told.push((rank, one));
-                    }
+                    let Some(one) = see(region, reply.answer) else { return Ok(None) };
+                    telling.tell(&one).await;
+                    told.push((rank, one));
                     report
                 }
                 Err(Fault { is_of_the_query: true, detail, .. }) if region.is_embedded() => {
@@ -262,7 +353,7 @@ impl Federation {
             Some(refusal) => Err(refusal),
             None => {
                 let value = Redacted::join(told.into_iter().map(|(_, one)| one).collect());
-                Ok(Answer { value, coverage })
+                Ok(Some(Answer { value, coverage }))
             }
         }
     }

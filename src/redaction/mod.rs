@@ -11,6 +11,7 @@ pub mod rewrite;
 pub mod ring;
 pub mod rows;
 mod seal;
+pub mod told;
 mod treat;
 
 pub use by_key::MASK;

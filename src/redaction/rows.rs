@@ -1,9 +1,13 @@
 //! Answers that a region computed over its own spans: rows, names, values, series.
 //!
 //! Such an answer can't be redacted: a row says that a span matched, and a number counts what was there. So
-//! it passes whole where nothing of its region may be withheld, and otherwise not at all.
+//! it passes whole where nothing of its region may be withheld, and otherwise not at all. What can be treated word by
+//! word is in `told`.
+
+use std::collections::BTreeMap;
 
 use super::seal::{Raw, Redacted};
+use crate::model::search::TraceRow;
 use crate::model::{SearchAnswer, TraceId};
 use crate::policy::RegionPlan;
 
@@ -19,6 +23,21 @@ pub struct Candidate {
 pub fn candidates(raw: Raw<SearchAnswer>) -> Redacted<Vec<Candidate>> {
     let rows = raw.open().traces;
     Redacted::pass(rows.into_iter().map(|row| Candidate { id: row.id, start: row.start }).collect())
+}
+
+/// Of a search, whether it found anything, as a row that says no more than that.
+pub fn existence(raw: Raw<SearchAnswer>) -> Redacted<SearchAnswer> {
+    let found = raw.open().traces.into_iter().next();
+    let row = found.map(|row| TraceRow {
+        id: row.id,
+        root_service: String::new(),
+        root_name: String::new(),
+        start: 0,
+        duration_ns: 0,
+        span_sets: Vec::new(),
+        service_stats: BTreeMap::new(),
+    });
+    Redacted::pass(SearchAnswer { traces: row.into_iter().collect(), ..SearchAnswer::default() })
 }
 
 /// Opens an answer of a region of which nothing is withheld; none of another.

@@ -13,7 +13,7 @@ use crate::asking::{Question, of_method, of_route};
 use crate::estate::{Answered, request};
 use crate::log;
 use crate::tempopb;
-use crate::world::{CLASSES, REGIONS, Rules, World, value, world};
+use crate::world::{CLASSES, REGIONS, Rules, World, far, value, world};
 
 /// More of them with `TUTTI_PRIVACY_SEEDS`.
 const SEEDS: u64 = 8;
@@ -35,6 +35,22 @@ async fn two_estates_that_differ_in_protected_values_alone_answer_the_same() {
         }
     }
     assert!(answered > 200 && refused > 10, "{answered} answered, {refused} refused");
+}
+
+/// Regions that are far away are asked for what they tell of their own spans, and a single one counts by itself.
+#[tokio::test(start_paused = true)]
+async fn what_far_regions_tell_of_two_such_estates_is_the_same() {
+    let mut answered = 0;
+    for (seed, count) in [(200, 1), (201, 3), (202, 1), (203, 3)] {
+        let rules = Rules::by(&mut StdRng::seed_from_u64(seed ^ 0xfa2));
+        let one = everything(&far(seed, 0, &rules, count), seed).await;
+        let other = everything(&far(seed, 1, &rules, count), seed).await;
+        for ((name, one), (_, other)) in one.iter().zip(&other) {
+            assert!(one == other, "seed {seed}: {name} tells of what it hides:\n{}", difference(one, other));
+            answered += usize::from(one.starts_with("200"));
+        }
+    }
+    assert!(answered > 100, "{answered}");
 }
 
 /// What the test above does not find could also be something it cannot find.

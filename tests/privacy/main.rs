@@ -25,4 +25,5 @@ mod interference;
 mod refusals;
 mod surfaces;
 mod told;
+mod two_callers;
 mod world;

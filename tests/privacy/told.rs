@@ -55,6 +55,79 @@ async fn treated(of: &World) -> World {
     World { estate, told: Default::default() }
 }
 
+/// What far regions tell of names and values, treated on its way, is what one region tells that holds what may be seen.
+#[tokio::test(start_paused = true)]
+async fn names_and_values_that_far_regions_tell_are_those_of_what_may_be_seen() {
+    let (mut asked_by_word, mut found) = (0, 0);
+    for seed in 0..SEEDS {
+        let mut chance = StdRng::seed_from_u64(seed ^ 0x7e11);
+        let mut rules = Rules::by(&mut chance);
+        for cell in rules.0.values_mut() {
+            (cell.may_filter, cell.may_group, cell.may_list) = (true, true, true);
+        }
+        let one = treated(&crate::world::plain(seed, &rules)).await;
+        let many = crate::world::far(seed, 0, &rules, REGIONS.len());
+        let filter = crate::asking::filter(&mut chance);
+        let keys =
+            CLASSES.iter().map(|(_, key)| *key).chain(crate::world::OTHER_KEYS).chain(["service.name"]);
+        let mut paths: Vec<String> = vec!["/api/v2/search/tags".to_owned()];
+        for key in keys {
+            paths.push(format!("/api/v2/search/tag/.{key}/values"));
+            paths.push(format!("/api/v2/search/tag/span.{key}/values"));
+        }
+        paths.extend(
+            ["name", "statusMessage", "event:name", "rootName"]
+                .map(|name| format!("/api/v2/search/tag/{name}/values")),
+        );
+        for path in paths {
+            for query in [
+                String::new(),
+                format!("&q={}", encoded(&filter)),
+                format!("&q={}", encoded("{ status = error }")),
+            ] {
+                let path = format!("{path}?start=1794999940&end=1795000060{query}");
+                many.told.lock().unwrap().clear();
+                let (of_many, of_one) = (many.estate.get(&path).await, one.estate.get(&path).await);
+                assert_eq!(
+                    (of_many.status.as_u16(), of_many.outcome()),
+                    (200, "complete"),
+                    "{path}: {}",
+                    of_many.text()
+                );
+                let read = |answer: &crate::estate::Answered| {
+                    let said = answer.json();
+                    let mut lines: Vec<String> =
+                        said["tagValues"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+                    let scopes = said["scopes"].as_array().into_iter().flatten();
+                    lines.extend(scopes.flat_map(|of| {
+                        of["tags"]
+                            .as_array()
+                            .into_iter()
+                            .flatten()
+                            .map(move |tag| format!("{} {tag}", of["name"]))
+                    }));
+                    // It is said of every resource by the one, and the other has none to say it of.
+                    lines.retain(|line| !line.contains("tutti."));
+                    lines.sort();
+                    lines
+                };
+                assert_eq!(
+                    read(&of_many),
+                    read(&of_one),
+                    "seed {seed}: {path}\n{:?}",
+                    many.told.lock().unwrap()
+                );
+                found += usize::from(!read(&of_one).is_empty());
+                let told = many.told.lock().unwrap();
+                asked_by_word += usize::from(
+                    told.iter().all(|(_, question)| question.contains("Tag") && !question.contains("Search")),
+                );
+            }
+        }
+    }
+    assert!(found > 400 && asked_by_word > 200, "{found} found, {asked_by_word} told by regions");
+}
+
 /// Several regions under a policy answer as one that holds what may be seen.
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_that_of_one_region_which_holds_what_may_be_seen() {

@@ -157,6 +157,14 @@ pub fn world(seed: u64, version: usize, rules: &Rules) -> World {
     over(parts(seed, version, rules), rules)
 }
 
+/// The same where the first so many regions are far away, and there are no others: what they tell of their own spans
+/// is asked for then.
+pub fn far(seed: u64, version: usize, rules: &Rules, count: usize) -> World {
+    let parts = parts(seed, version, rules).into_iter().filter(|(_, spans)| !spans.is_empty());
+    let held = parts.map(|(region, spans)| (region, export(spans))).collect();
+    made_over(&REGIONS[..count], true, &held, rules, FederationSettings::default())
+}
+
 /// The same where the gateway adds nothing to a trace.
 pub fn plain(seed: u64, rules: &Rules) -> World {
     let settings = FederationSettings { additions: Additions::NONE, ..FederationSettings::default() };
@@ -198,8 +206,18 @@ pub fn world_of(held: BTreeMap<&'static str, Bytes>, rules: &Rules) -> World {
 }
 
 fn made_of(held: BTreeMap<&'static str, Bytes>, rules: &Rules, federation: FederationSettings) -> World {
+    made_over(&REGIONS, false, &held, rules, federation)
+}
+
+fn made_over(
+    regions: &[&'static str],
+    is_far: bool,
+    held: &BTreeMap<&'static str, Bytes>,
+    rules: &Rules,
+    federation: FederationSettings,
+) -> World {
     let told = Arc::default();
-    let regions = REGIONS.iter().enumerate().map(|(rank, region)| {
+    let regions = regions.iter().enumerate().map(|(rank, region)| {
         let memory = MemoryBackend::new(MemorySettings::default());
         if let Some(export) = held.get(region) {
             memory.ingest(export.clone()).unwrap();
@@ -207,7 +225,7 @@ fn made_of(held: BTreeMap<&'static str, Bytes>, rules: &Rules, federation: Feder
         let distance =
             Distance { round_trip: Duration::from_millis(20 + 30 * rank as u64), ..Distance::default() };
         let inner = Arc::new(Simulated::new(Arc::new(memory), distance, 0));
-        let recorded = Recorded { name: (*region).to_owned(), inner, told: Arc::clone(&told) };
+        let recorded = Recorded { name: (*region).to_owned(), is_far, inner, told: Arc::clone(&told) };
         (*region, Arc::new(recorded) as Arc<dyn Backend>)
     });
     let regions = regions.collect();
@@ -272,6 +290,7 @@ fn one(
 #[derive(Debug)]
 struct Recorded {
     name: String,
+    is_far: bool,
     inner: Arc<dyn Backend>,
     told: Arc<Mutex<Vec<(String, String)>>>,
 }
@@ -302,7 +321,7 @@ impl Backend for Recorded {
     }
 
     fn is_embedded(&self) -> bool {
-        self.inner.is_embedded()
+        !self.is_far && self.inner.is_embedded()
     }
 
     fn search(&self, call: SearchCall) -> BoxFuture<'_, Result<RegionAnswer<SearchAnswer>, Fault>> {

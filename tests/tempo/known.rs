@@ -10,6 +10,10 @@ use crate::sketch::Trace;
 mod comparison;
 mod series;
 
+/// Attributes of these tests that a Tempo keeps in columns of their own.
+const COLUMNS: [&str; 5] =
+    ["service.name", "http.status_code", "k8s.pod.name", "http.request.method", "http.url"];
+
 /// Asks both another question of the same estate: our answer and theirs.
 pub type Ask<'a> = &'a dyn Fn(&Question) -> [Answer; 2];
 
@@ -97,9 +101,8 @@ fn of_search(
 /// may lack values, each of which is there several times, in columns of their own.
 fn of_values(name: &str, [ours, theirs]: [&Answer; 2], ask: Ask<'_>) -> Option<&'static str> {
     let (Answer::Lines(ours), Answer::Lines(theirs)) = (ours, theirs) else { return None };
-    let has_column = name.contains(':')
-        || !name.contains('.')
-        || ["service.name", "http.status_code", "k8s.pod.name"].iter().any(|key| name.ends_with(key));
+    let has_column =
+        name.contains(':') || !name.contains('.') || COLUMNS.iter().any(|key| name.ends_with(key));
     if !has_column || !theirs.iter().all(|value| ours.contains(value)) {
         return None;
     }

@@ -62,6 +62,7 @@ mod several;
 mod streaming;
 mod tags;
 mod traces;
+mod view;
 mod written;
 mod wrong_questions;
 
@@ -73,6 +74,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::estate::Estate;
 use crate::judge::Judge;
 use crate::several::Several;
+use crate::view::Views;
 
 /// A test: its name and what it does with the estate.
 type Test = (&'static str, fn(&Estate));
@@ -127,9 +129,17 @@ fn main() {
             Ok(())
         }));
     }
+    let views: Arc<Lazy<Views>> = Arc::default();
+    for (name, run) in view::TESTS {
+        let views = views.clone();
+        trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
+            run(views.get(tempo, Views::start)?);
+            Ok(())
+        }));
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Exiting runs no destructors, and the processes must not outlive the run.
-    drop((estate, judge, several));
+    drop((estate, judge, several, views));
     conclusion.exit();
 }
 

@@ -163,14 +163,14 @@ impl Several {
         let mut theirs = self.theirs(estate, question);
         if matches!((&ours, &theirs), (Answer::Lines(_), Answer::Failed(_))) {
             // It fails at a span of a trace that meets no condition and need not be looked at.
-            theirs = trace_by_trace(estate, question);
+            theirs = trace_by_trace(&estate.alone, question);
             tally.judged_alone += 1;
         }
         let leaks = relates_groups(question.query()) && ungrouped(&ours).is(&ungrouped(&theirs));
         // What relates spans after they were grouped says in Tempo what group it last looked at, which depends
         // on how its block is read: the spans are compared, and not the name of the group.
         let (ours, theirs) = if leaks { (ungrouped(&ours), ungrouped(&theirs)) } else { (ours, theirs) };
-        let (ours, theirs) = without_what_parts_tell(estate, question, ours, theirs);
+        let (ours, theirs) = without_what_parts_tell(&estate.traces, question, ours, theirs);
         let ask =
             |other: &Question| [self.read(other, self.answered(estate, other)), self.theirs(estate, other)];
         tally.verdict.note((&estate.tenant, &estate.traces), question, [&ours, &theirs], &ask);
@@ -193,9 +193,9 @@ impl Several {
 }
 
 /// What we find in each trace by itself, together: a trace at which the query fails has nothing to be found.
-fn trace_by_trace(estate: &Spread, question: &Question) -> Answer {
+pub fn trace_by_trace(each: &[Region], question: &Question) -> Answer {
     let mut lines = BTreeSet::new();
-    for region in &estate.alone {
+    for region in each {
         if let Answer::Lines(found) = region.answer(question) {
             lines.extend(found);
         }
@@ -205,8 +205,8 @@ fn trace_by_trace(estate: &Spread, question: &Question) -> Answer {
 
 /// Of the names of roots, regions tell those of their own parts: one of several roots of a trace, and nothing of a
 /// trace without a root, which to a region is like a part that lacks it.
-fn without_what_parts_tell(
-    estate: &Spread,
+pub fn without_what_parts_tell(
+    traces: &[Trace],
     question: &Question,
     ours: Answer,
     theirs: Answer,
@@ -219,7 +219,7 @@ fn without_what_parts_tell(
         return (ours, theirs);
     };
     let is_of_several = |line: &String| {
-        estate.traces.iter().any(|trace| {
+        traces.iter().any(|trace| {
             let roots: Vec<&Span> = trace.spans().filter(|span| span.parent_span_id.is_empty()).collect();
             let services = trace.batches.iter().flat_map(|batch| batch.resource.iter());
             let mut names = roots.iter().map(|root| format!("string {:?}", root.name));
@@ -242,13 +242,13 @@ fn without_what_parts_tell(
 }
 
 /// Whether a query relates spans after it grouped them.
-fn relates_groups(query: &str) -> bool {
+pub fn relates_groups(query: &str) -> bool {
     let relations = ["} > {", "} >> {", "} < {", "} << {", "} ~ {"];
     query.split_once("| by(").is_some_and(|(_, rest)| relations.iter().any(|sign| rest.contains(sign)))
 }
 
 /// The rows of an answer with their spans, without the sets these are in.
-fn ungrouped(answer: &Answer) -> Answer {
+pub fn ungrouped(answer: &Answer) -> Answer {
     let Answer::Lines(lines) = answer else { return answer.clone() };
     // Sets whose groups are called the same are one, so that names decide how many there are.
     let shown = |row: &String| {
@@ -322,7 +322,7 @@ fn spread(dice: &mut Dice, traces: &[Trace], copies: Copies) -> Vec<Vec<Trace>> 
 }
 
 /// A trace with only some of its spans.
-fn only(trace: &Trace, mut is_kept: impl Iterator<Item = bool>) -> Trace {
+pub fn only(trace: &Trace, mut is_kept: impl Iterator<Item = bool>) -> Trace {
     let mut kept = trace.clone();
     for scope in kept.batches.iter_mut().flat_map(|batch| &mut batch.scope_spans) {
         scope.spans.retain(|_| is_kept.next().unwrap());
@@ -330,7 +330,7 @@ fn only(trace: &Trace, mut is_kept: impl Iterator<Item = bool>) -> Trace {
     without_empty_groups(kept)
 }
 
-fn without_empty_groups(mut trace: Trace) -> Trace {
+pub fn without_empty_groups(mut trace: Trace) -> Trace {
     for batch in &mut trace.batches {
         batch.scope_spans.retain(|scope| !scope.spans.is_empty());
     }

@@ -53,14 +53,7 @@ pub fn refused(query: &Query, settings: &Settings, columns: usize) -> String {
     let is_metrics = matches!(query.root, Root::Metrics(_));
     let far = |region: &&RegionSettings| !matches!(region.kind, KindSettings::Memory(_));
     let far: Vec<&str> = settings.regions.iter().filter(far).map(|region| region.name.as_str()).collect();
-    let is_alone = match settings.regions.as_slice() {
-        [region] => {
-            !settings.policies.plan(settings.callers.anyone()).region(&region.name).withholds()
-                && !conditions::names_of_resource(query, REGION_KEY)
-        }
-        _ => false,
-    };
-    if !is_metrics || is_alone || far.is_empty() {
+    if !is_metrics || settings.regions.len() < 2 || far.is_empty() {
         return String::new();
     }
     let mut out = Out { text: String::new(), columns };

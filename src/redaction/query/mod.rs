@@ -5,7 +5,9 @@
 //! it, the question is decided on what they may see, and `sight` says how much of it the region may be told.
 //! Nothing here looks at data.
 
+mod alike;
 mod asked;
+pub(super) mod behind;
 mod reading;
 mod sight;
 #[cfg(test)]

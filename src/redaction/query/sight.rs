@@ -2,11 +2,10 @@
 //! region may be told.
 
 use super::asked::Asked;
+use super::behind::{Behind, behind};
 use super::reading::Reading;
 use super::{Denial, Permitted, Right};
 use crate::classify::keys::KeyClass;
-use crate::classify::place::Place;
-use crate::model::region::REGION_KEY;
 use crate::model::{ClassId, MetricsAnswer, MetricsQuery, RegionName};
 use crate::policy::{Cell, Plan, RegionPlan, Ruled, Rung};
 use crate::redaction::Redactor;
@@ -15,8 +14,8 @@ use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::conditions::{Discretion, Latitude};
 use crate::traceql::mentions::compares;
 
-/// The key of what is stored beside a span and read like its name.
-const SERVICE_NAME: &str = "service.name";
+/// Said of a comparison in which attributes of the spans are missing.
+const LEFT_OUT: &str = "attributes are left out that you may not group by";
 
 /// Classes that a line names.
 const CLASSES_SHOWN_MAX: usize = 6;
@@ -24,17 +23,8 @@ const CLASSES_SHOWN_MAX: usize = 6;
 /// Every region with its plan, by rank.
 #[derive(Debug, Clone)]
 pub struct Sights<'a> {
-    regions: Vec<(&'a RegionName, &'a RegionPlan)>,
-    reading: Reading<'a>,
-}
-
-/// What stands behind a name.
-enum Behind<'n> {
-    /// What no treatment touches: ids, times, kinds, numbers of the tree.
-    Untouchable,
-    /// A text with no key.
-    Place(Place),
-    Key(&'n str),
+    pub(super) regions: Vec<(&'a RegionName, &'a RegionPlan)>,
+    pub(super) reading: Reading<'a>,
 }
 
 impl<'a> Sights<'a> {
@@ -74,11 +64,6 @@ impl<'a> Sights<'a> {
         })
     }
 
-    /// Whether what a region computed over values of this name is the same over the values as they are shown.
-    pub fn is_untouched(&self, rank: usize, name: &AttributeName) -> bool {
-        self.latitude(rank, name) == Latitude::Everything
-    }
-
     /// Of a comparison of everything, the series of attributes that may be grouped by wherever they may come from.
     /// Which attributes these are is decided by their names alone.
     pub fn shown_of_comparison(
@@ -98,7 +83,9 @@ impl<'a> Sights<'a> {
             asked_of.into_iter().all(|rank| self.denial(rank, &asked).is_none())
         };
         let MetricsAnswer { mut series, partial, inspected } = answer;
+        let all = series.len();
         series.retain(|series| series.labels.iter().all(|(label, _)| may_group(label)));
+        let partial = partial.or_else(|| (series.len() < all).then(|| LEFT_OUT.to_owned()));
         MetricsAnswer { series, partial, inspected }
     }
 
@@ -122,7 +109,7 @@ impl<'a> Sights<'a> {
     }
 
     /// What the facts say of it; nothing of what no treatment touches.
-    fn says(&self, behind: &Behind<'_>) -> Option<KeyClass> {
+    pub(super) fn says(&self, behind: &Behind<'_>) -> Option<KeyClass> {
         match behind {
             Behind::Untouchable => None,
             Behind::Place(place) => Some(self.reading.place(*place)),
@@ -194,37 +181,6 @@ impl Discretion for Sights<'_> {
             Behind::Place(_) => self.reading.is_clean("", text, may_be_coarser),
             Behind::Key(key) => self.reading.is_clean(key, text, may_be_coarser),
         }
-    }
-}
-
-fn behind(name: &AttributeName) -> Behind<'_> {
-    match name {
-        // The gateway says it itself.
-        AttributeName::Named { key, .. } if key == REGION_KEY => Behind::Untouchable,
-        AttributeName::Named { key, .. } => Behind::Key(key),
-        AttributeName::Intrinsic(intrinsic) => match intrinsic {
-            Intrinsic::Name | Intrinsic::RootName => Behind::Place(Place::SpanName),
-            Intrinsic::StatusMessage => Behind::Place(Place::StatusMessage),
-            Intrinsic::EventName => Behind::Place(Place::EventName),
-            Intrinsic::InstrumentationName => Behind::Place(Place::ScopeName),
-            Intrinsic::InstrumentationVersion => Behind::Place(Place::ScopeVersion),
-            Intrinsic::RootServiceName => Behind::Key(SERVICE_NAME),
-            Intrinsic::Duration
-            | Intrinsic::Status
-            | Intrinsic::Kind
-            | Intrinsic::ChildCount
-            | Intrinsic::SpanId
-            | Intrinsic::ParentId
-            | Intrinsic::Parent
-            | Intrinsic::TraceDuration
-            | Intrinsic::TraceId
-            | Intrinsic::NestedSetLeft
-            | Intrinsic::NestedSetRight
-            | Intrinsic::NestedSetParent
-            | Intrinsic::EventTimeSinceStart
-            | Intrinsic::LinkTraceId
-            | Intrinsic::LinkSpanId => Behind::Untouchable,
-        },
     }
 }
 
