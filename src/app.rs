@@ -15,6 +15,7 @@ use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
+use crate::identity::Reception;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
@@ -140,7 +141,7 @@ fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
     let federation = Federation::new(regions, settings.federation.clone(), plan);
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
-        .with_callers(settings.callers.clone())
+        .with_reception(Arc::new(Reception::of_callers((*settings.callers).clone())))
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
