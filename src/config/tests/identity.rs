@@ -104,7 +104,7 @@ fn what_shows_a_data_source_is_strong_and_its_own() {
     let certificate = "certificate = { name = \"grafana.example\" }";
     assert_eq!(whats(&source("a", certificate)), ["no client is asked for its certificate"]);
     let wrong = whats(&source("a", "certificate = { sha256 = \"AB:CD\" }"));
-    assert!(wrong[0].contains("is no SHA-256 of a certificate"), "{wrong:?}");
+    assert!(wrong[1].contains("is no SHA-256 of a certificate"), "{wrong:?}");
 }
 
 #[test]

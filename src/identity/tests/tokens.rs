@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::signing::{Signer, base64, by_secret, key_set, message, published};
@@ -77,197 +79,164 @@ async fn two_tokens_are_told_apart_by_a_digest_that_is_neither() {
     assert!(!tokens[0].contains(first.proven.token.as_deref().unwrap()));
 }
 
-/// Each by itself, with the line that whoever sent it reads.
-#[tokio::test]
-async fn every_bad_token_is_refused_by_a_clear_line() {
-    let (signer, stranger, rsa) = (Signer::ed("ed"), Signer::ed("ed"), Signer::rs("rs"));
-    let reception = required(vec![issuer(&[&signer, &rsa])]);
-    let good = claims(&json!({}));
-    let with = |other: Value| signer.token(&claims(&other));
-    let headed = |head: Value| signer.token_with(&head, &good);
-    let public = base64(signer.jwk()["x"].as_str().unwrap());
-    let now = seconds();
-    let hs = json!({"alg": "HS256", "typ": "JWT", "kid": "ed"});
-    let only = "of `https://idp.example/` only RS256, ES256, EdDSA are taken";
-    let flip = |token: String| {
-        let (message, signature) = token.rsplit_once('.').unwrap();
-        let rest = signature.strip_prefix('A').map(|rest| format!("B{rest}"));
-        let signature = rest.unwrap_or_else(|| format!("A{}", signature.get(1..).unwrap()));
-        format!("{message}.{signature}")
-    };
-    let swapped = {
-        let token = with(json!({}));
-        let (_, signature) = token.rsplit_once('.').unwrap();
-        let head = json!({"alg": "EdDSA", "typ": "JWT", "kid": "ed"});
-        format!("{}.{signature}", message(&head, &claims(&json!({"sub": "root"}))))
-    };
-    let table: Vec<(&str, String, String)> = vec![
-        (
-            "none",
-            format!("{}.", message(&json!({"alg": "none"}), &good)),
-            "it is not signed (`alg` is `none`), and only signed ones are taken".into(),
-        ),
-        (
-            "none in disguise",
-            headed(json!({"alg": "nOnE"})),
-            "it is not signed (`alg` is `none`), and only signed ones are taken".into(),
-        ),
-        (
-            "key confusion",
-            by_secret(public.as_bytes(), &hs, &good),
-            format!("it is signed by `HS256`, and {only}"),
-        ),
-        (
-            "key confusion with the whole set",
-            by_secret(published(&[&signer]).as_bytes(), &hs, &good),
-            format!("it is signed by `HS256`, and {only}"),
-        ),
-        (
-            "another algorithm",
-            headed(json!({"alg": "PS256", "kid": "rs"})),
-            format!("it is signed by `PS256`, and {only}"),
-        ),
-        (
-            "an algorithm that is none",
-            headed(json!({"alg": "ROT13"})),
-            format!("it is signed by `ROT13`, and {only}"),
-        ),
-        (
-            "a key of another kind",
-            headed(json!({"alg": "EdDSA", "kid": "rs"})),
-            "its key (`kid`) `rs` is none that `https://idp.example/` publishes".into(),
-        ),
-        ("expired", with(json!({"exp": now - 31})), "it expired 31 s ago: get a new one".into()),
-        ("expired long ago", with(json!({"exp": 0})), format!("it expired {now} s ago: get a new one")),
-        ("without an end", with(json!({"exp": null})), "it says no time at which it expires (`exp`)".into()),
-        (
-            "an end that is no time",
-            with(json!({"exp": "tomorrow"})),
-            "`exp` is missing, or is not a number of seconds".into(),
-        ),
-        (
-            "not yet valid",
-            with(json!({"nbf": now + 31})),
-            "it is valid only in 31 s (`nbf`): does a clock go wrong?".into(),
-        ),
-        (
-            "of the future",
-            with(json!({"iat": now + 100})),
-            "it is valid only in 100 s (`iat`): does a clock go wrong?".into(),
-        ),
-        (
-            "another issuer",
-            with(json!({"iss": "https://idp.example"})),
-            "its issuer (`iss`) is `https://idp.example`, which is none of the gateway's configuration"
-                .into(),
-        ),
-        ("no issuer", with(json!({"iss": null})), "`iss` is missing, or is not a text".into()),
-        (
-            "stolen for another audience",
-            with(json!({"aud": "shop"})),
-            "it is for another audience (`aud`): `tutti` is wanted".into(),
-        ),
-        (
-            "audiences without this one",
-            with(json!({"aud": ["shop", "tutti2", 7]})),
-            "it is for another audience (`aud`): `tutti` is wanted".into(),
-        ),
-        (
-            "no audience",
-            with(json!({"aud": null})),
-            "it is for another audience (`aud`): `tutti` is wanted".into(),
-        ),
-        (
-            "another type",
-            headed(json!({"alg": "EdDSA", "kid": "ed", "typ": "tutti-statement+jwt"})),
-            "its type (`typ`) is `tutti-statement+jwt`: an access token is `JWT` or `at+jwt`".into(),
-        ),
-        (
-            "something critical",
-            headed(json!({"alg": "EdDSA", "kid": "ed", "crit": ["b64"], "b64": false})),
-            "its header says that `b64` must be understood (`crit`), which it is not here".into(),
-        ),
-        (
-            "an unknown key",
-            headed(json!({"alg": "EdDSA", "kid": "other"})),
-            "its key (`kid`) `other` is none that `https://idp.example/` publishes".into(),
-        ),
-        (
-            "a stranger's key by that name",
-            stranger.token(&good),
-            "its signature is not that of `https://idp.example/`".into(),
-        ),
-        (
-            "a damaged signature",
-            flip(with(json!({}))),
-            "its signature is not that of `https://idp.example/`".into(),
-        ),
-        (
-            "other claims under the signature",
-            swapped,
-            "its signature is not that of `https://idp.example/`".into(),
-        ),
-        (
-            "no signature",
-            format!("{}.", message(&json!({"alg": "EdDSA", "kid": "ed"}), &good)),
-            "its signature is not that of `https://idp.example/`".into(),
-        ),
-        ("huge", format!("{}.{}.x", "a".repeat(20_000), "b"), "it is longer than 16384 bytes".into()),
-        (
-            "no token",
-            "opaque".into(),
-            "it is no JSON Web Token: three parts in base64url, with dots between".into(),
-        ),
-        (
-            "four parts",
-            format!("{}.x", with(json!({}))),
-            "it is no JSON Web Token: three parts in base64url, with dots between".into(),
-        ),
-        (
-            "malformed base64",
-            "a+b.c/d.e=f".into(),
-            "it is no JSON Web Token: three parts in base64url, with dots between".into(),
-        ),
-        (
-            "a header that is no JSON",
-            format!("{}.{}.{}", base64("{"), base64("{}"), base64("s")),
-            "its header is no JSON of a token".into(),
-        ),
-        (
-            "a body that is no object",
-            format!("{}.{}.{}", base64(r#"{"alg":"EdDSA"}"#), base64("[]"), base64("s")),
-            "its body is no JSON of a token".into(),
-        ),
-        (
-            "roles that are none",
-            with(json!({"roles": [1]})),
-            "`roles` is missing, or is not a list of texts".into(),
-        ),
-        (
-            "a home that is none",
-            with(json!({"home": "over there"})),
-            "`home` is missing, or is not a jurisdiction".into(),
-        ),
-        (
-            "nobody",
-            with(json!({"sub": null})),
-            "`sub` is missing, or is not a text of at most 256 characters".into(),
-        ),
-        (
-            "a subject of two lines",
-            with(json!({"sub": "a\nb"})),
-            "`sub` is missing, or is not a text of at most 256 characters".into(),
-        ),
-    ];
-    for (name, token, expected) in table {
-        let line = show(&reception, &token).await.expect_err(name).to_string();
-        assert_eq!(line, format!("the bearer token: {expected}"), "{name}");
-        assert!(!line.contains(&token), "{name} repeats the token");
+/// A bad token by what is bad about it, and the line that whoever sent it reads.
+type Bad<'t> = (&'t str, String, String);
+
+/// An issuer with a key of each kind, somebody else who calls a key by the same name, and a gateway.
+struct Scene {
+    signer: Signer,
+    stranger: Signer,
+    reception: Reception,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (signer, stranger, rsa) = (Signer::ed("ed"), Signer::ed("ed"), Signer::rs("rs"));
+        let reception = required(vec![issuer(&[&signer, &rsa])]);
+        Self { signer, stranger, reception }
     }
-    let twice = format!("Bearer {}", with(json!({})));
-    let twice = who(&reception, &[("authorization", &twice), ("authorization", &twice)]).await;
+
+    /// A good token but for these claims.
+    fn with(&self, other: Value) -> String {
+        self.signer.token(&claims(&other))
+    }
+
+    /// A good token but for this header.
+    fn headed(&self, head: Value) -> String {
+        self.signer.token_with(&head, &claims(&json!({})))
+    }
+
+    async fn refuses(&self, table: Vec<Bad<'_>>) {
+        for (name, token, expected) in table {
+            let line = show(&self.reception, &token).await.expect_err(name).to_string();
+            assert_eq!(line, format!("the bearer token: {expected}"), "{name}");
+            assert!(!line.contains(&token), "{name} repeats the token");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_by_another_algorithm_is_refused_by_a_clear_line() {
+    let scene = Scene::new();
+    let good = claims(&json!({}));
+    let public = scene.signer.jwk()["x"].as_str().unwrap().to_owned();
+    let hs = json!({"alg": "HS256", "typ": "JWT", "kid": "ed"});
+    let unsigned = || "it is not signed (`alg` is `none`), and only signed ones are taken".to_owned();
+    let by =
+        |alg: &str| format!("it is signed by `{alg}`, and of `{ISSUER}` only RS256, ES256, EdDSA are taken");
+    let none_such = format!("its key (`kid`) `rs` is none that `{ISSUER}` publishes");
+    let whole = published(&[&scene.signer]);
+    scene
+        .refuses(vec![
+            ("none", format!("{}.", message(&json!({"alg": "none"}), &good)), unsigned()),
+            ("none with a signature", scene.headed(json!({"alg": "none", "kid": "ed"})), unsigned()),
+            ("none in disguise", scene.headed(json!({"alg": "nOnE"})), unsigned()),
+            ("key confusion", by_secret(public.as_bytes(), &hs, &good), by("HS256")),
+            (
+                "key confusion, raw",
+                by_secret(&URL_SAFE_NO_PAD.decode(&public).unwrap(), &hs, &good),
+                by("HS256"),
+            ),
+            ("key confusion, the set", by_secret(whole.as_bytes(), &hs, &good), by("HS256")),
+            ("one that is not allowed", scene.headed(json!({"alg": "PS256", "kid": "rs"})), by("PS256")),
+            ("one that is none", scene.headed(json!({"alg": "ROT13"})), by("ROT13")),
+            ("a key of another kind", scene.headed(json!({"alg": "EdDSA", "kid": "rs"})), none_such),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_known_signed_is_refused_by_a_clear_line() {
+    let scene = Scene::new();
+    let good = claims(&json!({}));
+    let head = json!({"alg": "EdDSA", "typ": "JWT", "kid": "ed"});
+    let token = scene.with(json!({}));
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let other = signature.strip_prefix('A').map(|rest| format!("B{rest}"));
+    let other = other.unwrap_or_else(|| format!("A{}", signature.get(1..).unwrap()));
+    let root = message(&head, &claims(&json!({"sub": "root"})));
+    let not_signed = || format!("its signature is not that of `{ISSUER}`");
+    let none_such = format!("its key (`kid`) `other` is none that `{ISSUER}` publishes");
+    scene
+        .refuses(vec![
+            ("an unknown key", scene.headed(json!({"alg": "EdDSA", "kid": "other"})), none_such),
+            ("a stranger's key by that name", scene.stranger.token(&good), not_signed()),
+            ("a damaged signature", format!("{signed}.{other}"), not_signed()),
+            ("other claims under the signature", format!("{root}.{signature}"), not_signed()),
+            ("no signature", format!("{}.", message(&head, &good)), not_signed()),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn a_token_for_others_or_for_another_time_is_refused_by_a_clear_line() {
+    let scene = Scene::new();
+    let now = seconds();
+    let audience = || "it is for another audience (`aud`): `tutti` is wanted".to_owned();
+    let issuer = format!(
+        "its issuer (`iss`) is `{}`, which is none of the gateway's configuration",
+        ISSUER.trim_end_matches('/')
+    );
+    let early =
+        |claim: &str, by: u64| format!("it is valid only in {by} s (`{claim}`): does a clock go wrong?");
+    let no_end = "it says no time at which it expires (`exp`)".to_owned();
+    let no_number = "`exp` is missing, or is not a number of seconds".to_owned();
+    scene
+        .refuses(vec![
+            ("expired", scene.with(json!({"exp": now - 31})), "it expired 31 s ago: get a new one".into()),
+            ("long expired", scene.with(json!({"exp": 0})), format!("it expired {now} s ago: get a new one")),
+            ("without an end", scene.with(json!({"exp": null})), no_end),
+            ("an end that is no time", scene.with(json!({"exp": "tomorrow"})), no_number),
+            ("not yet valid", scene.with(json!({"nbf": now + 31})), early("nbf", 31)),
+            ("of the future", scene.with(json!({"iat": now + 100})), early("iat", 100)),
+            ("another issuer", scene.with(json!({"iss": ISSUER.trim_end_matches('/')})), issuer),
+            ("no issuer", scene.with(json!({"iss": null})), "`iss` is missing, or is not a text".into()),
+            ("stolen for another audience", scene.with(json!({"aud": "shop"})), audience()),
+            ("without this audience", scene.with(json!({"aud": ["shop", "tutti2", 7]})), audience()),
+            ("no audience", scene.with(json!({"aud": null})), audience()),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_no_such_token_is_refused_by_a_clear_line() {
+    let scene = Scene::new();
+    let no_token = || "it is no JSON Web Token: three parts in base64url, with dots between".to_owned();
+    let typ = "its type (`typ`) is `tutti-statement+jwt`: an access token is `JWT` or `at+jwt`".to_owned();
+    let critical = "its header says that `b64` must be understood (`crit`), which it is not here".to_owned();
+    let statement = json!({"alg": "EdDSA", "kid": "ed", "typ": "tutti-statement+jwt"});
+    let crit = json!({"alg": "EdDSA", "kid": "ed", "crit": ["b64"], "b64": false});
+    let bad_head = format!("{}.{}.{}", base64("{"), base64("{}"), base64("s"));
+    let bad_body = format!("{}.{}.{}", base64(r#"{"alg":"EdDSA"}"#), base64("[]"), base64("s"));
+    let huge = format!("{}.b.x", "a".repeat(20_000));
+    let claim = |name: &str, wanted: &str| format!("`{name}` is missing, or is not {wanted}");
+    let subject = || claim("sub", "a text of at most 256 characters");
+    scene
+        .refuses(vec![
+            ("another type", scene.headed(statement), typ),
+            ("something critical", scene.headed(crit), critical),
+            ("huge", huge, "it is longer than 16384 bytes".into()),
+            ("no token", "opaque".into(), no_token()),
+            ("four parts", format!("{}.x", scene.with(json!({}))), no_token()),
+            ("malformed base64", "a+b.c/d.e=f".into(), no_token()),
+            ("a header that is no JSON", bad_head, "its header is no JSON of a token".into()),
+            ("a body that is no object", bad_body, "its body is no JSON of a token".into()),
+            ("no roles", scene.with(json!({"roles": [1]})), claim("roles", "a list of texts")),
+            ("no home", scene.with(json!({"home": "over there"})), claim("home", "a jurisdiction")),
+            ("nobody", scene.with(json!({"sub": null})), subject()),
+            ("a subject of two lines", scene.with(json!({"sub": "a\nb"})), subject()),
+            ("a long subject", scene.with(json!({"sub": "a".repeat(257)})), subject()),
+        ])
+        .await;
+}
+
+#[tokio::test]
+async fn two_tokens_or_none_are_refused_by_a_clear_line() {
+    let scene = Scene::new();
+    let token = format!("Bearer {}", scene.with(json!({})));
+    let twice = who(&scene.reception, &[("authorization", &token), ("authorization", &token)]).await;
     assert_eq!(twice.unwrap_err().to_string(), "`Authorization` stands there twice: send one");
-    let nobody = who(&reception, &[]).await.unwrap_err();
+    let nobody = who(&scene.reception, &[]).await.unwrap_err();
     assert!(
         nobody.is_nobody() && nobody.to_string().contains("send `Authorization: Bearer TOKEN`"),
         "{nobody}"
