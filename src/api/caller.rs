@@ -1,17 +1,31 @@
 //! Who asks: a layer that knows the caller of a request before anything else looks at it, and gives it the estate as
-//! that caller may see it.
+//! that caller may see it. Which headers show somebody is said here; what they prove is said in `identity`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Extensions, HeaderMap, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderName, header};
 
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
 use crate::federation::Federation;
+use crate::identity::{Mode, Once, Shown, ShownCertificate, Unknown};
 use crate::model::{Caller, Proven};
+use crate::task::clock::wall_nanos;
+
+/// A token that Grafana signs of its user.
+const GRAFANA_ID: HeaderName = HeaderName::from_static("x-grafana-id");
+/// What another gateway says of whoever it asks for.
+pub const STATEMENT: HeaderName = HeaderName::from_static("tutti-statement");
+/// Which of the purposes that a token allows is meant.
+const PURPOSE: HeaderName = HeaderName::from_static("tutti-purpose");
+
+/// Said beside a stream that shows nobody: this is what one of Grafana looks like.
+const STREAM_HINT: &str = "Grafana sends no user with a stream, so per-user policy needs streaming off in the data \
+                           source settings";
 
 /// Who asks, and what they may see. A request keeps both from its begin to its end, whatever is reloaded meanwhile.
 #[derive(Debug, Clone)]
@@ -19,31 +33,56 @@ pub struct Seen {
     pub caller: Arc<Caller>,
     /// How that is known.
     pub proven: Arc<Proven>,
+    /// Until when that may be believed, since the Unix epoch.
+    pub expires: Option<Duration>,
     pub federation: Arc<Federation>,
 }
 
 impl Seen {
-    fn of(in_force: &InForce, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let shown = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-        let caller = in_force.callers().who(shown);
-        let caller = caller.map_err(|unknown| ApiError::Unauthenticated(unknown.to_string()))?;
-        let federation = in_force.seen_by(&caller);
-        Ok(Self { caller, proven: Arc::default(), federation })
+    async fn of(in_force: &InForce, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Unknown> {
+        let certificate = extensions.get::<Arc<ShownCertificate>>().map(Arc::as_ref);
+        let shown = Shown {
+            authorization: Once::of(headers, &header::AUTHORIZATION),
+            grafana_id: Once::of(headers, &GRAFANA_ID),
+            statement: Once::of(headers, &STATEMENT),
+            purpose: Once::of(headers, &PURPOSE),
+            headers,
+            certificate,
+        };
+        let known = in_force.reception().who(&shown, Duration::from_nanos(wall_nanos())).await?;
+        let federation = in_force.seen_by(&known.caller);
+        Ok(Self { caller: known.caller, proven: known.proven, expires: known.expires, federation })
     }
 }
 
 /// Of gRPC, whose calls go by no route.
-pub(super) fn of_headers(state: &ApiState, headers: &HeaderMap) -> Result<Seen, ApiError> {
-    Seen::of(&state.in_force(), headers)
+pub(super) async fn of_stream(
+    state: &ApiState,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Seen, ApiError> {
+    Seen::of(&state.in_force(), headers, extensions).await.map_err(|unknown| {
+        let hint = if unknown.is_nobody() { format!("; {STREAM_HINT}") } else { String::new() };
+        ApiError::Unauthenticated(format!("{unknown}{hint}"))
+    })
 }
 
 pub(super) async fn know(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    match Seen::of(&state.in_force(), request.headers()) {
+    match Seen::of(&state.in_force(), request.headers(), request.extensions()).await {
         Ok(seen) => {
             request.extensions_mut().insert(seen);
             next.run(request).await
         }
-        Err(error) => error.into_response(),
+        Err(unknown) => ApiError::Unauthenticated(unknown.to_string()).into_response(),
+    }
+}
+
+/// Around what Grafana asks to see whether a data source works. Where somebody must be shown, it says so then and not
+/// only with the first query; elsewhere it is about nobody.
+pub(super) async fn try_out(state: State<ApiState>, request: Request, next: Next) -> Response {
+    match state.in_force().reception().settings().mode {
+        Mode::Open => next.run(request).await,
+        Mode::Required => know(state, request, next).await,
     }
 }
 

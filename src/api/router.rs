@@ -37,6 +37,7 @@ pub fn router(state: ApiState) -> Router {
     let prefix = state.settings.prefix.clone();
     let answers = layers::around_answers(at(&prefix, queries().chain(own())), &state);
     let mut routes = at("", operator()).merge(at(&prefix, about())).merge(answers);
+    routes = routes.merge(layers::around_trial(at(&prefix, trial()), &state));
     for mode in ModePath::ALL {
         let at_mode = format!("{}{prefix}", mode.path());
         let marked = map_request(move |mut request: Request| async move {
@@ -44,7 +45,8 @@ pub fn router(state: ApiState) -> Router {
             request
         });
         let answers = layers::around_answers(at(&at_mode, queries()), &state).layer(marked);
-        routes = routes.merge(at(&at_mode, about())).merge(answers);
+        let trial = layers::around_trial(at(&at_mode, trial()), &state);
+        routes = routes.merge(at(&at_mode, about())).merge(trial).merge(answers);
     }
     let routes = routes.fallback(|| async { page_not_found() }).with_state(state.clone());
     // gRPC first: its paths have one spelling and no prefix.
@@ -54,7 +56,7 @@ pub fn router(state: ApiState) -> Router {
 
 /// The paths of all routes, so that a test can hold that it tries every one.
 pub fn paths(prefix: &str) -> Vec<String> {
-    let tempo = || queries().chain(about()).map(|(path, _)| path);
+    let tempo = || queries().chain(about()).chain(trial()).map(|(path, _)| path);
     let own = own().into_iter().map(|(path, _)| path);
     let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
     paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
@@ -84,11 +86,13 @@ fn operator() -> [Route; 4] {
 }
 
 /// What Tempo says of itself. Like Tempo, routes answer every method but where said.
-fn about() -> [Route; 2] {
-    [
-        ("/api/echo", any(status::echo)),
-        ("/api/status/buildinfo", any(status::buildinfo).layer(from_fn(status::get_only))),
-    ]
+fn about() -> [Route; 1] {
+    [("/api/status/buildinfo", any(status::buildinfo).layer(from_fn(status::get_only)))]
+}
+
+/// What Grafana tries a data source by.
+fn trial() -> [Route; 1] {
+    [("/api/echo", any(status::echo))]
 }
 
 /// What Tempo answers from its traces.

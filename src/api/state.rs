@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use crate::federation::Federation;
-use crate::identity::Callers;
+use crate::identity::{Callers, Reception};
 use crate::model::Caller;
 use crate::policy::Policies;
 use crate::telemetry::Metrics;
@@ -33,13 +33,17 @@ pub struct InForce {
     federation: Arc<Federation>,
     /// None where everyone sees what the federation shows.
     policies: Option<Arc<Policies>>,
-    callers: Arc<Callers>,
+    reception: Arc<Reception>,
 }
 
 impl InForce {
     /// Everyone sees what this federation shows.
     pub fn of(federation: Federation) -> Self {
-        Self { federation: Arc::new(federation), policies: None, callers: Arc::default() }
+        Self {
+            federation: Arc::new(federation),
+            policies: None,
+            reception: Arc::new(Reception::of_callers(Callers::default())),
+        }
     }
 
     /// Each caller sees what these policies let them see.
@@ -49,14 +53,15 @@ impl InForce {
         self
     }
 
+    /// Who asks is found out there.
     #[must_use]
-    pub fn with_callers(mut self, callers: Arc<Callers>) -> Self {
-        self.callers = callers;
+    pub fn with_reception(mut self, reception: Arc<Reception>) -> Self {
+        self.reception = reception;
         self
     }
 
-    pub(super) fn callers(&self) -> &Callers {
-        &self.callers
+    pub fn reception(&self) -> &Reception {
+        &self.reception
     }
 
     pub(super) fn seen_by(&self, caller: &Caller) -> Arc<Federation> {

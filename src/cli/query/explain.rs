@@ -27,7 +27,7 @@ fn unstored() -> Withheld {
 pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
     let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
     let declared = &settings.federation.facts;
-    let plan = settings.policies.plan(settings.callers.anyone());
+    let plan = settings.policies.plan(settings.identity.callers.anyone());
     let planner = Planner::new(names.clone(), &plan, &settings.redactor, declared);
     let asked = federation::questions(query, &planner);
     let mut out = Out { text: String::new(), columns };
