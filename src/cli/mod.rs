@@ -19,6 +19,7 @@ pub mod demo;
 mod gateway;
 mod json;
 mod line;
+pub mod lint;
 mod output;
 pub mod policy;
 pub mod query;
@@ -50,6 +51,8 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Show spans from a file (OTLP/JSON) as one caller would see them.
     Redact(redact::RedactArgs),
+    /// Propose classes for keys of regions, or of a file (OTLP/JSON), that no policy knows.
+    Lint(lint::LintArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
 }
