@@ -12,7 +12,7 @@ use crate::api::tls::Certificate;
 use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
-use crate::backend::{BuildError, Region};
+use crate::backend::{BuildError, Notifier, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::task::{self, Group};
@@ -32,6 +32,8 @@ pub enum AppError {
     Tls(rustls::Error),
     #[error("the policy that ships with the demo cannot be read: this is a defect of the program")]
     Policy,
+    #[error("no notices can be sent: {0}")]
+    Notifier(BuildError),
     #[error("cannot wait for signals: {0}")]
     Signal(std::io::Error),
     #[error("serving ended: {0}")]
@@ -71,7 +73,9 @@ pub async fn run(
     }
     let metrics = Metrics::default();
     metrics.reloaded(true);
+    let notifier = Notifier::start().map_err(AppError::Notifier)?;
     let state = ApiState::over(in_force(&settings, &standing), metrics, api_settings(&settings));
+    let state = state.with_notifier(notifier);
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
@@ -141,6 +145,7 @@ fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
         .with_callers(settings.callers.clone())
+        .with_grants(settings.grants.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded

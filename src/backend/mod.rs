@@ -10,6 +10,7 @@ mod deadline;
 mod fake;
 mod fault;
 pub mod memory;
+mod notice;
 mod retry;
 pub mod settings;
 mod simulated;
@@ -27,6 +28,7 @@ pub use call::{
     TracesCall,
 };
 pub use client::Region;
+pub use notice::{NotTaken, Notifier};
 pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
 

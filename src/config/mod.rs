@@ -5,6 +5,7 @@
 //! the values mean together and with the world outside). Nothing past `resolve` sees raw input, and every
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
+mod break_glass;
 mod changes;
 mod claims;
 mod credentials;
@@ -50,6 +51,7 @@ pub use world::{Environment, Sources, process_environment};
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
 use crate::identity::Callers;
+use crate::identity::grants::Grants;
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::Redactor;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub identity: IdentityMode,
     /// Who everyone is, and who shows which token.
     pub callers: Arc<Callers>,
+    /// Who may let whom see more for a while.
+    pub grants: Arc<Grants>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

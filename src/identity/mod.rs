@@ -6,5 +6,6 @@
 //! is not such a token: whoever can send a request could write it.
 
 mod callers;
+pub mod grants;
 
 pub use callers::{Callers, Unknown};

@@ -6,6 +6,7 @@
 
 mod answer;
 mod connect;
+pub(super) use connect::plain_client;
 mod frames;
 mod query;
 mod route;

@@ -63,7 +63,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<Verdict
     let Some(class) = book.facts().classes.by_name(&args.class) else {
         return unusable(out, &format!("--class: {}", known.no_class(&args.class)));
     };
-    match cases::explain(book, &caller, &args.class, &stored, &delivered.jurisdiction) {
+    match cases::explain(book, &caller, &args.class, &stored, &delivered.jurisdiction, None) {
         Ok(Some(explanation)) => {
             write_head(out, &known, class, &caller, (&stored, &delivered))?;
             write_explanation(out, book, class, &explanation)?;
