@@ -17,6 +17,7 @@ use crate::model::RegionName;
 pub mod check;
 pub mod demo;
 mod gateway;
+pub mod grant;
 mod json;
 mod line;
 pub mod lint;
@@ -51,6 +52,8 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Show spans from a file (OTLP/JSON) as one caller would see them.
     Redact(redact::RedactArgs),
+    /// Break-glass: ask for a grant, sign one, look at it, review what it was used for.
+    Grant(grant::GrantArgs),
     /// Propose classes for keys of regions, or of a file (OTLP/JSON), that no policy knows.
     Lint(lint::LintArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.

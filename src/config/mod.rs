@@ -57,6 +57,14 @@ use crate::policy::Policies;
 use crate::redaction::Redactor;
 use crate::redaction::ring::HeldKeys;
 
+/// A text that a command names on its line; one line says why there is none.
+pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
+    let no_environment: Environment<'_> = &|_| None;
+    let read = world::World::around(path, no_environment).read(path, bytes_max);
+    let bytes = read.map_err(|why| format!("{} {why}", path.display()))?;
+    String::from_utf8(bytes).map_err(|_| format!("{} is no text in UTF-8", path.display()))
+}
+
 /// Everything a gateway is told, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
