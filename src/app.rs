@@ -15,6 +15,7 @@ use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Notifier, Region};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
+use crate::identity::Reception;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
@@ -144,7 +145,7 @@ fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
     let federation = Federation::new(regions, settings.federation.clone(), plan);
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
-        .with_callers(settings.callers.clone())
+        .with_reception(Arc::new(Reception::of_callers((*settings.callers).clone())))
         .with_grants(settings.grants.clone())
 }
 

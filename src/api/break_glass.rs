@@ -14,7 +14,7 @@ use super::state::{ApiState, InForce};
 use crate::federation::Federation;
 use crate::identity::grants::{GrantFault, at};
 use crate::model::grant::{Grant, GrantEvent, GrantEventKind};
-use crate::model::{Caller, TraceId};
+use crate::model::{Caller, Proven, ProvenBy, TraceId};
 use crate::task::clock::wall_nanos;
 
 /// Shows a grant on the way in, and says on the way out under which one was answered.
@@ -36,12 +36,17 @@ pub(super) fn shown(
     state: &ApiState,
     in_force: &InForce,
     headers: &HeaderMap,
-    caller: &Caller,
+    (caller, proven): (&Caller, &Proven),
 ) -> Result<Option<Arc<Lifted>>, ApiError> {
     let mut shown = headers.get_all(GRANT).iter();
     let Some(first) = shown.next() else { return Ok(None) };
     if shown.next().is_some() {
         return Err(ApiError::BadRequest("`Tutti-Grant` stands there twice: send one grant".to_owned()));
+    }
+    // Its region's gateway would decide for where this one stands, and not for where the answer goes.
+    if proven.by == ProvenBy::Peer {
+        let line = "a grant is taken from who asks, and not from another gateway: show it to this one itself";
+        return Err(ApiError::Grant { line: line.to_owned(), is_malformed: false });
     }
     let token = first.to_str().unwrap_or_default().trim();
     let now = Duration::from_nanos(wall_nanos());

@@ -8,8 +8,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::backend::Notifier;
 use crate::federation::Federation;
-use crate::identity::Callers;
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
+use crate::identity::{Callers, Reception};
 use crate::model::Caller;
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
 use crate::policy::{Classes, Policies};
@@ -37,7 +37,7 @@ pub struct InForce {
     federation: Arc<Federation>,
     /// None where everyone sees what the federation shows.
     policies: Option<Arc<Policies>>,
-    callers: Arc<Callers>,
+    reception: Arc<Reception>,
     grants: Arc<Grants>,
 }
 
@@ -47,7 +47,7 @@ impl InForce {
         Self {
             federation: Arc::new(federation),
             policies: None,
-            callers: Arc::default(),
+            reception: Arc::new(Reception::of_callers(Callers::default())),
             grants: no_grants(),
         }
     }
@@ -59,9 +59,10 @@ impl InForce {
         self
     }
 
+    /// Who asks is found out there.
     #[must_use]
-    pub fn with_callers(mut self, callers: Arc<Callers>) -> Self {
-        self.callers = callers;
+    pub fn with_reception(mut self, reception: Arc<Reception>) -> Self {
+        self.reception = reception;
         self
     }
 
@@ -84,8 +85,8 @@ impl InForce {
         }
     }
 
-    pub(super) fn callers(&self) -> &Callers {
-        &self.callers
+    pub fn reception(&self) -> &Reception {
+        &self.reception
     }
 
     pub(super) fn seen_by(&self, caller: &Caller) -> Arc<Federation> {
