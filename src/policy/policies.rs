@@ -228,7 +228,8 @@ impl Ruling {
             };
             let classes = self.book.facts().classes.clone();
             let ruled = Ruled::lazy(classes, row.clone(), tokens, format!("{key} {}", region.name));
-            let ruled = ruled.with_keys(region.keys.clone());
+            let of_grant = lift.filter(|lift| lift.is_of(region.name.as_str())).map(|lift| lift.id.as_str());
+            let ruled = ruled.with_keys(region.keys.clone()).under(of_grant);
             regions.insert(region.name.clone(), RegionPlan::Ruled(Arc::new(ruled)));
         }
         let plan = Plan::new(regions).until(lift.map(|lift| lift.expires));
