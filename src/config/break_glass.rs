@@ -102,7 +102,7 @@ pub(super) fn resolve(
             let what = format!("{} is there twice", quoted(&name.value));
             out.fault(&name.place, what, "give each signer a name of their own");
         } else if signers.iter().any(|other| other.key == key) {
-            out.fault(&place, "another signer has this key", "a key is one person's");
+            out.fault(place, "another signer has this key", "a key is one person's");
         } else {
             signers.push(Signer { name: name.value.clone(), key, may_sign_for });
         }

@@ -154,7 +154,7 @@ async fn everything(desk: &Desk, token: &str, seed: u64) -> Vec<(String, String)
 #[tokio::test(start_paused = true)]
 async fn a_grant_lifts_nothing_but_its_classes_in_its_regions() {
     let (mut shown, mut answered) = (0, 0);
-    for seed in 0..6 {
+    for seed in 0..3 {
         let desks = [Desk::new(seed, 0, None), Desk::new(seed, 1, None)];
         let grant = grant();
         let one = everything(&desks[0], &desks[0].token(&grant), seed).await;
@@ -176,7 +176,7 @@ async fn a_grant_lifts_nothing_but_its_classes_in_its_regions() {
             }
         }
     }
-    assert!(answered > 100 && shown > 10, "{answered} answered, {shown} showed what the grant is about");
+    assert!(answered > 50 && shown > 5, "{answered} answered, {shown} showed what the grant is about");
 }
 
 async fn everything_without(desk: &Desk, seed: u64) -> Vec<(String, String)> {
@@ -242,7 +242,7 @@ async fn a_grant_for_some_traces_is_for_them_alone_and_by_id_alone() {
     }
     let other = desk.under(&path, &of(number + 1)).await;
     assert!(!other.text().contains("@example.com") && other.header("tutti-grant").ends_with("applied=no"));
-    let values = "/api/v2/search/tag/span.user.email/values";
+    let values = "/api/v2/search/tag/.user.email/values?start=1794999940&end=1795000060";
     let listed = desk.under(values, &of(number)).await;
     assert!(!listed.text().contains("@example.com") && listed.header("tutti-grant").ends_with("applied=no"));
     assert!(desk.under(values, &grant()).await.text().contains("@example.com"), "the whole region is listed");

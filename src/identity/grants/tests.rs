@@ -90,91 +90,108 @@ fn a_grant_holds_for_whom_it_is_and_for_as_long_as_it_says() {
     assert_eq!(desk.accept(&group, "alice", NOW), Ok(1));
 }
 
+fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
+}
+
+fn refused(desk: &Desk, grants: Vec<(Grant, &str)>) {
+    for (grant, expected) in grants {
+        let said = desk.accept(&grant, "alice", NOW).unwrap_err();
+        assert!(said.starts_with(expected) && !said.contains('\n'), "{said}\nexpected {expected}");
+    }
+}
+
 #[test]
-fn every_grant_that_does_not_hold_is_refused_in_one_clear_line() {
-    let desk = Desk::new();
-    let minutes = |count: u64| Duration::from_secs(count * 60);
+fn a_grant_needs_two_people_and_a_reason() {
+    let by_himself = "`bob` signed the grant for themselves: a second person has to";
+    refused(
+        &Desk::new(),
+        vec![
+            (Grant { subject: "bob".into(), ..grant() }, by_himself),
+            (Grant { subject: "Bob".into(), ..grant() }, by_himself),
+            (
+                Grant { signer: "carol".into(), ..grant() },
+                "the grant names `carol` as its signer, but it was signed by `bob`",
+            ),
+            (
+                Grant { subject: "Alice".into(), ..grant() },
+                "the grant is for `Alice`, and it is `alice` who asks",
+            ),
+            (Grant { subject: String::new(), ..grant() }, "a grant is for somebody by name"),
+            (Grant { ticket: " ".into(), ..grant() }, "the grant has no ticket"),
+            (Grant { ticket: "a\nb".into(), ..grant() }, "the grant has no ticket"),
+            (
+                Grant { justification: "because".into(), ..grant() },
+                "the justification has 7 characters; 30 to 2000 say",
+            ),
+            (Grant { justification: " ".repeat(60), ..grant() }, "the justification has 0 characters"),
+            (Grant { id: "g-revoked".into(), ..grant() }, "the grant was revoked"),
+        ],
+    );
+    let nobody = Desk::new().accept(&grant(), ANONYMOUS, NOW).unwrap_err();
+    assert!(nobody.starts_with("a grant is for somebody by name"), "{nobody}");
+}
+
+#[test]
+fn a_grant_is_for_classes_and_regions_that_are_there_and_can_be_lifted() {
     let of = |classes: &[&str]| Grant {
         classes: classes.iter().map(|name| (*name).to_owned()).collect(),
         ..grant()
     };
-    for (grant, expected) in [
-        (
-            Grant { subject: "bob".into(), ..grant() },
-            "`bob` signed the grant for themselves: a second person has to",
-        ),
-        (
-            Grant { subject: "Bob".into(), ..grant() },
-            "`bob` signed the grant for themselves: a second person has to",
-        ),
-        (
-            Grant { signer: "carol".into(), ..grant() },
-            "the grant names `carol` as its signer, but it was signed by `bob`",
-        ),
-        (
-            Grant { subject: "Alice".into(), ..grant() },
-            "the grant is for `Alice`, and it is `alice` who asks",
-        ),
-        (Grant { subject: String::new(), ..grant() }, "a grant is for somebody by name"),
-        (Grant { ticket: " ".into(), ..grant() }, "the grant has no ticket"),
-        (Grant { ticket: "a\nb".into(), ..grant() }, "the grant has no ticket"),
-        (
-            Grant { justification: "because".into(), ..grant() },
-            "the justification has 7 characters; 30 to 2000 say",
-        ),
-        (Grant { justification: " ".repeat(60), ..grant() }, "the justification has 0 characters"),
-        (of(&[]), "the grant names no class"),
-        (of(&["pii.emial"]), "the grant cannot be had: there is no class or group `pii.emial`"),
-        (of(&["secret.token"]), "the grant cannot be had: `secret.token` is never lifted, by no grant"),
-        (of(&["secret"]), "the grant cannot be had: `secret` is never lifted"),
-        (of(&["pii.health"]), "the grant cannot be had: `pii.health` is never lifted"),
-        (of(&["pii"]), "the grant cannot be had: `pii` holds `pii.health`"),
-        (of(&["pii.ip"]), "`bob` may not sign for `pii.ip`"),
-        (Grant { regions: BTreeSet::new(), ..grant() }, "the grant names no region"),
-        (
-            Grant { regions: [region("mars")].into(), ..grant() },
-            "the grant names region `mars`, which is not declared",
-        ),
-        (
-            Grant { purpose: Some("support".into()), ..grant() },
-            "the grant is for the purpose `support`, and the request states the purpose `incident`",
-        ),
-        (
-            Grant { purpose: None, ..grant() },
-            "the grant is for no purpose, and the request states the purpose `incident`",
-        ),
-        (Grant { id: "g-revoked".into(), ..grant() }, "the grant was revoked"),
-        (Grant { expires: NOW + minutes(61), ..grant() }, "the grant holds for 61 minutes; 60 are possible"),
-        // Signed long ago for a time to come.
-        (
-            Grant { issued: NOW - minutes(50), expires: NOW + minutes(11), ..grant() },
-            "the grant holds for 61 minutes; 60 are possible",
-        ),
-        (Grant { expires: NOW, ..grant() }, "the grant ends before it begins"),
-        (
-            Grant {
-                not_before: NOW - minutes(40),
-                issued: NOW - minutes(40),
-                expires: NOW - minutes(5),
-                ..grant()
-            },
-            "the grant held until 2027-01-15T07:55:00Z",
-        ),
-        (
-            Grant { not_before: NOW + minutes(5), expires: NOW + minutes(9), ..grant() },
-            "the grant holds from 2027-01-15T08:05:00Z on, which is not yet",
-        ),
-    ] {
-        let said = desk.accept(&grant, "alice", NOW).unwrap_err();
-        assert!(said.starts_with(expected) && !said.contains('\n'), "{said}\nexpected {expected}");
-    }
-    assert!(
-        desk.accept(&grant(), ANONYMOUS, NOW).unwrap_err().starts_with("a grant is for somebody by name")
+    refused(
+        &Desk::new(),
+        vec![
+            (of(&[]), "the grant names no class"),
+            (of(&["pii.emial"]), "the grant cannot be had: there is no class or group `pii.emial`"),
+            (of(&["secret.token"]), "the grant cannot be had: `secret.token` is never lifted, by no grant"),
+            (of(&["secret"]), "the grant cannot be had: `secret` is never lifted"),
+            (of(&["pii.health"]), "the grant cannot be had: `pii.health` is never lifted"),
+            (of(&["pii"]), "the grant cannot be had: `pii` holds `pii.health`"),
+            (of(&["pii.ip"]), "`bob` may not sign for `pii.ip`"),
+            (Grant { regions: BTreeSet::new(), ..grant() }, "the grant names no region"),
+            (
+                Grant { regions: [region("mars")].into(), ..grant() },
+                "the grant names region `mars`, which is not declared",
+            ),
+            (
+                Grant { purpose: Some("support".into()), ..grant() },
+                "the grant is for the purpose `support`, and the request states the purpose `incident`",
+            ),
+            (
+                Grant { purpose: None, ..grant() },
+                "the grant is for no purpose, and the request states the purpose",
+            ),
+        ],
     );
-    assert_eq!(
-        desk.accept(&grant(), "alice", grant().expires).unwrap_err(),
-        "the grant held until 2027-01-15T08:30:00Z"
+}
+
+#[test]
+fn a_grant_holds_for_an_hour_at_most_and_neither_before_nor_after() {
+    let (too_long, desk) = ("the grant holds for 61 minutes; 60 are possible", Desk::new());
+    refused(
+        &desk,
+        vec![
+            (Grant { expires: NOW + minutes(61), ..grant() }, too_long),
+            // Signed long ago for a time to come.
+            (Grant { issued: NOW - minutes(50), expires: NOW + minutes(11), ..grant() }, too_long),
+            (Grant { expires: NOW, ..grant() }, "the grant ends before it begins"),
+            (
+                Grant {
+                    not_before: NOW - minutes(40),
+                    issued: NOW - minutes(40),
+                    expires: NOW - minutes(5),
+                    ..grant()
+                },
+                "the grant held until 2027-01-15T07:55:00Z",
+            ),
+            (
+                Grant { not_before: NOW + minutes(5), expires: NOW + minutes(9), ..grant() },
+                "the grant holds from 2027-01-15T08:05:00Z on, which is not yet",
+            ),
+        ],
     );
+    let ended = desk.accept(&grant(), "alice", grant().expires).unwrap_err();
+    assert_eq!(ended, "the grant held until 2027-01-15T08:30:00Z");
 }
 
 #[test]
