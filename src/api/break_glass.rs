@@ -84,7 +84,7 @@ fn refused(
     let line = fault.to_string();
     let id = grant.as_ref().map_or("", |grant| &grant.id);
     // Of what could not be read nothing stands in the log: whoever sent it could write anything.
-    tracing::warn!(grant = id, why = %line, "a grant does not hold");
+    tracing::warn!(grant = id, why = ?line, "a grant does not hold");
     state.note_grant(&GrantEvent {
         kind: GrantEventKind::Refused,
         grant: grant.map(|grant| *grant),

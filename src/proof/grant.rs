@@ -36,6 +36,9 @@ pub enum GrantTokenError {
     Unsigned(String),
 }
 
+/// The last second of the year 9999: what lies behind it cannot be written as a date.
+const SECONDS_MAX: u64 = 253_402_300_799;
+
 /// As it stands in the token, and in a request for one.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -140,6 +143,9 @@ impl Claims {
         if longest > Some(LIST_MAX) {
             return Err(wrong(format!("more than {LIST_MAX} classes, regions or traces")));
         }
+        if [self.iat, self.nbf, self.exp].into_iter().any(|time| time > SECONDS_MAX) {
+            return Err(wrong("a time lies behind the year 9999".to_owned()));
+        }
         let regions: Result<BTreeSet<RegionName>, _> =
             self.regions.iter().map(|name| RegionName::parse(name)).collect();
         let traces: Result<BTreeSet<TraceId>, _> = self.traces.iter().map(|id| TraceId::parse(id)).collect();
@@ -211,6 +217,8 @@ mod tests {
             assert_eq!(refused(text), GrantTokenError::NoGrant, "{text}");
         }
         assert_eq!(refused(&"a".repeat(TOKEN_BYTES_MAX + 1)), GrantTokenError::Long);
+        let far = sign(&Grant { expires: Duration::from_secs(SECONDS_MAX + 1), ..grant() }, &key).unwrap();
+        assert!(matches!(refused(&far), GrantTokenError::Wrong(_)));
         let many = (0..=LIST_MAX).map(|nth| format!("class-{nth}")).collect();
         let long = sign(&Grant { classes: many, ..grant() }, &key).unwrap();
         assert!(matches!(refused(&long), GrantTokenError::Wrong(_)));

@@ -174,6 +174,7 @@ fn signed(args: &SignArgs, now: Duration, input: &mut dyn Read) -> Result<(Grant
             clean(&wanted.subject)
         ));
     }
+    check_shape(&wanted).map_err(|fault| fault.to_string())?;
     let now = Duration::from_secs(now.as_secs());
     let length = wanted.expires.saturating_sub(wanted.not_before);
     let grant =
