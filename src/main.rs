@@ -22,5 +22,6 @@ fn main() -> ExitCode {
         Command::Grant(args) => cli::grant::main(&args),
         Command::Lint(args) => cli::lint::main(&args),
         Command::Query(args) => cli::query::run(&args),
+        Command::Token(args) => cli::token::main(&args),
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::BuildError;
-use super::tempo::plain_client;
+use super::tempo::notice_client;
 use crate::task::Group;
 
 /// Notices that wait. Each is about one grant, of which a gateway sees a few a day.
@@ -47,7 +47,7 @@ pub enum NotTaken {
 
 impl Notifier {
     pub fn start() -> Result<Self, BuildError> {
-        let client = plain_client()?;
+        let client = notice_client()?;
         let (queue, mut notices) = mpsc::channel::<Notice>(QUEUE_MAX);
         let tasks = Group::new();
         tasks.spawn(async move {

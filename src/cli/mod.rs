@@ -28,6 +28,7 @@ pub mod redact;
 mod scalar;
 pub mod serve;
 mod text;
+pub mod token;
 pub mod trace;
 
 /// One Grafana Tempo over several regions.
@@ -56,6 +57,8 @@ pub enum Command {
     Grant(grant::GrantArgs),
     /// Propose classes for keys of regions, or of a file (OTLP/JSON), that no policy knows.
     Lint(lint::LintArgs),
+    /// Make a token for development, to try a gateway as somebody.
+    Token(token::TokenArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
 }

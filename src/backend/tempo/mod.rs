@@ -6,7 +6,6 @@
 
 mod answer;
 mod connect;
-pub(super) use connect::plain_client;
 mod frames;
 mod query;
 mod route;
@@ -23,6 +22,8 @@ use futures::future::BoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, Response};
 use tokio::time::Instant;
+
+pub(super) use self::connect::{notice_client, plain_client};
 
 use self::answer::NotFound;
 use self::route::{Dialect, Routes};

@@ -4,6 +4,7 @@ mod break_glass;
 mod callers;
 mod faults;
 mod good;
+mod identity;
 mod policies;
 mod properties;
 mod watching;
