@@ -41,7 +41,8 @@ ci:
 bench *args:
     cargo bench --locked {{ args }}
 
-# A minute of arbitrary bytes; needs cargo-fuzz and a nightly toolchain. Targets: scan, join, json, traceql, detect.
+# A minute of arbitrary bytes; needs cargo-fuzz and a nightly toolchain. Targets: scan, join, json, traceql, detect,
+# structure, redact, propose, grant.
 fuzz target="scan" seconds="60":
     cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
 

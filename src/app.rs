@@ -14,7 +14,7 @@ use crate::api::tls::{Certificate, TlsError};
 use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
-use crate::backend::{BuildError, Region, document};
+use crate::backend::{BuildError, Notifier, Region, document};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
@@ -35,6 +35,8 @@ pub enum AppError {
     Tls(TlsError),
     #[error("the policy that ships with the demo cannot be read: this is a defect of the program")]
     Policy,
+    #[error("no notices can be sent: {0}")]
+    Notifier(BuildError),
     #[error("cannot wait for signals: {0}")]
     Signal(std::io::Error),
     #[error("serving ended: {0}")]
@@ -77,6 +79,8 @@ pub async fn run(
     let reception = reception(&settings, None);
     let in_force = in_force(&settings, &standing, reception.clone());
     let state = ApiState::over(in_force, metrics, api_settings(&settings));
+    let notifier = Notifier::start().map_err(AppError::Notifier)?;
+    let state = state.with_notifier(notifier);
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
@@ -170,6 +174,7 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
         .with_reception(reception)
+        .with_grants(settings.grants.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded

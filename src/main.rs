@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         Command::Trace(args) => cli::trace::run(&args),
         Command::Policy(args) => cli::policy::main(&args),
         Command::Redact(args) => cli::redact::main(&args),
+        Command::Grant(args) => cli::grant::main(&args),
+        Command::Lint(args) => cli::lint::main(&args),
         Command::Query(args) => cli::query::run(&args),
         Command::Token(args) => cli::token::main(&args),
     }

@@ -190,6 +190,7 @@ fn every_metric_is_described() {
     drop(metrics.begin(Endpoint::TraceV1, Mode::Strict));
     metrics.shed();
     metrics.reloaded(true);
+    metrics.grant(true);
     metrics.circuit(&region, 0);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));

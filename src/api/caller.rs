@@ -8,12 +8,14 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, HeaderMap, HeaderName, header};
+use serde_json::Value;
 
+use super::break_glass::{self, Lifted};
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
 use crate::federation::Federation;
 use crate::identity::{Mode, Once, Shown, ShownCertificate, Unknown};
-use crate::model::{Caller, Proven};
+use crate::model::{Caller, Proven, TraceId};
 use crate::task::clock::wall_nanos;
 
 /// A token that Grafana signs of its user.
@@ -36,9 +38,20 @@ pub struct Seen {
     /// Until when that may be believed, since the Unix epoch.
     pub expires: Option<Duration>,
     pub federation: Arc<Federation>,
+    /// Under a grant that was shown.
+    pub(super) lifted: Option<Arc<Lifted>>,
 }
 
 impl Seen {
+    /// And what a grant beside it lets them see.
+    fn lifted(mut self, state: &ApiState, in_force: &InForce, headers: &HeaderMap) -> Result<Self, ApiError> {
+        self.lifted = break_glass::shown(state, in_force, headers, (&self.caller, &self.proven))?;
+        if let Some(under) = self.lifted.as_ref().and_then(|lifted| lifted.for_everything(state)) {
+            self.federation = under;
+        }
+        Ok(self)
+    }
+
     async fn of(in_force: &InForce, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Unknown> {
         let certificate = extensions.get::<Arc<ShownCertificate>>().map(Arc::as_ref);
         let shown = Shown {
@@ -51,7 +64,13 @@ impl Seen {
         };
         let known = in_force.reception().who(&shown, Duration::from_nanos(wall_nanos())).await?;
         let federation = in_force.seen_by(&known.caller);
-        Ok(Self { caller: known.caller, proven: known.proven, expires: known.expires, federation })
+        Ok(Self {
+            caller: known.caller,
+            proven: known.proven,
+            expires: known.expires,
+            federation,
+            lifted: None,
+        })
     }
 }
 
@@ -61,6 +80,7 @@ pub(super) async fn of_stream(
     headers: &HeaderMap,
     extensions: &Extensions,
 ) -> Result<Seen, ApiError> {
+    break_glass::refuse_on_stream(headers)?;
     Seen::of(&state.in_force(), headers, extensions).await.map_err(|unknown| {
         let hint = if unknown.is_nobody() { format!("; {STREAM_HINT}") } else { String::new() };
         ApiError::Unauthenticated(format!("{unknown}{hint}"))
@@ -68,12 +88,20 @@ pub(super) async fn of_stream(
 }
 
 pub(super) async fn know(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    match Seen::of(&state.in_force(), request.headers(), request.extensions()).await {
+    let in_force = state.in_force();
+    let seen = Seen::of(&in_force, request.headers(), request.extensions()).await;
+    let seen = seen.map_err(|unknown| ApiError::Unauthenticated(unknown.to_string()));
+    match seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers())) {
         Ok(seen) => {
+            let lifted = seen.lifted.clone();
             request.extensions_mut().insert(seen);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(lifted) = lifted {
+                lifted.put_header(response.headers_mut());
+            }
+            response
         }
-        Err(unknown) => ApiError::Unauthenticated(unknown.to_string()).into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
@@ -90,4 +118,15 @@ pub(super) async fn try_out(state: State<ApiState>, request: Request, next: Next
 pub(super) fn estate(state: &ApiState, of: &Extensions) -> Arc<Federation> {
     let nobody = || state.in_force().seen_by(&Caller::anonymous());
     of.get::<Seen>().map_or_else(nobody, |seen| seen.federation.clone())
+}
+
+/// The same for one trace: a grant may be for it alone.
+pub(super) fn estate_for(state: &ApiState, of: &Extensions, trace: &TraceId) -> Arc<Federation> {
+    let lifted = of.get::<Seen>().and_then(|seen| seen.lifted.as_ref());
+    lifted.and_then(|lifted| lifted.for_trace(state, trace)).unwrap_or_else(|| estate(state, of))
+}
+
+/// What the report says of a grant, where one was shown.
+pub(super) fn grant_shown(of: &Extensions) -> Option<Value> {
+    of.get::<Seen>()?.lifted.as_ref().map(|lifted| lifted.to_json())
 }

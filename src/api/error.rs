@@ -15,6 +15,8 @@ pub enum ApiError {
     BadRequest(String),
     /// Who asks shows something that is not known.
     Unauthenticated(String),
+    /// A grant was shown, and it does not hold.
+    Grant { line: String, is_malformed: bool },
     /// Too many requests are in flight.
     Busy,
     /// The federation has nothing honest to answer with.
@@ -32,6 +34,8 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
+            Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -52,6 +56,7 @@ impl ApiError {
     fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
+            Self::Grant { line, .. } => one_line(line),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
@@ -69,6 +74,8 @@ impl ApiError {
             Self::BadRequest(_) => Code::InvalidArgument,
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) => Code::Unauthenticated,
+            Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
+            Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
             Self::Failed(_) => Code::Internal,
             Self::NoSuchTrace => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
@@ -140,7 +147,9 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Busy | Self::Failed(_) => report::put_refused(headers),
+            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } => {
+                report::put_refused(headers)
+            }
         }
         response
     }

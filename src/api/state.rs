@@ -1,14 +1,18 @@
 //! What every handler is given: the federation in force, swapped whole on reload.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
+use crate::backend::Notifier;
 use crate::federation::Federation;
+use crate::identity::grants::{GrantSettings, GrantUses, Grants};
 use crate::identity::{Callers, Reception};
 use crate::model::Caller;
-use crate::policy::Policies;
+use crate::model::grant::{GrantEvent, GrantLog, Lift};
+use crate::policy::{Classes, Policies};
 use crate::telemetry::Metrics;
 
 /// What the edge is told by the configuration.
@@ -34,6 +38,7 @@ pub struct InForce {
     /// None where everyone sees what the federation shows.
     policies: Option<Arc<Policies>>,
     reception: Arc<Reception>,
+    grants: Arc<Grants>,
 }
 
 impl InForce {
@@ -43,6 +48,7 @@ impl InForce {
             federation: Arc::new(federation),
             policies: None,
             reception: Arc::new(Reception::of_callers(Callers::default())),
+            grants: no_grants(),
         }
     }
 
@@ -60,6 +66,25 @@ impl InForce {
         self
     }
 
+    /// Who may let whom see more for a while.
+    #[must_use]
+    pub fn with_grants(mut self, grants: Arc<Grants>) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    pub(super) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// As this caller may see it under a grant.
+    pub(super) fn seen_under(&self, caller: &Caller, lift: &Lift) -> Arc<Federation> {
+        match &self.policies {
+            Some(policies) => Arc::new(self.federation.seen_by(policies.plan_under(caller, lift))),
+            None => self.federation.clone(),
+        }
+    }
+
     pub fn reception(&self) -> &Reception {
         &self.reception
     }
@@ -72,6 +97,18 @@ impl InForce {
     }
 }
 
+/// No one can sign one.
+fn no_grants() -> Arc<Grants> {
+    let settings = GrantSettings {
+        signers: Vec::new(),
+        revoked: BTreeSet::new(),
+        uses_max: 0,
+        notify_url: None,
+        regions: BTreeSet::new(),
+    };
+    Arc::new(Grants::new(settings, Arc::new(Classes::none())))
+}
+
 /// Shared by all handlers; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ApiState {
@@ -80,6 +117,10 @@ pub struct ApiState {
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
     stopping: Arc<watch::Sender<bool>>,
+    /// Counted across reloads.
+    grant_uses: Arc<GrantUses>,
+    notifier: Option<Notifier>,
+    grant_log: Option<Arc<dyn GrantLog>>,
 }
 
 impl ApiState {
@@ -94,6 +135,35 @@ impl ApiState {
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             settings: Arc::new(settings),
             stopping: Arc::default(),
+            grant_uses: Arc::default(),
+            notifier: None,
+            grant_log: None,
+        }
+    }
+
+    /// Somebody is notified of grants.
+    #[must_use]
+    pub fn with_notifier(self, notifier: Notifier) -> Self {
+        Self { notifier: Some(notifier), ..self }
+    }
+
+    /// Events of grants go into a record.
+    #[must_use]
+    pub fn with_grant_log(self, log: Arc<dyn GrantLog>) -> Self {
+        Self { grant_log: Some(log), ..self }
+    }
+
+    pub(super) fn grant_uses(&self) -> &GrantUses {
+        &self.grant_uses
+    }
+
+    pub(super) fn notifier(&self) -> Option<&Notifier> {
+        self.notifier.as_ref()
+    }
+
+    pub(super) fn note_grant(&self, event: &GrantEvent) {
+        if let Some(log) = &self.grant_log {
+            log.note(event);
         }
     }
 

@@ -30,7 +30,7 @@ pub async fn document(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?)?;
-    let federation = caller::estate(&state, &admitted.parts.extensions);
+    let federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
     let found = federation.trace(admitted.ask.clone()).await;
     admitted.settle_lookup(&state, found.as_ref());
     let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
@@ -44,7 +44,12 @@ pub async fn document(
 
 fn document_of(admitted: &Admitted, lookup: &Lookup) -> Result<Vec<u8>, ApiError> {
     let took_ms = report::in_ms(admitted.in_flight.elapsed());
-    let report = report::to_json(&admitted.ask.query.id, &lookup.answer.coverage, took_ms);
+    let mut report = report::to_json(&admitted.ask.query.id, &lookup.answer.coverage, took_ms);
+    if let (Some(grant), Some(members)) =
+        (caller::grant_shown(&admitted.parts.extensions), report.as_object_mut())
+    {
+        members.insert("grant".to_owned(), grant);
+    }
     let mut body = format!("{{\"report\":{report},\"trace\":").into_bytes();
     let trace =
         to_json(&lookup.answer.value.trace).map_err(|_| ApiError::Refused(Box::new(Refusal::lost())))?;
@@ -66,7 +71,7 @@ pub async fn events(
     request: Request,
 ) -> Result<Response, ApiError> {
     let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?)?;
-    let federation = caller::estate(&state, &admitted.parts.extensions);
+    let federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
     let regions: Vec<_> = federation
         .regions()
         .iter()

@@ -73,7 +73,7 @@ impl Admitted {
     }
 
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
-        let federation = caller::estate(state, &self.parts.extensions);
+        let federation = caller::estate_for(state, &self.parts.extensions, &self.ask.query.id);
         let found = federation.trace(self.ask.clone()).await;
         self.settle_lookup(state, found.as_ref());
         found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))

@@ -11,6 +11,7 @@ pub mod document;
 mod fake;
 mod fault;
 pub mod memory;
+mod notice;
 mod retry;
 pub mod settings;
 mod simulated;
@@ -28,6 +29,7 @@ pub use call::{
     TracesCall,
 };
 pub use client::Region;
+pub use notice::{NotTaken, Notifier};
 pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
 

@@ -10,6 +10,7 @@ pub mod detect;
 pub mod keys;
 pub mod look;
 pub mod place;
+pub mod propose;
 pub mod structure;
 pub mod validate;
 

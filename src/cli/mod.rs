@@ -17,8 +17,10 @@ use crate::model::RegionName;
 pub mod check;
 pub mod demo;
 mod gateway;
+pub mod grant;
 mod json;
 mod line;
+pub mod lint;
 mod output;
 mod places;
 pub mod policy;
@@ -52,6 +54,10 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Show spans from a file (OTLP/JSON) as one caller would see them.
     Redact(redact::RedactArgs),
+    /// Break-glass: ask for a grant, sign one, look at it, review what it was used for.
+    Grant(grant::GrantArgs),
+    /// Propose classes for keys of regions, or of a file (OTLP/JSON), that no policy knows.
+    Lint(lint::LintArgs),
     /// Make a token for development, to try a gateway as somebody.
     Token(token::TokenArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.

@@ -110,7 +110,7 @@ fn redact(
 }
 
 /// A document, or documents line by line, each as protobuf.
-fn documents(text: &str) -> impl Iterator<Item = Result<Vec<u8>, String>> {
+pub(super) fn documents(text: &str) -> impl Iterator<Item = Result<Vec<u8>, String>> {
     let is_one = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     let lines: Vec<(usize, &str)> = match is_one {
         true => vec![(0, text)],
@@ -133,7 +133,7 @@ fn documents(text: &str) -> impl Iterator<Item = Result<Vec<u8>, String>> {
     })
 }
 
-fn read(input: &mut dyn Read) -> Result<String, String> {
+pub(super) fn read(input: &mut dyn Read) -> Result<String, String> {
     let mut bytes = Vec::new();
     input
         .take(INPUT_BYTES_MAX + 1)
@@ -144,7 +144,7 @@ fn read(input: &mut dyn Read) -> Result<String, String> {
     }
     let text = String::from_utf8(bytes).map_err(|_| "standard input is no text in UTF-8".to_owned())?;
     if text.trim().is_empty() {
-        return Err("standard input is empty; `tutti redact .. < traces.otlp.json`".to_owned());
+        return Err("standard input is empty; `< traces.otlp.json`".to_owned());
     }
     Ok(text)
 }

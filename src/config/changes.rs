@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::regions::same_secret;
 use super::{GatewaySettings, Settings};
 use crate::backend::settings::{Auth, KindSettings, MemorySettings, RegionSettings, TempoSettings};
+use crate::identity::grants::GrantSettings;
 
 /// Keys that changed, as `regions.toml` names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +35,7 @@ impl Changes {
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");
         changes.note(old.identity != new.identity, "identity");
+        changes.note(!same_grants(old.grants.settings(), new.grants.settings()), "break_glass");
         changes.note(old.token_keys != new.token_keys, "keys");
         changes.regions(old, new);
         changes
@@ -162,6 +164,11 @@ fn tempo(old: &TempoSettings, new: &TempoSettings, mut note: impl FnMut(bool, &s
     note(old.connect_timeout != new.connect_timeout, "connect_timeout");
     note(old.idle_connections_max != new.idle_connections_max, "idle_connections_max");
     note(old.streaming != new.streaming, "streaming");
+}
+
+/// Regions that came or went are told as such.
+fn same_grants(old: &GrantSettings, new: &GrantSettings) -> bool {
+    *old == GrantSettings { regions: old.regions.clone(), ..new.clone() }
 }
 
 fn same_auth(old: &Auth, new: &Auth) -> bool {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
+use super::break_glass::{self, GivenBreakGlass};
 use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls};
 use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
@@ -31,6 +32,7 @@ pub(super) struct GivenFile {
     pub additions: GivenAdditions,
     pub keys: Given<GivenKeys>,
     pub identity: GivenIdentity,
+    pub break_glass: GivenBreakGlass,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
     pub has_regions: bool,
@@ -178,6 +180,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         additions: additions(&mut root, out),
         keys: root.table("keys", out).map(|keys| token_keys::read(keys, out)),
         identity: identity::read(optional(&mut root, "identity", out), out),
+        break_glass: break_glass::read(optional(&mut root, "break_glass", out), out),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
             Given::Faulty => true,

@@ -5,6 +5,7 @@
 //! the values mean together and with the world outside). Nothing past `resolve` sees raw input, and every
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
+mod break_glass;
 mod changes;
 mod claims;
 mod credentials;
@@ -55,11 +56,20 @@ pub use world::{Environment, Sources, process_environment};
 use crate::api::tls::Clients;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
+use crate::identity::grants::Grants;
 use crate::identity::{IdentitySettings, Mode};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::Redactor;
 use crate::redaction::ring::HeldKeys;
+
+/// A text that a command names on its line; one line says why there is none.
+pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, String> {
+    let no_environment: Environment<'_> = &|_| None;
+    let read = world::World::around(path, no_environment).read(path, bytes_max);
+    let bytes = read.map_err(|why| format!("{} {why}", path.display()))?;
+    String::from_utf8(bytes).map_err(|_| format!("{} is no text in UTF-8", path.display()))
+}
 
 /// Everything a gateway is told, checked.
 #[derive(Debug, Clone)]
@@ -70,6 +80,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Who may ask, and how they show who they are.
     pub identity: Arc<IdentitySettings>,
+    /// Who may let whom see more for a while.
+    pub grants: Arc<Grants>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

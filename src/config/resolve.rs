@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::break_glass;
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
@@ -23,6 +24,7 @@ use crate::backend::settings::RegionSettings;
 use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::identity::IdentitySettings;
+use crate::identity::grants::Grants;
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::ring::HeldKeys;
@@ -67,6 +69,8 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let token_keys = given.keys.is().map(|at| &at.value);
     let token_keys = Arc::new(token_keys::resolve(token_keys, &declared, world, out));
     let redactor = redactor(given, &policies, &token_keys, out);
+    let grants = break_glass::resolve(&given.break_glass, &declared.names, &policies, world, out);
+    let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
     let egress = raw_egress(given);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
@@ -84,6 +88,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         deadlines,
         limits: limits(given),
         identity: Arc::new(identity),
+        grants,
         regions,
         policies,
         token_keys,

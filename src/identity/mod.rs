@@ -9,6 +9,7 @@
 mod callers;
 mod claims;
 mod factor;
+pub mod grants;
 mod jwks;
 mod keyring;
 mod peers;

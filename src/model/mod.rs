@@ -6,6 +6,7 @@ pub mod caller;
 pub mod class;
 pub mod coverage;
 pub mod diff;
+pub mod grant;
 pub mod id;
 pub mod metrics;
 pub mod proven;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::cell::{Cell, Rung};
 use super::decide::{Decider, Explanation};
 use super::rulebook::{Act, Broken, Rulebook};
+use crate::model::grant::Lift;
 use crate::model::{Caller, Jurisdiction};
 
 /// Where data lie: a region, or any region of a jurisdiction.
@@ -25,6 +26,8 @@ pub struct Case {
     pub class: String,
     pub stored: Stored,
     pub delivered: Jurisdiction,
+    /// Under a grant.
+    pub lift: Option<Lift>,
     pub rung: Rung,
     /// Exactly these rights, of `filterOn`, `groupBy` and `listValues`.
     pub rights: Option<BTreeSet<Act>>,
@@ -48,16 +51,21 @@ pub fn explain(
     class: &str,
     stored: &Stored,
     delivered: &Jurisdiction,
+    lift: Option<&Lift>,
 ) -> Result<Option<Explanation>, Broken> {
     let Some(class) = book.facts().classes.by_name(class) else { return Ok(None) };
     let claimed = caller.home.iter().filter(|home| *home != delivered);
     let places: Vec<&Jurisdiction> = std::iter::once(delivered).chain(claimed).collect();
     let decider = Decider::new(book, caller, (&stored.region, &stored.jurisdiction), &places)?;
+    let decider = match lift {
+        Some(lift) => decider.lifted(lift)?,
+        None => decider,
+    };
     Ok(Some(decider.explain(class)))
 }
 
 pub fn run(book: &Arc<Rulebook>, case: &Case) -> Outcome {
-    match explain(book, &case.caller, &case.class, &case.stored, &case.delivered) {
+    match explain(book, &case.caller, &case.class, &case.stored, &case.delivered, case.lift.as_ref()) {
         Ok(Some(explanation)) => compare(book, case, &explanation),
         Ok(None) => failed(format!("there is no class `{}`", case.class)),
         Err(broken) => failed(broken.to_string()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cell::{Cell, RuleId, Rung};
 use super::facts::{Basis, CareMode};
 use super::rulebook::{Act, Asker, Broken, Rulebook, Situation, Verdict};
+use crate::model::grant::Lift;
 use crate::model::{Caller, ClassId, Jurisdiction};
 
 /// Everything that was asked for one class in one situation, and what came of it.
@@ -51,6 +52,12 @@ impl Decider {
         let situation = |place: &&Jurisdiction| book.situation(region, stored, place, purpose);
         let situations: Result<Vec<_>, _> = delivered.iter().map(situation).collect();
         Ok(Self { book: book.clone(), asker: Arc::new(book.asker(caller)?), situations: situations? })
+    }
+
+    /// The same under a grant.
+    pub fn lifted(self, lift: &Lift) -> Result<Self, Broken> {
+        let situations = self.situations.into_iter().map(|situation| self.book.lifted(situation, lift));
+        Ok(Self { situations: situations.collect::<Result<_, _>>()?, ..self })
     }
 
     pub(super) fn cell(&self, class: ClassId) -> Cell {

@@ -10,6 +10,7 @@ pub mod cell;
 pub mod classes;
 mod decide;
 pub mod facts;
+pub mod lift;
 pub mod matrix;
 pub mod plan;
 mod policies;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::classes::Classes;
 use super::ruled::Ruled;
@@ -43,6 +44,7 @@ pub struct Plan {
     /// For regions that are not named.
     others: RegionPlan,
     digest: String,
+    expires: Option<Duration>,
 }
 
 impl Treatment {
@@ -104,13 +106,24 @@ impl Plan {
     /// Regions that are not named keep everything.
     pub fn new(regions: BTreeMap<RegionName, RegionPlan>) -> Self {
         let digest = digest(&regions);
-        Self { regions, others: RegionPlan::AllowAll, digest }
+        Self { regions, others: RegionPlan::AllowAll, digest, expires: None }
     }
 
     /// What holds for regions that are not named.
     #[must_use]
     pub(super) fn with_others(self, others: RegionPlan) -> Self {
         Self { others, ..self }
+    }
+
+    /// What holds until then only, since the Unix epoch.
+    #[must_use]
+    pub(super) fn until(self, expires: Option<Duration>) -> Self {
+        Self { expires, ..self }
+    }
+
+    /// Until when it holds, since the Unix epoch; without an end where nothing is said.
+    pub fn expires(&self) -> Option<Duration> {
+        self.expires
     }
 
     pub fn region(&self, region: &RegionName) -> &RegionPlan {

@@ -16,6 +16,7 @@ use super::facts::UNSTATED;
 use super::plan::{KeyRules, Plan, RegionPlan};
 use super::rulebook::{Broken, Rulebook, Situation};
 use super::ruled::{Row, Ruled, TokenScope};
+use crate::model::grant::Lift;
 use crate::model::{Caller, Jurisdiction, RegionName};
 
 /// Plans that are remembered: one for each set of claims that asks. A plan is some tens of kB with all its cells,
@@ -61,6 +62,8 @@ struct Known {
     /// As policies know it: whoever states one that no file knows must not fill the memory with them.
     purpose: String,
     delivered: Jurisdiction,
+    /// Under a grant, that grant's own plan.
+    lift: Option<Lift>,
     plan: Arc<Plan>,
 }
 
@@ -135,7 +138,15 @@ impl Policies {
     pub fn plan(&self, caller: &Caller) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
-            Kind::Ruling(ruling) => ruling.plan(caller, &ruling.delivered, &self.digest),
+            Kind::Ruling(ruling) => ruling.plan(caller, &ruling.delivered, None, &self.digest),
+        }
+    }
+
+    /// What this caller may see under a grant. Whether it holds is for whoever asks: the plan says until when.
+    pub fn plan_under(&self, caller: &Caller, lift: &Lift) -> Arc<Plan> {
+        match &self.kind {
+            Kind::Same(plan) => plan.clone(),
+            Kind::Ruling(ruling) => ruling.plan(caller, &ruling.delivered, Some(lift), &self.digest),
         }
     }
 
@@ -143,18 +154,25 @@ impl Policies {
     pub fn plan_for(&self, caller: &Caller, delivered: &Jurisdiction) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
-            Kind::Ruling(ruling) => ruling.plan(caller, delivered, &self.digest),
+            Kind::Ruling(ruling) => ruling.plan(caller, delivered, None, &self.digest),
         }
     }
 }
 
 impl Ruling {
-    fn plan(&self, caller: &Caller, delivered: &Jurisdiction, digest: &str) -> Arc<Plan> {
+    fn plan(
+        &self,
+        caller: &Caller,
+        delivered: &Jurisdiction,
+        lift: Option<&Lift>,
+        digest: &str,
+    ) -> Arc<Plan> {
         let purpose = self.book.purpose(caller);
         let hash = self.hash(caller, purpose, delivered);
         let is_same = |known: &Known| {
             known.delivered == *delivered
                 && known.purpose == purpose
+                && known.lift.as_ref() == lift
                 && has_same_claims(&known.caller, caller)
         };
         let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +180,7 @@ impl Ruling {
             return known.plan.clone();
         }
         drop(plans);
-        let plan = Arc::new(self.make(caller, delivered, digest));
+        let plan = Arc::new(self.make(caller, delivered, lift, digest));
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = plans.find(hash, is_same) {
             return known.plan.clone();
@@ -174,6 +192,7 @@ impl Ruling {
             caller: caller.clone(),
             purpose: purpose.to_owned(),
             delivered: delivered.clone(),
+            lift: lift.cloned(),
             plan: plan.clone(),
         };
         plans.insert_unique(hash, known, |known| self.hash(&known.caller, &known.purpose, &known.delivered));
@@ -186,16 +205,17 @@ impl Ruling {
     }
 
     /// No cell is decided yet. What can't be asked at all is shut.
-    fn make(&self, caller: &Caller, delivered: &Jurisdiction, digest: &str) -> Plan {
+    fn make(&self, caller: &Caller, delivered: &Jurisdiction, lift: Option<&Lift>, digest: &str) -> Plan {
         let purpose = self.book.purpose(caller);
-        let key = claims_digest(digest, caller, purpose, delivered);
+        let key = claims_digest(digest, caller, purpose, delivered, lift);
         let asker = self.book.asker(caller).map(Arc::new);
         let mut rows: HashMap<(&str, &Jurisdiction), Arc<Row>> = HashMap::new();
         let mut regions = BTreeMap::new();
         for region in &self.regions {
-            let name = if self.book.tells_regions_apart() { region.name.as_str() } else { "" };
+            let name =
+                if self.book.tells_regions_apart() || lift.is_some() { region.name.as_str() } else { "" };
             let row = rows.entry((name, &region.jurisdiction)).or_insert_with(|| {
-                let situations = self.situations(region, caller, delivered, purpose);
+                let situations = self.situations(region, caller, delivered, lift);
                 let decider = asker.clone().and_then(|asker| {
                     Ok(Decider { book: self.book.clone(), asker, situations: situations? })
                 });
@@ -208,10 +228,11 @@ impl Ruling {
             };
             let classes = self.book.facts().classes.clone();
             let ruled = Ruled::lazy(classes, row.clone(), tokens, format!("{key} {}", region.name));
-            let ruled = ruled.with_keys(region.keys.clone());
+            let of_grant = lift.filter(|lift| lift.is_of(region.name.as_str())).map(|lift| lift.id.as_str());
+            let ruled = ruled.with_keys(region.keys.clone()).under(of_grant);
             regions.insert(region.name.clone(), RegionPlan::Ruled(Arc::new(ruled)));
         }
-        let plan = Plan::new(regions);
+        let plan = Plan::new(regions).until(lift.map(|lift| lift.expires));
         // Nobody has decided anything about a region that was not there when the policies were loaded.
         match self.regions.first() {
             None => plan,
@@ -229,13 +250,16 @@ impl Ruling {
         region: &PolicyRegion,
         caller: &Caller,
         delivered: &Jurisdiction,
-        purpose: &str,
+        lift: Option<&Lift>,
     ) -> Result<Vec<Situation>, Broken> {
+        let purpose = self.book.purpose(caller);
         let claimed = caller.home.as_ref().filter(|home| *home != delivered);
         let places = std::iter::once(delivered).chain(claimed);
-        places
-            .map(|place| self.book.situation(region.name.as_str(), &region.jurisdiction, place, purpose))
-            .collect()
+        let situation = |place| {
+            let plain = self.book.situation(region.name.as_str(), &region.jurisdiction, place, purpose)?;
+            lift.map_or(Ok(plain.clone()), |lift| self.book.lifted(plain, lift))
+        };
+        places.map(situation).collect()
     }
 }
 
@@ -247,7 +271,13 @@ fn has_same_claims(one: &Caller, other: &Caller) -> bool {
 }
 
 /// Everything that the cells of a plan depend on.
-fn claims_digest(policies: &str, caller: &Caller, purpose: &str, delivered: &Jurisdiction) -> String {
+fn claims_digest(
+    policies: &str,
+    caller: &Caller,
+    purpose: &str,
+    delivered: &Jurisdiction,
+    lift: Option<&Lift>,
+) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
@@ -259,6 +289,9 @@ fn claims_digest(policies: &str, caller: &Caller, purpose: &str, delivered: &Jur
     for claims in [&caller.roles, &caller.groups, &caller.clearances] {
         add(&claims.len().to_string());
         claims.iter().for_each(|claim| add(claim));
+    }
+    if let Some(lift) = lift {
+        add(&format!("{lift:?}"));
     }
     hasher.finalize().to_hex().to_string()
 }

@@ -28,6 +28,7 @@ pub struct Ruled {
     row: Arc<Row>,
     withholds: OnceLock<bool>,
     digest: String,
+    grant: Option<Arc<str>>,
 }
 
 /// The cells of a region, and of all others with the same facts.
@@ -70,12 +71,28 @@ impl Ruled {
         let digest = digest_of_cells(&classes, &region, &cells);
         let tokens = TokenScope { region, purpose: "".into(), epoch: 0 };
         let row = Arc::new(Row { cells, decider: None });
-        Self { classes, keys: KeyRules::default(), tokens, row, withholds: OnceLock::new(), digest }
+        Self {
+            classes,
+            keys: KeyRules::default(),
+            tokens,
+            row,
+            withholds: OnceLock::new(),
+            digest,
+            grant: None,
+        }
     }
 
     /// Cells that are decided as they are asked for. `digest` stands for whatever they depend on.
     pub(super) fn lazy(classes: Arc<Classes>, row: Arc<Row>, tokens: TokenScope, digest: String) -> Self {
-        Self { classes, keys: KeyRules::default(), tokens, row, withholds: OnceLock::new(), digest }
+        Self {
+            classes,
+            keys: KeyRules::default(),
+            tokens,
+            row,
+            withholds: OnceLock::new(),
+            digest,
+            grant: None,
+        }
     }
 
     /// The same with listed keys on top, which only take away.
@@ -83,6 +100,18 @@ impl Ruled {
     pub fn with_keys(mut self, keys: KeyRules) -> Self {
         self.keys = keys;
         self
+    }
+
+    /// The same, and that a grant lifts something of it.
+    #[must_use]
+    pub(super) fn under(mut self, grant: Option<&str>) -> Self {
+        self.grant = grant.map(Arc::from);
+        self
+    }
+
+    /// The grant that lifts something of it, by its id.
+    pub fn grant(&self) -> Option<&str> {
+        self.grant.as_deref()
     }
 
     /// The same with tokens of another scope.

@@ -2,6 +2,7 @@
 //! header, no region, no file and no clock: what a signed text is worth, and until when, is decided above.
 
 mod crypto;
+pub mod grant;
 mod key;
 
 pub use key::{KeyError, SigningKey, VerifyingKey};

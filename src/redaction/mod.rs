@@ -5,6 +5,7 @@
 
 mod by_key;
 mod engine;
+pub mod inspect;
 pub mod query;
 mod redactor;
 pub mod rewrite;

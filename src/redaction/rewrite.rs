@@ -25,9 +25,11 @@ pub const REDACTED_KEY: &str = "tutti.redacted";
 
 static CLAIMED: LazyLock<memchr::memmem::Finder<'static>> =
     LazyLock::new(|| memchr::memmem::Finder::new(REDACTED_KEY));
+/// Says on a resource that it is seen under a grant, and under which.
+pub const BREAK_GLASS_KEY: &str = "tutti.break_glass";
 
 /// What a resource cannot say of itself.
-const CLAIMS: [&str; 2] = [REGION_KEY, CLOCK_ADJUSTED_MS];
+const CLAIMS: [&str; 3] = [REGION_KEY, CLOCK_ADJUSTED_MS, BREAK_GLASS_KEY];
 
 /// Where a part comes from and what applies to it.
 #[derive(Debug, Clone, Copy)]
@@ -148,6 +150,11 @@ pub(super) fn say_treated(body: &mut Vec<u8>, attributes: u32, marks: Marks) {
 fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
     let mut name = Vec::new();
     put_attribute(&mut name, resource::ATTRIBUTES, REGION_KEY, Added::String(rules.region.as_str()));
+    if let (Marks::Every, RegionPlan::Ruled(ruled)) = (rules.marks, rules.plan)
+        && let Some(grant) = ruled.grant()
+    {
+        put_attribute(&mut name, resource::ATTRIBUTES, BREAK_GLASS_KEY, Added::String(grant));
+    }
     let mark = chunk.buffer.add(&name)?;
     for batch in &mut chunk.batches {
         let body = chunk.buffer.get(batch.resource);

@@ -40,6 +40,11 @@ struct ReloadLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct GrantLabels {
+    result: &'static str,
+}
+
 /// Answers a gateway can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -71,6 +76,7 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     reload_succeeded: Gauge,
     treated: Family<RegionLabels, Counter>,
+    grants: Family<GrantLabels, Counter>,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -136,6 +142,7 @@ impl Default for Metrics {
             reloads: Family::default(),
             reload_succeeded: Gauge::default(),
             treated: Family::default(),
+            grants: Family::default(),
         }
     }
 }
@@ -175,6 +182,11 @@ impl Metrics {
             self.reload_succeeded.clone(),
         );
         r.register("values_treated", "Attribute values masked or dropped", self.treated.clone());
+        r.register(
+            "break_glass_requests",
+            "Requests with a grant, by what became of it",
+            self.grants.clone(),
+        );
         registry
     }
 
@@ -217,6 +229,12 @@ impl Metrics {
     /// A region that is no longer declared has no circuit.
     pub fn forget_circuit(&self, region: &RegionName) {
         self.region_circuit.remove(&RegionLabels { region: region.to_string() });
+    }
+
+    /// A request that showed a grant: whether it held.
+    pub fn grant(&self, is_good: bool) {
+        let result = if is_good { "used" } else { "refused" };
+        self.grants.get_or_create(&GrantLabels { result }).inc();
     }
 
     pub fn reloaded(&self, is_good: bool) {

@@ -21,6 +21,7 @@ mod tempopb;
 
 mod asking;
 mod callers;
+mod grants;
 mod interference;
 mod refusals;
 mod surfaces;

@@ -63,6 +63,20 @@ pub(super) fn streaming_client(settings: &TempoSettings) -> Result<Client, Build
     build(client)
 }
 
+/// For what is no region: without credentials, and with the system's certificates where it has some.
+pub(in crate::backend) fn notice_client() -> Result<Client, BuildError> {
+    let settings = TlsSettings::default();
+    let trusted = trusted(&settings).unwrap_or_else(|_| RootCertStore::empty());
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls(trusted, &settings, b"http/1.1")?)
+        .user_agent(USER_AGENT)
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .retry(reqwest::retry::never());
+    build(client)
+}
+
 fn build(client: ClientBuilder) -> Result<Client, BuildError> {
     client.build().map_err(|error| BuildError::Client(error.to_string()))
 }

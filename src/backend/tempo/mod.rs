@@ -23,7 +23,7 @@ use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, Response};
 use tokio::time::Instant;
 
-pub(super) use self::connect::plain_client;
+pub(super) use self::connect::{notice_client, plain_client};
 
 use self::answer::NotFound;
 use self::route::{Dialect, Routes};

@@ -182,6 +182,11 @@ impl Classifier {
         KeyFacts { class, context: Context::NONE }
     }
 
+    /// The class of what a detector finds, where it is bound to one.
+    pub fn found_by(&self, detector: Detector) -> Option<ClassId> {
+        self.bindings.class(detector)
+    }
+
     /// The class of values whose keys no one told of.
     pub fn unknown(&self) -> ClassId {
         self.unknown

@@ -29,3 +29,9 @@ pub enum KeyClass {
     /// No one told of this key. What that means depends on the mode: scanned, or dropped.
     Unknown,
 }
+
+/// The words of a name in lower case, however it is written.
+pub fn words_of(name: &str) -> Vec<String> {
+    let words = words::split(name.as_bytes());
+    words.into_iter().map(|word| String::from_utf8_lossy(&word).into_owned()).collect()
+}

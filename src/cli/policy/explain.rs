@@ -8,10 +8,14 @@ use clap::Args;
 
 use super::super::places::Places;
 use super::{Verdict, unusable};
+use crate::cli::grant::read_either;
+use crate::cli::text::clean;
 use crate::config::policies::{shipped, try_out};
 use crate::config::{Settings, closest, process_environment, read_claims};
+use crate::model::grant::{Grant, Lift};
 use crate::model::{Caller, ClassId, Jurisdiction, RegionName};
 use crate::policy::cases::{self, Stored};
+use crate::policy::lift;
 use crate::policy::{Act, Basis, CareMode, Explanation, Leg, Rulebook, Rung, Verdict as Decided};
 
 #[derive(Debug, Args)]
@@ -28,6 +32,9 @@ pub struct ExplainArgs {
     /// Where the answer is assembled: a declared region, or a jurisdiction.
     #[arg(long, value_name = "PLACE")]
     pub delivered: String,
+    /// A grant, or a request for one, that is to hold: what it lifts. Nothing of it is checked.
+    #[arg(long, value_name = "FILE")]
+    pub grant: Option<PathBuf>,
     /// The configuration whose regions and policies hold; `regions.toml` where it is there.
     #[arg(long, value_name = "FILE", conflicts_with = "policies")]
     pub config: Option<PathBuf>,
@@ -65,9 +72,17 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write, errors: &mut dyn Writ
     let Some(class) = book.facts().classes.by_name(&args.class) else {
         return unusable(errors, &format!("--class: {}", no_class(book, &args.class)));
     };
-    match cases::explain(book, &caller, &args.class, &stored, &delivered.jurisdiction) {
+    let grant = match args.grant.as_deref().map(read_either).transpose() {
+        Ok(grant) => grant,
+        Err(why) => return unusable(errors, &why),
+    };
+    let lift = grant.as_ref().map(|grant| lift_of(grant, &stored));
+    match cases::explain(book, &caller, &args.class, &stored, &delivered.jurisdiction, lift.as_ref()) {
         Ok(Some(explanation)) => {
             write_head(out, &known, class, &caller, (&stored, &delivered))?;
+            if let Some(grant) = &grant {
+                write_grant(out, grant, &caller, book, (&args.class, &stored))?;
+            }
             write_explanation(out, book, class, &explanation)?;
             if known.lists_keys {
                 writeln!(
@@ -80,6 +95,46 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write, errors: &mut dyn Writ
         Ok(None) => unusable(errors, &no_class(book, &args.class)),
         Err(broken) => unusable(errors, &broken.to_string()),
     }
+}
+
+/// Where only a jurisdiction is said, any region of it is meant.
+fn lift_of(grant: &Grant, stored: &Stored) -> Lift {
+    let lift = grant.lift();
+    if stored.region.is_empty() { Lift { regions: None, ..lift } } else { lift }
+}
+
+/// Under which grant, and what of it does not fit.
+fn write_grant(
+    out: &mut dyn Write,
+    grant: &Grant,
+    caller: &Caller,
+    book: &Rulebook,
+    (class, stored): (&str, &Stored),
+) -> io::Result<()> {
+    let named = |names: Vec<&str>| clean(&names.join(", "));
+    let classes = named(grant.classes.iter().map(String::as_str).collect());
+    writeln!(out, "grant      {} for {}, on {classes}", clean(&grant.id), clean(&grant.subject))?;
+    let mut but = Vec::new();
+    if grant.subject != caller.subject {
+        but.push(format!("it is for `{}`, not for this caller", clean(&grant.subject)));
+    }
+    if grant.purpose != caller.purpose {
+        but.push("it is for another purpose than the caller states".to_owned());
+    }
+    if !stored.region.is_empty() && !grant.lift().is_of(&stored.region) {
+        but.push(format!("it is not about region {}", stored.region));
+    }
+    but.extend(
+        grant
+            .classes
+            .iter()
+            .filter_map(|name| lift::check(&book.facts().classes, name).err())
+            .map(|why| why.to_string()),
+    );
+    if lift::check(&book.facts().classes, class).is_err() {
+        but.push(format!("{class} is never lifted"));
+    }
+    but.iter().try_for_each(|why| writeln!(out, "  but      {}", clean(why)))
 }
 
 fn known(args: &ExplainArgs) -> Result<Known, String> {

@@ -130,6 +130,7 @@ fn explain(folder: &Folder, claims: &str, places: (&str, &str), class: &str) -> 
     let (stored, delivered) = places;
     folder.run(&PolicyCommand::Explain(ExplainArgs {
         claims: folder.path("claims.json"),
+        grant: None,
         class: class.to_owned(),
         stored: stored.to_owned(),
         delivered: delivered.to_owned(),

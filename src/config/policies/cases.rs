@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::fault::{Findings, Place, Source, quoted};
 use super::super::given::{At, Given};
@@ -10,6 +11,7 @@ use super::super::quantity::Wrong;
 use super::super::table::{self, Table};
 use super::super::words;
 use super::require;
+use crate::model::grant::Lift;
 use crate::model::{Caller, Jurisdiction, RegionName};
 use crate::policy::cases::{Case, Stored};
 use crate::policy::matrix::MatrixPlan;
@@ -48,6 +50,7 @@ fn case(mut table: Table<'_>, regions: &Regions, out: &mut Findings) -> Option<V
     let stored = table.parsed("stored", out, |text| self::stored(text, regions));
     let delivered =
         table.parsed("delivered", out, |text| self::stored(text, regions).map(|stored| stored.jurisdiction));
+    let grant = table.texts("grant", out);
     let rung = table.parsed("rung", out, rung);
     let rights = rights(&mut table, out);
     let rules = table.texts("rules", out);
@@ -64,6 +67,12 @@ fn case(mut table: Table<'_>, regions: &Regions, out: &mut Findings) -> Option<V
     }
     let texts = |given: &Vec<At<String>>| given.iter().map(|at| at.value.clone()).collect::<BTreeSet<_>>();
     let rules = rules.is().map(|at| texts(&at.value));
+    let lift = grant.is().map(|at| Lift {
+        id: "case".to_owned(),
+        classes: texts(&at.value),
+        regions: None,
+        expires: Duration::ZERO,
+    });
     let (name, stored, delivered) = (name.into_value()?, stored.into_value()?, delivered.into_value()?);
     let rung = rung.into_value()?;
     let case = |class: At<String>| Case {
@@ -72,6 +81,7 @@ fn case(mut table: Table<'_>, regions: &Regions, out: &mut Findings) -> Option<V
         class: class.value,
         stored: stored.clone(),
         delivered: delivered.clone(),
+        lift: lift.clone(),
         rung,
         rights: rights.clone(),
         rules: rules.clone(),

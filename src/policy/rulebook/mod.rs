@@ -6,7 +6,7 @@
 mod names;
 mod read;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -19,6 +19,8 @@ pub use read::{RULES_IN_SET_MAX, Rule};
 
 use super::cell::Rung;
 use super::facts::{Basis, Facts, UNSTATED, ancestors};
+use super::lift;
+use crate::model::grant::Lift;
 use crate::model::{Caller, ClassId, Jurisdiction, RegionName};
 
 /// The schema that ships.
@@ -92,6 +94,8 @@ pub struct Situation {
     pub(super) delivered: Jurisdiction,
     pub(super) basis: Basis,
     context: Context,
+    /// The same under a grant, for the classes that it is about.
+    lifted: Option<(Context, HashSet<ClassId>)>,
 }
 
 /// Something that a built-in schema and checked names rule out. Whatever it is, nothing is allowed by it.
@@ -242,7 +246,17 @@ impl Rulebook {
         let adequate = self.facts.adequate(stored);
         let context = names::context(region, stored, adequate, (delivered, basis), purpose)?;
         let (stored, delivered) = (stored.clone(), delivered.clone());
-        Ok(Situation { region: region.to_owned(), stored, delivered, basis, context })
+        Ok(Situation { region: region.to_owned(), stored, delivered, basis, context, lifted: None })
+    }
+
+    /// The same situation under a grant. Where it is about another region nothing is different.
+    pub fn lifted(&self, situation: Situation, lift: &Lift) -> Result<Situation, Broken> {
+        if !lift.is_of(&situation.region) {
+            return Ok(situation);
+        }
+        let context = names::under_grant(&situation.context, &lift.classes)?;
+        let covered = lift::covered(&self.facts.classes, lift);
+        Ok(Situation { lifted: Some((context, covered)), ..situation })
     }
 
     /// Deny by default, and forbid wins. A policy that cannot be evaluated denies too: Cedar leaves it out, and
@@ -255,7 +269,7 @@ impl Rulebook {
         else {
             return denied;
         };
-        let (principal, context) = (self.principal.clone(), situation.context.clone());
+        let (principal, context) = (self.principal.clone(), situation.context(class).clone());
         let Ok(request) = Request::new(principal, action.clone(), resource.clone(), context, None) else {
             return denied;
         };
@@ -324,6 +338,13 @@ fn digest(texts: &[PolicyText<'_>], facts: &Facts) -> String {
     let others = (facts.classes.lists(), &facts.purposes, &facts.jurisdictions, &facts.care, facts.epoch);
     add(&format!("{others:?}"));
     hasher.finalize().to_hex().to_string()
+}
+
+impl Situation {
+    fn context(&self, class: ClassId) -> &Context {
+        let lifted = self.lifted.as_ref().filter(|(_, covered)| covered.contains(&class));
+        lifted.map_or(&self.context, |(context, _)| context)
+    }
 }
 
 impl fmt::Debug for Rulebook {

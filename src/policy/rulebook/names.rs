@@ -121,3 +121,11 @@ pub(super) fn context(
     ])
     .map_err(Broken::new)
 }
+
+/// The same situation, and that a grant for these classes and groups holds.
+pub(super) fn under_grant(context: &Context, classes: &BTreeSet<String>) -> Result<Context, Broken> {
+    let named: Result<Vec<_>, _> =
+        classes.iter().map(|name| uid(CLASS, name).map(Value::new_entity_uid)).collect();
+    let grant = Value::new_record([("classes".to_owned(), Value::new_set(named?))]).map_err(Broken::new)?;
+    context.clone().merge([("grant".to_owned(), grant)]).map_err(Broken::new)
+}

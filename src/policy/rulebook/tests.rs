@@ -77,7 +77,7 @@ fn caller(roles: &[&str], purpose: Option<&str>) -> Caller {
 /// What a class becomes, in words, and by what.
 fn decided(book: &Arc<Rulebook>, caller: &Caller, class: &str, from: &str, to: &str) -> String {
     let stored = Stored { region: String::new(), jurisdiction: place(from) };
-    let explanation = cases::explain(book, caller, class, &stored, &place(to)).unwrap().unwrap();
+    let explanation = cases::explain(book, caller, class, &stored, &place(to), None).unwrap().unwrap();
     let by = cases::names(book, &explanation.settled_by).join(" ");
     format!("{} by {by}", crate::policy::matrix::words(&explanation.cell))
 }
@@ -209,6 +209,7 @@ fn a_case_says_what_is_otherwise_and_what_it_hit() {
         class: "pii.email".to_owned(),
         stored: Stored { region: String::new(), jurisdiction: place("EU") },
         delivered: place("CH"),
+        lift: None,
         rung: Rung::Raw,
         rights: Some(BTreeSet::from([Act::FilterOn, Act::GroupBy])),
         rules: Some(BTreeSet::from(["home".to_owned()])),
