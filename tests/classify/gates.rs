@@ -2,15 +2,15 @@
 
 use tutti::classify::detect::Care;
 
-use crate::corpus_privacy::{Kind, Place, corpus};
-use crate::score::{Score, score};
+use crate::corpus_privacy::{Kind, Place, blind, corpus};
+use crate::score::{Reading, Score, score};
 
 /// The corpus that was looked at while the detectors were written, and one that was not.
 const SEEDS: [u64; 2] = [20_261_121, 4_242];
 
 fn each(care: Care, check: impl Fn(&Score)) {
     for seed in SEEDS {
-        let score = score(&corpus(seed), care);
+        let score = score(&corpus(seed), Reading::Values(care));
         println!("{}", score.report(&format!("seed {seed}, {care:?}")));
         if std::env::var_os("CLASSIFY_EXAMPLES").is_some() {
             score.examples.iter().for_each(|example| println!("  {example}"));
@@ -73,4 +73,25 @@ fn the_corpus_has_what_it_says() {
     }
     let encoded = all.iter().flat_map(|attribute| &attribute.labels).filter(|label| label.is_encoded).count();
     assert!(encoded >= 150, "{encoded} labels are percent-encoded");
+}
+
+#[test]
+fn blind_report() {
+    let all = blind();
+    for reading in [
+        Reading::Values(Care::Balanced),
+        Reading::Values(Care::Paranoid),
+        Reading::Keys(Care::Balanced),
+        Reading::Keys(Care::Paranoid),
+        Reading::AllowList,
+    ] {
+        let score = score(&all, reading);
+        println!("{}", score.report(&format!("blind, {reading:?}")));
+        score.examples.iter().for_each(|example| println!("  {reading:?} {example}"));
+    }
+    for reading in [Reading::Keys(Care::Balanced), Reading::Keys(Care::Paranoid), Reading::AllowList] {
+        let score = score(&corpus(SEEDS[0]), reading);
+        println!("{}", score.report(&format!("made, {reading:?}")));
+        score.examples.iter().for_each(|example| println!("  made {reading:?} {example}"));
+    }
 }
