@@ -83,13 +83,16 @@ fn blind_report() {
         Reading::Values(Care::Paranoid),
         Reading::Keys(Care::Balanced),
         Reading::Keys(Care::Paranoid),
+        Reading::Home,
         Reading::AllowList,
     ] {
         let score = score(&all, reading);
         println!("{}", score.report(&format!("blind, {reading:?}")));
         score.examples.iter().for_each(|example| println!("  {reading:?} {example}"));
     }
-    for reading in [Reading::Keys(Care::Balanced), Reading::Keys(Care::Paranoid), Reading::AllowList] {
+    for reading in
+        [Reading::Keys(Care::Balanced), Reading::Keys(Care::Paranoid), Reading::Home, Reading::AllowList]
+    {
         let score = score(&corpus(SEEDS[0]), reading);
         println!("{}", score.report(&format!("made, {reading:?}")));
         score.examples.iter().for_each(|example| println!("  made {reading:?} {example}"));

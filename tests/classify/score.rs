@@ -9,7 +9,8 @@ use tutti::classify::detect::{self, Care, Context, Detector, Detectors, detect};
 use tutti::classify::{Classifier, Look};
 use tutti::config::policies::shipped;
 use tutti::config::redactor_of;
-use tutti::model::{ClassId, Jurisdiction, RegionName};
+use tutti::model::{Caller, ClassId, Jurisdiction, RegionName};
+use tutti::policy::{Plan, RegionPlan};
 use tutti::redaction::{KeyRing, Redactor};
 
 use crate::corpus_privacy::{Attribute, Kind, Label};
@@ -25,14 +26,16 @@ pub enum Reading {
     /// The facts that are shipped: classes of keys, parts of structures, and values. Unknown keys and free texts are
     /// shown, but for what is found in them.
     Keys(Care),
-    /// The same, and nothing is shown that nobody told of.
+    /// By the policies that are shipped, where it is stored.
+    Home,
+    /// The same across a border without a legal basis: nothing is shown that nobody told of.
     AllowList,
 }
 
 /// Reads attributes, with the classes that are shipped.
 pub struct Reader {
     redactor: Redactor,
-    looks: [Look; 3],
+    looks: [Look; 4],
     values: detect::Scratch,
     scratch: classifier::Scratch,
 }
@@ -44,7 +47,14 @@ impl Reader {
     pub fn new() -> Self {
         let eu = Jurisdiction::parse("EU").unwrap();
         let region = RegionName::parse("eu-1").unwrap();
-        let policies = shipped(&[(region, eu.clone())], eu).expect("the baseline is good");
+        let plan = |delivered: &str| {
+            let stored = [(region.clone(), eu.clone())];
+            let policies =
+                shipped(&stored, Jurisdiction::parse(delivered).unwrap()).expect("the baseline is good");
+            let plan = policies.plan(&Caller::anonymous());
+            (policies, plan)
+        };
+        let ((policies, home), (_, abroad)) = (plan("EU"), plan("US"));
         let redactor = redactor_of(&policies, KeyRing::of_this_run()).unwrap();
         let is_shown = |name: &str| redactor.classes().by_name(name).unwrap();
         let (safe, unknown) = (redactor.classes().safe(), redactor.classes().unknown());
@@ -55,7 +65,8 @@ impl Reader {
         let looks = [
             look(Care::Balanced, &[safe, unknown, free]),
             look(Care::Paranoid, &[safe, unknown, free]),
-            look(Care::Paranoid, &[safe]),
+            look_of(&redactor, &home, &region),
+            look_of(&redactor, &abroad, &region),
         ];
         Self { looks, redactor, values: detect::Scratch::default(), scratch: classifier::Scratch::default() }
     }
@@ -69,7 +80,8 @@ impl Reader {
             }
             Reading::Keys(Care::Balanced) => 0,
             Reading::Keys(Care::Paranoid) => 1,
-            Reading::AllowList => 2,
+            Reading::Home => 2,
+            Reading::AllowList => 3,
         };
         let classifier: &Classifier = self.redactor.classifier();
         let facts = classifier.key(&attribute.key);
@@ -81,6 +93,11 @@ impl Reader {
             }
         }
     }
+}
+
+fn look_of(redactor: &Redactor, plan: &Plan, region: &RegionName) -> Look {
+    let RegionPlan::Ruled(ruled) = plan.region(region) else { panic!("the baseline decides by class") };
+    redactor.look(ruled)
 }
 
 /// How many of how many.

@@ -27,8 +27,10 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) {
         if !is_done {
             document(finder, index, word);
         }
-    } else if word.len() <= 2 && !account(finder, index, word) && !obscured::at(finder, index, word) {
-        insured(finder, index, word);
+    } else if word.len() == 2 && !account(finder, index, word) && !obscured::at(finder, index, word) {
+        if !network::dashed(finder, index, word) {
+            insured(finder, index, word);
+        }
     } else if matches!(word.len(), 1 | 3) {
         spaced_person(finder, index, word);
     }

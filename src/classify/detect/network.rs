@@ -47,6 +47,29 @@ pub fn ipv4(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     true
 }
 
+/// `ip-203-0-113-7`, as clouds name machines by their addresses. Those that are of no use outside are no one's.
+pub fn dashed(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
+    let view = finder.view;
+    if view.byte(word.end()) != b'-' || !matches!(view.word_text(word), b"ip" | b"IP") {
+        return false;
+    }
+    let mut octets = [0; 4];
+    for (place, octet) in octets.iter_mut().enumerate() {
+        let Some(part) = view.joined(index + place, b'-').filter(|part| part.is_number()) else {
+            return false;
+        };
+        let Ok(Ok(value)) = std::str::from_utf8(view.word_text(part)).map(u8::from_str) else { return false };
+        *octet = value;
+    }
+    let address = Ipv4Addr::from(octets);
+    let (Some(first), Some(last)) = (view.word(index + 1), view.word(index + 4)) else { return false };
+    let is_public = !address.is_private() && !address.is_loopback() && !address.is_link_local();
+    if is_public && view.byte(last.end()) != b'-' {
+        finder.strong(first.start()..last.end(), Detector::Ipv4);
+    }
+    is_public
+}
+
 /// Whether the four numbers are part of a release's name: `Chrome/1.2.3.4`, `lib-1.2.3.4`, `1.2.3.4-beta`.
 fn is_release(finder: &Finder<'_>, start: usize, end: usize) -> bool {
     let view = finder.view;

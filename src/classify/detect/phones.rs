@@ -61,6 +61,9 @@ pub fn national(finder: &mut Finder<'_>, index: usize, groups: &Groups) -> bool 
     let in_brackets = view.before(groups.range(1).start) == b'(';
     let count = groups.count();
     let begin = groups.range(1).start - usize::from(in_brackets);
+    // `8 (495) 123-45-67`: what long distance begins with.
+    let trunk = view.text(begin.saturating_sub(2), begin);
+    let begin = if in_brackets && matches!(trunk, [b'8' | b'1' | b'0', b' ']) { begin - 2 } else { begin };
     for count in [3, 4].into_iter().filter(|wanted| *wanted <= count) {
         let digits = groups.digits(count);
         let (is_shaped, local) = match groups.lengths(count) {

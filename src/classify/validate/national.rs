@@ -34,7 +34,7 @@ pub fn bare(digits: &[u8]) -> Option<Worth> {
         ),
         12 => (&[sweden_long], &[], &[india, spain_social]),
         13 if switzerland(digits) => return Some(Worth::Strong),
-        13 => (&[romania, slovenia, luxembourg], &[], &[korea, south_africa]),
+        13 => (&[romania, slovenia, luxembourg, korea, south_africa], &[], &[]),
         14 => (&[], &[], &[brazil_company]),
         15 if france(digits) => return Some(Worth::Strong),
         18 if china(digits) => return Some(Worth::Strong),
@@ -67,7 +67,8 @@ pub fn grouped(lengths: &[usize], signs: &[u8], digits: &[u8]) -> Option<Worth> 
         ([6, 4], [b' ']) => likely(iceland(digits) || denmark(digits)),
         ([6, 5], [b'-']) => strong(latvia(digits)),
         ([6, 5], [b' ']) => likely(norway(digits)),
-        ([6, 7], [b'-']) => strong(korea(digits)),
+        // The check was given up in 2020: a day and a sex are left.
+        ([6, 7], [b'-']) => strong(korea(digits)).or_else(|| likely(starts_with_year(digits))),
         ([3, 3, 3, 2], [b'.', b'.', b'-']) => strong(brazil(digits)),
         ([2, 3, 3, 4, 2], [b'.', b'.', b'/', b'-']) => strong(brazil_company(digits)),
         ([4, 4, 4], [b' ', b' '] | [b'-', b'-']) => weak(india(digits)),

@@ -228,8 +228,6 @@ pub const WORDS: &[(Context, &[&str])] = &[
             "身份证",
             "身份證",
             "주민등록번호",
-            "マイナンバー",
-            "個人番号",
         ],
     ),
     (
@@ -396,7 +394,6 @@ pub const WORDS: &[(Context, &[&str])] = &[
             "upgrade",
             "chrome",
             "edg",
-            "driver",
         ],
     ),
     (
@@ -484,9 +481,12 @@ pub const WORDS: &[(Context, &[&str])] = &[
             "personalausweis",
             "护照",
             "паспорт",
+            "マイナンバー",
+            "個人番号",
         ],
     ),
-    (Context(Context::DRIVER.0), &["driver", "drivers", "driving"]),
+    (Context(Context::DRIVER.0 | Context::VERSION.0), &["driver"]),
+    (Context(Context::DRIVER.0), &["drivers", "driving"]),
     (Context(Context::LICENSE.0), &["license", "licence"]),
     (
         Context(Context::ORDER.0),

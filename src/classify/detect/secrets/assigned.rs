@@ -54,7 +54,9 @@ fn told(view: View<'_>, index: usize, word: Word) -> Option<Told> {
 pub(super) fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
     let Some(told) = told(view, index, word) else { return false };
-    let Some((start, sign)) = value_start(view, word.end()) else { return said(finder, word, told) };
+    let Some((start, sign)) = value_start(view, word.end()) else {
+        return said(finder, word, told) || is_flag(view, index) && next_in_list(finder, word, told);
+    };
     let is_quoted = matches!(view.before(start), b'"' | b'\'');
     let bound = if sign == b'=' || is_quoted { Bound::Tightly } else { Bound::Loosely };
     if is_account_key(view, word, start, sign) {
@@ -155,7 +157,7 @@ fn said(finder: &mut Finder<'_>, word: Word, told: Told) -> bool {
     let text = view.text(start, end);
     let is_phrase = text.contains(&b' ');
     let is_it = match told {
-        _ if is_phrase && !is_copula => false,
+        _ if is_phrase && !is_copula || super::jwt::begins(text) => false,
         Told::Password if is_quoted => value::is_secret(text, told, Bound::Tightly, finder.care),
         Told::Password if is_copula => value::is_secret(text, told, Bound::Loosely, finder.care),
         Told::Password => false,
@@ -193,6 +195,15 @@ fn argument(finder: &mut Finder<'_>, word: Word, told: Told) -> bool {
     let quote = usize::from(matches!(view.byte(word.end() + 1), b'"' | b'\''));
     let start = word.end() + 1 + quote;
     view.byte(start) != b'-' && take(finder, start, told.max(Told::Compound), Bound::Tightly)
+}
+
+/// `"--password", "..."`: the next of a list, as JSON writes it.
+fn next_in_list(finder: &mut Finder<'_>, word: Word, told: Told) -> bool {
+    let view = finder.view;
+    let start = view.run_end(word.end(), 5, |byte| matches!(byte, b'"' | b'\'' | b',' | b' '));
+    let gap = view.text(word.end(), start);
+    let is_next = gap.contains(&b',') && matches!(gap, [b'"' | b'\'', .., b'"' | b'\'']);
+    is_next && view.byte(start) != b'-' && take(finder, start, told.max(Told::Compound), Bound::Tightly)
 }
 
 /// `IDENTIFIED BY '...'`, as databases are told the password of a user.

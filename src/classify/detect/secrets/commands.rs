@@ -24,7 +24,7 @@ pub(super) fn flag(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let start = word.end() + 1 + usize::from(matches!(view.byte(word.end() + 1), b'"' | b'\''));
     match view.word_text(word) {
         b"u" | b"user" => pair(finder, start),
-        b"p" if is_of(view, index, &[b"sshpass", b"login", b"mysql", b"ldapsearch"]) => {
+        b"p" if is_of(view, index, &[b"sshpass", b"login"]) => {
             take(finder, start, Told::Password, Bound::Tightly)
         }
         b"a" if is_of(view, index, &[b"redis"]) => take(finder, start, Told::Password, Bound::Tightly),

@@ -83,7 +83,7 @@ pub(super) fn authorization(finder: &mut Finder<'_>, word: Word) -> bool {
         && value.iter().any(u8::is_ascii_alphabetic)
         || !is_alone && value.len() >= 16;
     if is_it {
-        finder.strong(from..end, Detector::Secret);
+        finder.strong(start..end, Detector::Secret);
     }
     is_it
 }

@@ -47,7 +47,9 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if finder.has_foreign && foreign(finder, word) {
         return true;
     }
-    by_what_follows(finder, index, word) || commands::is_glued(first) && commands::glued(finder, index, word)
+    by_what_follows(finder, index, word)
+        || commands::is_glued(first) && commands::glued(finder, index, word)
+        || word.len() == AWS_BYTES && without_prefix(finder, index, word)
 }
 
 /// What the byte behind a word makes possible: a name with its value, a scheme, a tag, a flag.
@@ -63,12 +65,11 @@ fn by_what_follows(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
             }
             next == b' ' && before_a_space(finder, index, word)
                 || next == b'+' && without_prefix(finder, index, word)
-                || word.len() == AWS_BYTES && without_prefix(finder, index, word)
         }
         b'/' => without_prefix(finder, index, word),
         b'-' if word.len() == 32 => made_of_hex(finder, word),
         b'.' if word.len() >= 23 => in_three_parts(finder, word),
-        _ => word.len() == AWS_BYTES && without_prefix(finder, index, word),
+        _ => false,
     }
 }
 
@@ -118,8 +119,10 @@ fn in_three_parts(finder: &mut Finder<'_>, word: Word) -> bool {
 /// `1//0g...`, as Google writes what new tokens are asked for with.
 pub fn refresh(finder: &mut Finder<'_>, word: Word) -> bool {
     let view = finder.view;
-    let is_begun = word.len() == 1 && view.up_to(word.start(), 4) == b"1//0";
-    let end = if is_begun { view.run_end(word.start() + 3, VALUE_BYTES_MAX, url_safe) } else { word.end() };
+    if word.len() != 1 || view.up_to(word.start(), 4) != b"1//0" {
+        return false;
+    }
+    let end = view.run_end(word.start() + 3, VALUE_BYTES_MAX, url_safe);
     let is_it = end - word.start() >= 30;
     if is_it {
         finder.strong(word.start()..end, Detector::Secret);

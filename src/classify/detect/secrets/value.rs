@@ -56,7 +56,8 @@ pub(super) fn without_stop(finder: &Finder<'_>, start: usize, end: usize) -> usi
 
 /// Whether a value is a secret, where its name says so this plainly.
 pub(super) fn is_secret(value: &[u8], told: Told, bound: Bound, care: Care) -> bool {
-    if value.is_empty() || is_placeholder(value) || jwt::begins(value) {
+    // What has a name of its own is found by that.
+    if value.is_empty() || is_placeholder(value) || jwt::begins(value) || value.starts_with(b"-----BEGIN") {
         return false;
     }
     let has_letter = value.iter().any(u8::is_ascii_alphabetic);
