@@ -272,6 +272,28 @@ fn insured(finder: &mut Finder<'_>, index: usize, word: Word) {
     }
 }
 
+/// `12.345.678-Z`, as Spain writes it in letters.
+pub fn dotted(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
+    let view = finder.view;
+    let mut text = [0; 9];
+    let (mut filled, mut end) = (0, word.end());
+    for (place, (length, sign)) in [(2, b'.'), (3, b'.'), (3, b'.'), (1, b'-')].into_iter().enumerate() {
+        let is_joined = place == 0 || view.joined(index + place - 1, sign).is_some();
+        let Some(part) = view.word(index + place).filter(|part| is_joined && part.len() == length) else {
+            return false;
+        };
+        if let Some(room) = text.get_mut(filled..filled + length) {
+            room.copy_from_slice(view.word_text(part));
+        }
+        (filled, end) = (filled + length, part.end());
+    }
+    let is_person = lettered::is_person(&text);
+    if is_person {
+        finder.strong(word.start()..end, Detector::NationalId);
+    }
+    is_person
+}
+
 /// A number that ends with letters behind a hyphen: `131052-308T`, `12345678-Z`.
 pub fn hyphened(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;

@@ -174,12 +174,15 @@ fn look(
         found,
     };
     secrets::whole(&mut finder, bytes);
+    let mut urls = 0..0;
     if survey.has(survey::AT) && survey.has(survey::COLON) {
+        let before = finder.found.len();
         secrets::with_scheme(&mut finder);
+        urls = before..finder.found.len();
         secrets::without_scheme(&mut finder);
     }
     if survey.has(survey::AT) {
-        email::scan(&mut finder);
+        email::scan(&mut finder, urls);
     }
     // What was found so far lies anywhere; from here on words are taken from left to right.
     finder.done = 0;

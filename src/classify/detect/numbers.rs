@@ -24,6 +24,9 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) {
     let view = finder.view;
     let sign = view.byte(word.end());
     let is_pointed = sign == b'.' && word.len() <= 3 && view.byte(word.end() + 1).is_ascii_digit();
+    if is_pointed && word.len() == 2 && super::letters::dotted(finder, index, word) {
+        return;
+    }
     if is_pointed && (network::ipv4(finder, index, word) || geo::scan(finder, index, word)) {
         return;
     }

@@ -209,7 +209,6 @@ pub const WORDS: &[(Context, &[&str])] = &[
             "government",
             "ident",
             "natid",
-            "idnr",
             "steueridentifikationsnummer",
             "contribuinte",
             "sécurité",

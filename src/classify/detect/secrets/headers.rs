@@ -69,11 +69,12 @@ pub(super) fn authorization(finder: &mut Finder<'_>, word: Word) -> bool {
     if jwt::begins(value) {
         return false;
     }
-    let has_parameters =
-        !is_alone && memchr::memchr(b'=', value.strip_suffix(b"=").unwrap_or(value)).is_some();
-    if has_parameters && view.rest(end).first().is_some_and(|next| matches!(next, b'"' | b',')) {
+    // `Digest username="..", response=".."`, `AWS4-HMAC-SHA256 Credential=.., Signature=..`.
+    let name = value.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let is_name = name.len() < value.len() && name.iter().all(u8::is_ascii_alphabetic) && !name.is_empty();
+    if !is_alone && is_name && matches!(view.byte(end), b'"' | b',') {
         let last = view.run_end(end, VALUE_BYTES_MAX, |byte| !matches!(byte, b'\n' | b'\r' | b'<' | b'>'));
-        finder.strong(from..last, Detector::Secret);
+        finder.strong(start..last, Detector::Secret);
         return true;
     }
     let least = if is_alone { 8 } else { 6 };

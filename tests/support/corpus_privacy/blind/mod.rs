@@ -8,11 +8,12 @@
 
 use super::{Attribute, Kind, Label, Place};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("people.txt"),
     include_str!("things.txt"),
     include_str!("secrets.txt"),
     include_str!("clean.txt"),
+    include_str!("later.txt"),
 ];
 
 /// All of them, in the order of the files.
