@@ -51,7 +51,7 @@ fn gate(reading: Reading, is_blind: bool) -> Gate {
     }
 }
 
-fn check(name: &str, all: &[Attribute], is_blind: bool) {
+fn check(name: &str, all: &[Attribute], is_blind: bool, failed: &mut Vec<String>) {
     for reading in READINGS {
         let score = score(all, reading);
         println!("{}", line(name, reading, &score));
@@ -60,13 +60,15 @@ fn check(name: &str, all: &[Attribute], is_blind: bool) {
             score.examples.iter().for_each(|example| println!("  {reading:?} {example}"));
         }
         let gate = gate(reading, is_blind);
-        let told = || score.report(&format!("{name}, {reading:?}")) + &score.examples.join("\n");
-        assert!(score.leaked.percent() <= gate.leaked, "{}", told());
-        assert!(score.leaked_encoded.percent() <= gate.leaked_encoded, "{}", told());
-        assert!(score.touched_ids.percent() <= gate.touched_ids, "{}", told());
-        assert!(score.touched.percent() <= gate.touched, "{}", told());
-        if matches!(reading, Reading::Values(_) | Reading::Home) {
-            assert_eq!(score.touched_ordinary.count, 0, "{}", told());
+        let is_ordinary = matches!(reading, Reading::Values(_) | Reading::Home);
+        let holds = score.leaked.percent() <= gate.leaked
+            && score.leaked_encoded.percent() <= gate.leaked_encoded
+            && score.touched_ids.percent() <= gate.touched_ids
+            && score.touched.percent() <= gate.touched
+            && !(is_ordinary && score.touched_ordinary.count > 0);
+        if !holds {
+            let report = score.report(&format!("{name}, {reading:?}"));
+            failed.push(report + &score.examples.join("\n"));
         }
     }
 }
@@ -88,10 +90,12 @@ fn gates_hold_on_every_corpus() {
     println!(
         "| corpus | reading | leaked | leaked, encoded | ids touched | ordinary touched | clean touched |"
     );
-    check("by hand", &blind(), true);
+    let mut failed = Vec::new();
+    check("by hand", &blind(), true, &mut failed);
     for seed in SEEDS {
-        check(&format!("seed {seed}"), &corpus(seed), false);
+        check(&format!("seed {seed}"), &corpus(seed), false, &mut failed);
     }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[test]

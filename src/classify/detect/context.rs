@@ -47,6 +47,8 @@ impl Context {
     pub const DOCUMENT: Self = Self(1 << 20);
     /// Orders, tickets and other things that have long numbers, too.
     pub const ORDER: Self = Self(1 << 23);
+    /// The key is the name of a secret, by its last word, and does not only tell of one.
+    pub const NAMED: Self = Self(1 << 24);
     const DRIVER: Self = Self(1 << 21);
     const LICENSE: Self = Self(1 << 22);
     pub(super) const KEY: Self = Self(1 << 14);
@@ -57,7 +59,11 @@ impl Context {
 
     /// What the words of a key say.
     pub fn of_key(key: &str) -> Self {
-        Self::of_parts(key.as_bytes()).whole()
+        let whole = Self::of_parts(key.as_bytes()).whole();
+        let last = key.rsplit(['.', '_', '-']).next().unwrap_or_default();
+        let last = Self::of_last(last.as_bytes());
+        let is_named = whole.meets(Self::SECRET) && last.meets(Self::SECRET | Self::KEY);
+        if is_named { whole | Self::NAMED } else { whole }
     }
 
     /// What the last part of a word says: of `clientSecret` what `Secret` does, of `secretName` what `Name` does.

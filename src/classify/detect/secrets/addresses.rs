@@ -7,6 +7,9 @@ use super::value::is_placeholder;
 
 const AUTHORITY_BYTES_MAX: usize = 512;
 
+/// What may follow a `#` within a password, and the host.
+const PASSWORD_REST_MAX: usize = 64;
+
 /// What stands before the host of an address that has no scheme.
 const PROTOCOLS: [&[u8]; 3] = [b"@tcp(", b"@unix(", b"@udp("];
 
@@ -19,6 +22,12 @@ pub fn with_scheme(finder: &mut Finder<'_>) {
         let end = view.run_end(from, AUTHORITY_BYTES_MAX, |byte| {
             !matches!(byte, 0..=b' ' | b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`')
         });
+        let authority = view.text(from, end);
+        let last_colon = memchr::memrchr(b':', authority).map_or(authority.len(), |at| at + 1);
+        let port = authority.get(last_colon..).unwrap_or_default();
+        // A password may have had an escaped `#` in it; no port is a word.
+        let is_cut = view.byte(end) == b'#' && !port.is_empty() && !port.iter().all(u8::is_ascii_digit);
+        let end = if is_cut { view.run_end(end + 1, PASSWORD_REST_MAX, super::is_value) } else { end };
         let authority = view.text(from, end);
         let Some(sign) = memchr::memrchr(b'@', authority) else { continue };
         let person = authority.get(..sign).unwrap_or_default();

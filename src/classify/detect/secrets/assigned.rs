@@ -55,7 +55,9 @@ pub(super) fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> boo
     let view = finder.view;
     let Some(told) = told(view, index, word) else { return false };
     let Some((start, sign)) = value_start(view, word.end()) else {
-        return said(finder, word, told) || is_flag(view, index) && next_in_list(finder, word, told);
+        return said(finder, word, told)
+            || is_flag(view, index) && next_in_list(finder, word, told)
+            || in_attributes(finder, word, told);
     };
     let is_quoted = matches!(view.before(start), b'"' | b'\'');
     let bound = if sign == b'=' || is_quoted { Bound::Tightly } else { Bound::Loosely };
@@ -79,7 +81,7 @@ fn is_account_key(view: View<'_>, word: Word, start: usize, sign: u8) -> bool {
 
 /// Behind `=` or `:`, spaces and a quote; and which of the two it was.
 fn value_start(view: View<'_>, from: usize) -> Option<(usize, u8)> {
-    let skip = |at: usize| view.run_end(at, 2, |byte| matches!(byte, b' ' | b'"' | b'\''));
+    let skip = |at: usize| view.run_end(at, 4, |byte| matches!(byte, b' ' | b'"' | b'\''));
     let at = skip(from);
     let sign = view.byte(at);
     let is_url = view.text(at, at + 3) == b"://";
@@ -165,7 +167,9 @@ fn said(finder: &mut Finder<'_>, word: Word, told: Told) -> bool {
             (is_quoted || is_copula) && value::is_secret(text, told, Bound::Tightly, finder.care)
                 || is_random(text, 16)
         }
-        Told::Single => is_random(text, 24),
+        Told::Single => {
+            is_copula && value::is_secret(text, told, Bound::Loosely, finder.care) || is_random(text, 24)
+        }
     };
     if is_it {
         finder.strong(start..end, Detector::Secret);
@@ -195,6 +199,15 @@ fn argument(finder: &mut Finder<'_>, word: Word, told: Told) -> bool {
     let quote = usize::from(matches!(view.byte(word.end() + 1), b'"' | b'\''));
     let start = word.end() + 1 + quote;
     view.byte(start) != b'-' && take(finder, start, told.max(Told::Compound), Bound::Tightly)
+}
+
+/// `<property name="password" value="..."/>`.
+fn in_attributes(finder: &mut Finder<'_>, word: Word, told: Told) -> bool {
+    const BETWEEN: &[u8] = b" value=";
+    let (view, quote) = (finder.view, word.end());
+    let start = quote + 1 + BETWEEN.len() + 1;
+    let is_next = view.text(quote + 1, start - 1) == BETWEEN && matches!(view.byte(start - 1), b'"' | b'\'');
+    is_next && take(finder, start, told.max(Told::Compound), Bound::Tightly)
 }
 
 /// `"--password", "..."`: the next of a list, as JSON writes it.

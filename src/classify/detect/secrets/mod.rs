@@ -142,6 +142,9 @@ fn named(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
         3 if text.eq_ignore_ascii_case(b"otp") || text.eq_ignore_ascii_case(b"pin") => {
             return assigned::code(finder, word);
         }
+        3 if text == b"sid" && view.text(word.start().saturating_sub(8), word.start()) == b"connect." => {
+            return value::take(finder, word.end() + 1, value::Told::Compound, value::Bound::Tightly);
+        }
         3 if text == b"key" && matches!(view.before(word.start()), b'?' | b'&') => {
             return assigned::in_query(finder, word);
         }
@@ -298,7 +301,12 @@ pub fn whole(finder: &mut Finder<'_>, text: &[u8]) {
     let is_password = finder.key.meets(Context::PASSWORD)
         && value::is_secret(text, value::Told::Password, value::Bound::Tightly, finder.care)
         && !text.iter().all(u8::is_ascii_digit);
-    if is_password || is_generic(text) || finder.care == Care::Paranoid && text.len() >= 16 && has_both(text)
+    let is_named = finder.key.meets(Context::NAMED)
+        && value::is_secret(text, value::Told::Compound, value::Bound::Tightly, Care::Balanced);
+    if is_password
+        || is_named
+        || is_generic(text)
+        || finder.care == Care::Paranoid && text.len() >= 16 && has_both(text)
     {
         finder.weigh(0..text.len(), 0, claim(Worth::Named));
     }

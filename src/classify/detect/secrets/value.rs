@@ -11,6 +11,8 @@ const PASSWORD_BYTES_MIN: usize = 4;
 /// Of what a name like `api_key` says, and of what a single word like `token` says.
 const COMPOUND_BYTES_MIN: usize = 6;
 const SINGLE_BYTES_MIN: usize = 8;
+/// What may follow a `&` within a password.
+const REST_BYTES_MAX: usize = 16;
 /// Words of a phrase between quotes.
 const QUOTED_BYTES_MAX: usize = 64;
 
@@ -39,6 +41,12 @@ pub(super) fn end_of(finder: &Finder<'_>, start: usize, most: usize) -> usize {
     let view = finder.view;
     let end = view.run_end(start, most, is_value);
     let quote = view.before(start);
+    // A parameter follows `&`, unless nothing is assigned to it.
+    if view.byte(end) == b'&' && end > start && !matches!(quote, b'"' | b'\'') {
+        let last = view.run_end(end + 1, REST_BYTES_MAX, is_value);
+        let is_parameter = last == end + 1 || view.text(end + 1, last).contains(&b'=');
+        return if is_parameter { end } else { last };
+    }
     if !matches!(quote, b'"' | b'\'') || view.byte(end) == quote {
         return end;
     }
