@@ -154,3 +154,12 @@ fn findings_cover_bytes_in_order_and_once() {
         assert!(scratch.findings().windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
     }
 }
+
+#[test]
+fn where_only_what_is_told_is_shown_that_holds_within_structures() {
+    let listed = &[UNKNOWN];
+    let url = "https://a.example/api/v1/users/jane-doe/orders?name=Jane&x=7";
+    check(listed, "url", url, Ok(&[("jane-doe", UNKNOWN), ("7", UNKNOWN)]));
+    check(&[], "url", url, Err(Verdict::Clean));
+    check(&[URL, UNKNOWN], "url", url, Ok(&[("jane-doe", URL), ("7", URL)]));
+}

@@ -4,6 +4,7 @@
 //! is taken apart first, so that `userPhoneNumber`, `user.phone_number` and `X-Phone` are the same here. The
 //! class of a key as a whole is not decided here.
 
+mod lists;
 mod words;
 
 use std::ops::BitOr;

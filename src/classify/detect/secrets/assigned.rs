@@ -28,6 +28,10 @@ const SINGLE: [&[u8]; 12] = [
 /// What a name says, with the word before it where a sign joins both.
 fn told(view: View<'_>, index: usize, word: Word) -> Option<Told> {
     let text = view.word_text(word);
+    let own = Context::of_word(text);
+    if own == Context::NONE && text != b"id" {
+        return None;
+    }
     let last = Context::of_last(text);
     if last.meets(Context::PASSWORD) {
         return Some(Told::Password);
@@ -41,7 +45,7 @@ fn told(view: View<'_>, index: usize, word: Word) -> Option<Told> {
     }
     let before = [b'_', b'-'].into_iter().find_map(|sign| view.joined_before(index, sign));
     let joined = before.map_or(Context::NONE, |before| Context::of_word(view.word_text(before)));
-    let whole = (Context::of_word(text) | joined).whole();
+    let whole = (own | joined).whole();
     // Tokens that say where a list goes on are no secrets.
     if whole.meets(Context::PAGE) || !whole.meets(Context::SECRET) {
         return None;
@@ -59,6 +63,10 @@ pub(super) fn assigned(finder: &mut Finder<'_>, index: usize, word: Word) -> boo
             || is_flag(view, index) && next_in_list(finder, word, told)
             || in_attributes(finder, word, told);
     };
+    // `arn:aws:secretsmanager:...:secret:name` is where one is.
+    if told == Told::Single && sign == b':' && view.before(word.start()) == b':' {
+        return false;
+    }
     let is_quoted = matches!(view.before(start), b'"' | b'\'');
     let bound = if sign == b'=' || is_quoted { Bound::Tightly } else { Bound::Loosely };
     if is_account_key(view, word, start, sign) {
