@@ -16,6 +16,9 @@ use crate::policy::{Care, ClassFacts, Classes, Ruled, Rung};
 /// in the name of a span. Where the facts have no such class, that of unknown keys.
 pub const PART: &str = "text.name";
 
+/// The class of words that someone wrote, within a text of another structure: what an exception says in its trace.
+pub const FREE: &str = "text.free";
+
 /// Why facts cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedactorError {
@@ -49,7 +52,8 @@ impl Redactor {
         lists(&mut dictionary, &classes)?;
         let part = classes.by_name(PART).unwrap_or_else(|| classes.unknown());
         let classifier = Classifier::new(dictionary.build(), bindings, classes.unknown(), part);
-        let classifier = classifier.with_safe(classes.safe());
+        let free = classes.by_name(FREE).unwrap_or_else(|| classes.unknown());
+        let classifier = classifier.with_safe(classes.safe()).with_free(free);
         Ok(Self { classes, classifier, keys, year })
     }
 
@@ -149,15 +153,16 @@ fn bind(bindings: &mut Bindings, id: ClassId, facts: &ClassFacts) -> Result<(), 
 
 fn lists(dictionary: &mut DictionaryBuilder, classes: &Classes) -> Result<(), RedactorError> {
     let lists = classes.lists();
-    for (owner, says, keys, templates) in [
-        ("safe", KeyClass::Safe, &lists.safe_keys, &lists.safe_templates),
-        ("scan", KeyClass::Scan, &lists.scan_keys, &lists.scan_templates),
+    // Of what the star of a template under `scan` stands for nobody told.
+    for (owner, (says, keys), (of_star, templates)) in [
+        ("safe", (KeyClass::Safe, &lists.safe_keys), (KeyClass::Safe, &lists.safe_templates)),
+        ("scan", (KeyClass::Scan, &lists.scan_keys), (KeyClass::Unknown, &lists.scan_templates)),
     ] {
         for key in keys {
             dictionary.key(owner, key, says)?;
         }
         for template in templates {
-            dictionary.template(owner, template, says)?;
+            dictionary.template(owner, template, of_star)?;
         }
     }
     for word in &lists.skip_words {

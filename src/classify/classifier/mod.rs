@@ -46,6 +46,8 @@ pub struct Classifier {
     unknown: ClassId,
     /// Of what is safe, where it is a class of its own.
     safe: Option<ClassId>,
+    /// Of words within a structure that someone wrote.
+    free: Option<ClassId>,
 }
 
 /// What a key says. Made once for each key of an answer.
@@ -121,13 +123,19 @@ impl Classifier {
     /// `unknown` is the class of values whose keys no one told of; `part` that of what stands in a structure
     /// without a name, where no fact says better.
     pub fn new(dictionary: Dictionary, bindings: Bindings, unknown: ClassId, part: ClassId) -> Self {
-        Self { dictionary, bindings, part, unknown, safe: None }
+        Self { dictionary, bindings, part, unknown, safe: None, free: None }
     }
 
     /// The same with a class for what is safe: a view may withhold even that.
     #[must_use]
     pub fn with_safe(self, safe: ClassId) -> Self {
         Self { safe: Some(safe), ..self }
+    }
+
+    /// The same with a class for words that someone wrote, where they stand in a text of another structure.
+    #[must_use]
+    pub fn with_free(self, free: ClassId) -> Self {
+        Self { free: Some(free), ..self }
     }
 
     /// What is looked for where each class is treated as `cell` says: how strictly, and with which care.
@@ -160,11 +168,9 @@ impl Classifier {
         KeyFacts { class: self.dictionary.of(key), context: Context::of_key(key) }
     }
 
-    /// What a key within the value of another says. It inherits of one that told no more than that anything may
-    /// stand there.
+    /// What a key within the value of another says. It inherits of one that has parts.
     pub fn key_within(&self, parent: &str, facts: KeyFacts, key: &str) -> KeyFacts {
         let class = match (self.dictionary.of_within(parent, key), facts.class) {
-            (KeyClass::Unknown, KeyClass::Scan | KeyClass::Safe) => KeyClass::Scan,
             (KeyClass::Unknown, KeyClass::Structured(_, class)) => KeyClass::Whole(class),
             (class, _) => class,
         };

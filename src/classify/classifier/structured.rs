@@ -7,7 +7,7 @@ use super::{Classifier, Finding, SAFE_DETECTORS};
 use crate::classify::detect::Detector;
 use crate::classify::keys::KeyClass;
 use crate::classify::look::Look;
-use crate::classify::structure::{Piece, PieceKind, Structure, Unparsable, parse};
+use crate::classify::structure::{Piece, PieceKind, Structure, Unparsable, is_template_word, parse};
 use crate::model::ClassId;
 
 /// What reading parts takes.
@@ -66,7 +66,7 @@ impl Parts<'_> {
         parse(structure, text, &mut pieces)?;
         for piece in pieces.iter().filter(|piece| !piece.range.is_empty()) {
             let range = self.base + piece.range.start..self.base + piece.range.end;
-            match self.part(piece, class) {
+            match self.part(piece, structure, class, text) {
                 Part::Looked => {}
                 Part::Of(class) => out.push(Finding { range, class }),
                 Part::Safe => safe.push(range),
@@ -83,9 +83,15 @@ impl Parts<'_> {
         Ok(())
     }
 
-    fn part(&self, piece: &Piece<'_>, class: ClassId) -> Part {
+    fn part(&self, piece: &Piece<'_>, structure: Structure, class: ClassId, text: &str) -> Part {
         let named = match &piece.what {
-            PieceKind::Message | PieceKind::PathSegment { is_id: false } => return Part::Looked,
+            // A name is what a program calls what it does.
+            PieceKind::Message if structure == Structure::Name => return Part::Looked,
+            PieceKind::Message => return self.classifier.free.map_or(Part::Looked, |free| self.of(free)),
+            PieceKind::PathSegment { is_id: false } => {
+                let segment = text.get(piece.range.clone()).unwrap_or_default();
+                return if is_template_word(segment) { Part::Looked } else { self.untold(class) };
+            }
             PieceKind::Literal | PieceKind::OddName | PieceKind::Fragment => KeyClass::Whole(class),
             PieceKind::PathSegment { is_id: true } => KeyClass::Whole(class),
             PieceKind::UserInfo => {
@@ -99,12 +105,24 @@ impl Parts<'_> {
             KeyClass::Safe => Part::Safe,
             KeyClass::Scan => Part::Looked,
             KeyClass::Structured(structure, class) => Part::Structured(structure, class),
-            KeyClass::Whole(class) if self.look.treats(class) => Part::Of(class),
-            // A class that may be shown, under a name of its own.
-            KeyClass::Whole(_) => Part::Looked,
-            // Nothing is known of the name, so the value is what its structure is.
+            KeyClass::Whole(class) => self.of(class),
+            // Nothing is known of the name, so the value is what its structure is; where that may be shown, it is
+            // what no one told of.
             KeyClass::Unknown if self.look.treats(class) => Part::Of(class),
-            KeyClass::Unknown => Part::Looked,
+            KeyClass::Unknown => self.of(self.classifier.unknown),
+        }
+    }
+
+    /// A class that may be shown is looked at for others.
+    fn of(&self, class: ClassId) -> Part {
+        if self.look.treats(class) { Part::Of(class) } else { Part::Looked }
+    }
+
+    /// What no one told of, and is withheld only where that is.
+    fn untold(&self, class: ClassId) -> Part {
+        match self.of(self.classifier.unknown) {
+            Part::Of(_) if self.look.treats(class) => Part::Of(class),
+            part => part,
         }
     }
 

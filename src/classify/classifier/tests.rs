@@ -118,8 +118,8 @@ fn a_key_within_another_inherits_what_is_known() {
     let classifier = classifier();
     let within = |parent: &str, key: &str| classifier.key_within(parent, classifier.key(parent), key).class;
     assert_eq!(within("user", "email"), KeyClass::Whole(EMAIL));
-    assert_eq!(within("message", "x"), KeyClass::Scan);
-    assert_eq!(within("service", "x"), KeyClass::Scan);
+    assert_eq!(within("message", "x"), KeyClass::Unknown);
+    assert_eq!(within("service", "x"), KeyClass::Unknown);
     assert_eq!(within("url", "x"), KeyClass::Whole(URL));
     assert_eq!(within("else", "x"), KeyClass::Unknown);
 }
@@ -153,4 +153,13 @@ fn findings_cover_bytes_in_order_and_once() {
         scratch.add([finding(start..start + 4), finding(2..4), finding(3..8)], &look);
         assert!(scratch.findings().windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
     }
+}
+
+#[test]
+fn where_only_what_is_told_is_shown_that_holds_within_structures() {
+    let listed = &[UNKNOWN];
+    let url = "https://a.example/api/v1/users/jane-doe/orders?name=Jane&x=7";
+    check(listed, "url", url, Ok(&[("jane-doe", UNKNOWN), ("7", UNKNOWN)]));
+    check(&[], "url", url, Err(Verdict::Clean));
+    check(&[URL, UNKNOWN], "url", url, Ok(&[("jane-doe", URL), ("7", URL)]));
 }

@@ -4,12 +4,17 @@
 //! is taken apart first, so that `userPhoneNumber`, `user.phone_number` and `X-Phone` are the same here. The
 //! class of a key as a whole is not decided here.
 
+mod lists;
 mod words;
 
 use std::ops::BitOr;
 
 /// The longest word that any list knows, and a little more.
 const WORD_BYTES_MAX: usize = 32;
+
+/// The same in scripts whose letters have two or three bytes, and how many words are looked at.
+const FOREIGN_WORD_BYTES_MAX: usize = 40;
+const FOREIGN_WORDS_MAX: usize = 3;
 
 /// Kinds of words, as a set of bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -39,7 +44,15 @@ impl Context {
     /// Halves that mean something only together: `api` and `key`, `security` and `code`.
     /// Where a list goes on: tokens of pages are no secrets.
     pub const PAGE: Self = Self(1 << 19);
-    const KEY: Self = Self(1 << 14);
+    /// Passports and licences to drive, which are of any letters and digits.
+    pub const DOCUMENT: Self = Self(1 << 20);
+    /// Orders, tickets and other things that have long numbers, too.
+    pub const ORDER: Self = Self(1 << 23);
+    /// The key is the name of a secret, by its last word, and does not only tell of one.
+    pub const NAMED: Self = Self(1 << 24);
+    const DRIVER: Self = Self(1 << 21);
+    const LICENSE: Self = Self(1 << 22);
+    pub(super) const KEY: Self = Self(1 << 14);
     const KEY_KIND: Self = Self(1 << 15);
     const SECURITY: Self = Self(1 << 16);
     const CODE: Self = Self(1 << 17);
@@ -47,7 +60,44 @@ impl Context {
 
     /// What the words of a key say.
     pub fn of_key(key: &str) -> Self {
-        Self::of_parts(key.as_bytes()).whole()
+        let whole = Self::of_parts(key.as_bytes()).whole();
+        let last = key.rsplit(['.', '_', '-']).next().unwrap_or_default();
+        let last = Self::of_last(last.as_bytes());
+        let is_named = whole.meets(Self::SECRET) && last.meets(Self::SECRET | Self::KEY);
+        if is_named { whole | Self::NAMED } else { whole }
+    }
+
+    /// What the last part of a word says: of `clientSecret` what `Secret` does, of `secretName` what `Name` does.
+    pub(super) fn of_last(text: &[u8]) -> Self {
+        if text.len() > WORD_BYTES_MAX {
+            return Self::NONE;
+        }
+        let all = text.windows(2).rposition(|pair| {
+            matches!(pair, [first, second] if first.is_ascii_lowercase() && second.is_ascii_uppercase())
+        });
+        Self::of_parts(text.get(all.map_or(0, |at| at + 1)..).unwrap_or_default())
+    }
+
+    /// What words of other scripts say, and those with accents, at the end of a text: the last few of them.
+    pub(super) fn of_foreign(before: &[u8]) -> Self {
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+        let mut found = Self::NONE;
+        for word in
+            before.rsplit(|byte| !is_part(byte)).filter(|word| !word.is_empty()).take(FOREIGN_WORDS_MAX)
+        {
+            if word.is_ascii() {
+                continue;
+            }
+            let mut room = [0; FOREIGN_WORD_BYTES_MAX];
+            let Some(lower) = room.get_mut(..word.len()) else { continue };
+            lower.copy_from_slice(word);
+            lower.make_ascii_lowercase();
+            // Scripts without spaces end with the word that counts.
+            let ends = [word.len(), 9, 6, 12].into_iter().filter_map(|last| word.len().checked_sub(last));
+            let said = ends.filter_map(|from| words::meaning(lower.get(from..)?)).next();
+            found = found | said.unwrap_or(Self::NONE);
+        }
+        found
     }
 
     /// What the parts of a word say, each for itself.
@@ -97,6 +147,9 @@ impl Context {
         }
         if self.contains(Self(Self::SECURITY.0 | Self::CODE.0)) {
             bits |= Self::SAD.0;
+        }
+        if self.contains(Self(Self::DRIVER.0 | Self::LICENSE.0)) {
+            bits |= Self::DOCUMENT.0 | Self::NATIONAL.0;
         }
         if self.contains(Self(Self::SECURITY.0 | Self::SOCIAL.0)) {
             bits |= Self::SSN.0 | Self::NATIONAL.0;

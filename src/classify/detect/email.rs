@@ -20,9 +20,15 @@ const FILES: [&[u8]; 24] = [
     b"xml", b"yaml", b"yml", b"txt", b"log", b"tmp", b"dll", b"exe", b"jar", b"class", b"java", b"tgz",
 ];
 
-pub fn scan(finder: &mut Finder<'_>) {
+/// `urls` are the places of the finds that are names and passwords of URLs, in order: what stands behind one is a host.
+pub fn scan(finder: &mut Finder<'_>, urls: Range<usize>) {
     let bytes = finder.view.bytes;
     for at in memchr::memchr_iter(b'@', bytes) {
+        let known = finder.found.get(urls.clone()).unwrap_or_default();
+        let next = known.partition_point(|url| url.range.end < at);
+        if known.get(next).is_some_and(|url| url.range.end == at) {
+            continue;
+        }
         if let Some(range) = address(bytes, at) {
             finder.strong(range, Detector::Email);
         }
@@ -37,7 +43,7 @@ fn address(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let local = bytes.get(start..at)?;
     let rest = bytes.get(at + 1..)?;
     let after = rest.get(..DOMAIN_BYTES_MAX.min(rest.len()))?;
-    let end = at + 1 + domain_length(after)?;
+    let end = at + 1 + literal_length(after).or_else(|| domain_length(after))?;
     let domain = bytes.get(at + 1..end)?;
     let is_other = is_machine(domain) || is_release(domain) || is_repository(bytes, local, start, end);
     (!is_other).then_some(start..end)
@@ -110,6 +116,14 @@ fn first_character(text: &[u8]) -> Option<char> {
         Err(error) => std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?,
     };
     valid.chars().next()
+}
+
+/// `[192.0.2.1]`, in place of a domain.
+fn literal_length(after: &[u8]) -> Option<usize> {
+    let inside = after.strip_prefix(b"[")?;
+    let length =
+        inside.iter().take(48).take_while(|byte| byte.is_ascii_hexdigit() || b".:IPv".contains(byte)).count();
+    (length >= 7 && inside.get(length) == Some(&b']')).then_some(length + 2)
 }
 
 /// How long a domain is that `after` begins with: labels with points between, the last of which is a name.

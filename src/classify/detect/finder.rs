@@ -23,6 +23,8 @@ pub struct Finder<'a> {
     pub objects_end: usize,
     /// Tries left to read a JWT in that run.
     pub run_tries: u8,
+    /// Whether words of other scripts may stand in it.
+    pub has_foreign: bool,
     /// What stands before a word, and which it was.
     pub said: (Option<usize>, Context),
     pub found: &'a mut Vec<Found>,
@@ -47,7 +49,12 @@ impl Finder<'_> {
     /// What the key and the words before the word at `index` say; asked again for the same word, it is known.
     pub fn said(&mut self, index: usize) -> Context {
         if self.said.0 != Some(index) {
-            self.said = (Some(index), self.view.said_before(index));
+            let mut said = self.view.said_before(index);
+            if let Some(word) = self.view.word(index).filter(|_| self.has_foreign) {
+                let start = word.start();
+                said = said | Context::of_foreign(self.view.text(start.saturating_sub(48), start));
+            }
+            self.said = (Some(index), said);
         }
         self.key | self.said.1
     }
@@ -63,15 +70,20 @@ impl Finder<'_> {
         }
         let said = self.said(index);
         let is_named = said.meets(claim.named_by);
+        let is_about_things = said.meets(Context::MEASURE | Context::ORDER);
+        let is_likely = claim.worth == Worth::Likely
+            && !is_about_things
+            && !(claim.detector == Detector::NationalId && said.meets(Context::PHONE));
         let is_feared = self.care == Care::Paranoid
-            && claim.worth == Worth::Weak
+            && matches!(claim.worth, Worth::Weak | Worth::Likely)
             && !said.meets(Context::MEASURE)
             && !(claim.detector == Detector::NationalId && said.meets(Context::PHONE));
-        if is_named || is_feared {
+        let counts = is_named || is_likely || is_feared;
+        if counts {
             self.done = self.done.max(range.end);
             self.push(range, claim.detector, Strength::Weak);
         }
-        is_named || is_feared
+        counts
     }
 }
 

@@ -9,6 +9,9 @@ use crate::classify::validate::national::Worth;
 const PRECISION_MIN: usize = 4;
 const PRECISION_MAX: usize = 15;
 
+/// So many tell a house, and hardly anything else has two of them side by side.
+const PRECISION_LIKELY_MIN: usize = 5;
+
 /// With a word before it, a hundred metres are a place.
 const PRECISION_NAMED_MIN: usize = 3;
 
@@ -30,7 +33,11 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if let Some(second) = second {
         let is_even = first.precision == second.precision && first.precision >= PRECISION_MIN;
         let in_range = first.degrees <= 90 || second.degrees <= 90;
-        let worth = if is_even && in_range { Worth::Weak } else { Worth::Named };
+        let worth = match is_even && in_range {
+            true if first.precision >= PRECISION_LIKELY_MIN => Worth::Likely,
+            true => Worth::Weak,
+            false => Worth::Named,
+        };
         return finder.weigh(first.start..second.end, index, claim(worth));
     }
     finder.weigh(first.start..first.end, index, claim(Worth::Named))

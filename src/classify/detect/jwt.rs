@@ -18,6 +18,10 @@ const HEADER_BYTES_MIN: usize = 12;
 /// The shortest object with an address in it: `{"a":"a@b.cc"}`.
 const OBJECT_BYTES_MIN: usize = 19;
 
+/// Bytes of a break between two parts, and of a part behind one.
+const BREAK_BYTES_MAX: usize = 2;
+const PART_BYTES_MIN: usize = 20;
+
 /// Encrypted ones have five parts.
 const PARTS_MAX: usize = 5;
 
@@ -42,21 +46,29 @@ pub fn scan(finder: &mut Finder<'_>, word: Word) -> bool {
     if finder.run_tries == 0 || header.len() < HEADER_BYTES_MIN {
         return false;
     }
-    let payload = header.end + 1;
-    let is_pointed = view.byte(header.end) == b'.' && url_safe(view.byte(payload));
+    let is_pointed = next_part(finder, header.end).is_some_and(|payload| url_safe(view.byte(payload)));
     finder.run_tries -= 1;
     if !is_pointed || !token::is_jwt_header(view.text(header.start, header.end)) {
         return false;
     }
     let mut end = header.end;
     for _ in 1..PARTS_MAX {
-        if view.byte(end) != b'.' {
-            break;
-        }
-        end = view.run_end(end + 1, usize::MAX, url_safe);
+        let Some(part) = next_part(finder, end) else { break };
+        end = view.run_end(part, usize::MAX, url_safe);
     }
     finder.strong(header.start..end, Detector::Jwt);
     true
+}
+
+/// Where the part behind a point begins. A line may have been broken there; what follows is one only if it is long.
+fn next_part(finder: &Finder<'_>, end: usize) -> Option<usize> {
+    let view = finder.view;
+    if view.byte(end) != b'.' {
+        return None;
+    }
+    let start = view.run_end(end + 1, BREAK_BYTES_MAX, |byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
+    let is_part = start == end + 1 || view.run_end(start, PART_BYTES_MIN, url_safe) - start == PART_BYTES_MIN;
+    Some(if is_part { start } else { end + 1 })
 }
 
 /// An object in base64 that is no JWT: where it is, for what stands in it.

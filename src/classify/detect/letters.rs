@@ -3,7 +3,7 @@
 use super::finder::{Claim, Finder};
 use super::groups::{began_before, goes_on};
 use super::view::{DIGIT, HEX, LETTER, LOWER, UPPER, Word};
-use super::{Context, Detector, network, sad};
+use super::{Context, Detector, network, obscured, sad};
 use crate::classify::validate::national::Worth;
 use crate::classify::validate::{card, device, iban, lettered};
 
@@ -17,13 +17,22 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) {
         return;
     }
     if word.has(DIGIT) {
-        let is_done =
-            account(finder, index, word) || person(finder, index, word) || vehicle(finder, index, word);
+        let is_done = account(finder, index, word)
+            || glued_account(finder, word)
+            || person(finder, index, word)
+            || vehicle(finder, index, word);
         if !is_done && word.len() > card::DIGITS_MIN {
             card_at_a_word(finder, index, word);
         }
-    } else if word.len() <= 2 {
-        insured(finder, index, word);
+        if !is_done {
+            document(finder, index, word);
+        }
+    } else if word.len() == 2 && !account(finder, index, word) && !obscured::at(finder, index, word) {
+        if !network::dashed(finder, index, word) {
+            insured(finder, index, word);
+        }
+    } else if matches!(word.len(), 1 | 3) {
+        spaced_person(finder, index, word);
     }
 }
 
@@ -67,15 +76,24 @@ fn bare_mac(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
 /// Two letters, two digits and a country's length, in one piece or in groups.
 fn account(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let view = finder.view;
-    let [first, second, third, fourth, ..] = view.word_text(word) else { return false };
-    if !(first.is_ascii_alphabetic()
-        && second.is_ascii_alphabetic()
-        && third.is_ascii_digit()
-        && fourth.is_ascii_digit())
-    {
+    let begin = view.word_text(word);
+    let (country, checks) = match begin {
+        [first, second, third, fourth, ..] => ([*first, *second], [*third, *fourth]),
+        // `DE 89 3704 ...`: the country stands alone.
+        [first, second] => {
+            let next = view.word(index + 1).filter(|next| next.is_number() && next.len() == 2);
+            let next = next.filter(|next| next.start() <= word.end() + 2);
+            match next.map(|next| view.word_text(next)) {
+                Some([third, fourth]) => ([*first, *second], [*third, *fourth]),
+                _ => return false,
+            }
+        }
+        _ => return false,
+    };
+    if !country.iter().all(u8::is_ascii_alphabetic) || !checks.iter().all(u8::is_ascii_digit) {
         return false;
     }
-    let Some(length) = iban::length_of([*first, *second]).filter(|length| *length >= word.len()) else {
+    let Some(length) = iban::length_of(country).filter(|length| *length >= word.len()) else {
         return false;
     };
     let mut text = [0; iban::LENGTH_MAX];
@@ -84,7 +102,8 @@ fn account(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
         let Some(part) = view.word(place) else { return false };
         let gap = view.text(end.min(part.start()), part.start());
         let is_joined = place == index
-            || gap.len() == 1 && gap.iter().all(|sign| matches!(sign, b' ' | b'-' | b'.' | b'+'));
+            || (1..=2).contains(&gap.len())
+                && gap.iter().all(|sign| matches!(sign, b' ' | b'-' | b'.' | b'+' | b'_' | b'\t'));
         let Some(room) = text.get_mut(filled..filled + part.len()).filter(|_| is_joined) else {
             return false;
         };
@@ -95,6 +114,22 @@ fn account(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let is_account = filled == length && text.get(..length).is_some_and(iban::is_iban);
     if is_account {
         finder.strong(word.start()..end, Detector::Iban);
+    }
+    is_account
+}
+
+/// `accountDE89...`: the end of a word.
+fn glued_account(finder: &mut Finder<'_>, word: Word) -> bool {
+    let text = finder.view.word_text(word);
+    let before =
+        text.iter().take(LETTERS_BEFORE_CARD_MAX + 1).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    // The country's letters are the last two of those.
+    let Some(at) = before.checked_sub(2).filter(|at| *at > 0) else { return false };
+    let [first, second, ..] = text.get(at..).unwrap_or_default() else { return false };
+    let tail = text.get(at..).unwrap_or_default();
+    let is_account = iban::length_of([*first, *second]) == Some(tail.len()) && iban::is_iban(tail);
+    if is_account {
+        finder.strong(word.start() + at..word.end(), Detector::Iban);
     }
     is_account
 }
@@ -113,6 +148,8 @@ fn person(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     let worth = if lettered::is_person(capitals) {
         match (word.has(LOWER), is_part) {
             (false, false) => Worth::Strong,
+            // Sixteen letters and digits with a month and a check are no chance.
+            (true, false) if text.len() >= 16 && word.has(LETTER) => Worth::Likely,
             (true, false) if word.has(LETTER) => Worth::Weak,
             _ => Worth::Named,
         }
@@ -123,6 +160,46 @@ fn person(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     };
     let claim = Claim { detector: Detector::NationalId, worth, named_by: Context::NATIONAL };
     finder.weigh(word.start()..word.end(), index, claim)
+}
+
+/// `X-1234567-L` and `RSS MRA 85T10 A562S`: letters and digits of one number, apart.
+fn spaced_person(finder: &mut Finder<'_>, index: usize, word: Word) {
+    let view = finder.view;
+    let lengths: &[usize] = match word.len() {
+        1 => &[1, 7, 1],
+        _ => &[3, 3, 5, 5],
+    };
+    let sign = view.byte(word.end());
+    if !matches!(sign, b' ' | b'-' | b'.') || word.has(LOWER) {
+        return;
+    }
+    let mut text = [0; lettered::LENGTH_MAX];
+    let (mut filled, mut end) = (0, word.end());
+    for (place, length) in lengths.iter().enumerate() {
+        let is_joined = place == 0 || view.joined(index + place - 1, sign).is_some();
+        let part = view.word(index + place).filter(|part| is_joined && part.len() == *length);
+        let Some(part) = part.filter(|part| !part.has(LOWER)) else { return };
+        if let Some(room) = text.get_mut(filled..filled + length) {
+            room.copy_from_slice(view.word_text(part));
+        }
+        (filled, end) = (filled + length, part.end());
+    }
+    let is_person = text.get(..filled).is_some_and(lettered::is_person);
+    if is_person && !goes_on(view, end) && !began_before(view, word.start()) {
+        finder.strong(word.start()..end, Detector::NationalId);
+    }
+}
+
+/// A passport or a licence: letters and digits right after a word for it.
+fn document(finder: &mut Finder<'_>, index: usize, word: Word) {
+    let text = finder.view.word_text(word);
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let is_part = goes_on(finder.view, word.end()) || began_before(finder.view, word.start());
+    if (6..=12).contains(&text.len()) && digits >= 4 && !word.has(LOWER) && !is_part {
+        let claim =
+            Claim { detector: Detector::NationalId, worth: Worth::Named, named_by: Context::DOCUMENT };
+        finder.weigh(word.start()..word.end(), index, claim);
+    }
 }
 
 fn vehicle(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
@@ -193,6 +270,28 @@ fn insured(finder: &mut Finder<'_>, index: usize, word: Word) {
     if lettered::is_person(&text) {
         finder.strong(word.start()..end, Detector::NationalId);
     }
+}
+
+/// `12.345.678-Z`, as Spain writes it in letters.
+pub fn dotted(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
+    let view = finder.view;
+    let mut text = [0; 9];
+    let (mut filled, mut end) = (0, word.end());
+    for (place, (length, sign)) in [(2, b'.'), (3, b'.'), (3, b'.'), (1, b'-')].into_iter().enumerate() {
+        let is_joined = place == 0 || view.joined(index + place - 1, sign).is_some();
+        let Some(part) = view.word(index + place).filter(|part| is_joined && part.len() == length) else {
+            return false;
+        };
+        if let Some(room) = text.get_mut(filled..filled + length) {
+            room.copy_from_slice(view.word_text(part));
+        }
+        (filled, end) = (filled + length, part.end());
+    }
+    let is_person = lettered::is_person(&text);
+    if is_person {
+        finder.strong(word.start()..end, Detector::NationalId);
+    }
+    is_person
 }
 
 /// A number that ends with letters behind a hyphen: `131052-308T`, `12345678-Z`.

@@ -4,6 +4,7 @@
 //! Knows a value and the words of its key, and nothing of policies, regions or treatments. Nothing here
 //! looks further than a bounded window, so that time is linear in the length of the value.
 
+mod cards;
 mod context;
 mod detector;
 mod email;
@@ -14,6 +15,7 @@ mod jwt;
 mod letters;
 mod network;
 mod numbers;
+mod obscured;
 mod overlap;
 mod phones;
 mod prefixes;
@@ -167,15 +169,20 @@ fn look(
         run_tries: 0,
         measured: 0,
         objects_end: 0,
+        has_foreign: survey.may_be_escaped() && !bytes.is_ascii(),
         said: (None, Context::NONE),
         found,
     };
     secrets::whole(&mut finder, bytes);
+    let mut urls = 0..0;
     if survey.has(survey::AT) && survey.has(survey::COLON) {
-        secrets::addresses(&mut finder);
+        let before = finder.found.len();
+        secrets::with_scheme(&mut finder);
+        urls = before..finder.found.len();
+        secrets::without_scheme(&mut finder);
     }
     if survey.has(survey::AT) {
-        email::scan(&mut finder);
+        email::scan(&mut finder, urls);
     }
     // What was found so far lies anywhere; from here on words are taken from left to right.
     finder.done = 0;
@@ -189,7 +196,9 @@ fn look(
 /// All that may begin with one word.
 fn look_at(finder: &mut Finder<'_>, index: usize, word: Word, objects: &mut Vec<Range<usize>>) {
     if word.is_number() {
-        let is_done = letters::in_sixteens(finder, index, word) || letters::hyphened(finder, index, word);
+        let is_done = secrets::refresh(finder, word)
+            || letters::in_sixteens(finder, index, word)
+            || letters::hyphened(finder, index, word);
         if !is_done {
             numbers::scan(finder, index, word);
         }

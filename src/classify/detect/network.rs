@@ -10,6 +10,8 @@ use crate::classify::validate::national::Worth;
 
 /// The longest text of an IPv6 address, with an IPv4 one inside.
 const IPV6_BYTES_MAX: usize = 45;
+/// The name of an interface.
+const ZONE_BYTES_MAX: usize = 16;
 
 /// `1.2.3.4`, where nothing says that it is a version.
 pub fn ipv4(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
@@ -38,8 +40,34 @@ pub fn ipv4(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if said.meets(Context::VERSION) && !said.meets(Context::NETWORK) {
         return false;
     }
-    finder.strong(word.start()..end, Detector::Ipv4);
+    // `::ffff:1.2.3.4` is one address.
+    let lead = view.text(word.start().saturating_sub(7), word.start());
+    let mapped = if lead.eq_ignore_ascii_case(b"::ffff:") { 7 } else { 0 };
+    finder.strong(word.start() - mapped..end, Detector::Ipv4);
     true
+}
+
+/// `ip-203-0-113-7`, as clouds name machines by their addresses. Those that are of no use outside are no one's.
+pub fn dashed(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
+    let view = finder.view;
+    if view.byte(word.end()) != b'-' || !matches!(view.word_text(word), b"ip" | b"IP") {
+        return false;
+    }
+    let mut octets = [0; 4];
+    for (place, octet) in octets.iter_mut().enumerate() {
+        let Some(part) = view.joined(index + place, b'-').filter(|part| part.is_number()) else {
+            return false;
+        };
+        let Ok(Ok(value)) = std::str::from_utf8(view.word_text(part)).map(u8::from_str) else { return false };
+        *octet = value;
+    }
+    let address = Ipv4Addr::from(octets);
+    let (Some(first), Some(last)) = (view.word(index + 1), view.word(index + 4)) else { return false };
+    let is_public = !address.is_private() && !address.is_loopback() && !address.is_link_local();
+    if is_public && view.byte(last.end()) != b'-' {
+        finder.strong(first.start()..last.end(), Detector::Ipv4);
+    }
+    is_public
 }
 
 /// Whether the four numbers are part of a release's name: `Chrome/1.2.3.4`, `lib-1.2.3.4`, `1.2.3.4-beta`.
@@ -52,14 +80,21 @@ fn is_release(finder: &Finder<'_>, start: usize, end: usize) -> bool {
             let is_host = view.byte(end) == b':' && view.byte(end + 1).is_ascii_digit();
             before.is_ascii_alphanumeric() && !is_host && !is_host_or_path(finder, start - 1)
         }
-        b'-' | b'_' => before.is_ascii_alphanumeric(),
+        // Few releases begin with more than a hundred, and those end with a zero.
+        b'-' | b'_' | b'@' => before.is_ascii_alphanumeric() && !is_far(view.text(start, end)),
         b'.' => before.is_ascii_alphanumeric(),
-        b'@' => before.is_ascii_alphanumeric(),
         b'^' | b'~' => true,
         _ => false,
     };
-    let is_tagged = matches!(view.byte(end), b'-' | b'+' | b'_') && view.byte(end + 1).is_ascii_alphabetic();
+    let is_tagged = matches!(view.byte(end), b'-' | b'+' | b'_')
+        && view.byte(end + 1).is_ascii_alphabetic()
+        && !is_far(view.text(start, end));
     is_named || is_tagged
+}
+
+/// Numbers that begin with three digits and do not end with a zero.
+fn is_far(text: &[u8]) -> bool {
+    matches!(text, [b'1'..=b'2', b'0'..=b'9', b'0'..=b'9', b'.', .., _]) && !text.ends_with(b".0")
 }
 
 /// Whether what ends here has a point or a hyphen in it, as hosts have and programs have not; or begins with
@@ -107,8 +142,15 @@ pub fn ipv6(finder: &mut Finder<'_>, index: usize, word: Word) -> bool {
     if !is_likely(address, text) {
         return false;
     }
-    finder.strong(start..end, Detector::Ipv6);
+    finder.strong(start..with_zone(finder, end), Detector::Ipv6);
     true
+}
+
+/// `%eth0`: the interface that an address is reached by is part of it.
+fn with_zone(finder: &Finder<'_>, end: usize) -> usize {
+    let view = finder.view;
+    let zone = view.run_end(end + 1, ZONE_BYTES_MAX, |byte| byte.is_ascii_alphanumeric());
+    if view.byte(end) == b'%' && zone > end + 1 { zone } else { end }
 }
 
 /// Whether the word before is another group of the same chain, which has been looked at from its beginning.

@@ -9,7 +9,7 @@ use super::finder::{Claim, Finder};
 use super::groups::{Groups, began_before, goes_on};
 use super::view::Word;
 use super::{Care, Context, Detector};
-use super::{geo, network, phones, sad};
+use super::{cards, geo, network, phones, sad};
 use crate::classify::validate::national::{self, Worth};
 use crate::classify::validate::{card, device};
 
@@ -24,7 +24,13 @@ pub fn scan(finder: &mut Finder<'_>, index: usize, word: Word) {
     let view = finder.view;
     let sign = view.byte(word.end());
     let is_pointed = sign == b'.' && word.len() <= 3 && view.byte(word.end() + 1).is_ascii_digit();
+    if is_pointed && word.len() == 2 && super::letters::dotted(finder, index, word) {
+        return;
+    }
     if is_pointed && (network::ipv4(finder, index, word) || geo::scan(finder, index, word)) {
+        return;
+    }
+    if cards::spread(finder, index, word) {
         return;
     }
     // Nothing shorter than two digits begins a number but the first of France and North America.
@@ -105,7 +111,7 @@ fn person_in_groups(finder: &mut Finder<'_>, index: usize, groups: &Groups) -> b
         }
         let (lengths, signs, digits) = (groups.lengths(count), groups.signs(count), groups.digits(count));
         if lengths == [3, 2, 4] && groups.is_even(count) && is_social_security(digits) {
-            let worth = if signs.first() == Some(&b'-') { Worth::Strong } else { Worth::Weak };
+            let worth = if signs.first() == Some(&b'-') { Worth::Strong } else { Worth::Likely };
             return finder.weigh(range, index, ssn_claim(worth));
         }
         if lengths == [2, 6, 6, 1] && groups.is_even(count) && device::is_imei(digits) {
@@ -162,7 +168,7 @@ fn bare(finder: &mut Finder<'_>, index: usize, word: Word) {
     if is_part || is_in_name {
         return;
     }
-    if device::is_imei(digits) && finder.weigh(range.clone(), index, imei_claim(Worth::Weak)) {
+    if device::is_imei(digits) && finder.weigh(range.clone(), index, imei_claim(Worth::Likely)) {
         return;
     }
     if digits.len() == 9 && finder.said(index).contains(Context::SSN) && is_social_security(digits) {
@@ -202,6 +208,8 @@ fn named(finder: &mut Finder<'_>, index: usize, digits: &[u8], range: Range<usiz
         finder.weigh(range, index, claim(Detector::Imsi, Context::DEVICE));
     } else if phones::DIGITS.contains(&digits.len()) && is_likely(Context::PHONE) {
         finder.weigh(range, index, claim(Detector::Phone, Context::PHONE));
+    } else if (7..=12).contains(&digits.len()) && is_likely(Context::DOCUMENT) {
+        finder.weigh(range, index, claim(Detector::NationalId, Context::DOCUMENT));
     }
 }
 

@@ -38,7 +38,11 @@ pub fn international(finder: &mut Finder<'_>, index: usize, word: Word) -> bool 
     for count in (1..=groups.count()).rev() {
         let digits = groups.digits(count).get(skip..).unwrap_or_default();
         if (*DIGITS.start()..=DIGITS.end() + 1).contains(&digits.len()) && is_international(digits) {
-            let worth = if skip == 0 { Worth::Strong } else { Worth::Weak };
+            let worth = match (skip, count) {
+                (0, _) => Worth::Strong,
+                (_, 1) => Worth::Weak,
+                _ => Worth::Likely,
+            };
             return finder.weigh(start..groups.range(count).end, index, claim(worth));
         }
     }
@@ -57,6 +61,9 @@ pub fn national(finder: &mut Finder<'_>, index: usize, groups: &Groups) -> bool 
     let in_brackets = view.before(groups.range(1).start) == b'(';
     let count = groups.count();
     let begin = groups.range(1).start - usize::from(in_brackets);
+    // `8 (495) 123-45-67`: what long distance begins with.
+    let trunk = view.text(begin.saturating_sub(2), begin);
+    let begin = if in_brackets && matches!(trunk, [b'8' | b'1' | b'0', b' ']) { begin - 2 } else { begin };
     for count in [3, 4].into_iter().filter(|wanted| *wanted <= count) {
         let digits = groups.digits(count);
         let (is_shaped, local) = match groups.lengths(count) {
@@ -65,7 +72,7 @@ pub fn national(finder: &mut Finder<'_>, index: usize, groups: &Groups) -> bool 
             _ => (false, digits),
         };
         if is_shaped && is_north_american(local) {
-            let worth = if in_brackets && groups.signs(2) == b")" { Worth::Strong } else { Worth::Weak };
+            let worth = if in_brackets && groups.signs(2) == b")" { Worth::Strong } else { Worth::Likely };
             return finder.weigh(begin..groups.range(count).end, index, claim(worth));
         }
     }
@@ -87,7 +94,7 @@ fn at_home(finder: &mut Finder<'_>, index: usize, groups: &Groups, begin: usize)
             && groups.lengths(1) != [1];
         let is_day = matches!(signs, [b'.' | b'/' | b'-', b'.' | b'/' | b'-'])
             && groups.lengths(count).last() == Some(&4);
-        let worth = if has_zero && is_even && !is_day { Worth::Weak } else { Worth::Named };
+        let worth = if has_zero && is_even && !is_day { Worth::Likely } else { Worth::Named };
         return finder.weigh(begin..groups.range(count).end, index, claim(worth));
     }
     false

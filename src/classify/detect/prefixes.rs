@@ -19,8 +19,8 @@ impl Prefix {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     None,
-    /// The last six are the CRC-32 of the others.
-    Crc32,
+    /// A digit is among them: the rest of a name of a thing has none.
+    Digit,
     /// Capitals, small letters and digits are all there: a word of a text has not.
     Varied,
 }
@@ -43,6 +43,14 @@ pub const fn url_safe(byte: u8) -> bool {
 
 const fn dotted(byte: u8) -> bool {
     url_safe(byte) || byte == b'.'
+}
+
+const fn dotted_or_padded(byte: u8) -> bool {
+    dotted(byte) || byte == b'='
+}
+
+const fn sentry(byte: u8) -> bool {
+    standard(byte) || byte == b'_'
 }
 
 pub const fn standard(byte: u8) -> bool {
@@ -74,57 +82,68 @@ const fn checked(
 }
 
 const A: &[Prefix] = &[
-    of(b"AKIA", capitals, 16, 16),
-    of(b"ASIA", capitals, 16, 16),
+    of(b"AKIA", capitals, 16, 20),
+    of(b"ASIA", capitals, 16, 20),
     of(b"AROA", capitals, 16, 17),
     of(b"AIDA", capitals, 16, 17),
     of(b"ABIA", capitals, 16, 16),
     of(b"ACCA", capitals, 16, 16),
-    of(b"AIza", url_safe, 35, 35),
-    of(b"AGE-SECRET-KEY-1", alnum, 58, 58),
+    checked(b"AIza", url_safe, 24, LONG, Check::Varied),
+    of(b"AC", hex, 32, 32),
+    checked(b"ATATT3", dotted_or_padded, 24, LONG, Check::Digit),
+    of(b"AGE-SECRET-KEY-1", alnum, 40, 80),
 ];
 const D: &[Prefix] = &[
     of(b"dop_v1_", hex, 64, 64),
     of(b"doo_v1_", hex, 64, 64),
     of(b"dor_v1_", hex, 64, 64),
     of(b"dapi", hex, 32, 34),
-    of(b"dckr_pat_", url_safe, 27, LONG),
+    of(b"dckr_pat_", url_safe, 20, LONG),
 ];
-const E: &[Prefix] = &[of(b"eyJrIjoi", standard, 40, LONG), of(b"EAAA", url_safe, 60, 60)];
+const E: &[Prefix] = &[
+    of(b"eyJrIjoi", standard, 40, LONG),
+    of(b"EAAA", url_safe, 60, 60),
+    checked(b"EAA", alnum, 40, LONG, Check::Varied),
+];
 const G: &[Prefix] = &[
-    checked(b"ghp_", alnum, 36, 36, Check::Crc32),
-    checked(b"gho_", alnum, 36, 36, Check::Crc32),
-    checked(b"ghu_", alnum, 36, 36, Check::Crc32),
-    checked(b"ghs_", alnum, 36, 36, Check::Crc32),
-    checked(b"ghr_", alnum, 36, 76, Check::Crc32),
-    of(b"github_pat_", url_safe, 60, LONG),
-    of(b"glpat-", dotted, 20, 64),
+    checked(b"ghp_", alnum, 16, LONG, Check::Digit),
+    checked(b"gho_", alnum, 16, LONG, Check::Digit),
+    checked(b"ghu_", alnum, 16, LONG, Check::Digit),
+    checked(b"ghs_", alnum, 16, LONG, Check::Digit),
+    checked(b"ghr_", alnum, 16, LONG, Check::Digit),
+    checked(b"github_pat_", url_safe, 16, LONG, Check::Digit),
+    checked(b"glpat-", dotted, 14, LONG, Check::Digit),
     of(b"gldt-", url_safe, 20, 64),
     of(b"glrt-", url_safe, 20, 64),
     of(b"glptt-", hex, 40, 40),
     of(b"glsoat-", url_safe, 20, 64),
-    of(b"glsa_", url_safe, 40, 48),
+    of(b"glsa_", url_safe, 24, 64),
     of(b"glc_", standard, 32, LONG),
-    of(b"GOCSPX-", url_safe, 28, 28),
+    of(b"GOCSPX-", url_safe, 20, 40),
 ];
 const H: &[Prefix] = &[
-    checked(b"hf_", alnum, 30, 40, Check::None),
+    checked(b"hf_", alnum, 24, LONG, Check::Varied),
     of(b"hvs.", url_safe, 24, LONG),
     of(b"hvb.", url_safe, 24, LONG),
     of(b"hooks.slack.com/services/", path, 30, 100),
 ];
-const L: &[Prefix] = &[of(b"lin_api_", alnum, 40, 40)];
-const N: &[Prefix] = &[checked(b"npm_", alnum, 36, 36, Check::Crc32), of(b"NRAK-", alnum, 27, 27)];
+const F: &[Prefix] = &[checked(b"figd_", url_safe, 20, LONG, Check::Digit)];
+const K: &[Prefix] = &[of(b"key-", hex, 32, 32)];
+const L: &[Prefix] = &[of(b"lin_api_", alnum, 32, 64)];
+const N: &[Prefix] = &[checked(b"npm_", alnum, 16, LONG, Check::Digit), of(b"NRAK-", alnum, 20, 40)];
 const P: &[Prefix] = &[
     of(b"pypi-AgE", url_safe, 50, LONG),
     of(b"PMAK-", dotted, 59, 59),
     of(b"pscale_tkn_", url_safe, 32, 64),
 ];
-const R: &[Prefix] =
-    &[of(b"rk_live_", alnum, 24, 247), of(b"rk_test_", alnum, 24, 247), of(b"rubygems_", hex, 48, 48)];
+const R: &[Prefix] = &[
+    checked(b"rk_live_", alnum, 12, LONG, Check::Digit),
+    checked(b"rk_test_", alnum, 12, LONG, Check::Digit),
+    of(b"rubygems_", hex, 48, 48),
+];
 const S: &[Prefix] = &[
-    of(b"sk_live_", alnum, 16, 247),
-    of(b"sk_test_", alnum, 16, 247),
+    checked(b"sk_live_", alnum, 12, LONG, Check::Digit),
+    checked(b"sk_test_", alnum, 12, LONG, Check::Digit),
     of(b"sk-proj-", url_safe, 20, LONG),
     of(b"sk-ant-", url_safe, 20, LONG),
     of(b"sk-or-", url_safe, 20, LONG),
@@ -138,7 +157,10 @@ const S: &[Prefix] = &[
     of(b"sq0csp-", url_safe, 43, 43),
     of(b"SK", hex, 32, 32),
     of(b"secret_", alnum, 43, 43),
+    of(b"sntrys_", sentry, 30, LONG),
+    of(b"sntryu_", hex, 32, 80),
 ];
+const T: &[Prefix] = &[checked(b"tfp_", alnum, 30, LONG, Check::Digit)];
 const W: &[Prefix] = &[of(b"whsec_", standard, 24, 80)];
 const X: &[Prefix] = &[
     of(b"xoxb-", url_safe, 20, LONG),
@@ -158,13 +180,16 @@ pub const fn beginning(first: u8) -> &'static [Prefix] {
         b'A' => A,
         b'd' => D,
         b'e' | b'E' => E,
+        b'f' => F,
         b'g' | b'G' => G,
         b'h' => H,
+        b'k' => K,
         b'l' => L,
         b'n' | b'N' => N,
         b'p' | b'P' => P,
         b'r' => R,
         b's' | b'S' => S,
+        b't' => T,
         b'w' => W,
         b'x' => X,
         b'y' => Y,

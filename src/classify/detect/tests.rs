@@ -173,10 +173,11 @@ fn telephones() {
     check("phone", "415-555-2671", &[("415-555-2671", Phone)]);
     check("phone", "0171 1234567", &[("0171 1234567", Phone)]);
     check("userPhone", "4155552671", &[("4155552671", Phone)]);
-    check("f", "call 06 12 34 56 78", &[]);
+    check("f", "call 06 12 34 56 78", &[("06 12 34 56 78", Phone)]);
+    check("f", "order 06 12 34 56 78", &[]);
     check("f", "phone 06 12 34 56 78", &[("06 12 34 56 78", Phone)]);
     assert_eq!(found("f", "06 12 34 56 78", Care::Paranoid).len(), 1);
-    for other in ["415-555-2671", "01/02/2024", "2024-01-02", "+02:00", "GMT+0200", "1e+100000000"] {
+    for other in ["order 415-555-2671", "01/02/2024", "2024-01-02", "+02:00", "GMT+0200", "1e+100000000"] {
         check("f", other, &[]);
     }
 }
@@ -229,11 +230,11 @@ fn secrets_and_tokens() {
         "sk_live_abcdefghij0123456789ABCD",
         "AIzaSyA1234567890abcdefghijklmnopqrstuv",
         "Basic dXNlcjpwYXNz",
-        "postgres://app:s3cret@db.internal:5432/orders",
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
     ] {
         finds(secret, Secret);
     }
+    check("f", "postgres://app:s3cret@db.internal:5432/orders", &[("app:s3cret", Secret)]);
     check("f", "password=hunter2x", &[("hunter2x", Secret)]);
     check("f", r#"{"api_key":"Zx81kQ0pLm2Nv7Rt4Ys9"}"#, &[("Zx81kQ0pLm2Nv7Rt4Ys9", Secret)]);
     check(
@@ -286,6 +287,7 @@ fn devices_and_places() {
     finds("1M8GDM9AXKP042788", Vin);
     check("geo", "48.85837, 2.29448", &[("48.85837, 2.29448", Geo)]);
     check("geo.lat", "-48.858370", &[("-48.858370", Geo)]);
-    check("f", "48.85837, 2.29448", &[]);
-    assert_eq!(found("f", "48.85837,-2.29448", Care::Paranoid), [("48.85837,-2.29448".to_owned(), Geo)]);
+    check("f", "48.85837, 2.29448", &[("48.85837, 2.29448", Geo)]);
+    check("f", "48.8583, 2.2944", &[]);
+    assert_eq!(found("f", "48.8583,-2.2944", Care::Paranoid), [("48.8583,-2.2944".to_owned(), Geo)]);
 }

@@ -149,6 +149,12 @@ impl<'a> View<'a> {
         self.bytes.get(start..).unwrap_or_default()
     }
 
+    /// At most `most` bytes from a place on.
+    pub fn up_to(&self, start: usize, most: usize) -> &'a [u8] {
+        let rest = self.rest(start);
+        rest.get(..most.min(rest.len())).unwrap_or_default()
+    }
+
     pub fn word(&self, index: usize) -> Option<Word> {
         self.words.get(index).copied()
     }

@@ -114,7 +114,7 @@ impl DictionaryBuilder {
     }
 
     /// A word that, after the words of a rule, says that the key tells of a thing and is not it, as `count` in
-    /// `email.count`: the rule does not hold then, and the value is scanned.
+    /// `email.count`: the rule does not hold then, and no one told of the value.
     pub fn skip(&mut self, owner: &str, word: &str) -> Result<(), DictionaryError> {
         checked(owner, word)?;
         let mut words = super::words::split(word.as_bytes());
@@ -154,7 +154,7 @@ impl Dictionary {
     pub fn of(&self, key: &str) -> KeyClass {
         let key = key.as_bytes();
         let known = self.exact(key).or_else(|| match self.templates.of(key) {
-            Some(KeyClass::Scan) => self.words.of(key).or(Some(KeyClass::Scan)),
+            Some(open @ (KeyClass::Scan | KeyClass::Unknown)) => self.words.of(key).or(Some(open)),
             template => template.or_else(|| self.words.of(key)),
         });
         known.unwrap_or(KeyClass::Unknown)
@@ -172,7 +172,8 @@ impl Dictionary {
         }
         let template = self.templates.of(joined);
         let alone = || Some(self.of(key)).filter(|says| *says != KeyClass::Unknown);
-        let known = template.filter(|says| *says != KeyClass::Scan).or_else(alone);
+        let is_told = |says: &KeyClass| !matches!(says, KeyClass::Scan | KeyClass::Unknown);
+        let known = template.filter(is_told).or_else(alone);
         known.or_else(|| self.words.of(joined)).or(template).unwrap_or(KeyClass::Unknown)
     }
 

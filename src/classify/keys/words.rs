@@ -93,7 +93,7 @@ impl Words {
             }
         });
         let says = best?.says;
-        Some(if is_about { KeyClass::Scan } else { says })
+        Some(if is_about { KeyClass::Unknown } else { says })
     }
 
     fn ending_here(&self, latest: &[Word; WORDS_PER_RULE_MAX], count: usize) -> Option<Rule> {

@@ -22,9 +22,11 @@ mod stack;
 mod tests;
 mod url;
 mod user_agent;
+mod vocabulary;
 
 pub use command::flag_of;
 pub use kind::{Dialect, Structure};
+pub use vocabulary::is_template_word;
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -11,33 +11,39 @@ pub enum Worth {
     Named,
     /// One in ten others would pass.
     Weak,
+    /// One in fifty others would, or fewer: it has a check and a day of birth, or signs where such numbers have them.
+    Likely,
     /// Hardly anything else would.
     Strong,
 }
 
 /// What a number is worth that stands without signs between its digits.
 pub fn bare(digits: &[u8]) -> Option<Worth> {
-    let (weak, named): (&[Check], &[Check]) = match digits.len() {
-        8 => (&[], &[netherlands]),
-        9 => (&[netherlands, portugal], &[canada, australia, hungary, greece_tax]),
+    let (likely, weak, named): (&[Check], &[Check], &[Check]) = match digits.len() {
+        8 => (&[], &[], &[netherlands]),
+        9 => (&[], &[netherlands, portugal], &[canada, australia, hungary, greece_tax]),
         10 => (
-            &[bulgaria, austria, britain, sweden, czechia, iceland],
+            &[bulgaria, austria, sweden, czechia, iceland],
+            &[britain],
             &[denmark, america_provider, hungary_tax, poland_tax],
         ),
         11 => (
-            &[poland, germany, croatia, baltic, latvia, greece, norway, belgium],
+            &[poland, germany, baltic, latvia, greece, norway, belgium],
+            &[croatia],
             &[turkey, brazil, portugal_social],
         ),
-        12 => (&[sweden_long], &[india, spain_social]),
+        12 => (&[sweden_long], &[], &[india, spain_social]),
         13 if switzerland(digits) => return Some(Worth::Strong),
-        13 => (&[romania, slovenia, luxembourg], &[korea, south_africa]),
-        14 => (&[], &[brazil_company]),
+        13 => (&[romania, slovenia, luxembourg, korea, south_africa], &[], &[]),
+        14 => (&[], &[], &[brazil_company]),
         15 if france(digits) => return Some(Worth::Strong),
         18 if china(digits) => return Some(Worth::Strong),
         _ => return None,
     };
-    if weak.iter().any(|check| check(digits)) {
-        return Some(Worth::Weak);
+    for (checks, worth) in [(likely, Worth::Likely), (weak, Worth::Weak)] {
+        if checks.iter().any(|check| check(digits)) {
+            return Some(worth);
+        }
     }
     named.iter().any(|check| check(digits)).then_some(Worth::Named)
 }
@@ -46,6 +52,7 @@ pub fn bare(digits: &[u8]) -> Option<Worth> {
 pub fn grouped(lengths: &[usize], signs: &[u8], digits: &[u8]) -> Option<Worth> {
     let strong = |is_it: bool| is_it.then_some(Worth::Strong);
     let weak = |is_it: bool| is_it.then_some(Worth::Weak);
+    let likely = |is_it: bool| is_it.then_some(Worth::Likely);
     match (lengths, signs) {
         ([1, 2, 2, 2, 3, 3, 2], _) | ([13, 2], _) => strong(france(digits)),
         ([3, 4, 4, 2], _) => strong(switzerland(digits)),
@@ -54,29 +61,32 @@ pub fn grouped(lengths: &[usize], signs: &[u8], digits: &[u8]) -> Option<Worth> 
         }
         ([6, 3, 2], _) => strong(belgium(digits)),
         ([6, 4], [b'/']) => strong(czechia(digits)),
-        ([6, 3], [b'/']) => weak(czechia_old(digits)),
+        ([6, 3], [b'/']) => likely(czechia_old(digits)),
         ([6, 4], [b'-' | b'+']) => strong(sweden(digits)).or_else(|| grouped_six_four(digits)),
         ([8, 4], [b'-']) => strong(sweden_long(digits)),
-        ([6, 4], [b' ']) => weak(iceland(digits) || denmark(digits)),
+        ([6, 4], [b' ']) => likely(iceland(digits) || denmark(digits)),
         ([6, 5], [b'-']) => strong(latvia(digits)),
-        ([6, 5], [b' ']) => weak(norway(digits)),
-        ([6, 7], [b'-']) => strong(korea(digits)),
+        ([6, 5], [b' ']) => likely(norway(digits)),
+        // The check was given up in 2020: a day and a sex are left.
+        ([6, 7], [b'-']) => strong(korea(digits)).or_else(|| likely(starts_with_year(digits))),
         ([3, 3, 3, 2], [b'.', b'.', b'-']) => strong(brazil(digits)),
         ([2, 3, 3, 4, 2], [b'.', b'.', b'/', b'-']) => strong(brazil_company(digits)),
         ([4, 4, 4], [b' ', b' '] | [b'-', b'-']) => weak(india(digits)),
         ([3, 3, 4], [b' ', b' '] | [b'-', b'-']) => weak(britain(digits)),
-        ([4, 6], [b' ' | b'-']) => weak(austria(digits)),
-        ([2, 3, 3, 3], _) => weak(germany(digits)),
+        ([4, 6], [b' ' | b'-']) => likely(austria(digits)),
+        ([2, 3, 3, 3], _) => likely(germany(digits)),
         ([3, 3, 3], [b' ', b' '] | [b'-', b'-']) => {
             canada(digits).then_some(Worth::Named).or_else(|| weak(portugal(digits)))
         }
-        ([4, 2, 3], [b'.', b'.']) => weak(netherlands(digits)),
+        ([4, 2, 3] | [3, 3, 3], [b'.', b'.']) => likely(netherlands(digits)),
+        ([4, 5, 1], [b' ', b' '] | [b'-', b'-']) => australia_medicare(digits).then_some(Worth::Named),
+        ([2, 7], [b'-']) => Some(Worth::Named),
         _ => None,
     }
 }
 
 fn grouped_six_four(digits: &[u8]) -> Option<Worth> {
-    (iceland(digits) || denmark(digits)).then_some(Worth::Weak)
+    (iceland(digits) || denmark(digits)).then_some(Worth::Likely)
 }
 
 type Check = fn(&[u8]) -> bool;
@@ -119,6 +129,11 @@ fn canada(digits: &[u8]) -> bool {
 
 fn australia(digits: &[u8]) -> bool {
     weighted(digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11)
+}
+
+/// Who is insured: a first digit from two to six, and a check.
+fn australia_medicare(digits: &[u8]) -> bool {
+    matches!(digit(digits, 0), 2..=6) && weighted(digits, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10 == digit(digits, 8)
 }
 
 fn hungary(digits: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! Tokens: the check digits of GitHub and npm, how even the characters of a secret are, base64 that is text.
+//! Tokens: how even the characters of a secret are, base64 that is text.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -17,20 +17,6 @@ pub const DECODED_MAX: usize = 3072;
 
 /// The characters of base64 that are read for that.
 pub const ENCODED_MAX: usize = DECODED_MAX / 3 * 4;
-
-/// Whether the last six of the characters are the CRC-32 of those before, in base 62.
-pub fn has_crc32(body: &[u8]) -> bool {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let Some((random, check)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else {
-        return false;
-    };
-    let mut rest = crc32fast::hash(random);
-    check.iter().rev().all(|byte| {
-        let digit = DIGITS.get(usize::try_from(rest % 62).unwrap_or(0));
-        rest /= 62;
-        digit == Some(byte)
-    }) && rest == 0
-}
 
 /// Bits of information in each character, by how often each comes.
 pub fn entropy(text: &[u8]) -> f32 {
@@ -75,23 +61,6 @@ pub fn is_basic(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_ends_with_its_check() {
-        // Made by hand: the random part is thirty letters, the check is that of any CRC-32 calculator.
-        let random = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-        let mut rest = crc32fast::hash(random.as_bytes());
-        let alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let mut check = Vec::new();
-        for _ in 0..6 {
-            check.insert(0, alphabet.as_bytes()[(rest % 62) as usize]);
-            rest /= 62;
-        }
-        let token = [random.as_bytes(), &check].concat();
-        assert!(has_crc32(&token));
-        assert!(!has_crc32(&[b"b", &token[1..]].concat()));
-        assert!(!has_crc32(b"short") && !has_crc32(b""));
-    }
 
     #[test]
     fn words_are_less_even_than_secrets() {

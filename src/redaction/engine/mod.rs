@@ -4,6 +4,7 @@
 //! and a value is classified once. Where values were treated that the rest of the trace may repeat, what was seen is
 //! searched for them, and only if something is found the part is walked a second time.
 
+mod arguments;
 mod echo;
 mod edit;
 mod memo;

@@ -51,6 +51,7 @@ fn classes() -> Arc<Classes> {
         class("secret", &["secret", "jwt"], &["password"]),
         structured("url", "url", &["url.full"]),
         structured("sql", "statement", &["db.query.text"]),
+        structured("argument", "command_argument", &["process.command_args"]),
         class("text.name", &[], &[]),
     ];
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();

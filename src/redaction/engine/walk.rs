@@ -1,6 +1,7 @@
 //! Every place of a message where text stands, to any depth, and the message anew where something changed.
 
 use super::Engine;
+use super::arguments::Arguments;
 use super::edit::{Edit, put_pair, put_text, put_text_pair};
 use super::memo::{Becomes, Form, Key, KeyId, Pair, Stretch, path_of};
 use super::shape::{Holds, Shape};
@@ -150,6 +151,9 @@ impl<'a> Engine<'a> {
             return written(&text_value(MASK));
         }
         let class = self.class(id, siblings);
+        if any.is_empty() && self.is_dropped(class) {
+            return PairFate::Drop;
+        }
         if is_exact
             && renamed.is_none()
             && depth > 0
@@ -240,7 +244,8 @@ impl<'a> Engine<'a> {
             (any_value::KVLIST, Value::Bytes(inner)) => {
                 return self.kvlist(key, class, inner, siblings, depth);
             }
-            // A number of a table of strings that traces do not have.
+            // A number of a table of strings that traces do not have: the key alone decides.
+            (any_value::STRING_STRINDEX, Value::Varint(_)) if self.is_dropped(class) => return Fate::Drop,
             (any_value::STRING_STRINDEX, Value::Varint(_)) => return Fate::Keep,
             _ => {
                 self.tally.add_other();
@@ -253,6 +258,16 @@ impl<'a> Engine<'a> {
             Becomes::Nothing => Fate::Drop,
             Becomes::Text(range) => Fate::Becomes(typed(self.values.text(range), form)),
         }
+    }
+
+    /// Whether all under such a key is taken away, whatever it is; it is counted then.
+    fn is_dropped(&mut self, class: KeyClass) -> bool {
+        let whole = self.classifier.whole(KeyFacts { class, context: Context::NONE });
+        let Some(class) = whole.filter(|class| self.treater.rung(*class) == Rung::Dropped) else {
+            return false;
+        };
+        self.tally.add(class);
+        true
     }
 
     /// A yes or no tells nothing but under a key of which all is withheld; a token of it would be guessed at once.
@@ -293,14 +308,11 @@ impl<'a> Engine<'a> {
         siblings: &mut Siblings<'a>,
         depth: usize,
     ) -> Fate {
-        let facts = KeyFacts { class, context: Context::NONE };
-        if let Some(class) = self.classifier.whole(facts)
-            && self.treater.rung(class) == Rung::Dropped
-        {
-            self.tally.add(class);
+        if self.is_dropped(class) {
             return Fate::Drop;
         }
         let mut edit = Edit::of(items);
+        let mut arguments = Arguments::of(class);
         let mut reader = Reader::new(items);
         while let Ok(Some(field)) = reader.next() {
             let Value::Bytes(item) = field.value else { continue };
@@ -309,6 +321,17 @@ impl<'a> Engine<'a> {
                 edit.drop(&field);
                 continue;
             }
+            let given = arguments.as_mut().and_then(|arguments| arguments.next(item));
+            let (key, class) = match given {
+                Some(flag) => match self.argument(key, class, flag) {
+                    Some(argument) => argument,
+                    None => {
+                        edit.bytes(&field, &text_value(MARK_OF_BYTES));
+                        continue;
+                    }
+                },
+                None => (key, class),
+            };
             match self.any(key, class, item, siblings, depth) {
                 Fate::Keep => {}
                 // The places of the others stay as they were.
@@ -317,6 +340,18 @@ impl<'a> Engine<'a> {
             }
         }
         edit.finish().map_or(Fate::Keep, |list| nested(any_value::ARRAY, &list))
+    }
+
+    /// What an argument is that a flag before it names; none where there are more keys than can be known. A flag
+    /// that no one told of leaves it what it is by itself, but for what its words say.
+    fn argument(&mut self, list: KeyId, class: KeyClass, flag: &'a str) -> Option<(KeyId, KeyClass)> {
+        let key = self.key(Some(list), flag.as_bytes())?;
+        let told = self.facts(key).class;
+        let is_told = match (told, class) {
+            (KeyClass::Whole(told), KeyClass::Structured(_, own)) => told != own,
+            (told, _) => told != KeyClass::Unknown,
+        };
+        Some((key, if is_told { told } else { class }))
     }
 
     fn kvlist(

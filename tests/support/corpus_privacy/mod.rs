@@ -3,6 +3,7 @@
 //! Made from a seed, the same wherever it runs. Numbers are constructed here from what is published about
 //! them, digit by digit, and never with the validators that they are to test. No value belongs to anyone.
 
+mod blind;
 mod national;
 mod negatives;
 mod ordinary;
@@ -10,6 +11,9 @@ mod places;
 mod values;
 
 use std::ops::Range;
+
+#[allow(unused_imports, reason = "benchmarks take the made corpus alone")]
+pub use blind::blind;
 
 use crate::dice::Dice;
 

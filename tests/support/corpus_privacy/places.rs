@@ -1,5 +1,7 @@
 //! Where values of persons are met: alone, in sentences, queries, addresses, traces of stacks, JSON.
 
+use std::ops::Range;
+
 use super::values::Class;
 use super::{Attribute, Dice, Kind, Label, Place, digits, word};
 
@@ -67,12 +69,27 @@ pub fn placed(dice: &mut Dice, class: &Class) -> Attribute {
 }
 
 fn whole(class: &Class, key: &str, value: String, place: Place) -> Attribute {
-    let label = label(class, 0, value.len(), false);
+    let label = label(class, 0, &value, false);
     Attribute { key: key.to_owned(), value, place, labels: vec![label], kind: Kind::Labelled }
 }
 
-fn label(class: &Class, start: usize, length: usize, is_encoded: bool) -> Label {
-    Label { range: start..start + length, class: class.name, detector: class.detector, is_encoded }
+fn label(class: &Class, start: usize, value: &str, is_encoded: bool) -> Label {
+    let within = if class.name == "url_credentials" { person_of(value) } else { 0..value.len() };
+    Label {
+        range: start + within.start..start + within.end,
+        class: class.name,
+        detector: class.detector,
+        is_encoded,
+    }
+}
+
+/// Name and password of an address, however it is encoded: its host and path are no secret.
+fn person_of(address: &str) -> Range<usize> {
+    let scheme = ["://", "%3A%2F%2F", "%253A%252F%252F"]
+        .into_iter()
+        .find_map(|sign| Some(address.find(sign)? + sign.len()));
+    let host = ["@", "%40", "%2540"].into_iter().find_map(|sign| address.rfind(sign));
+    scheme.unwrap_or(0)..host.unwrap_or(address.len())
 }
 
 fn written(dice: &mut Dice, class: &Class, value: &str, place: Place) -> Attribute {
@@ -99,7 +116,7 @@ fn written(dice: &mut Dice, class: &Class, value: &str, place: Place) -> Attribu
         key,
         value: text,
         place,
-        labels: vec![label(class, start, encoded.len(), is_encoded)],
+        labels: vec![label(class, start, &encoded, is_encoded)],
         kind: Kind::Labelled,
     }
 }

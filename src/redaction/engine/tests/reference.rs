@@ -122,8 +122,14 @@ impl<'a> Reference<'a> {
                     }
                     class => class,
                 };
+                let read = KeyFacts { class: read, ..facts };
+                // Without a value the key decides.
+                if pair.value.as_ref().is_none_or(|any| any.value.is_none())
+                    && self.whole(read).is_some_and(|class| self.treater.rung(class) == Rung::Dropped)
+                {
+                    return None;
+                }
                 if let Some(any) = pair.value.take() {
-                    let read = KeyFacts { class: read, ..facts };
                     pair.value = Some(self.any(&path, facts, read, any, system)?);
                 }
                 Some(pair)

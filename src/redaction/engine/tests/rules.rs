@@ -291,3 +291,44 @@ fn more_keys_than_any_program_writes_are_withheld() {
     let seen = seen(ABROAD, keys.chain([pair("password", text("x"))]).collect());
     assert!((60_000..70_000).contains(&seen.len()), "{}", seen.len());
 }
+
+#[test]
+fn an_argument_is_what_the_flag_before_it_says() {
+    let list = |texts: &[&str]| {
+        let values = texts.iter().map(|item| text(item)).collect();
+        AnyValue { value: Some(Value::ArrayValue(ArrayValue { values })) }
+    };
+    let given = ["app", "--password", "hunter2", "--name", "Jane Roe", "--depth", "7", "-u", "jane:hunter2"];
+    let seen = seen(ABROAD, vec![pair("process.command_args", list(&given))]);
+    let Some(Value::ArrayValue(seen)) = seen[0].value.as_ref().and_then(|any| any.value.clone()) else {
+        panic!("{seen:?}")
+    };
+    let items: Vec<_> = seen.values.into_iter().map(|item| item.value.unwrap()).collect();
+    let is =
+        |nth: usize, text: &str| assert_eq!(items[nth], Value::StringValue(text.to_owned()), "{items:?}");
+    for (nth, text) in [(0, "app"), (1, "--password"), (4, "‹pii.name›"), (6, "7"), (7, "-u")] {
+        is(nth, text);
+    }
+    assert!(!format!("{items:?}").contains("hunter2"), "{items:?}");
+}
+
+#[test]
+fn an_attribute_without_a_value_goes_with_its_key() {
+    let listed = &[("unknown", Rung::Dropped)];
+    let empty = |key: &str| KeyValue { key: key.to_owned(), value: None, ..Default::default() };
+    let none = |key: &str| pair(key, AnyValue { value: None });
+    let keys = |rungs: &[(&str, Rung)]| -> Vec<String> {
+        let all = vec![empty("some.key"), none("other.key"), empty("service.name"), none("user.name")];
+        seen(rungs, all).into_iter().map(|pair| pair.key).collect()
+    };
+    assert_eq!(keys(listed), ["service.name", "user.name"]);
+    assert_eq!(keys(ABROAD), ["some.key", "other.key", "service.name", "user.name"]);
+}
+
+#[test]
+fn a_key_that_is_an_address_is_one_within_a_map_too() {
+    let values = vec![pair("jane@example.com", text("x"))];
+    let map = AnyValue { value: Some(Value::KvlistValue(KeyValueList { values })) };
+    let seen = seen(ABROAD, vec![pair("some.key", map), pair("jane@example.com", text("y"))]);
+    assert!(!format!("{seen:?}").contains("jane@example.com"), "{seen:?}");
+}
