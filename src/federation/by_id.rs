@@ -12,6 +12,7 @@ use futures::{FutureExt, future::BoxFuture};
 
 use super::assemble::{Assembly, assemble};
 use super::fanout::{Landed, Treatment, ask_all};
+use super::outlines::Refusing;
 use super::refusal::Refusal;
 use super::settings::FederationSettings;
 use crate::backend::{Region, TraceCall};
@@ -35,6 +36,7 @@ pub struct Federation {
     /// Knows the classes of the policies, which all plans have in common.
     pub(super) redactor: Arc<Redactor>,
     misses: RecentMisses,
+    pub(super) refusing: Refusing,
 }
 
 /// One lookup as a caller asks it.
@@ -84,6 +86,7 @@ impl Federation {
             plan,
             redactor: Arc::new(Redactor::without_classes()),
             misses: RecentMisses::default(),
+            refusing: Refusing::default(),
         }
     }
 
