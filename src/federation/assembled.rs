@@ -412,8 +412,9 @@ impl<G: Gather> Progress<G> {
             0 => left.saturating_mul(self.per_row),
             looked_at => left.saturating_mul(looked_at) / taken.max(1),
         };
-        // How many are looked at for a row is not known well where not all are one.
-        let more = if self.per_row > 1 { needed / 3 } else { needed / 8 };
+        // What was seen of few says little of the next, where not all are rows.
+        let is_guessed = self.per_row > 1 && !self.done.is_empty();
+        let more = if is_guessed { needed / 3 } else { needed / 8 };
         needed.saturating_add(more).saturating_add(2).clamp(least, most)
     }
 
