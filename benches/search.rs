@@ -291,9 +291,21 @@ struct Answered {
 }
 
 async fn ask(client: &reqwest::Client, estate: &Estate, address: &str, query: &str) -> Answered {
+    ask_for(client, estate, address, query, (ROWS as u32, 3)).await
+}
+
+/// For so many rows, and so many spans of each set.
+async fn ask_for(
+    client: &reqwest::Client,
+    estate: &Estate,
+    address: &str,
+    query: &str,
+    (limit, spss): (u32, u32),
+) -> Answered {
     let (start, end) = estate.window;
     let q = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
-    let target = format!("http://{address}/api/search?q={q}&limit={ROWS}&spss=3&start={start}&end={end}");
+    let target =
+        format!("http://{address}/api/search?q={q}&limit={limit}&spss={spss}&start={start}&end={end}");
     let begun = Instant::now();
     let response = client.get(target).header("X-Scope-OrgID", TENANT).send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
@@ -348,8 +360,36 @@ impl Sharing {
     }
 }
 
+/// What the questions cost that a search over the three is made of, put to the first region alone: its own search, the
+/// listing, what tells traces in outline, and what names those that are too large for it.
+async fn questions(client: &reqwest::Client, estate: &Estate, rounds: u64) {
+    let (region, query) = (estate.regions[0].as_str(), QUERIES[0].1);
+    let listing = format!("{query} with(most_recent=true)");
+    let listed = ask_for(client, estate, region, &listing, (24, 1)).await.rows;
+    let ids: Vec<String> = listed.iter().map(|id| format!("trace:id=\"{id}\"")).collect();
+    let ids = ids.join("||");
+    let told = "name, kind, status, span:parentID, resource.service.name, span.http.response.status_code";
+    let outline = format!("{{{ids}}} | count() <= 64 | by(span:id) | select({told})");
+    let larger = format!("{{{ids}}} | count() > 64");
+    let asked = [(query, (20, 3)), (&listing, (24, 1)), (&outline, (25, 2)), (&larger, (25, 2))];
+    let mut times = vec![Vec::new(); asked.len()];
+    for round in 0..rounds + 2 {
+        for ((text, limits), times) in asked.iter().zip(&mut times) {
+            let took = ask_for(client, estate, region, text, *limits).await.took;
+            if round >= 2 {
+                times.push(took);
+            }
+        }
+    }
+    let [own, listing, outline, larger] = [0, 1, 2, 3].map(|number: usize| median(times[number].clone()));
+    println!(
+        "one region alone: own search {own:.2}, listing {listing:.2}, outline {outline:.2}, larger {larger:.2}"
+    );
+}
+
 async fn measure(estate: &Estate, count: u64, rounds: u64) {
     let client = reqwest::Client::builder().no_proxy().no_gzip().tls_certs_only([]).build().unwrap();
+    questions(&client, estate, rounds).await;
     println!(
         "{:<19} {:<10} {:>8} {:>7} {:>8} {:>8} {:>7} {:>5} {:>11} {:>9} {:>9} {:>12} {:>9}",
         "query",
