@@ -6,7 +6,10 @@
 //! turn in one run, and what the three sent is counted where it leaves them.
 //!
 //! With `TEMPO_BIN` the same over four real Tempos. Client, gateways and regions share the machine: what regions
-//! elsewhere would do beside each other, they do here one after the other, so the ratios are upper bounds.
+//! elsewhere would do beside each other, they do here one after the other. So each is held beside two baselines: the
+//! region asked alone, with all processors to itself, and the same while two other regions answer the same question,
+//! as they do in a search over the three. Over embedded regions everything happens in this process, and the
+//! processor's time that a search takes is told beside that of the three regions' own.
 //!
 //! `TUTTI_SEARCH_TRACES=400`, `TUTTI_SEARCH_ROUNDS=40`, `TUTTI_SEARCH_DELAYS=0,20` (ms, of each answer of a region;
 //! not of real Tempos).
@@ -288,9 +291,21 @@ struct Answered {
 }
 
 async fn ask(client: &reqwest::Client, estate: &Estate, address: &str, query: &str) -> Answered {
+    ask_for(client, estate, address, query, (ROWS as u32, 3)).await
+}
+
+/// For so many rows, and so many spans of each set.
+async fn ask_for(
+    client: &reqwest::Client,
+    estate: &Estate,
+    address: &str,
+    query: &str,
+    (limit, spss): (u32, u32),
+) -> Answered {
     let (start, end) = estate.window;
     let q = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
-    let target = format!("http://{address}/api/search?q={q}&limit={ROWS}&spss=3&start={start}&end={end}");
+    let target =
+        format!("http://{address}/api/search?q={q}&limit={limit}&spss={spss}&start={start}&end={end}");
     let begun = Instant::now();
     let response = client.get(target).header("X-Scope-OrgID", TENANT).send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
@@ -309,20 +324,87 @@ async fn ask(client: &reqwest::Client, estate: &Estate, address: &str, query: &s
     Answered { took, rows: rows.iter().map(id).collect(), reported }
 }
 
+/// What all threads of this process took of the processors so far, in milliseconds.
+fn processors() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// The slowest region, and the one that holds all, while two others answer the same.
+#[derive(Default)]
+struct Sharing {
+    slowest: Vec<f64>,
+    union: Vec<f64>,
+    /// What the three took of the processors together.
+    processors: Vec<f64>,
+}
+
+impl Sharing {
+    async fn ask(&mut self, client: &reqwest::Client, estate: &Estate, query: &str) {
+        let [one, two, three] = [0, 1, 2].map(|rank| estate.regions[rank].as_str());
+        let three_of = async |addresses: [&str; 3]| {
+            let [one, two, three] = addresses.map(|address| ask(client, estate, address, query));
+            let answered = futures::join!(one, two, three);
+            [answered.0.took, answered.1.took, answered.2.took]
+        };
+        let before = processors();
+        let took = three_of([one, two, three]).await;
+        self.processors.push(processors() - before);
+        self.slowest.push(took.into_iter().fold(0.0, f64::max));
+        self.union.push(three_of([&estate.union, one, two]).await[0]);
+    }
+}
+
+/// What the questions cost that a search over the three is made of, put to the first region alone: its own search, the
+/// listing, what tells traces in outline, and what names those that are too large for it.
+async fn questions(client: &reqwest::Client, estate: &Estate, rounds: u64) {
+    let (region, query) = (estate.regions[0].as_str(), QUERIES[0].1);
+    let listing = format!("{query} with(most_recent=true)");
+    let listed = ask_for(client, estate, region, &listing, (24, 1)).await.rows;
+    let ids: Vec<String> = listed.iter().map(|id| format!("trace:id=\"{id}\"")).collect();
+    let ids = ids.join("||");
+    let told = "name, kind, status, span:parentID, resource.service.name, span.http.response.status_code";
+    let outline = format!("{{{ids}}} | count() <= 64 | by(span:id) | select({told})");
+    let larger = format!("{{{ids}}} | count() > 64");
+    let asked = [(query, (20, 3)), (&listing, (24, 1)), (&outline, (25, 2)), (&larger, (25, 2))];
+    let mut times = vec![Vec::new(); asked.len()];
+    for round in 0..rounds + 2 {
+        for ((text, limits), times) in asked.iter().zip(&mut times) {
+            let took = ask_for(client, estate, region, text, *limits).await.took;
+            if round >= 2 {
+                times.push(took);
+            }
+        }
+    }
+    let [own, listing, outline, larger] = [0, 1, 2, 3].map(|number: usize| median(times[number].clone()));
+    println!(
+        "one region alone: own search {own:.2}, listing {listing:.2}, outline {outline:.2}, larger {larger:.2}"
+    );
+}
+
 async fn measure(estate: &Estate, count: u64, rounds: u64) {
     let client = reqwest::Client::builder().no_proxy().no_gzip().tls_certs_only([]).build().unwrap();
+    questions(&client, estate, rounds).await;
     println!(
-        "{:<20} {:<10} {:>8} {:>8} {:>8} {:>9} {:>7} {:>12} {:>12} {:>12}",
+        "{:<19} {:<10} {:>8} {:>7} {:>8} {:>8} {:>7} {:>5} {:>11} {:>9} {:>9} {:>12} {:>9}",
         "query",
         "answered",
-        "slowest",
-        "union",
+        "alone",
+        "shared",
         "gateway",
         "ratio",
+        "shared",
         "goal",
         "bytes a row",
-        "on the wire",
-        "asked each"
+        "on wire",
+        "asked",
+        "cpu of three",
+        "cpu"
     );
     for (name, query, beside) in QUERIES {
         for (way, gateway) in &estate.over {
@@ -330,14 +412,19 @@ async fn measure(estate: &Estate, count: u64, rounds: u64) {
             asked.extend([estate.union.as_str(), gateway.as_str()]);
             let mut times = vec![Vec::new(); asked.len()];
             let (mut last, mut moved) = (None, [0; 3]);
+            let (mut sharing, mut taken) = (Sharing::default(), Vec::new());
             // The first two rounds open connections, and do not count.
             for round in 0..rounds + 2 {
                 let mut rows = Vec::new();
                 for (address, times) in asked.iter().zip(&mut times) {
                     let before = estate.sent.as_deref().map(read);
+                    let began = processors();
                     let answered = ask(&client, estate, address, query).await;
                     if round >= 2 {
                         times.push(answered.took);
+                        if address == gateway {
+                            taken.push(processors() - began);
+                        }
                     }
                     if let Some((before, sent)) = before.zip(estate.sent.as_deref()) {
                         let after = read(sent);
@@ -348,19 +435,22 @@ async fn measure(estate: &Estate, count: u64, rounds: u64) {
                 }
                 let [.., of_union, of_all] = rows.as_slice() else { panic!("all are asked") };
                 compare(of_union, of_all, estate.sent.is_some(), name);
+                if round >= 2 {
+                    sharing.ask(&client, estate, query).await;
+                }
             }
             let last = last.expect("somebody was asked");
-            let median = |times: &mut Vec<f64>| {
-                times.sort_by(f64::total_cmp);
-                times[times.len() / 2]
-            };
-            let medians: Vec<f64> = times.iter_mut().map(median).collect();
+            let medians: Vec<f64> = times.into_iter().map(median).collect();
             let slowest = medians[..REGIONS.len()].iter().copied().fold(0.0, f64::max);
             let (union, through) = (medians[REGIONS.len()], medians[REGIONS.len() + 1]);
-            let (ratio, goal) = match beside {
-                Beside::Slowest => (through / slowest, "2.5"),
-                Beside::Union => (through / union, "4"),
+            let (alone, shared, goal) = match beside {
+                Beside::Slowest => (slowest, median(sharing.slowest), "2.5"),
+                Beside::Union => (union, median(sharing.union), "4"),
             };
+            // Real Tempos are processes of their own.
+            let taken = estate.sent.as_ref().map(|_| [median(sharing.processors), median(taken)]);
+            let [of_three, taken] =
+                taken.map_or(["-", "-"].map(str::to_owned), |taken| taken.map(|taken| format!("{taken:.1}")));
             let rows = last.rows.len() as u64;
             let each = |count: u64| count as f64 / REGIONS.len() as f64;
             let (wire, questions) = match estate.sent.is_some() && *way == "over HTTP" {
@@ -371,7 +461,9 @@ async fn measure(estate: &Estate, count: u64, rounds: u64) {
                 false => ("-".to_owned(), "-".to_owned()),
             };
             println!(
-                "{name:<20} {way:<10} {slowest:>8.2} {union:>8.2} {through:>8.2} {ratio:>8.2}x {goal:>7} {:>12} {wire:>12} {questions:>12}",
+                "{name:<19} {way:<10} {alone:>8.2} {shared:>7.2} {through:>8.2} {:>7.2}x {:>6.2}x {goal:>5} {:>11} {wire:>9} {questions:>9} {of_three:>12} {taken:>9}",
+                through / alone,
+                through / shared,
                 last.reported / rows.max(1)
             );
             assert!(rows > 0 && rows <= count, "{name} finds {rows} rows");

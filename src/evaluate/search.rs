@@ -1,7 +1,7 @@
 //! A search in TraceQL over assembled traces: text in, one row for each trace that matches.
 
 use super::engine::{self, Pipeline, Spanset};
-use super::fetch::{Fetch, FetchError, Loaded};
+use super::fetch::{Fetch, FetchError, Loaded, Showing};
 use super::shown::shown;
 use super::slots::Slots;
 use super::span_view::SpanView;
@@ -72,7 +72,12 @@ impl Search {
         let most = if spans_per_set == 0 { SPANS_PER_SET } else { spans_per_set as usize };
         let sets = merged(sets.into_iter().map(|set| Cut::of(set, most)).collect(), &loaded);
         loaded.complete(sets.iter().flat_map(|set| set.spans.iter().copied()))?;
-        let sets = sets.into_iter().map(|set| set.shown(&loaded)).collect();
+        let mut showing = loaded.showing();
+        let shown = sets.into_iter().enumerate().map(|(number, set)| {
+            trace.patience().go_on_at(number)?;
+            Ok(set.shown(&loaded, &mut showing))
+        });
+        let sets = shown.collect::<Result<_, Failure>>()?;
         Ok(Some(row_of(trace, sets, trace.service_stats())))
     }
 
@@ -130,8 +135,8 @@ impl Cut {
         by.map(|(name, value)| format!("{name}{value:?}")).collect()
     }
 
-    fn shown(self, loaded: &Loaded<'_>) -> SpanSet {
-        let spans = self.spans.iter().filter_map(|span| span_row(loaded, *span)).collect();
+    fn shown<'t>(self, loaded: &Loaded<'t>, showing: &mut Showing<'_, 't>) -> SpanSet {
+        let spans = self.spans.iter().filter_map(|span| span_row(loaded, showing, *span)).collect();
         SpanSet { spans, matched: self.matched, attributes: self.attributes }
     }
 }
@@ -153,14 +158,15 @@ fn merged(mut sets: Vec<Cut>, loaded: &Loaded<'_>) -> Vec<Cut> {
     merged
 }
 
-fn span_row(loaded: &Loaded<'_>, span: u32) -> Option<SpanRow> {
+fn span_row<'t>(loaded: &Loaded<'t>, showing: &mut Showing<'_, 't>, span: u32) -> Option<SpanRow> {
     let wire = loaded.rows().wire(loaded.row(span))?;
+    let (name, attributes) = showing.row(span);
     Some(SpanRow {
         id: padded_id(&wire),
-        name: loaded.name(span).to_owned(),
+        name: name.to_owned(),
         start: wire.start(),
         duration_ns: wire.end().wrapping_sub(wire.start()),
-        attributes: loaded.shown(span),
+        attributes,
     })
 }
 

@@ -21,9 +21,9 @@ use super::query::{Answered, Question};
 use super::refusal::Refusal;
 use super::settings::SearchSettings;
 use crate::backend::{Region, TracesCall};
-use crate::evaluate::TraceRows;
 use crate::evaluate::gather::{Gather, Order, Room};
 use crate::evaluate::outline::Outline;
+use crate::evaluate::{Patience, TraceRows};
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::search::Inspected;
 use crate::model::{Answer, Mode, TraceId};
@@ -45,6 +45,10 @@ const BATCH_FIRST_OF_STREAM: usize = 8;
 const BATCH_MAX: usize = 512;
 const BATCH_MIN_OF_FAR: usize = 8;
 const BATCH_MAX_OF_FAR: usize = 64;
+const BATCH_MAX_IN_OUTLINE: usize = 192;
+
+/// Of a first batch in outline, as many as one question asks for.
+const BATCH_FIRST_IN_OUTLINE: usize = 64;
 
 /// A query that is decided here.
 #[derive(Debug)]
@@ -95,6 +99,8 @@ struct Progress<G: Gather> {
     reports: Vec<RegionReport>,
     begun: Instant,
     deadline: Deadline,
+    /// What came by the deadline is decided until then.
+    latest: Deadline,
     settings: SearchSettings,
     marks: Marks,
     /// Which traces are looked at may depend on what is not shown, so that nothing is said of how much was.
@@ -106,6 +112,8 @@ struct Progress<G: Gather> {
     outline: Option<Outline>,
     /// Traces to look at for each row, as was thought before any were.
     per_row: usize,
+    /// The time was over within a trace.
+    is_cut: bool,
 }
 
 /// The parts of some traces that the region of this rank sent, or why it sent none.
@@ -149,11 +157,13 @@ impl Federation {
             marks,
             begun: Instant::now(),
             deadline: deadline.less(self.settings.reserve),
+            latest: deadline.less(self.settings.reserve / 2),
             settings: self.settings.search.clone(),
             delivered: vec![false; self.regions.len()],
             renumbers: self.regions.iter().map(|region| !region.is_embedded()).collect(),
             outline,
             per_row: wanted.per_row as usize,
+            is_cut: false,
         };
         let order = wanted.order;
         let mut listing = Listing::new(wanted, &self.settings.search);
@@ -271,6 +281,7 @@ impl Federation {
     ) -> Result<(Progress<G>, usize, Option<Budget>), Refusal> {
         let (mut count, mut rest) = (batch.len(), batch.to_vec());
         let questions = progress.teller.count();
+        let is_outlined = progress.outline.is_some();
         if let Some(outline) = progress.outline.take()
             && let Some(told) = self.told(&outline, batch, heard, progress.deadline, &questions).await
         {
@@ -279,6 +290,9 @@ impl Federation {
             rest.retain(|listed| !told.traces.contains(listed));
             progress = progress.evaluate_all(&told.traces, told.parts, &[]).await?;
             progress.outline = Some(outline);
+        } else if is_outlined {
+            count = count.min(BATCH_MAX_OF_FAR);
+            rest.truncate(count);
         }
         let mut left = &*rest;
         while left.first().is_some_and(|next| progress.gather.wants(next.start)) {
@@ -294,7 +308,8 @@ impl Federation {
             progress = progress.evaluate_all(left.get(..some).unwrap_or_default(), parts, &renumbers).await?;
             left = left.get(some.max(1)..).unwrap_or_default();
         }
-        Ok((progress, count, None))
+        let spent = progress.is_cut.then_some(Budget::Time);
+        Ok((progress, count, spent))
     }
 
     /// Every region's parts of these traces, by rank; the report of one that failed.
@@ -367,7 +382,7 @@ impl<G: Gather> Progress<G> {
 
     /// What is spent already.
     fn spent(&self) -> Option<Budget> {
-        if self.deadline.remaining().is_zero() {
+        if self.is_cut || self.deadline.remaining().is_zero() {
             Some(Budget::Time)
         } else if self.inspected.bytes >= self.settings.bytes_max {
             Some(Budget::Bytes)
@@ -380,8 +395,12 @@ impl<G: Gather> Progress<G> {
     /// none of what is asked for beyond what is needed.
     fn at_once(&self, before: usize) -> usize {
         let is_far = self.renumbers.contains(&true);
-        let (least, most) =
-            if is_far { (BATCH_MIN_OF_FAR, BATCH_MAX_OF_FAR) } else { (BATCH_FIRST, BATCH_MAX) };
+        let (least, most) = match &self.outline {
+            Some(_) if self.done.is_empty() => (BATCH_MIN_OF_FAR, BATCH_FIRST_IN_OUTLINE),
+            Some(_) => (BATCH_MIN_OF_FAR, BATCH_MAX_IN_OUTLINE),
+            None if is_far => (BATCH_MIN_OF_FAR, BATCH_MAX_OF_FAR),
+            None => (BATCH_FIRST, BATCH_MAX),
+        };
         let Some(Room { taken, left }) = self.gather.room() else {
             return if before == 0 { BATCH_FIRST } else { (before * 2).min(most) };
         };
@@ -393,7 +412,10 @@ impl<G: Gather> Progress<G> {
             0 => left.saturating_mul(self.per_row),
             looked_at => left.saturating_mul(looked_at) / taken.max(1),
         };
-        needed.saturating_add(needed / 8).saturating_add(2).clamp(least, most)
+        // What was seen of few says little of the next, where not all are rows.
+        let is_guessed = self.per_row > 1 && !self.done.is_empty();
+        let more = if is_guessed { needed / 3 } else { needed / 8 };
+        needed.saturating_add(more).saturating_add(2).clamp(least, most)
     }
 
     fn traces_left(&self) -> usize {
@@ -416,7 +438,7 @@ impl<G: Gather> Progress<G> {
         }
         for candidate in batch {
             let landed: Vec<Landed> = regions.iter_mut().filter_map(Iterator::next).collect();
-            if !self.gather.wants(candidate.start) {
+            if self.is_cut || !self.gather.wants(candidate.start) {
                 break;
             }
             self = self.evaluate(candidate, landed, renumbers.to_vec()).await?;
@@ -454,14 +476,16 @@ impl<G: Gather> Progress<G> {
         self.done.insert(id);
         self.inspected.add(Inspected { traces: 1, spans: 0, bytes });
         let views = Redacted::join(views);
+        let latest = self.latest;
+        let patience = Patience::until(move || latest.remaining().is_zero());
         let work = move || {
-            let decided = self
-                .gather
-                .absorb(views, |gather, views| decide(gather, (id, listed), ranks, views, &renumbers));
-            decided.map(|spans| {
-                self.inspected.add(Inspected { spans, ..Inspected::default() });
-                self
-            })
+            let trace = Deciding { id, listed, ranks, renumbers: &renumbers, patience };
+            match self.gather.absorb(views, |gather, views| decide(gather, trace, views)) {
+                Ok(spans) => self.inspected.add(Inspected { spans, ..Inspected::default() }),
+                Err(Undecided::Failure(Failure::Stopped)) => self.is_cut = true,
+                Err(undecided) => return Err(undecided),
+            }
+            Ok(self)
         };
         let decided = if bytes >= LONG_WORK_BYTES {
             task::blocking(work).await.map_err(|_| Refusal::lost())?
@@ -484,17 +508,21 @@ fn leave_out_who_may_not_be_asked(wanted: &mut Wanted, denied: &[Option<Denial>]
     }
 }
 
-/// Evaluates one whole trace; gives its number of spans.
-fn decide<G: Gather>(
-    gather: &mut G,
-    (id, listed): (TraceId, u64),
+/// A trace that is to be decided.
+struct Deciding<'a> {
+    id: TraceId,
+    listed: u64,
     ranks: Vec<u16>,
-    views: Vec<View>,
-    renumbers: &[bool],
-) -> Result<u64, Undecided> {
+    renumbers: &'a [bool],
+    patience: Patience,
+}
+
+/// Evaluates one whole trace; gives its number of spans.
+fn decide<G: Gather>(gather: &mut G, trace: Deciding<'_>, views: Vec<View>) -> Result<u64, Undecided> {
+    let Deciding { id, listed, ranks, renumbers, patience } = trace;
     let parts = ranks.into_iter().zip(views.into_iter().map(|view| view.chunk)).collect();
     let joined = Joined::as_held(parts, |rank| renumbers.get(usize::from(rank)) == Some(&true))?;
-    let rows = TraceRows::of(id, &joined);
+    let rows = TraceRows::of(id, &joined).with_patience(patience);
     if !rows.rows().is_empty() {
         gather.feed(&rows, listed)?;
     }

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::assemble::{Assembly, assemble};
 use super::fanout::{Landed, Treatment, ask_all, blank};
 use super::flights::{Ended, Flight, Flights, Seat};
+use super::outlines::Refusing;
 use super::refusal::Refusal;
 use super::settings::FederationSettings;
 use crate::backend::{Region, TraceCall};
@@ -47,6 +48,7 @@ pub struct Federation {
     misses: RecentMisses,
     traces: HotTraces<Found>,
     flights: Flights,
+    pub(super) refusing: Refusing,
 }
 
 /// One lookup as a caller asks it.
@@ -99,6 +101,7 @@ impl Federation {
             plan,
             redactor: Arc::new(Redactor::without_classes()),
             misses: RecentMisses::default(),
+            refusing: Refusing::default(),
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) fn of_search(text: &str, planner: &Planner<'_>, reach: Option<Reach>,
     let wanted = wanted(each_of(asked), reach, Order::Newest, Some(rows));
     if is_itself {
         // Whoever is listed matches; some more, since the newest parts are not always of the newest traces.
-        let first = rows.saturating_mul(3) / 2;
+        let first = rows.saturating_add(rows / 8).saturating_add(2);
         return Wanted { first: first.clamp(FIRST_MIN_OF_ITSELF, FIRST_MAX), per_row: 1, ..wanted };
     }
     wanted

@@ -4,7 +4,8 @@
 //! followed by one that ends where its oldest trace starts, and where a page ends with the second in which it
 //! began, by a larger one. What is older than the oldest trace of a full page is not known yet: that is the
 //! horizon of that region. With several conditions, each of which every trace of the answer meets somewhere,
-//! the one that reaches furthest back is followed, and those that were listed whole tell which traces are none.
+//! the one that reaches furthest back is followed. The others tell which traces are none, as far as they reach: what
+//! is not listed for one of them is older than that, if it is in the answer at all, and is looked at later.
 //!
 //! Does not know what becomes of the traces, nor when enough are known.
 
@@ -73,12 +74,24 @@ struct Known {
     holders: u64,
 }
 
+impl Known {
+    /// A trace of the answer meets every condition somewhere. The part that meets one for which it was not listed
+    /// starts before all that was, and so does the trace.
+    fn unlisted_since(&self, reached: &[Option<u64>]) -> u64 {
+        let unlisted =
+            (0u32..).zip(reached).filter(|(number, _)| self.listed & 1u32.wrapping_shl(*number) == 0);
+        unlisted.filter_map(|(_, reached)| *reached).min().unwrap_or(u64::MAX)
+    }
+}
+
 /// A trace that is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Listed {
     pub id: TraceId,
-    /// It starts then, or before; never, where nobody knows.
+    /// If it is in the answer, it starts then, or before; never, where nobody knows.
     pub start: u64,
+    /// A part of it starts then; never, where nobody knows.
+    pub seen: u64,
     /// A bit for each of the first regions by rank, where it listed a part.
     holders: u64,
 }
@@ -156,18 +169,31 @@ impl Listing {
             .map(|(number, _)| 1u32.wrapping_shl(number))
             .sum();
         let horizon = self.horizon().unwrap_or(0);
+        let reached = self.reached();
         let mut candidates: Vec<Listed> = self
             .known
             .iter()
             .filter(|(_, known)| known.listed & whole == whole && known.start >= horizon)
             .filter(|(_, known)| known.start <= self.wanted.latest)
-            .map(|(id, known)| Listed { id: *id, start: known.start, holders: known.holders })
+            .map(|(id, known)| {
+                let start = known.start.min(known.unlisted_since(&reached));
+                Listed { id: *id, start, seen: known.start, holders: known.holders }
+            })
             .collect();
         match self.wanted.order {
             Order::Newest => candidates.sort_unstable_by_key(|c| (std::cmp::Reverse(c.start), c.id)),
             Order::Id => candidates.sort_unstable_by_key(|c| c.id),
         }
         candidates
+    }
+
+    /// By condition: how far back all its parts were listed; nothing where that is not known.
+    fn reached(&self) -> Vec<Option<u64>> {
+        let is_known = |of_regions: &&Vec<Cursor>| of_regions.iter().all(|c| c.state != State::Failed);
+        self.cursors
+            .iter()
+            .map(|of_regions| Some(of_regions).filter(is_known).and_then(|c| horizon(c)))
+            .collect()
     }
 
     /// The condition that reaches furthest back.

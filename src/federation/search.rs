@@ -16,6 +16,7 @@ use crate::evaluate::gather::{Gather, SearchGather};
 use crate::evaluate::outline::Outline;
 use crate::model::search::SearchAsked;
 use crate::model::{Answer, Outcome, SearchAnswer, SearchQuery};
+use crate::redaction::rows;
 use crate::traceql;
 
 impl Federation {
@@ -39,15 +40,18 @@ impl Federation {
         Ok(answer)
     }
 
-    /// What is asked of traces in outline, where the query can be decided so. Nothing of a region may be withheld:
-    /// what a row says was not treated. Regions in this process send whole traces at least as fast.
+    /// What is asked of traces in outline, where the query can be decided so. A row that a region makes is not
+    /// treated, so whatever it tells must be shown as it is stored. Regions in this process send whole traces at
+    /// least as fast.
     fn outline_of(&self, query: &SearchQuery, origin: Origin) -> Option<Outline> {
         let SearchAsked::Query(text) = &query.asked else { return None };
         let is_near = self.regions.iter().all(|region| region.is_embedded());
-        if self.withholds() || is_near || origin.is_named() {
+        if is_near || origin.is_named() {
             return None;
         }
-        Outline::of(&traceql::compile(text).ok()?)
+        let outline = Outline::of(&traceql::compile(text).ok()?)?;
+        let (sights, names) = (self.sights(), outline.names());
+        (0..sights.len()).all(|rank| rows::shows(&sights, rank, &names)).then_some(outline)
     }
 
     async fn rows(self: &Arc<Self>, ask: SearchAsk, teller: Teller<SearchAnswer>) -> Answered<SearchAnswer> {

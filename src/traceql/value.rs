@@ -65,6 +65,8 @@ pub enum Failure {
     TooManyValues { most: usize },
     #[error("the query computes too much of the groups of one trace: at most {most} values are kept")]
     TooManyGroups { most: usize },
+    #[error("the time to answer in is over")]
+    Stopped,
     #[error("expression ({expression}) expected {wanted}, but got {}", .found.name())]
     WrongType { expression: String, wanted: &'static str, found: Type },
 }

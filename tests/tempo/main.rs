@@ -55,6 +55,7 @@ mod judge;
 mod known;
 mod limits;
 mod metrics;
+mod pages;
 mod region;
 mod reliance;
 mod search;
@@ -122,7 +123,7 @@ fn main() {
     }
     trials.extend(of_corpus(&arguments));
     let several: Arc<Lazy<Several>> = Arc::default();
-    for (name, run) in several::TESTS {
+    for (name, run) in [several::TESTS, pages::TESTS].concat() {
         let several = several.clone();
         trials.push(trial(&arguments, name, tempo.clone(), move |tempo| {
             run(several.get(tempo, Several::start)?);

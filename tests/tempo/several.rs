@@ -31,7 +31,7 @@ use crate::{diff, gateway, region};
 use crate::{random_queries, search};
 
 /// A question to the three and the one, by name.
-type Check = (&'static str, fn(&Several));
+pub type Check = (&'static str, fn(&Several));
 
 pub const TESTS: &[Check] = &[
     ("three_tempos_find_what_the_one_that_holds_all_finds", fixed),
@@ -54,13 +54,13 @@ const MARK: &str = "tutti.replica";
 
 /// How spans lie in regions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Copies {
+pub enum Copies {
     None,
     Marked,
     Unmarked,
 }
 
-const WAYS: [Copies; 3] = [Copies::None, Copies::Marked, Copies::Unmarked];
+pub const WAYS: [Copies; 3] = [Copies::None, Copies::Marked, Copies::Unmarked];
 
 pub struct Several {
     union: QueryTempo,
@@ -69,18 +69,18 @@ pub struct Several {
     _regions: Vec<QueryTempo>,
 }
 
-struct Spread {
+pub struct Spread {
     copies: Copies,
     tenant: String,
     traces: Vec<Trace>,
     /// Each trace in a region of its own, for where the one Tempo fails.
     alone: Vec<Region>,
-    ours: gateway::Estate,
+    pub ours: gateway::Estate,
 }
 
 /// What came of asking many questions.
 #[derive(Default)]
-struct Tally {
+pub struct Tally {
     verdict: Verdict,
     /// Answers that say that something is missing.
     labelled: Vec<String>,
@@ -89,7 +89,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn end(self, what: &str, copies: Copies) {
+    pub fn end(self, what: &str, copies: Copies) {
         let what = format!("{what} over three regions, copies: {copies:?}");
         eprintln!("{what}: {} labelled", self.labelled.len());
         self.labelled.iter().for_each(|line| eprintln!("  {line}"));
@@ -142,17 +142,29 @@ impl Several {
         Ok(Self { union, estates, runtime, _regions: regions })
     }
 
-    fn dice(&self) -> Dice {
+    pub fn dice(&self) -> Dice {
         Dice(seed() ^ 0x5eed5)
     }
 
     /// Estates whose spans lie so.
-    fn of(&self, copies: Copies) -> Vec<&Spread> {
+    pub fn of(&self, copies: Copies) -> Vec<&Spread> {
         self.estates.iter().filter(|estate| estate.copies == copies).collect()
     }
 
     fn ask(&self, tally: &mut Tally, estate: &Spread, question: &Question) {
-        let answered = self.answered(estate, question);
+        self.compare(tally, estate, question, &|question| self.answered(estate, question));
+    }
+
+    /// Compares what the gateway answers with what the one Tempo does.
+    pub fn compare(
+        &self,
+        tally: &mut Tally,
+        estate: &Spread,
+        question: &Question,
+        ours: &dyn Fn(&Question) -> gateway::Answered,
+    ) {
+        let answer = ours;
+        let answered = answer(question);
         if answered.status.is_success() && answered.header("tutti-exactness") != "exact" {
             // Not silently: a region failed, and its name and why are in the answer. Few may be so.
             let line = format!("{question}: {}", answered.header("tutti-regions"));
@@ -171,13 +183,20 @@ impl Several {
         // on how its block is read: the spans are compared, and not the name of the group.
         let (ours, theirs) = if leaks { (ungrouped(&ours), ungrouped(&theirs)) } else { (ours, theirs) };
         let (ours, theirs) = without_what_parts_tell(&estate.traces, question, ours, theirs);
-        let ask =
-            |other: &Question| [self.read(other, self.answered(estate, other)), self.theirs(estate, other)];
+        let ask = |other: &Question| [self.read(other, answer(other)), self.theirs(estate, other)];
         tally.verdict.note((&estate.tenant, &estate.traces), question, [&ours, &theirs], &ask);
     }
 
     fn answered(&self, estate: &Spread, question: &Question) -> gateway::Answered {
-        self.runtime.block_on(estate.ours.get(&question.target(self.union.beginning)))
+        self.get(estate, &question.target(self.union.beginning))
+    }
+
+    pub fn get(&self, estate: &Spread, target: &str) -> gateway::Answered {
+        self.runtime.block_on(estate.ours.get(target))
+    }
+
+    pub fn beginning(&self) -> u64 {
+        self.union.beginning
     }
 
     fn read(&self, question: &Question, answered: gateway::Answered) -> Answer {

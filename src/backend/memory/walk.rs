@@ -10,14 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Holdings;
 use super::store::Place;
 use crate::backend::{Fault, fault};
-use crate::evaluate::TraceRows;
 use crate::evaluate::gather::{Gather, Order};
+use crate::evaluate::{Patience, TraceRows};
 use crate::model::search::Inspected;
 use crate::model::{RegionStatus, TraceId};
 use crate::task::Deadline;
 use crate::trace::{Joined, scan};
+use crate::traceql::value::Failure;
 
-/// How far a walk may go. Looked at between traces; one trace is bounded by the share it may take.
+/// How far a walk may go. Looked at between traces, and now and again within one.
 #[derive(Debug, Clone)]
 pub(super) struct Bounds {
     pub(super) deadline: Deadline,
@@ -113,16 +114,27 @@ impl<G: Gather> Walk<'_, G> {
         let joined = scan(held.trace, Some(&place.id))
             .map_err(|error| unreadable(&error))
             .and_then(|chunk| Joined::as_sent(vec![(0, chunk)]).map_err(|error| unreadable(&error)))?;
-        let rows = TraceRows::of(place.id, &joined);
+        let rows = TraceRows::of(place.id, &joined).with_patience(self.bounds.patience());
         self.inspected.add(Inspected { traces: 1, spans: rows.rows().len() as u64, bytes });
-        self.gather.feed(&rows, place.start).map_err(fault::of_query)
+        self.gather.feed(&rows, place.start).map_err(|failure| match failure {
+            Failure::Stopped => fault::timeout(),
+            failure => fault::of_query(failure),
+        })
     }
 
     fn go_on(&self) -> Result<(), Fault> {
-        if self.bounds.is_left.load(Ordering::Relaxed) || self.bounds.deadline.remaining().is_zero() {
-            return Err(fault::timeout());
-        }
-        Ok(())
+        if self.bounds.are_reached() { Err(fault::timeout()) } else { Ok(()) }
+    }
+}
+
+impl Bounds {
+    fn are_reached(&self) -> bool {
+        self.is_left.load(Ordering::Relaxed) || self.deadline.remaining().is_zero()
+    }
+
+    fn patience(&self) -> Patience {
+        let bounds = self.clone();
+        Patience::until(move || bounds.are_reached())
     }
 }
 

@@ -4,6 +4,7 @@
 //! answer four times slower, while a pool of plain connections reaches the limit of the line. Only calls of gRPC
 //! go over HTTP/2, with windows that are large enough.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -49,6 +50,12 @@ pub(in crate::backend) fn plain_client(url: &uri::Uri, ca_pem: Option<&[u8]>) ->
         streaming: Streaming::Never,
     };
     client(&settings)
+}
+
+/// Whether the region is on this machine, where packing and unpacking an answer takes longer than moving it.
+pub(super) fn is_on_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }
 
 /// For calls of gRPC, which need HTTP/2: over TLS by the handshake, otherwise without asking. One connection
@@ -158,6 +165,10 @@ fn identity(pem: &SecretString) -> Result<Identity, BuildError> {
 fn headers(settings: &TempoSettings) -> Result<HeaderMap, BuildError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    if settings.url.host().is_some_and(is_on_this_machine) {
+        // Otherwise the client asks for gzip by itself. What comes packed all the same is unpacked.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     if let Some(tenant) = &settings.tenant {
         let value = HeaderValue::from_str(tenant).map_err(|_| BuildError::Tenant(tenant.clone()))?;
         headers.insert(TENANT, value);
@@ -188,4 +199,19 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_packed_for_a_region_on_this_machine() {
+        for host in ["127.0.0.1", "127.9.9.9", "[::1]", "localhost", "LocalHost"] {
+            assert!(is_on_this_machine(host), "{host}");
+        }
+        for host in ["10.0.0.1", "[fe80::1]", "tempo", "localhost.example.com", "127.0.0.1.example.com", ""] {
+            assert!(!is_on_this_machine(host), "{host}");
+        }
+    }
 }

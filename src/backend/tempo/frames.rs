@@ -104,17 +104,25 @@ fn unpacked(message: &[u8], bytes_max: u64) -> std::io::Result<Bytes> {
     Ok(out.into())
 }
 
-/// A message as it stands in a body, compressed.
+/// A message as it stands in a body, as it is.
+pub(super) fn bare(message: &[u8]) -> Bytes {
+    frame(0, message)
+}
+
+/// The same, compressed.
 pub(super) fn framed(message: &[u8]) -> Bytes {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     let written = packed.write_all(message).and_then(|()| packed.finish());
     // Into memory nothing fails.
-    let packed = written.unwrap_or_default();
-    let mut framed = BytesMut::with_capacity(HEAD_BYTES + packed.len());
-    framed.put_u8(1);
-    framed.put_u32(u32::try_from(packed.len()).unwrap_or(u32::MAX));
-    framed.put_slice(&packed);
-    framed.freeze()
+    frame(1, &written.unwrap_or_default())
+}
+
+fn frame(is_packed: u8, message: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(HEAD_BYTES + message.len());
+    frame.put_u8(is_packed);
+    frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    frame.put_slice(message);
+    frame.freeze()
 }
 
 #[cfg(test)]
@@ -124,14 +132,6 @@ mod tests {
     use futures::stream;
     use http_body_util::StreamBody;
     use hyper::body::Frame;
-
-    fn bare(message: &[u8]) -> Bytes {
-        let mut framed = BytesMut::new();
-        framed.put_u8(0);
-        framed.put_u32(message.len() as u32);
-        framed.put_slice(message);
-        framed.freeze()
-    }
 
     /// What is read of a body that comes in pieces of so many bytes.
     async fn read(bytes: &[u8], piece: usize, bytes_max: u64, status: Option<&str>) -> (Vec<Bytes>, End) {

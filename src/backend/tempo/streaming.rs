@@ -11,8 +11,8 @@ use reqwest::{Client, Url};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::connect;
-use super::frames::{End, Frames, framed};
+use super::connect::{self, is_on_this_machine};
+use super::frames::{End, Frames, bare, framed};
 use super::transport;
 use crate::backend::deadline::within;
 use crate::backend::settings::{Streaming, TempoSettings};
@@ -162,14 +162,19 @@ impl StreamingApi {
         let Some(client) = &self.client else { return Err(Unanswered::NoSuchApi) };
         let mut url = self.origin.clone();
         url.set_path(&format!("{SERVICE}{method}"));
-        let request = client
+        let is_near = url.host_str().is_some_and(is_on_this_machine);
+        let mut request = client
             .post(url)
             .header(header::CONTENT_TYPE, HeaderValue::from_static(GRPC))
-            .header(header::TE, HeaderValue::from_static("trailers"))
+            .header(header::TE, HeaderValue::from_static("trailers"));
+        if is_near {
+            request = request.body(bare(question));
+        } else {
             // Tempo compresses for whoever does so itself.
-            .header(ENCODING, HeaderValue::from_static("gzip"))
-            .header("grpc-accept-encoding", HeaderValue::from_static("gzip"))
-            .body(framed(question));
+            let gzip = HeaderValue::from_static("gzip");
+            request = request.header(ENCODING, gzip.clone()).header("grpc-accept-encoding", gzip);
+            request = request.body(framed(question));
+        }
         let response = request.send().await.map_err(|error| self.unsent(error.without_url()))?;
         let response = http::Response::<reqwest::Body>::from(response);
         let (parts, body) = response.into_parts();

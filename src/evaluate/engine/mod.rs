@@ -180,6 +180,7 @@ impl<'t> Run<'_, 't> {
     fn stages(&self, stages: &[Stage], input: Vec<Spanset<'t>>) -> Result<Vec<Spanset<'t>>, Failure> {
         let mut sets = input;
         for stage in stages {
+            self.loaded.rows().patience().go_on()?;
             sets = self.stage(stage, sets)?;
             if sets.is_empty() {
                 break;
@@ -245,7 +246,8 @@ impl<'t> Run<'_, 't> {
         let mut output = Vec::with_capacity(input.len());
         for mut set in input {
             let mut kept = Vec::with_capacity(set.spans.len());
-            for span in &set.spans {
+            for (number, span) in set.spans.iter().enumerate() {
+                self.loaded.rows().patience().go_on_at(number)?;
                 if program.run(self.loaded, *span)? == Value::Bool(true) {
                     kept.push(*span);
                 }
@@ -260,6 +262,7 @@ impl<'t> Run<'_, 't> {
 
     /// What an operand makes of one set; what it computes itself is forgotten by the operator around it.
     fn spansets(&self, spansets: &Spansets, input: &Spanset<'t>) -> Result<Vec<Spanset<'t>>, Failure> {
+        self.loaded.rows().patience().go_on()?;
         let (operator, left, right) = match spansets {
             Spansets::Filter(program) => return self.filter(program, vec![input.clone()]),
             Spansets::Pipeline(stages) => return self.stages(stages, vec![input.clone()]),

@@ -3,6 +3,7 @@
 //! Tempo leaves out what nobody would compare by: ids, times, numbers in the tree, events and links.
 
 use super::content::{Content, fields};
+use super::name::Named;
 use super::plan::{Keys, Level, SERVICE_NAME, scope_of};
 use super::test::{Cell, Stored};
 use super::visible::Visible;
@@ -16,34 +17,72 @@ use crate::wire::otlp::{resource, scope, span};
 use crate::wire::protobuf;
 use std::borrow::Cow;
 
-/// The attributes of one span by level.
+/// The attributes of one span after the other, by level. What is of the trace, of a resource or of a scope is read
+/// once for all spans of it that follow each other.
+#[derive(Debug)]
 pub(super) struct Everything<'t> {
-    all: Vec<(Level, (AttributeName, Value<'t>))>,
+    trace: &'t TraceRows<'t>,
+    of_trace: Vec<Attribute<'t>>,
+    of_resource: Vec<Attribute<'t>>,
+    of_scope: Vec<Attribute<'t>>,
+    of_span: Vec<Attribute<'t>>,
+    batch: Option<u32>,
+    scope: Option<u32>,
 }
 
+type Attribute<'t> = (Named<'t>, Value<'t>);
+
 impl<'t> Everything<'t> {
-    pub(super) fn of(trace: &'t TraceRows<'t>, row: u32) -> Self {
-        let mut everything = Self { all: Vec::new() };
-        let Some(wire) = trace.wire(row) else { return everything };
-        everything.of_trace(trace);
-        everything.of_resource(wire.resource);
-        everything.of_scope(wire.scope.unwrap_or_default());
-        everything.of_span(trace, row, &wire);
-        everything
+    pub(super) fn of(trace: &'t TraceRows<'t>) -> Self {
+        Self {
+            trace,
+            of_trace: of_trace(trace),
+            of_resource: Vec::new(),
+            of_scope: Vec::new(),
+            of_span: Vec::new(),
+            batch: None,
+            scope: None,
+        }
     }
 
-    pub(super) fn at(&self, level: Level) -> impl Iterator<Item = &(AttributeName, Value<'t>)> {
-        self.all.iter().filter(move |(at, _)| *at == level).map(|(_, attribute)| attribute)
+    /// Turns to the span of a row.
+    pub(super) fn read(&mut self, row: u32) {
+        self.of_span.clear();
+        let (Some(wire), Some(at)) = (self.trace.wire(row), self.trace.rows().get(row as usize)) else {
+            return;
+        };
+        if self.batch != Some(at.batch) {
+            self.batch = Some(at.batch);
+            self.of_resource.clear();
+            put_resource(wire.resource, &mut self.of_resource);
+        }
+        if self.scope != Some(at.scope) {
+            self.scope = Some(at.scope);
+            self.of_scope.clear();
+            put_scope(wire.scope.unwrap_or_default(), &mut self.of_scope);
+        }
+        put_span(self.trace, row, &wire, &mut self.of_span);
+    }
+
+    pub(super) fn at(&self, level: Level) -> &[Attribute<'t>] {
+        match level {
+            Level::Trace => &self.of_trace,
+            Level::Resource => &self.of_resource,
+            Level::Scope => &self.of_scope,
+            Level::Span => &self.of_span,
+            Level::Event | Level::Link => &[],
+        }
     }
 
     /// What a span has for an attribute, the first pass first at every level.
     pub(super) fn find(&self, name: &AttributeName, first: &Visible<'t>, keys: &Keys) -> Value<'t> {
-        let at = |level: Level, is_wanted: &dyn Fn(&AttributeName) -> bool| {
+        let at = |level: Level, is_wanted: &dyn Fn(Named<'_>) -> bool| {
             let seen = first.list(level).iter();
-            let seen = seen.filter_map(|entry| Some((keys.name(entry.key)?, &entry.value)));
-            let all = seen.chain(self.at(level).map(|(name, value)| (name, value)));
-            all.filter(|(found, _)| is_wanted(found)).map(|(_, value)| value.clone()).next()
+            let seen = seen.filter_map(|entry| Some((keys.name(entry.key)?.into(), &entry.value)));
+            let mut all = seen.chain(self.at(level).iter().map(|(name, value)| (*name, value)));
+            all.find(|(found, _)| is_wanted(*found)).map(|(_, value)| value.clone())
         };
+        let is_it = |found: Named<'_>| found == Named::from(name);
         let by_name = || {
             let word = name.bare();
             let levels = [Level::Span, Level::Resource, Level::Event, Level::Link, Level::Scope];
@@ -55,79 +94,77 @@ impl<'t> Everything<'t> {
             AttributeName::Intrinsic(Intrinsic::NestedSetParent) => Some(Value::Int(first.parent.into())),
             AttributeName::Intrinsic(_) => {
                 let levels = [Level::Span, Level::Trace, Level::Event, Level::Link, Level::Scope];
-                levels.into_iter().find_map(|level| at(level, &|found| found == name)).or_else(by_name)
+                levels.into_iter().find_map(|level| at(level, &is_it)).or_else(by_name)
             }
             AttributeName::Named { scope: Scope::Any, .. } => by_name(),
             AttributeName::Named { .. } => {
                 let levels = [Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
-                levels.into_iter().find_map(|level| at(level, &|found| found == name))
+                levels.into_iter().find_map(|level| at(level, &is_it))
             }
         };
         found.unwrap_or(Value::Nil)
     }
+}
 
-    fn put(&mut self, level: Level, intrinsic: Intrinsic, value: Value<'t>) {
-        self.all.push((level, (AttributeName::Intrinsic(intrinsic), value)));
-    }
+fn own(intrinsic: Intrinsic, value: Value<'_>) -> Attribute<'_> {
+    (Named::Intrinsic(intrinsic), value)
+}
 
-    fn of_trace(&mut self, trace: &'t TraceRows<'t>) {
-        let summary = trace.summary();
-        let text = |text: &'t str| Value::Text(Cow::Borrowed(text));
-        let nanos = summary.end.wrapping_sub(summary.start) as i64;
-        self.put(Level::Trace, Intrinsic::RootServiceName, text(&summary.root_service));
-        self.put(Level::Trace, Intrinsic::RootName, text(&summary.root_name));
-        self.put(Level::Trace, Intrinsic::TraceDuration, Value::Duration(nanos));
-        let id = trimmed_hex(trace.id().as_bytes());
-        self.put(Level::Trace, Intrinsic::TraceId, Value::Text(id.into()));
-    }
+fn named<'t>(level: Level, key: &'t str, content: Content<'t>) -> Attribute<'t> {
+    (Named::Key { parent: false, scope: scope_of(level), key }, whole(content))
+}
 
-    fn of_resource(&mut self, message: &'t [u8]) {
-        // The column that every resource has comes before the rest, which may hold the name as what is no text.
-        let is_service = |(key, content): &(&str, Content<'_>)| {
-            *key == SERVICE_NAME && matches!(content, Content::One(Cell::Text(_)))
-        };
-        let service = attributes(message, resource::ATTRIBUTES).filter(is_service).last();
-        let service = service.map_or(Content::One(Cell::Text("")), |(_, content)| content);
-        self.named(Level::Resource, SERVICE_NAME, service);
-        for (key, content) in attributes(message, resource::ATTRIBUTES).filter(|one| !is_service(one)) {
-            self.named(Level::Resource, key, content);
-        }
-    }
+fn of_trace<'t>(trace: &'t TraceRows<'t>) -> Vec<Attribute<'t>> {
+    let summary = trace.summary();
+    let text = |text: &'t str| Value::Text(Cow::Borrowed(text));
+    let nanos = summary.end.wrapping_sub(summary.start) as i64;
+    vec![
+        own(Intrinsic::RootServiceName, text(&summary.root_service)),
+        own(Intrinsic::RootName, text(&summary.root_name)),
+        own(Intrinsic::TraceDuration, Value::Duration(nanos)),
+        own(Intrinsic::TraceId, Value::Text(trimmed_hex(trace.id().as_bytes()).into())),
+    ]
+}
 
-    fn of_scope(&mut self, message: &'t [u8]) {
-        for (key, content) in attributes(message, scope::ATTRIBUTES) {
-            self.named(Level::Scope, key, content);
-        }
-        for (intrinsic, number) in [
-            (Intrinsic::InstrumentationName, scope::NAME),
-            (Intrinsic::InstrumentationVersion, scope::VERSION),
-        ] {
-            let bytes = fields(message).filter(|field| field.number == number);
-            let bytes = bytes.filter_map(|field| field.bytes().ok()).last().unwrap_or_default();
-            let text = std::str::from_utf8(bytes).unwrap_or_default();
-            self.put(Level::Scope, intrinsic, Value::Text(Cow::Borrowed(text)));
-        }
-    }
+fn put_resource<'t>(message: &'t [u8], out: &mut Vec<Attribute<'t>>) {
+    // The column that every resource has comes before the rest, which may hold the name as what is no text.
+    let is_service = |(key, content): &(&str, Content<'_>)| {
+        *key == SERVICE_NAME && matches!(content, Content::One(Cell::Text(_)))
+    };
+    let service = attributes(message, resource::ATTRIBUTES).filter(is_service).last();
+    let service = service.map_or(Content::One(Cell::Text("")), |(_, content)| content);
+    out.push(named(Level::Resource, SERVICE_NAME, service));
+    let others = attributes(message, resource::ATTRIBUTES).filter(|one| !is_service(one));
+    out.extend(others.map(|(key, content)| named(Level::Resource, key, content)));
+}
 
-    fn of_span(&mut self, trace: &'t TraceRows<'t>, row: u32, wire: &WireSpan<'t>) {
-        for (key, content) in attributes(wire.span, span::ATTRIBUTES) {
-            self.named(Level::Span, key, content);
-        }
-        let children = trace.numbers().get(row as usize).map_or(0, |numbers| numbers.children);
-        let nanos = wire.end().wrapping_sub(wire.start()) as i64;
-        let message = Cow::Owned(wire.status_message().to_owned());
-        self.put(Level::Span, Intrinsic::Name, Value::Text(Cow::Borrowed(wire.wire_name())));
-        self.put(Level::Span, Intrinsic::Kind, Value::Kind(kind_of(wire.kind())));
-        self.put(Level::Span, Intrinsic::Status, Value::Status(status_of(wire.status())));
-        self.put(Level::Span, Intrinsic::StatusMessage, Value::Text(message));
-        self.put(Level::Span, Intrinsic::Duration, Value::Duration(nanos));
-        self.put(Level::Span, Intrinsic::ChildCount, Value::Int(children.into()));
+fn put_scope<'t>(message: &'t [u8], out: &mut Vec<Attribute<'t>>) {
+    let all = attributes(message, scope::ATTRIBUTES);
+    out.extend(all.map(|(key, content)| named(Level::Scope, key, content)));
+    for (intrinsic, number) in
+        [(Intrinsic::InstrumentationName, scope::NAME), (Intrinsic::InstrumentationVersion, scope::VERSION)]
+    {
+        let bytes = fields(message).filter(|field| field.number == number);
+        let bytes = bytes.filter_map(|field| field.bytes().ok()).last().unwrap_or_default();
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        out.push(own(intrinsic, Value::Text(Cow::Borrowed(text))));
     }
+}
 
-    fn named(&mut self, level: Level, key: &str, content: Content<'t>) {
-        let name = AttributeName::Named { parent: false, scope: scope_of(level), key: key.to_owned() };
-        self.all.push((level, (name, whole(content))));
-    }
+fn put_span<'t>(trace: &'t TraceRows<'t>, row: u32, wire: &WireSpan<'t>, out: &mut Vec<Attribute<'t>>) {
+    let all = attributes(wire.span, span::ATTRIBUTES);
+    out.extend(all.map(|(key, content)| named(Level::Span, key, content)));
+    let children = trace.numbers().get(row as usize).map_or(0, |numbers| numbers.children);
+    let nanos = wire.end().wrapping_sub(wire.start()) as i64;
+    let message = Cow::Owned(wire.status_message().to_owned());
+    out.extend([
+        own(Intrinsic::Name, Value::Text(Cow::Borrowed(wire.wire_name()))),
+        own(Intrinsic::Kind, Value::Kind(kind_of(wire.kind()))),
+        own(Intrinsic::Status, Value::Status(status_of(wire.status()))),
+        own(Intrinsic::StatusMessage, Value::Text(message)),
+        own(Intrinsic::Duration, Value::Duration(nanos)),
+        own(Intrinsic::ChildCount, Value::Int(children.into())),
+    ]);
 }
 
 fn attributes(message: &[u8], number: u32) -> impl Iterator<Item = (&str, Content<'_>)> {

@@ -9,8 +9,10 @@ mod content;
 mod elements;
 mod everything;
 mod lookup;
+mod name;
 mod plan;
 mod read;
+mod showing;
 mod test;
 mod visible;
 
@@ -18,10 +20,8 @@ mod visible;
 mod tests;
 
 use super::TraceRows;
-use super::shown::shown;
 use super::slots::{Slot, Slots};
-use crate::model::value::ShownValue;
-use crate::traceql::ast::{AttributeName, Intrinsic};
+use crate::traceql::ast::AttributeName;
 use crate::traceql::fetch::FetchSpec;
 use crate::traceql::pattern::PatternError;
 use crate::traceql::value::{Failure, Value};
@@ -31,6 +31,9 @@ use lookup::Lookup;
 use plan::{Keys, Level, Making, Pass};
 use read::PassReader;
 use visible::Visible;
+
+pub use name::Named;
+pub use showing::Showing;
 
 /// How many values of one trace are loaded at most, one for each candidate and attribute: 128 MiB of them. A
 /// trace of 100,000 spans can be asked for 40 attributes, one of 10,000 for 400.
@@ -145,7 +148,8 @@ impl Fetch {
         };
         let mut candidates: Vec<Candidate> = Vec::new();
         let (mut values, mut hidden) = (Vec::new(), HashSet::new());
-        for row in trace.as_they_lie().iter().copied() {
+        for (number, row) in trace.as_they_lie().iter().copied().enumerate() {
+            trace.patience().go_on_at(number)?;
             if reader.read(row) {
                 if values.len() + self.lookups.len() > VALUES_MAX {
                     return Err(Failure::TooManyValues { most: VALUES_MAX });
@@ -196,14 +200,16 @@ impl<'t> Loaded<'t> {
         let first = PassReader::of(&fetch.first, self.trace, fetch.is_span_only);
         let second = fetch.second_pass(self.trace);
         let (Some(mut first), Some(mut second)) = (first, second) else { return Ok(()) };
-        for candidate in kept {
+        let mut everything = Everything::of(self.trace);
+        for (number, candidate) in kept.into_iter().enumerate() {
+            self.trace.patience().go_on_at(number)?;
             let row = self.row(candidate);
             first.read(row);
             second.read(row);
             self.forget(&mut first.visible);
             self.after.begins.insert(candidate, self.after.values.len());
             if fetch.second_is_all {
-                let everything = Everything::of(self.trace, row);
+                everything.read(row);
                 let all = fetch.names.iter();
                 let found = all.map(|name| everything.find(name, &first.visible, &fetch.keys));
                 self.after.values.extend(found);
@@ -245,77 +251,9 @@ impl<'t> Loaded<'t> {
         }
     }
 
-    /// The attributes a search row shows for a candidate, by bare name: all that any condition loaded, but
-    /// for those the row says by itself.
-    pub fn shown(&self, candidate: u32) -> Vec<(String, ShownValue)> {
-        let mut all: Vec<(AttributeName, Value<'t>)> = Vec::new();
-        let mut places: HashMap<AttributeName, usize> = HashMap::new();
-        for (name, value) in self.every(candidate) {
-            if value == Value::Nil || is_said_by_row(&name) {
-                continue;
-            }
-            // Of one attribute the last counts, as in Tempo's map of them.
-            match places.get(&name).and_then(|place| all.get_mut(*place)) {
-                Some((_, known)) => *known = value,
-                None => {
-                    places.insert(name.clone(), all.len());
-                    all.push((name, value));
-                }
-            }
-        }
-        all.iter().map(|(name, value)| (name.bare().to_owned(), shown(value))).collect()
-    }
-
-    /// The span's name where a search row shows it: where a condition loaded it.
-    pub fn name(&self, candidate: u32) -> &'t str {
-        let is_loaded =
-            self.every(candidate).iter().any(|(name, _)| *name == AttributeName::Intrinsic(Intrinsic::Name));
-        match self.trace.wire(self.row(candidate)) {
-            Some(wire) if is_loaded => wire.wire_name(),
-            _ => "",
-        }
-    }
-
-    /// Everything both passes made visible of a candidate, in Tempo's order, nil and repetitions included:
-    /// what the first pass loaded, the second may load again.
-    pub fn every(&self, candidate: u32) -> Vec<(AttributeName, Value<'t>)> {
-        let all = self.every_repeated(candidate, Repeats::default());
-        all.into_iter().map(|(name, value, _)| (name, value)).collect()
-    }
-
-    /// The same where the spans before it left their own in Tempo's buffers, with how often each is listed:
-    /// a number, because writing each out would be quadratic in the spans of a trace.
-    pub fn every_repeated(&self, candidate: u32, repeats: Repeats) -> Vec<(AttributeName, Value<'t>, u32)> {
-        const ORDER: [Level; 6] =
-            [Level::Trace, Level::Resource, Level::Scope, Level::Span, Level::Event, Level::Link];
-        let fetch = self.fetch;
-        let row = self.row(candidate);
-        let first = PassReader::of(&fetch.first, self.trace, fetch.is_span_only);
-        let second = if fetch.has_second { fetch.second_pass(self.trace) } else { None };
-        let mut passes = [first, second];
-        for (pass, is_first) in passes.iter_mut().zip([true, false]) {
-            if let Some(reader) = pass {
-                reader.read(row);
-                if is_first && fetch.has_second {
-                    self.forget(&mut reader.visible);
-                }
-            }
-        }
-        let everything = fetch.second_is_all.then(|| Everything::of(self.trace, row));
-        let mut all = Vec::new();
-        for level in ORDER {
-            for (pass, is_first) in passes.iter().zip([true, false]) {
-                let Some(pass) = pass else { continue };
-                let times = if is_first { repeats.at(level) } else { 1 };
-                let entries = pass.visible.list(level).iter();
-                all.extend(entries.filter_map(|entry| {
-                    Some((fetch.keys.name(entry.key)?.clone(), entry.value.clone(), times))
-                }));
-            }
-            let found = everything.iter().flat_map(|everything| everything.at(level));
-            all.extend(found.map(|(name, value)| (name.clone(), value.clone(), 1)));
-        }
-        all
+    /// Reads candidates again for what is shown of them.
+    pub fn showing(&self) -> Showing<'_, 't> {
+        Showing::of(self)
     }
 }
 
@@ -325,20 +263,4 @@ fn push<'t>(found: lookup::Found<'_, 't>, values: &mut Vec<Value<'t>>, hidden: &
         hidden.insert(values.len());
     }
     values.push(found.value());
-}
-
-/// What a search row shows in places of its own.
-fn is_said_by_row(name: &AttributeName) -> bool {
-    matches!(
-        name,
-        AttributeName::Intrinsic(
-            Intrinsic::Name
-                | Intrinsic::Duration
-                | Intrinsic::TraceDuration
-                | Intrinsic::RootServiceName
-                | Intrinsic::RootName
-                | Intrinsic::TraceId
-                | Intrinsic::SpanId
-        )
-    )
 }

@@ -169,11 +169,14 @@ fn visible(query: &str, joined: &Joined) -> String {
     let fetch = fetch(query).unwrap();
     let rows = TraceRows::of(TraceId::from_bytes(ID), joined);
     let Some(loaded) = fetch.load(&rows).unwrap() else { return "nothing".to_owned() };
+    let mut showing = loaded.showing();
     let mut all: Vec<String> = (0..loaded.candidates())
         .map(|candidate| {
-            let every = loaded.every(candidate);
-            let entries: Vec<_> =
-                every.iter().map(|(name, value)| format!("{name}={}", shown_value(value))).collect();
+            let every = showing.every_repeated(candidate, Repeats::default());
+            let entries: Vec<_> = every
+                .iter()
+                .map(|(name, value, _)| format!("{}={}", name.to_name(), shown_value(value)))
+                .collect();
             format!("{}{{{}}}", number_of(&loaded, candidate), entries.join(" "))
         })
         .collect();

@@ -156,6 +156,20 @@ impl Outline {
         })
     }
 
+    /// Every name that is told of a span: what is not read is not asked for, nor looked at if it comes.
+    pub fn names(&self) -> Vec<AttributeName> {
+        let message = self.reads_message.then_some(Intrinsic::StatusMessage);
+        let intrinsics = [Intrinsic::Name, Intrinsic::Kind, Intrinsic::Status, Intrinsic::ParentId];
+        let service = (Scope::Resource, SERVICE_NAME);
+        let keys = self.keys.iter().map(|key| (key.holder.scope(), key.name.as_str()));
+        let named = keys.chain([service]).map(|(scope, key)| AttributeName::Named {
+            parent: false,
+            scope,
+            key: key.to_owned(),
+        });
+        intrinsics.into_iter().chain(message).map(AttributeName::Intrinsic).chain(named).collect()
+    }
+
     /// What tells these traces in outline, as far as they have few spans.
     pub fn question(&self, ids: &[TraceId]) -> String {
         let mut text = format!("{} | count() <= {SPANS_MAX} | by(span:id)", one_of(ids));
@@ -180,18 +194,23 @@ impl Outline {
     }
 }
 
+impl Holder {
+    fn scope(self) -> Scope {
+        match self {
+            Self::Span => Scope::Span,
+            Self::Resource => Scope::Resource,
+            Self::Either => Scope::Any,
+        }
+    }
+}
+
 impl Key {
     fn is_service(&self) -> bool {
         self.holder == Holder::Resource && self.name == SERVICE_NAME
     }
 
     fn text(&self) -> String {
-        let scope = match self.holder {
-            Holder::Span => Scope::Span,
-            Holder::Resource => Scope::Resource,
-            Holder::Either => Scope::Any,
-        };
-        self.text_in(scope)
+        self.text_in(self.holder.scope())
     }
 
     fn text_in(&self, scope: Scope) -> String {

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use super::WireSpan;
+use super::{Patience, WireSpan};
 use crate::model::TraceId;
 use crate::model::search::ServiceStats;
 use crate::trace::Joined;
@@ -33,6 +33,7 @@ pub struct TraceRows<'j> {
     as_they_lie: Vec<u32>,
     summary: Summary,
     numbers: OnceLock<Vec<Numbers>>,
+    patience: Patience,
 }
 
 /// One span in storage order. Batches and scopes are numbered as stored: those that say the same are one.
@@ -52,7 +53,18 @@ impl<'j> TraceRows<'j> {
         let sorted = order::Sorted::of(joined);
         let summary = summary::of(joined, &sorted.spans);
         let (rows, as_they_lie) = sorted.into_rows(joined);
-        Self { id, joined, rows, as_they_lie, summary, numbers: OnceLock::new() }
+        let numbers = OnceLock::new();
+        Self { id, joined, rows, as_they_lie, summary, numbers, patience: Patience::default() }
+    }
+
+    /// The same, to be looked at no longer than so.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    pub fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     pub fn id(&self) -> &TraceId {

@@ -278,3 +278,26 @@ fn a_query_of_a_thousand_large_patterns_is_refused_in_one_line() {
         "invalid regex: the patterns of the query are over 32 MiB together when compiled"
     );
 }
+
+#[test]
+fn a_trace_is_given_up_wherever_the_time_is_over() {
+    use crate::evaluate::Patience;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let joined = tree();
+    for query in
+        ["{ .x > 0 }", "{ } >> { .g = \"a\" } | by(.g) | count() > 0 | select(.x)", "{ } | max(.x) > 1"]
+    {
+        let search = Search::compile(query).unwrap();
+        let patient = search.decide(&TraceRows::of(ID, &joined), 100);
+        let looks_allowed = |allowed: usize| {
+            let looks = AtomicUsize::new(0);
+            let patience = Patience::until(move || looks.fetch_add(1, Ordering::Relaxed) >= allowed);
+            search.decide(&TraceRows::of(ID, &joined).with_patience(patience), 100)
+        };
+        let given_up =
+            (0..100).take_while(|allowed| looks_allowed(*allowed) == Err(Failure::Stopped)).count();
+        assert!((3..100).contains(&given_up), "{query}: {given_up}");
+        assert_eq!(looks_allowed(given_up), patient, "{query}");
+    }
+}

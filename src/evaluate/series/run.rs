@@ -11,7 +11,7 @@ use super::sampling;
 use super::set::SeriesSet;
 use super::settle::settle;
 use crate::evaluate::engine::{Pipeline, Spanset};
-use crate::evaluate::fetch::Repeats;
+use crate::evaluate::fetch::{Named, Repeats};
 use crate::evaluate::{Fetch, Loaded, Program, QueryError, Slot, Slots, TraceRows, shown};
 use crate::model::value::ShownValue;
 use crate::traceql::ast::{AttributeName, Intrinsic, MetricsFunction, Scope};
@@ -58,7 +58,9 @@ enum Working {
 /// How attributes are called in an answer; each is named once.
 #[derive(Debug, Default)]
 struct Names {
-    known: HashMap<AttributeName, Arc<str>>,
+    intrinsics: HashMap<Intrinsic, Arc<str>>,
+    /// By scope, so that a key is found without a copy of it.
+    keys: HashMap<(bool, Scope), HashMap<String, Arc<str>>>,
 }
 
 /// A span that counts.
@@ -144,7 +146,7 @@ impl LeafRun {
                 fold(leaf, *measured, by, &loaded, &spans);
             }
             Working::Compare { comparison, filter, window, names } => {
-                compare(comparison, filter, *window, names, &loaded, &spans);
+                compare(comparison, filter, *window, names, &loaded, &spans)?;
             }
         }
         Ok(spans.len() as u64)
@@ -159,14 +161,13 @@ impl LeafRun {
         let spans = |sets: Vec<Spanset<'_>>| sets.into_iter().flat_map(|set| set.spans).collect();
         match self.pipeline.run_on(loaded, all()) {
             Ok(sets) => Ok(spans(sets)),
-            Err(failure) if !self.is_span_only => Err(failure),
+            Err(failure) if !self.is_span_only || failure == Failure::Stopped => Err(failure),
             Err(_) => {
                 let alone = |candidate| self.pipeline.run_on(loaded, vec![candidate]).map(spans);
-                Ok(all()
-                    .into_iter()
-                    .filter_map(|candidate| alone(candidate).ok())
-                    .flatten()
-                    .collect::<Vec<u32>>())
+                let kept = all().into_iter().filter_map(|candidate| alone(candidate).ok()).flatten();
+                let kept = kept.collect::<Vec<u32>>();
+                // A span that there was no time for is not one that fails.
+                loaded.rows().patience().go_on().map(|()| kept)
             }
         }
     }
@@ -282,16 +283,18 @@ fn compare(
     names: &mut Names,
     loaded: &Loaded<'_>,
     spans: &[Counted],
-) {
+) -> Result<(), Failure> {
     let mut chosen: Option<(u64, Counted, bool)> = None;
-    for span in spans {
+    let mut showing = loaded.showing();
+    for (number, span) in spans.iter().enumerate() {
+        loaded.rows().patience().go_on_at(number)?;
         let inside = window.is_none_or(|(start, end)| span.start > start && span.start <= end);
         // A span that the filter fails on is outside the selection, and no failure of the query.
         let selected = inside && matches!(filter.run_after(loaded, span.candidate), Ok(Value::Bool(true)));
-        for (name, value, times) in loaded.every_repeated(span.candidate, span.repeats) {
-            if is_compared(&name) {
+        for (name, value, times) in showing.every_repeated(span.candidate, span.repeats) {
+            if is_compared(name) {
                 let weight = span.weight * f64::from(times);
-                comparison.observe(selected, span.interval, &names.of(&name), &value, weight);
+                comparison.observe(selected, span.interval, names.of(name), &value, weight);
             }
         }
         let rank = rank_of_span(loaded, *span);
@@ -299,22 +302,20 @@ fn compare(
             chosen = Some((rank, *span, selected));
         }
     }
-    let Some((_, span, selected)) = chosen else { return };
+    let Some((_, span, selected)) = chosen else { return Ok(()) };
     let (rank, timestamp_ms) = (rank_of_trace(loaded), span.start / NANOS_PER_MS);
     if comparison.wants(selected, rank, timestamp_ms) {
         let labels = exemplar_labels(loaded, span.candidate);
         let series = GroupKey::default();
         comparison.offer(selected, Candidate { rank, series, labels, value: f64::NAN, timestamp_ms });
     }
+    Ok(())
 }
 
 /// What nearly every span has another value of is not compared.
-fn is_compared(name: &AttributeName) -> bool {
+fn is_compared(name: Named<'_>) -> bool {
     use Intrinsic::{NestedSetLeft, NestedSetParent, NestedSetRight, ParentId, TraceId};
-    !matches!(
-        name,
-        AttributeName::Intrinsic(TraceId | ParentId | NestedSetLeft | NestedSetRight | NestedSetParent)
-    )
+    !matches!(name, Named::Intrinsic(TraceId | ParentId | NestedSetLeft | NestedSetRight | NestedSetParent))
 }
 
 /// The trace's id and what the query fetched of the span.
@@ -322,8 +323,8 @@ fn exemplar_labels(loaded: &Loaded<'_>, candidate: u32) -> Vec<(String, ShownVal
     let id = loaded.rows().id().to_string();
     let mut labels = vec![("trace:id".to_owned(), ShownValue::text(id.trim_start_matches('0')))];
     let mut known: HashSet<String> = HashSet::from_iter(["trace:id".to_owned()]);
-    for (name, value) in loaded.every(candidate) {
-        let name = name.to_string();
+    for (name, value, _) in loaded.showing().every_repeated(candidate, Repeats::default()) {
+        let name = name.to_name().to_string();
         if value != Value::Nil && known.insert(name.clone()) {
             labels.push((name, LabelValue::of(shown(&value)).shown()));
         }
@@ -341,12 +342,13 @@ fn rank_of_span(loaded: &Loaded<'_>, span: Counted) -> u64 {
 }
 
 impl Names {
-    fn of(&mut self, name: &AttributeName) -> Arc<str> {
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
+    fn of(&mut self, name: Named<'_>) -> &Arc<str> {
+        let text = || Arc::from(name.to_name().to_string());
+        match name {
+            Named::Intrinsic(intrinsic) => self.intrinsics.entry(intrinsic).or_insert_with(text),
+            Named::Key { parent, scope, key } => {
+                self.keys.entry((parent, scope)).or_default().entry_ref(key).or_insert_with(text)
+            }
         }
-        let text: Arc<str> = Arc::from(name.to_string());
-        self.known.insert(name.clone(), text.clone());
-        text
     }
 }

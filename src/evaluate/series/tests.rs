@@ -361,3 +361,25 @@ fn the_uses_of_leaves_share_the_room_for_series() {
     assert!(!is_cut(&doubled(5)));
     assert!(is_cut(&doubled(12)));
 }
+
+#[test]
+fn no_span_is_left_out_because_there_was_no_time_for_it() {
+    use crate::evaluate::Patience;
+    use crate::traceql::value::Failure;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let joined = joined(vec![batch(&[], vec![span(1, 0, &[("b", text("x"))]), span(2, 1, &[])])]);
+    // The second fails on each span, which is passed over.
+    for query in ["{ } | rate()", "{ !.b } | rate()", "{ } | compare({ .b = \"x\" })"] {
+        let looks_allowed = |allowed: usize| {
+            let looks = AtomicUsize::new(0);
+            let patience = Patience::until(move || looks.fetch_add(1, Ordering::Relaxed) >= allowed);
+            let mut metrics = Metrics::compile(&asked(query)).unwrap();
+            metrics.observe(&TraceRows::of(ID, &joined).with_patience(patience)).map(|_| ())
+        };
+        let given_up =
+            (0..100).take_while(|allowed| looks_allowed(*allowed) == Err(Failure::Stopped)).count();
+        assert!((1..100).contains(&given_up), "{query}: {given_up}");
+        assert_eq!(looks_allowed(given_up), Ok(()), "{query}");
+    }
+}

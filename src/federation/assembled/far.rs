@@ -275,15 +275,50 @@ async fn what_a_region_cannot_tell_in_outline_is_asked_of_the_traces_themselves(
 }
 
 #[tokio::test(start_paused = true)]
-async fn most_traces_are_told_in_outline_and_what_withholds_is_not_asked_so() {
+async fn a_region_that_refuses_to_tell_in_outline_is_not_asked_so_again_for_a_while() {
+    let (regions, federation) =
+        far(&spread(&traces(86, 30), 86), Plan::allow_all(), SearchSettings::default());
+    let told = || regions.iter().map(|region| region.told.swap(0, Ordering::SeqCst)).sum::<usize>();
+    let ask = || searching("{ .n = 1 } >> { }", 100, WHOLE);
+    // One that fails may do better the next time.
+    for behaviour in [Behaviour::ServerError, Behaviour::RejectsRequest] {
+        regions[1].tells.behave(behaviour);
+        federation.search(ask()).await.unwrap();
+        assert!(told() > 0, "{behaviour:?}");
+    }
+    regions[1].tells.behave(Behaviour::Well);
+    // Whoever asks, and what.
+    for federation in [federation.clone(), Arc::new(federation.seen_by(Arc::new(Plan::allow_all())))] {
+        for text in ["{ .n = 1 } >> { }", "{ status = error } | count() > 1"] {
+            let answer = federation.search(searching(text, 100, WHOLE)).await.unwrap();
+            assert_eq!((answer.coverage.exactness(), told()), (Exactness::Exact, 0), "{text}");
+        }
+    }
+    tokio::time::advance(std::time::Duration::from_mins(5)).await;
+    federation.search(ask()).await.unwrap();
+    assert!(told() > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn traces_are_told_in_outline_where_nothing_that_is_told_is_withheld() {
     let spans = traces(85, 60);
-    let withholding = || treating(&[("us", "user.email", Treatment::Drop)]);
-    for (plan, is_told) in [(Plan::allow_all(), true), (withholding(), false)] {
+    let drops = |key: &str| treating(&[("us", key, Treatment::Drop)]);
+    let email = || drops("user.email");
+    for (plan, is_told, shown) in [
+        (Plan::allow_all(), true, ""),
+        (email(), true, ""),
+        (email(), false, " | select(.user.email)"),
+        (drops("service.name"), false, ""),
+        (drops("zone"), true, " | select(.b)"),
+        // A name is withheld wherever it stands.
+        (drops("zone"), false, " | select(span.zone)"),
+    ] {
         let (regions, three) = far(&spread(&spans, 85), plan, SearchSettings::default());
         for text in
             ["{ }", "{ .n = 1 && name = \"get\" }", "{ status = error } >> { .n > 1 }", "{ } | count() > 2"]
         {
-            let answer = three.search(searching(text, 20, WHOLE)).await.unwrap();
+            let text = format!("{text}{shown}");
+            let answer = three.search(searching(&text, 20, WHOLE)).await.unwrap();
             assert_eq!(answer.coverage.exactness(), Exactness::Exact, "{text}");
             let (told, sent) = (&regions[0].told, &regions[0].sent);
             let (told, sent) = (told.swap(0, Ordering::SeqCst), sent.swap(0, Ordering::SeqCst));
@@ -293,6 +328,50 @@ async fn most_traces_are_told_in_outline_and_what_withholds_is_not_asked_so() {
             assert!(bytes > 0 && answer.coverage.regions.iter().all(|region| region.spans > 0), "{text}");
         }
     }
+}
+
+/// What is withheld is not told in outline, and nothing of the rest depends on it: neither what regions are asked nor
+/// what is said of it.
+#[tokio::test(start_paused = true)]
+async fn what_is_withheld_changes_no_outline() {
+    let plan = || {
+        treating(&[
+            ("eu", "user.email", Treatment::Mask),
+            ("us", "user.email", Treatment::Drop),
+            ("ap", "user.email", Treatment::Drop),
+        ])
+    };
+    let original = traces(87, 40);
+    let (of_one, one) = far(&spread(&original, 87), plan(), SearchSettings::default());
+    let (of_other, other) = far(&spread(&with_others(&original), 87), plan(), SearchSettings::default());
+    let mut told = 0;
+    for text in [
+        "{ }",
+        "{ .n = 1 } >> { .s = \"a\" }",
+        "{ } | by(.s) | count() > 1",
+        "{ resource.zone = \"pay-1\" && status = error } | select(span.f)",
+        "{ .user.email = \"jane@example.com\" }",
+    ] {
+        let answers =
+            [one.search(searching(text, 20, WHOLE)).await, other.search(searching(text, 20, WHOLE)).await];
+        let [one, other] = answers.map(|answer| {
+            let Answer { value, coverage } = answer.unwrap();
+            let said = coverage.regions.iter().map(|region| (region.bytes, region.spans, region.treated));
+            format!("{:#?} {:?}", &*value, said.collect::<Vec<_>>())
+        });
+        assert_same_rows(&one, &other, text);
+        let asked = |regions: &[Arc<Far>]| {
+            let asked = |region: &Arc<Far>| {
+                (region.told.swap(0, Ordering::SeqCst), region.sent.swap(0, Ordering::SeqCst))
+            };
+            regions.iter().map(asked).collect::<Vec<_>>()
+        };
+        let of_one = asked(&of_one);
+        assert_eq!(of_one, asked(&of_other), "{text}");
+        told += usize::from(of_one.iter().all(|(told, _)| *told > 0));
+        assert!(text.contains("email") || of_one[0].0 > 0, "{text}");
+    }
+    assert_eq!(told, 4);
 }
 
 #[tokio::test(start_paused = true)]

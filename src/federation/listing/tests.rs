@@ -131,6 +131,23 @@ fn of_several_conditions_a_trace_meets_every_one_that_is_listed_whole() {
 }
 
 #[test]
+fn what_is_not_listed_for_a_condition_is_older_than_all_that_is() {
+    let mut listing = listing(2, 2, None, 2);
+    listing.next();
+    listing.take(0, 0, &[candidate(1, 90), candidate(2, 80)], true);
+    listing.take(0, 1, &[candidate(3, 70), candidate(4, 30)], true);
+    listing.take(1, 0, &[candidate(1, 95), candidate(5, 60)], true);
+    listing.take(1, 1, &[candidate(3, 71)], true);
+    // The first condition is known back to 80, the second to 60.
+    assert_eq!(listing.horizon(), Some(60));
+    // Only the first trace is listed for both as far as both are known. What was listed for the second alone meets
+    // the first no later than 80, if it does.
+    assert_eq!(listed(&listing), [candidate(1, 90), candidate(3, 70), candidate(2, 60), candidate(5, 60)]);
+    let seen: Vec<u64> = listing.candidates().iter().map(|listed| listed.seen).collect();
+    assert_eq!(seen, [90, 70, 80, 60], "what is known of its parts stays");
+}
+
+#[test]
 fn a_condition_that_a_region_failed_to_list_makes_nothing_impossible() {
     let mut listing = listing(2, 2, None, 3);
     listing.next();

@@ -1,6 +1,7 @@
 //! What is fetched for the spans a query kept, and how metrics fetch otherwise.
 
 use super::*;
+use crate::model::value::ShownValue;
 
 /// What a search row shows of the span with this number.
 fn shown_of(query: &str, joined: &Joined, number: &str) -> (String, Vec<String>) {
@@ -10,12 +11,13 @@ fn shown_of(query: &str, joined: &Joined, number: &str) -> (String, Vec<String>)
     let all = 0..loaded.candidates();
     loaded.complete(all.clone()).unwrap();
     let candidate = all.into_iter().find(|candidate| number_of(&loaded, *candidate) == number).unwrap();
-    let attributes = loaded.shown(candidate).into_iter().map(|(name, value)| match value {
+    let (span, attributes) = loaded.showing().row(candidate);
+    let attributes = attributes.into_iter().map(|(name, value)| match value {
         ShownValue::Text(text) => format!("{name}='{text}'"),
         ShownValue::Int(int) => format!("{name}={int}"),
         other => format!("{name}={other:?}"),
     });
-    (loaded.name(candidate).to_owned(), attributes.collect())
+    (span.to_owned(), attributes.collect())
 }
 
 #[test]
