@@ -61,5 +61,5 @@ pub fn named(
 
 /// Whether the region of this rank shows whatever stands under these names as it is stored.
 pub fn shows(sights: &Sights<'_>, rank: usize, names: &[AttributeName]) -> bool {
-    names.iter().all(|name| sights.is_untouched(rank, name))
+    names.iter().all(|name| sights.is_shown_as_stored(rank, name))
 }

@@ -64,6 +64,11 @@ impl<'a> Sights<'a> {
         })
     }
 
+    /// Whether whatever stands under this name is shown as it is stored.
+    pub fn is_shown_as_stored(&self, rank: usize, name: &AttributeName) -> bool {
+        self.latitude(rank, name) == Latitude::Everything
+    }
+
     /// Of a comparison of everything, the series of attributes that may be grouped by wherever they may come from.
     /// Which attributes these are is decided by their names alone.
     pub fn shown_of_comparison(
