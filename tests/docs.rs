@@ -155,6 +155,8 @@ fn every_key_of_the_report_is_described() {
         attempts: 1,
         treated: 0,
         treated_by_class: vec![("pii.email".to_owned(), 1)],
+        within: None,
+        is_raw_egress: false,
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,

@@ -151,7 +151,7 @@ impl Federation {
             deadline: deadline.less(self.settings.reserve),
             settings: self.settings.search.clone(),
             delivered: vec![false; self.regions.len()],
-            renumbers: self.regions.iter().map(|region| !region.is_embedded()).collect(),
+            renumbers: self.regions.iter().map(|region| region.renumbers()).collect(),
             outline,
             per_row: wanted.per_row as usize,
         };

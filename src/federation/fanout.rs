@@ -146,6 +146,8 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         attempts: 0,
         treated: 0,
         treated_by_class: Vec::new(),
+        within: None,
+        is_raw_egress: region.is_raw_egress(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod crypto;
 mod key;
+pub mod statement;
 
 pub use key::{KeyError, SigningKey, VerifyingKey};
 

@@ -29,7 +29,7 @@ const IDLE_MAX: Duration = Duration::from_secs(90);
 const STREAM_WINDOW_BYTES: u32 = 12 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 48 << 20;
 
-pub(super) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
+pub(in crate::backend) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
     build(common(settings, b"http/1.1")?.http1_only().gzip(true))
 }
 
@@ -123,7 +123,7 @@ fn identity(pem: &SecretString) -> Result<Identity, BuildError> {
 
 /// The headers of every request: the gateway's name, the region's tenant and credentials, and what the
 /// settings fix. A fixed header replaces one of ours.
-fn headers(settings: &TempoSettings) -> Result<HeaderMap, BuildError> {
+pub(in crate::backend) fn headers(settings: &TempoSettings) -> Result<HeaderMap, BuildError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     if let Some(tenant) = &settings.tenant {
