@@ -17,7 +17,7 @@ use super::settings::FederationSettings;
 use crate::backend::{Region, TraceCall};
 use crate::cache::RecentMisses;
 use crate::model::coverage::Owing;
-use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, TraceQuery};
+use crate::model::{Answer, Asker, Coverage, Errand, Mode, Outcome, RegionReport, TraceQuery, Whole};
 use crate::policy::Plan;
 use crate::redaction::query::SpanFilter;
 use crate::redaction::{Marks, Redacted, Redactor};
@@ -35,6 +35,10 @@ pub struct Federation {
     /// Knows the classes of the policies, which all plans have in common.
     pub(super) redactor: Arc<Redactor>,
     misses: RecentMisses,
+    /// On whose behalf peers are asked.
+    pub(super) asker: Option<Arc<Asker>>,
+    /// What another gateway asks this for.
+    pub(super) errand: Option<Arc<Errand>>,
 }
 
 /// One lookup as a caller asks it.
@@ -84,6 +88,8 @@ impl Federation {
             plan,
             redactor: Arc::new(Redactor::without_classes()),
             misses: RecentMisses::default(),
+            asker: None,
+            errand: None,
         }
     }
 
@@ -125,7 +131,7 @@ impl Federation {
     /// Begins a lookup.
     pub fn lookup(self: &Arc<Self>, ask: Ask) -> InProgress {
         if ask.may_use_recent_miss
-            && let Some(miss) = self.misses.take(&ask.query, self.plan.digest())
+            && let Some(miss) = self.misses.take(&ask.query, &self.remembered_as())
         {
             return InProgress { federation: self.clone(), ask, state: State::Remembered(Some(miss)) };
         }
@@ -143,7 +149,11 @@ impl Federation {
                 return InProgress { federation: self.clone(), ask, state: State::Concluding(concluding) };
             }
         };
-        let landing = ask_all(&self.regions, &call, &treatment, &denied).boxed();
+        let federation = match &ask.filter {
+            Some(filter) => self.on_errand(Some(Whole::Query(filter.0.clone())), false),
+            None => self.clone(),
+        };
+        let landing = ask_all(&federation.regions, &call, &treatment, &denied).boxed();
         let landed = Vec::with_capacity(self.regions.len());
         InProgress { federation: self.clone(), ask, state: State::Asking { landing, landed } }
     }
@@ -151,6 +161,9 @@ impl Federation {
     async fn conclude(self: Arc<Self>, ask: Ask, mut landed: Vec<Landed>) -> Result<Lookup, Refusal> {
         landed.sort_by_key(|landed| landed.rank);
         if let Some(refusal) = Refusal::before_assembly(&ask, &landed, self.plan.digest()) {
+            return Err(refusal);
+        }
+        if let Some(refusal) = self.refused_by_peers(ask.mode, &landed) {
             return Err(refusal);
         }
         // What regions say of themselves may be any number.
@@ -176,7 +189,7 @@ impl Federation {
     /// there, and what was found is missing no more.
     fn remember_miss(&self, ask: &Ask, answer: &Answer<Found>) {
         if !answer.value.trace.is_empty() {
-            self.misses.take(&ask.query, self.plan.digest());
+            self.misses.take(&ask.query, &self.remembered_as());
             return;
         }
         if ask.may_use_recent_miss || answer.coverage.outcome() != Outcome::Complete {
@@ -184,7 +197,7 @@ impl Federation {
         }
         let miss = Answer { value: (), coverage: answer.coverage.clone() };
         if let Ok(miss) = miss.complete() {
-            self.misses.remember(&ask.query, self.plan.digest(), miss);
+            self.misses.remember(&ask.query, &self.remembered_as(), miss);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use super::assembled::Decision;
+use super::behalf::whole_metrics;
 use super::by_id::Federation;
 use super::candidates;
 use super::growing::Teller;
@@ -17,6 +18,15 @@ use crate::redaction::Permitted;
 
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
+        let whole = whole_metrics(&ask.query);
+        let answer = self.on_errand(Some(whole), true).series(ask).await?;
+        match Refusal::of_withheld(&answer.coverage) {
+            Some(refusal) => Err(refusal),
+            None => Ok(answer),
+        }
+    }
+
+    async fn series(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
         let origin = Origin::of_metrics(&ask.query);
         let ask = self.permit(ask)?;
@@ -39,7 +49,8 @@ impl Federation {
     /// no way to count.
     fn refuse_metrics_of_far_regions(&self, query: &Permitted<MetricsQuery>) -> Result<(), Box<Refusal>> {
         let asked = self.regions.iter().enumerate().filter(|(rank, _)| !query.is_denied(*rank));
-        let far = asked.filter(|(_, region)| !region.is_embedded());
+        // What a peer sends was decided on there: as many traces as its budgets allow.
+        let far = asked.filter(|(_, region)| !region.is_embedded() && !region.is_peer());
         let far: Vec<&str> = far.map(|(_, region)| region.name().as_str()).collect();
         if far.is_empty() {
             return Ok(());

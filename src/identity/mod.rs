@@ -6,5 +6,7 @@
 //! is not such a token: whoever can send a request could write it.
 
 mod callers;
+mod statements;
 
 pub use callers::{Callers, Unknown};
+pub use statements::{Peers, REMEMBERED_MAX, ShownByPeer, Trust};

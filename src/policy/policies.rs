@@ -1,7 +1,7 @@
 //! A whole set of policies in force: loaded, checked, and ready to plan for whoever asks. Immutable; a reload
 //! makes another.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,6 +51,8 @@ struct Ruling {
     /// Where this gateway assembles its answers.
     delivered: Jurisdiction,
     regions: Vec<PolicyRegion>,
+    /// Regions before which a gateway decides itself: what it sends is treated already, and passes as it comes.
+    peers: BTreeSet<RegionName>,
     /// By claims and place of delivery. Who it is beside them decides nothing, so that many share one.
     plans: RwLock<HashTable<Known>>,
     state: RandomState,
@@ -60,7 +62,7 @@ struct Known {
     caller: Caller,
     /// As policies know it: whoever states one that no file knows must not fill the memory with them.
     purpose: String,
-    delivered: Jurisdiction,
+    delivered: Vec<Jurisdiction>,
     plan: Arc<Plan>,
 }
 
@@ -95,6 +97,7 @@ impl Policies {
         let ruling = Ruling {
             delivered,
             regions,
+            peers: BTreeSet::new(),
             plans: RwLock::default(),
             state: RandomState::default(),
             book: book.clone(),
@@ -104,6 +107,15 @@ impl Policies {
             digest: hasher.finalize().to_hex().chars().take(16).collect(),
             kind: Kind::Ruling(Box::new(ruling)),
         }
+    }
+
+    /// The same where a gateway stands before some regions and decides for them: only listed keys hold besides.
+    #[must_use]
+    pub fn with_peers(mut self, peers: BTreeSet<RegionName>) -> Self {
+        if let Kind::Ruling(ruling) = &mut self.kind {
+            ruling.peers = peers;
+        }
+        self
     }
 
     /// 16 hex digits that change whenever the set does.
@@ -135,12 +147,15 @@ impl Policies {
     pub fn plan(&self, caller: &Caller) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
-            Kind::Ruling(ruling) => ruling.plan(caller, &ruling.delivered, &self.digest),
+            Kind::Ruling(ruling) => {
+                ruling.plan(caller, std::slice::from_ref(&ruling.delivered), &self.digest)
+            }
         }
     }
 
-    /// What this caller may see of an answer that goes on to another place, as a gateway there asks for it.
-    pub fn plan_for(&self, caller: &Caller, delivered: &Jurisdiction) -> Arc<Plan> {
+    /// What this caller may see of an answer that goes on to other places, as a gateway there asks for it. What one
+    /// of them may not have is not sent.
+    pub fn plan_for(&self, caller: &Caller, delivered: &[Jurisdiction]) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
             Kind::Ruling(ruling) => ruling.plan(caller, delivered, &self.digest),
@@ -149,11 +164,11 @@ impl Policies {
 }
 
 impl Ruling {
-    fn plan(&self, caller: &Caller, delivered: &Jurisdiction, digest: &str) -> Arc<Plan> {
+    fn plan(&self, caller: &Caller, delivered: &[Jurisdiction], digest: &str) -> Arc<Plan> {
         let purpose = self.book.purpose(caller);
         let hash = self.hash(caller, purpose, delivered);
         let is_same = |known: &Known| {
-            known.delivered == *delivered
+            known.delivered == delivered
                 && known.purpose == purpose
                 && has_same_claims(&known.caller, caller)
         };
@@ -173,26 +188,34 @@ impl Ruling {
         let known = Known {
             caller: caller.clone(),
             purpose: purpose.to_owned(),
-            delivered: delivered.clone(),
+            delivered: delivered.to_vec(),
             plan: plan.clone(),
         };
         plans.insert_unique(hash, known, |known| self.hash(&known.caller, &known.purpose, &known.delivered));
         plan
     }
 
-    fn hash(&self, caller: &Caller, purpose: &str, delivered: &Jurisdiction) -> u64 {
+    fn hash(&self, caller: &Caller, purpose: &str, delivered: &[Jurisdiction]) -> u64 {
         let Caller { subject: _, roles, groups, clearances, home, purpose: _ } = caller;
         self.state.hash_one((roles, groups, clearances, home, purpose, delivered))
     }
 
     /// No cell is decided yet. What can't be asked at all is shut.
-    fn make(&self, caller: &Caller, delivered: &Jurisdiction, digest: &str) -> Plan {
+    fn make(&self, caller: &Caller, delivered: &[Jurisdiction], digest: &str) -> Plan {
         let purpose = self.book.purpose(caller);
         let key = claims_digest(digest, caller, purpose, delivered);
         let asker = self.book.asker(caller).map(Arc::new);
         let mut rows: HashMap<(&str, &Jurisdiction), Arc<Row>> = HashMap::new();
         let mut regions = BTreeMap::new();
         for region in &self.regions {
+            if self.peers.contains(&region.name) {
+                let plan = match region.keys.is_empty() {
+                    true => RegionPlan::AllowAll,
+                    false => RegionPlan::Keys(region.keys.clone()),
+                };
+                regions.insert(region.name.clone(), plan);
+                continue;
+            }
             let name = if self.book.tells_regions_apart() { region.name.as_str() } else { "" };
             let row = rows.entry((name, &region.jurisdiction)).or_insert_with(|| {
                 let situations = self.situations(region, caller, delivered, purpose);
@@ -228,11 +251,11 @@ impl Ruling {
         &self,
         region: &PolicyRegion,
         caller: &Caller,
-        delivered: &Jurisdiction,
+        delivered: &[Jurisdiction],
         purpose: &str,
     ) -> Result<Vec<Situation>, Broken> {
-        let claimed = caller.home.as_ref().filter(|home| *home != delivered);
-        let places = std::iter::once(delivered).chain(claimed);
+        let claimed = caller.home.as_ref().filter(|home| !delivered.contains(home));
+        let places = delivered.iter().chain(claimed);
         places
             .map(|place| self.book.situation(region.name.as_str(), &region.jurisdiction, place, purpose))
             .collect()
@@ -247,14 +270,14 @@ fn has_same_claims(one: &Caller, other: &Caller) -> bool {
 }
 
 /// Everything that the cells of a plan depend on.
-fn claims_digest(policies: &str, caller: &Caller, purpose: &str, delivered: &Jurisdiction) -> String {
+fn claims_digest(policies: &str, caller: &Caller, purpose: &str, delivered: &[Jurisdiction]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
     };
     add(policies);
     add(purpose);
-    add(delivered.as_str());
+    delivered.iter().for_each(|place| add(place.as_str()));
     add(caller.home.as_ref().map_or("", Jurisdiction::as_str));
     for claims in [&caller.roles, &caller.groups, &caller.clearances] {
         add(&claims.len().to_string());

@@ -40,6 +40,8 @@ pub enum Marks {
     Every,
     /// As before, but the region only where a resource has no attribute at all.
     Bare,
+    /// What was treated alone, for a gateway that says itself where it comes from.
+    Treated,
     /// The region alone, as an attribute of each resource like any other: for queries that name it.
     Origin,
     /// Nothing: a query is about what the regions hold, and not about what is said of it on the way.
@@ -48,7 +50,11 @@ pub enum Marks {
 
 impl Marks {
     pub(super) fn says_what_was_treated(self) -> bool {
-        matches!(self, Self::Every | Self::Bare)
+        matches!(self, Self::Every | Self::Bare | Self::Treated)
+    }
+
+    fn says_the_region(self) -> bool {
+        matches!(self, Self::Every | Self::Bare | Self::Origin)
     }
 }
 
@@ -115,7 +121,7 @@ pub fn trace(
         }
         RegionPlan::AllowAll | RegionPlan::Keys(_) | RegionPlan::Ruled(_) => Treated::default(),
     };
-    if rules.marks != Marks::None {
+    if rules.marks.says_the_region() {
         mark(&mut chunk, rules)?;
         if is_claimed {
             take_claims_off_spans(&mut chunk)?;

@@ -80,6 +80,17 @@ impl<Q> Permitted<Q> {
         !self.denied.is_empty() && self.denied.iter().all(Option::is_some)
     }
 
+    /// The same where other reasons not to ask a region hold besides, by rank.
+    #[must_use]
+    pub fn denied_also(mut self, others: &[Option<Denial>]) -> Self {
+        for (denied, other) in self.denied.iter_mut().zip(others) {
+            if denied.is_none() {
+                denied.clone_from(other);
+            }
+        }
+        self
+    }
+
     /// The question alone, for who answers it whole.
     pub fn into_query(self) -> Q {
         self.query
