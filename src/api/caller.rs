@@ -1,17 +1,33 @@
 //! Who asks: a layer that knows the caller of a request before anything else looks at it, and gives it the estate as
-//! that caller may see it.
+//! that caller may see it. Which headers show somebody is said here; what they prove is said in `identity`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Extensions, HeaderMap, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, header};
+use percent_encoding::percent_decode_str;
 
+use super::account;
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
+use crate::backend::peer::STATEMENT;
 use crate::federation::Federation;
-use crate::model::{Caller, Proven};
+use crate::identity::{Mode, Once, Shown, ShownByPeer, ShownCertificate, Unknown};
+use crate::model::{Caller, Proven, ProvenBy};
+use crate::proof::statement::{Statement, StatementFault, request_digest};
+use crate::task::clock::wall_nanos;
+
+/// A token that Grafana signs of its user.
+const GRAFANA_ID: HeaderName = HeaderName::from_static("x-grafana-id");
+/// Which of the purposes that a token allows is meant.
+const PURPOSE: HeaderName = HeaderName::from_static("tutti-purpose");
+
+/// Said beside a stream that shows nobody: this is what one of Grafana looks like.
+const STREAM_HINT: &str = "Grafana sends no user with a stream, so per-user policy needs streaming off in the data \
+                           source settings";
 
 /// Who asks, and what they may see. A request keeps both from its begin to its end, whatever is reloaded meanwhile.
 #[derive(Debug, Clone)]
@@ -19,31 +35,145 @@ pub struct Seen {
     pub caller: Arc<Caller>,
     /// How that is known.
     pub proven: Arc<Proven>,
+    /// Until when that may be believed, since the Unix epoch.
+    pub expires: Option<Duration>,
     pub federation: Arc<Federation>,
+    /// The gateway that asks for them, where one does.
+    pub guest: Option<Arc<Guest>>,
+}
+
+/// Another gateway, as far as its answer needs to know of it.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// The statement that is answered.
+    pub statement: String,
+    /// What is left of the time of whoever it asks for.
+    pub left: Duration,
+}
+
+/// Why nobody is known.
+enum Stranger {
+    Unknown(Unknown),
+    Gateway(StatementFault),
+}
+
+impl From<Stranger> for ApiError {
+    fn from(stranger: Stranger) -> Self {
+        match stranger {
+            Stranger::Unknown(unknown) => Self::Unauthenticated(unknown.to_string()),
+            Stranger::Gateway(fault) => Self::Statement(fault),
+        }
+    }
 }
 
 impl Seen {
-    fn of(in_force: &InForce, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let shown = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-        let caller = in_force.callers().who(shown);
-        let caller = caller.map_err(|unknown| ApiError::Unauthenticated(unknown.to_string()))?;
-        let federation = in_force.seen_by(&caller);
-        Ok(Self { caller, proven: Arc::default(), federation })
+    /// `target` is what is asked for; a stream has none that a statement could be for.
+    async fn of(
+        in_force: &InForce,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        target: Option<(&Method, &Uri)>,
+    ) -> Result<Self, Stranger> {
+        let certificate = extensions.get::<Arc<ShownCertificate>>().map(Arc::as_ref);
+        let shown = Shown {
+            authorization: Once::of(headers, &header::AUTHORIZATION),
+            grafana_id: Once::of(headers, &GRAFANA_ID),
+            statement: Once::of(headers, &STATEMENT),
+            purpose: Once::of(headers, &PURPOSE),
+            headers,
+            certificate,
+        };
+        let now = Duration::from_nanos(wall_nanos());
+        if let (Once::Is(statement), Some(peers)) = (shown.statement, in_force.peers()) {
+            let request = target.map_or_else(String::new, |(method, uri)| request_of(method, uri));
+            let shown = ShownByPeer { statement, shown: &shown, request: &request };
+            return peers
+                .who(shown, now)
+                .map(|known| Self::of_guest(in_force, known))
+                .map_err(Stranger::Gateway);
+        }
+        let known = in_force.reception().who(&shown, now).await.map_err(Stranger::Unknown)?;
+        let federation = in_force.seen_by(&known.caller);
+        Ok(Self {
+            caller: known.caller,
+            proven: known.proven,
+            expires: known.expires,
+            federation,
+            guest: None,
+        })
+    }
+
+    /// Whoever another gateway asks for, as it states it and as far as it is believed.
+    fn of_guest(in_force: &InForce, statement: Statement) -> Self {
+        let Statement { issuer, id, asker, left, expires, .. } = statement;
+        let proven = Proven {
+            by: ProvenBy::Peer,
+            voucher: Some(issuer),
+            token: Some(blake3::hash(id.as_bytes()).to_hex().to_string()),
+            through: asker.through.clone(),
+        };
+        Self {
+            caller: asker.caller.clone(),
+            proven: Arc::new(proven),
+            expires: Some(expires),
+            federation: in_force.seen_through(asker),
+            guest: Some(Arc::new(Guest { statement: id, left })),
+        }
     }
 }
 
 /// Of gRPC, whose calls go by no route.
-pub(super) fn of_headers(state: &ApiState, headers: &HeaderMap) -> Result<Seen, ApiError> {
-    Seen::of(&state.in_force(), headers)
+pub(super) async fn of_stream(
+    state: &ApiState,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Seen, ApiError> {
+    Seen::of(&state.in_force(), headers, extensions, None).await.map_err(|stranger| match stranger {
+        Stranger::Unknown(unknown) if unknown.is_nobody() => {
+            ApiError::Unauthenticated(format!("{unknown}; {STREAM_HINT}"))
+        }
+        stranger => stranger.into(),
+    })
 }
 
 pub(super) async fn know(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
-    match Seen::of(&state.in_force(), request.headers()) {
-        Ok(seen) => {
-            request.extensions_mut().insert(seen);
-            next.run(request).await
+    let in_force = state.in_force();
+    let target = Some((request.method(), request.uri()));
+    let (guest, is_as_sent, mut response) =
+        match Seen::of(&in_force, request.headers(), request.extensions(), target).await {
+            Ok(seen) => {
+                let (guest, is_as_sent) = (seen.guest.clone(), seen.federation.clone());
+                request.extensions_mut().insert(seen);
+                (guest, Some(is_as_sent), next.run(request).await)
+            }
+            Err(stranger) => (None, None, ApiError::from(stranger).into_response()),
+        };
+    if let Some(peers) = in_force.peers() {
+        account::put_protocol(response.headers_mut());
+        if let (Some(guest), Some(federation)) = (guest, is_as_sent) {
+            account::put(&mut response, &guest, peers.name(), federation.is_as_sent());
         }
-        Err(error) => error.into_response(),
+    }
+    response
+}
+
+/// Stands for a request in a statement.
+fn request_of(method: &Method, uri: &Uri) -> String {
+    let path: Vec<u8> = percent_decode_str(uri.path()).collect();
+    request_digest(method.as_str(), &path, uri.query())
+}
+
+/// Who asks for another gateway, if one does.
+pub(super) fn guest(of: &Extensions) -> Option<&Guest> {
+    of.get::<Seen>().and_then(|seen| seen.guest.as_deref())
+}
+
+/// Around what Grafana asks to see whether a data source works. Where somebody must be shown, it says so then and not
+/// only with the first query; elsewhere it is about nobody.
+pub(super) async fn try_out(state: State<ApiState>, request: Request, next: Next) -> Response {
+    match state.in_force().reception().settings().mode {
+        Mode::Open => next.run(request).await,
+        Mode::Required => know(state, request, next).await,
     }
 }
 

@@ -5,8 +5,11 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
+use super::account::Covered;
 use super::report;
+use crate::backend::peer::STATEMENT_FAULT;
 use crate::federation::{Refusal, Why};
+use crate::proof::statement::StatementFault;
 
 /// An error as the client sees it: Tempo's plain text, one line, no envelope.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub enum ApiError {
     BadRequest(String),
     /// Who asks shows something that is not known.
     Unauthenticated(String),
+    /// What another gateway states is not taken.
+    Statement(StatementFault),
     /// Too many requests are in flight.
     Busy,
     /// The federation has nothing honest to answer with.
@@ -32,6 +37,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -52,6 +58,7 @@ impl ApiError {
     fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
+            Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
@@ -68,7 +75,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => Code::InvalidArgument,
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
-            Self::Unauthenticated(_) => Code::Unauthenticated,
+            Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Failed(_) => Code::Internal,
             Self::NoSuchTrace => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
@@ -133,6 +140,10 @@ impl IntoResponse for ApiError {
         }
         match &self {
             Self::Refused(refusal) => report::put_refusal(headers, refusal),
+            Self::Statement(fault) => {
+                headers.insert(STATEMENT_FAULT, HeaderValue::from_static(fault.code()));
+                report::put_refused(headers);
+            }
             Self::NoSuchTrace | Self::TraceTooLarge { .. } => {}
             Self::Unauthenticated(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -140,7 +151,20 @@ impl IntoResponse for ApiError {
             }
             Self::BadRequest(_) | Self::Busy | Self::Failed(_) => report::put_refused(headers),
         }
+        if let Self::Refused(refusal) = self
+            && let Some(coverage) = refusal.coverage
+        {
+            response.extensions_mut().insert(Covered(coverage));
+        }
         response
+    }
+}
+
+fn statement_status(fault: StatementFault) -> StatusCode {
+    match fault {
+        StatementFault::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        StatementFault::Loop | StatementFault::TooDeep => StatusCode::LOOP_DETECTED,
+        _ => StatusCode::UNAUTHORIZED,
     }
 }
 

@@ -62,6 +62,11 @@ pub fn around_answers(routes: Router<ApiState>, state: &ApiState) -> Router<ApiS
     routes.layer(layers)
 }
 
+/// Around what a data source is tried by: whoever could ask nothing should learn it there.
+pub fn around_trial(routes: Router<ApiState>, state: &ApiState) -> Router<ApiState> {
+    routes.layer(from_fn_with_state(state.clone(), caller::try_out))
+}
+
 /// What has no route is the same whatever is accepted.
 fn varies<B>(response: &Response<B>) -> Option<HeaderValue> {
     let has_route = response.extensions().get::<NoRoute>().is_none();

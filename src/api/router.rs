@@ -31,6 +31,8 @@ pub fn router(state: ApiState) -> Router {
     let routes = at("", operator())
         .merge(at(&prefix, about()))
         .merge(at(&format!("/strict{prefix}"), about()))
+        .merge(layers::around_trial(at(&prefix, trial()), &state))
+        .merge(layers::around_trial(at(&format!("/strict{prefix}"), trial()), &state))
         .merge(answers)
         .merge(strict_answers)
         .fallback(|| async { page_not_found() })
@@ -42,7 +44,7 @@ pub fn router(state: ApiState) -> Router {
 
 /// The paths of all routes, so that a test can hold that it tries every one.
 pub fn paths(prefix: &str) -> Vec<String> {
-    let tempo = || queries().chain(about()).map(|(path, _)| path);
+    let tempo = || queries().chain(about()).chain(trial()).map(|(path, _)| path);
     let own = own().into_iter().map(|(path, _)| path);
     let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
     paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
@@ -70,11 +72,13 @@ fn operator() -> [Route; 4] {
 }
 
 /// What Tempo says of itself. Like Tempo, routes answer every method but where said.
-fn about() -> [Route; 2] {
-    [
-        ("/api/echo", any(status::echo)),
-        ("/api/status/buildinfo", any(status::buildinfo).layer(from_fn(status::get_only))),
-    ]
+fn about() -> [Route; 1] {
+    [("/api/status/buildinfo", any(status::buildinfo).layer(from_fn(status::get_only)))]
+}
+
+/// What Grafana tries a data source by.
+fn trial() -> [Route; 1] {
+    [("/api/echo", any(status::echo))]
 }
 
 /// What Tempo answers from its traces.

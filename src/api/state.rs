@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
-use crate::federation::Federation;
-use crate::identity::Callers;
-use crate::model::Caller;
+use crate::federation::{Federation, passing};
+use crate::identity::{Callers, Peers, Reception};
+use crate::model::{Asker, Caller, Errand, Jurisdiction};
 use crate::policy::Policies;
 use crate::telemetry::Metrics;
 
@@ -33,13 +33,23 @@ pub struct InForce {
     federation: Arc<Federation>,
     /// None where everyone sees what the federation shows.
     policies: Option<Arc<Policies>>,
-    callers: Arc<Callers>,
+    reception: Arc<Reception>,
+    /// Gateways that may ask here on behalf of others; none where nobody is named.
+    peers: Option<Arc<Peers>>,
+    /// Where answers are assembled, in law; unknown where nothing depends on it.
+    jurisdiction: Option<Jurisdiction>,
 }
 
 impl InForce {
     /// Everyone sees what this federation shows.
     pub fn of(federation: Federation) -> Self {
-        Self { federation: Arc::new(federation), policies: None, callers: Arc::default() }
+        Self {
+            federation: Arc::new(federation),
+            policies: None,
+            reception: Arc::new(Reception::of_callers(Callers::default())),
+            peers: None,
+            jurisdiction: None,
+        }
     }
 
     /// Each caller sees what these policies let them see.
@@ -49,21 +59,62 @@ impl InForce {
         self
     }
 
+    /// These gateways may ask here, and this is where answers are assembled.
     #[must_use]
-    pub fn with_callers(mut self, callers: Arc<Callers>) -> Self {
-        self.callers = callers;
+    pub fn with_peers(mut self, peers: Arc<Peers>, jurisdiction: Jurisdiction) -> Self {
+        self.peers = Some(peers).filter(|peers| !peers.is_empty());
+        self.jurisdiction = Some(jurisdiction);
         self
     }
 
-    pub(super) fn callers(&self) -> &Callers {
-        &self.callers
+    pub(super) fn peers(&self) -> Option<&Arc<Peers>> {
+        self.peers.as_ref()
+    }
+
+    /// Who asks is found out there.
+    #[must_use]
+    pub fn with_reception(mut self, reception: Arc<Reception>) -> Self {
+        self.reception = reception;
+        self
+    }
+
+    pub fn reception(&self) -> &Reception {
+        &self.reception
     }
 
     pub(super) fn seen_by(&self, caller: &Caller) -> Arc<Federation> {
-        match &self.policies {
+        let federation = match &self.policies {
             Some(policies) => Arc::new(self.federation.seen_by(policies.plan(caller))),
             None => self.federation.clone(),
+        };
+        // Peers are told who asks; where none stands, nobody needs to be told.
+        match &self.jurisdiction {
+            Some(here) if federation.has_peers() => {
+                let asker = Asker {
+                    caller: Arc::new(caller.clone()),
+                    through: Vec::new(),
+                    delivered: vec![here.clone()],
+                    plan_digest: federation.plan().digest().to_owned(),
+                    errand: Errand::default(),
+                };
+                Arc::new((*federation).clone().asked_by(asker))
+            }
+            _ => federation,
         }
+    }
+
+    /// As another gateway asks for somebody: what may not be had in any place that the answer passes, this one among
+    /// them, is not there.
+    pub(super) fn seen_through(&self, asker: Asker) -> Arc<Federation> {
+        let delivered = passing(asker.delivered.iter().chain(&self.jurisdiction).cloned());
+        let plan = self.policies.as_ref().map(|policies| policies.plan_for(&asker.caller, &delivered));
+        let federation = match plan {
+            Some(plan) => self.federation.seen_by(plan),
+            None => (*self.federation).clone(),
+        };
+        let errand = asker.errand.clone();
+        let plan_digest = federation.plan().digest().to_owned();
+        Arc::new(federation.serving(errand).asked_by(Asker { delivered, plan_digest, ..asker }))
     }
 }
 

@@ -18,14 +18,14 @@ use super::call::{
 };
 use super::call::{TagsCall, TraceCall, TracesCall};
 use super::deadline::{DeadlineLayer, within};
+use super::peer::PeerBackend;
 use super::retry::RetryOnce;
 use super::settings::{KindSettings, LayerSettings, RegionSettings};
-use super::peer::PeerBackend;
 use super::tempo::TempoBackend;
 use super::{Backend, BuildError, Fault, RegionInfo};
 use crate::model::{
-    Asker, Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames, TagValues,
-    TagValuesQuery, TagsQuery, TraceId, TraceQuery,
+    Asker, Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames,
+    TagValues, TagValuesQuery, TagsQuery, TraceId, TraceQuery,
 };
 use crate::task::Deadline;
 

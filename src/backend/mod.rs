@@ -31,8 +31,8 @@ pub use call::{
     TracesCall,
 };
 pub use client::Region;
-pub use simulated::{Behaviour, Distance, Simulated};
 pub use peer::{Line, PeerBackend};
+pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
 
 /// A region, whatever kind it is. Dropping a returned future cancels its work.

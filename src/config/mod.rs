@@ -15,6 +15,7 @@ mod file;
 mod given;
 mod identity;
 mod keys;
+mod peers;
 pub mod policies;
 mod quantity;
 mod regions;
@@ -49,7 +50,7 @@ pub use world::{Environment, Sources, process_environment};
 
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
-use crate::identity::Callers;
+use crate::identity::{Callers, Peers};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::Redactor;
@@ -65,6 +66,8 @@ pub struct Settings {
     pub identity: IdentityMode,
     /// Who everyone is, and who shows which token.
     pub callers: Arc<Callers>,
+    /// Gateways that may ask here on behalf of others.
+    pub peers: Arc<Peers>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.
@@ -81,6 +84,8 @@ pub struct Settings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewaySettings {
+    /// What it calls itself to its peers: its region, where nothing else is said.
+    pub name: String,
     /// The region this instance runs in.
     pub region: RegionName,
     /// Where answers are assembled, in law: that region's.
@@ -207,7 +212,7 @@ fn check_listen(
     }
     let taken = regions.iter().find(|region| match &region.kind {
         KindSettings::Memory(memory) => memory.otlp.is_some_and(|otlp| collide(otlp, listen)),
-        KindSettings::Tempo(_) => false,
+        KindSettings::Tempo(_) | KindSettings::Tutti(_) => false,
     });
     match taken {
         Some(region) => Err(ListenError::TakenByRegion(listen, region.name.clone())),

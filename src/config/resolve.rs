@@ -10,6 +10,7 @@ use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
 use super::given::{At, Given};
 use super::identity;
+use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::token_keys;
@@ -18,7 +19,7 @@ use super::{
     DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
     check_listen, collide, is_loopback, policies, tls, warnings,
 };
-use crate::backend::settings::RegionSettings;
+use crate::backend::settings::{RegionSettings, Signer};
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::model::RegionName;
 use crate::policy::Policies;
@@ -56,7 +57,11 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let deadlines = deadlines(&given.deadlines, out);
     let declared = declared(given, out);
     check_gateway_region(given, &declared, out);
-    let regions = resolve_regions(given, deadlines.complete, world, out);
+    let name = peers::name(&given.gateway.name, &given.gateway.region);
+    let signer = peers::signer(&given.peers, name.as_deref(), world, out);
+    let egress = raw_egress(given);
+    let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
+    let trusted = peers::resolve(&given.peers, name.as_deref(), world, out);
     let callers = identity::resolve(&given.identity, world, out);
     let identity = match given.identity.mode.or(IdentityWord::Open) {
         IdentityWord::Open => IdentityMode::Open,
@@ -67,10 +72,10 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let token_keys = given.keys.is().map(|at| &at.value);
     let token_keys = Arc::new(token_keys::resolve(token_keys, &declared, world, out));
     let redactor = redactor(given, &policies, &token_keys, out);
-    let egress = raw_egress(given);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
+        name: name?,
         region: given.gateway.region.value()?,
         jurisdiction: jurisdiction_of_gateway(given)?,
         listen,
@@ -85,6 +90,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         limits: limits(given),
         identity,
         callers: Arc::new(callers),
+        peers: Arc::new(trusted),
         regions,
         policies,
         token_keys,
@@ -276,12 +282,24 @@ fn check_gateway_region(given: &GivenFile, declared: &Declared, out: &mut Findin
 fn resolve_regions(
     given: &GivenFile,
     complete: Duration,
+    (signer, egress): (Option<&Signer>, &[RawEgress]),
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> Vec<RegionSettings> {
-    let resolved = given.regions.iter().map(|region| regions::resolve(region, complete, world, out));
+    let is_peer = |region: &&GivenRegion| region.kind.value() == Some(file::KindWord::Tutti);
+    if let Some(peer) = given.regions.iter().find(is_peer)
+        && given.peers.key.is_absent()
+    {
+        let what = "a peer gateway is asked by signed statements, and nothing says by which key";
+        out.fault(&peer.place, what, "write `[peer]` with `key = { file = \"gateway.pem\" }`");
+    }
+    let resolved = given.regions.iter().map(|region| regions::resolve(region, complete, signer, world, out));
     // All of them, so that every fault is found; one without settings has been reported.
-    resolved.collect::<Vec<_>>().into_iter().flatten().collect()
+    let mut resolved: Vec<RegionSettings> = resolved.collect::<Vec<_>>().into_iter().flatten().collect();
+    for region in &mut resolved {
+        region.is_raw_egress = egress.iter().any(|egress| egress.region == region.name);
+    }
+    resolved
 }
 
 fn check_addresses(
@@ -343,7 +361,10 @@ fn resolve_policies(
     };
     let loaded = policies::load(&wanted, declared, world, out);
     debug_assert!(loaded.is_some() || out.has_faults(), "what cannot be loaded has been said");
-    (Some(world.path(&at.value)), Arc::new(loaded.unwrap_or_else(Policies::allow_all)))
+    let is_peer = |region: &&GivenRegion| region.kind.value() == Some(file::KindWord::Tutti);
+    let peers = given.regions.iter().filter(is_peer).filter_map(|region| region.name.value()).collect();
+    let policies = loaded.unwrap_or_else(Policies::allow_all).with_peers(peers);
+    (Some(world.path(&at.value)), Arc::new(policies))
 }
 
 /// What knows the classes of the policies. Without, nothing of a region with classes would be seen.

@@ -36,7 +36,8 @@ impl Federation {
     /// The same as it is served to another gateway: nothing is added, since that gateway adds it to the whole.
     #[must_use]
     pub fn serving(mut self, errand: Errand) -> Self {
-        self.settings = Arc::new(FederationSettings { additions: Additions::NONE, ..(*self.settings).clone() });
+        self.settings =
+            Arc::new(FederationSettings { additions: Additions::NONE, ..(*self.settings).clone() });
         self.errand = Some(Arc::new(errand));
         self
     }
@@ -151,6 +152,8 @@ pub(super) fn whole_values(query: &TagValuesQuery) -> Whole {
 }
 
 /// Each jurisdiction that a view passes, once.
-pub fn passing(places: impl IntoIterator<Item = crate::model::Jurisdiction>) -> Vec<crate::model::Jurisdiction> {
+pub fn passing(
+    places: impl IntoIterator<Item = crate::model::Jurisdiction>,
+) -> Vec<crate::model::Jurisdiction> {
     places.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -34,7 +34,7 @@ pub struct Federation {
     pub(super) plan: Arc<Plan>,
     /// Knows the classes of the policies, which all plans have in common.
     pub(super) redactor: Arc<Redactor>,
-    misses: RecentMisses,
+    pub(super) misses: RecentMisses,
     /// On whose behalf peers are asked.
     pub(super) asker: Option<Arc<Asker>>,
     /// What another gateway asks this for.

@@ -171,7 +171,11 @@ pub(super) fn fared(is_partial: bool, within: Option<&Within>) -> (RegionStatus,
                 .map(|report| format!("its region {} {}", report.region, report.status.sentence()))
                 .collect();
             let exactness = within.map_or("", |within| within.exactness.as_str());
-            let why = if sentences.is_empty() { format!("its answer is not exact: {exactness}") } else { sentences.join(", ") };
+            let why = if sentences.is_empty() {
+                format!("its answer is not exact: {exactness}")
+            } else {
+                sentences.join(", ")
+            };
             (RegionStatus::Partial, Some(why))
         }
         _ if is_partial => (RegionStatus::Partial, Some("it says that its own answer is partial".to_owned())),

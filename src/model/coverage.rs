@@ -287,13 +287,8 @@ impl Outcome {
 
 impl Exactness {
     pub fn parse(text: &str) -> Option<Self> {
-        let plain = [
-            Self::Exact,
-            Self::RegionMissing,
-            Self::RegionWithheld,
-            Self::RegionPartial,
-            Self::SizeLimit,
-        ];
+        let plain =
+            [Self::Exact, Self::RegionMissing, Self::RegionWithheld, Self::RegionPartial, Self::SizeLimit];
         let all = plain.into_iter().chain(Budget::ALL.map(Self::Budget));
         all.into_iter().find(|exactness| exactness.as_str() == text)
     }

@@ -168,9 +168,7 @@ impl Ruling {
         let purpose = self.book.purpose(caller);
         let hash = self.hash(caller, purpose, delivered);
         let is_same = |known: &Known| {
-            known.delivered == delivered
-                && known.purpose == purpose
-                && has_same_claims(&known.caller, caller)
+            known.delivered == delivered && known.purpose == purpose && has_same_claims(&known.caller, caller)
         };
         let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = plans.find(hash, is_same) {

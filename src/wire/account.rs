@@ -172,12 +172,7 @@ fn region_of(report: &RegionReport, room: Room, depth: usize) -> WrittenRegion {
 }
 
 /// Recurses no deeper than `depth`.
-fn within(
-    gateway: String,
-    exactness: &str,
-    regions: Vec<WrittenRegion>,
-    depth: usize,
-) -> Option<Within> {
+fn within(gateway: String, exactness: &str, regions: Vec<WrittenRegion>, depth: usize) -> Option<Within> {
     if depth == 0 || regions.len() > REGIONS_MAX || !is_name(&gateway) {
         return None;
     }
@@ -281,7 +276,8 @@ mod tests {
             regions: vec![report("eu-south", RegionStatus::Ok)],
         };
         let mut withheld = report("eu-west", RegionStatus::Withheld);
-        withheld.detail = Some("`.n\u{e4}me` may not be asked for: you lack the right filterOn on pii.email".to_owned());
+        withheld.detail =
+            Some("`.n\u{e4}me` may not be asked for: you lack the right filterOn on pii.email".to_owned());
         let mut nested = report("eu-central", RegionStatus::Timeout);
         nested.within = Some(std::sync::Arc::new(inner));
         nested.is_raw_egress = true;
@@ -329,11 +325,8 @@ mod tests {
         }
         let mut deep = report("eu", RegionStatus::Ok);
         for _ in 0..WITHIN_DEPTH_MAX + 2 {
-            let within = Within {
-                gateway: "g".to_owned(),
-                exactness: Exactness::Exact,
-                regions: vec![deep.clone()],
-            };
+            let within =
+                Within { gateway: "g".to_owned(), exactness: Exactness::Exact, regions: vec![deep.clone()] };
             deep.within = Some(std::sync::Arc::new(within));
         }
         let text = account(vec![deep]).to_text();

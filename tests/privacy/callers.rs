@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tutti::api::{ApiSettings, ApiState, InForce, router};
-use tutti::identity::Callers;
+use tutti::identity::{Callers, Reception};
 use tutti::model::Caller;
 use tutti::policy::{Cell, Rung};
 use tutti::telemetry::Metrics;
@@ -21,7 +21,7 @@ fn with_token(seed: u64) -> World {
     let mut callers = Callers::default();
     assert!(callers.know("s3cret", Caller { subject: "alice".to_owned(), ..Caller::anonymous() }));
     let federation = (*world.estate.state.federation()).clone();
-    let in_force = InForce::of(federation).with_callers(Arc::new(callers));
+    let in_force = InForce::of(federation).with_reception(Arc::new(Reception::of_callers(callers)));
     world.estate.state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());
     world.estate.router = router(world.estate.state.clone());
     world

@@ -22,6 +22,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tower::service_fn;
 
+use super::caller;
 use super::held::Held;
 use super::state::ApiState;
 use crate::task::Deadline;
@@ -76,8 +77,14 @@ async fn answer(state: ApiState, request: Request) -> Response {
         "tempopb.StreamingQuerier" => match stream::Method::named(method) {
             Some(method) => {
                 let deadline = Deadline::starting_now(state.federation().settings().deadline);
-                let begin =
-                    move |headers, question: bytes::Bytes| stream::begin(method, &state, headers, &question);
+                // Before the question is read: nobody's is.
+                let seen = match caller::of_stream(&state, request.headers(), request.extensions()).await {
+                    Ok(seen) => seen,
+                    Err(error) => return error.to_status().into_http(),
+                };
+                let begin = move |headers, question: bytes::Bytes| {
+                    stream::begin(method, &state, seen, headers, &question)
+                };
                 let response = call(request, begin).await;
                 // The place among those in flight is in the stream already, with the question.
                 response.map(|body| Body::new(Held::new(body, (), deadline)))

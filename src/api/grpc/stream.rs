@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use super::Messages;
 use super::desk::{Desk, Next, follow};
 use crate::api::admit::{Admitted, Ending, admit};
-use crate::api::caller;
+use crate::api::caller::Seen;
 use crate::api::error::ApiError;
 use crate::api::metrics::{self, message};
 use crate::api::params::{self, messages};
@@ -82,10 +82,11 @@ struct Calling<'a> {
 pub(super) fn begin(
     method: Method,
     state: &ApiState,
+    seen: Seen,
     headers: HeaderMap,
     question: &[u8],
 ) -> Result<Messages, Box<Status>> {
-    let federation = caller::of_headers(state, &headers).map_err(refused)?.federation;
+    let federation = seen.federation;
     let calling = Calling { state, federation, headers };
     match method {
         Method::Search => calling.search(question),

@@ -118,7 +118,10 @@ impl PeerBackend {
         deadline: Deadline,
     ) -> Result<(Response, Arc<Within>), Fault> {
         let Some(asker) = &self.asker else {
-            return Err(fault::not_asked(RegionStatus::Rejected, "a peer is asked on somebody's behalf only"));
+            return Err(fault::not_asked(
+                RegionStatus::Rejected,
+                "a peer is asked on somebody's behalf only",
+            ));
         };
         let Signed { token, id } = signing::sign(&self.core.settings, asker, &url, deadline)?;
         let response = self.core.send(url, accept, Some(token)).await?;

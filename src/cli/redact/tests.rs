@@ -111,7 +111,8 @@ fn without_a_configuration_the_baseline_decides_over_jurisdictions() {
         config: None,
     };
     let rules = of_baseline(&args("EU")).unwrap();
-    let plan = rules.policies.plan_for(&crate::model::Caller::anonymous(), std::slice::from_ref(&rules.delivered));
+    let plan =
+        rules.policies.plan_for(&crate::model::Caller::anonymous(), std::slice::from_ref(&rules.delivered));
     assert!(plan.region(&rules.stored).withholds() && rules.redactor.keys().has(&rules.stored));
     assert!(of_baseline(&args("no place!")).err().unwrap().starts_with("--stored: "));
 }

@@ -68,7 +68,10 @@ fn refused(change: impl Fn(&mut Statement), expected: StatementFault) {
 fn a_statement_that_does_not_hold_is_refused_by_name() {
     let seconds = Duration::from_secs;
     refused(|it| it.audience = "us-west".to_owned(), StatementFault::Audience);
-    refused(|it| (it.issued, it.expires) = (now() - seconds(60), now() - seconds(11)), StatementFault::Expired);
+    refused(
+        |it| (it.issued, it.expires) = (now() - seconds(60), now() - seconds(11)),
+        StatementFault::Expired,
+    );
     refused(|it| (it.issued, it.expires) = (now() + seconds(11), now() + seconds(20)), StatementFault::Early);
     refused(|it| it.expires = now() + seconds(61), StatementFault::TooLong);
     refused(|it| it.expires = now() - seconds(1), StatementFault::TooLong);

@@ -1,10 +1,19 @@
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
 use super::*;
+use crate::identity::settings::Secret;
+use crate::identity::shown::Once;
 use crate::model::{Asker, Errand};
 use crate::proof::SigningKey;
 use crate::proof::statement::{request_digest, sign};
 
 fn now() -> Duration {
     Duration::from_secs(1_800_000_000)
+}
+
+fn factor() -> Factor {
+    Factor { secret: Some(Secret::new(AUTHORIZATION, "Bearer s3cret")), certificate: None }
 }
 
 fn place(name: &str) -> Jurisdiction {
@@ -48,7 +57,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let key = SigningKey::generate().unwrap();
-        let trust = Trust::new("us-east", place("US"), vec![key.public().clone()], "s3cret");
+        let trust = Trust::new("us-east", place("US"), vec![key.public().clone()], factor());
         Self { key, peers: Peers::new("eu-central", [trust]) }
     }
 
@@ -58,7 +67,20 @@ impl World {
 
     fn shown(&self, token: &str, bearer: Option<&[u8]>, now: Duration) -> Result<Statement, StatementFault> {
         let request = request();
-        self.peers.who(ShownByPeer { statement: token.as_bytes(), bearer, request: &request }, now)
+        let mut headers = HeaderMap::new();
+        if let Some(bearer) = bearer {
+            let value = [b"Bearer ", bearer].concat();
+            headers.insert(AUTHORIZATION, HeaderValue::from_bytes(&value).unwrap());
+        }
+        let shown = Shown {
+            authorization: Once::of(&headers, &AUTHORIZATION),
+            grafana_id: Once::Absent,
+            statement: Once::Is(token.as_bytes()),
+            purpose: Once::Absent,
+            headers: &headers,
+            certificate: None,
+        };
+        self.peers.who(ShownByPeer { statement: token.as_bytes(), shown: &shown, request: &request }, now)
     }
 }
 
@@ -77,7 +99,10 @@ fn a_statement_that_is_not_for_this_gateway_this_request_or_this_moment_is_refus
         (|it| it.issuer = "mallory".to_owned(), F::UnknownGateway),
         (|it| it.audience = "us-west".to_owned(), F::Audience),
         (|it| it.request = request_digest("GET", b"/api/search", Some("q=other")), F::OtherRequest),
-        (|it| (it.issued, it.expires) = (now() - Duration::from_secs(60), now() - Duration::from_secs(20)), F::Expired),
+        (
+            |it| (it.issued, it.expires) = (now() - Duration::from_secs(60), now() - Duration::from_secs(20)),
+            F::Expired,
+        ),
         (|it| it.issued = now() + Duration::from_secs(30), F::TooLong),
         (|it| it.asker.through = vec!["eu-central".to_owned()], F::Loop),
         (|it| it.asker.through = ["a", "b", "c", "d"].map(str::to_owned).to_vec(), F::TooDeep),
@@ -115,7 +140,7 @@ fn a_reload_forgets_no_statement() {
     let world = World::new();
     let token = sign(&statement("1"), &world.key).unwrap();
     assert!(world.shown(&token, Some(b"s3cret"), now()).is_ok());
-    let trust = Trust::new("us-east", place("US"), vec![world.key.public().clone()], "s3cret");
+    let trust = Trust::new("us-east", place("US"), vec![world.key.public().clone()], factor());
     let mut peers = Peers::new("eu-central", [trust]);
     peers.remember_what(&world.peers);
     let world = World { key: world.key, peers };
@@ -139,7 +164,7 @@ fn while_one_key_replaces_another_both_are_taken() {
     let new = SigningKey::generate().unwrap();
     let keys = vec![new.public().clone(), world.key.public().clone()];
     let world = World {
-        peers: Peers::new("eu-central", [Trust::new("us-east", place("US"), keys, "s3cret")]),
+        peers: Peers::new("eu-central", [Trust::new("us-east", place("US"), keys, factor())]),
         ..world
     };
     assert!(world.who(&statement("1")).is_ok());

@@ -9,6 +9,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::factor::is_shown;
+use super::settings::Factor;
+use super::shown::Shown;
 use crate::model::{Caller, Jurisdiction};
 use crate::proof::VerifyingKey;
 use crate::proof::statement::{SKEW_MAX, Statement, StatementFault, THROUGH_MAX, check, issuer_of};
@@ -27,8 +30,8 @@ pub struct Trust {
     pub jurisdiction: Jurisdiction,
     /// Any of these may have signed; two while one replaces the other.
     pub keys: Vec<VerifyingKey>,
-    /// The digest of the bearer token that it shows.
-    credential: Digest,
+    /// What shows, besides its statements, that it is this gateway.
+    pub factor: Factor,
     /// Where it may take answers, its own jurisdiction among them.
     pub delivers: BTreeSet<Jurisdiction>,
     /// What it may say of callers; other roles and clearances are not believed. Anything where it is not said.
@@ -42,14 +45,14 @@ impl Trust {
         gateway: impl Into<String>,
         jurisdiction: Jurisdiction,
         keys: Vec<VerifyingKey>,
-        credential: &str,
+        factor: Factor,
     ) -> Self {
         Self {
             gateway: gateway.into(),
             delivers: [jurisdiction.clone()].into(),
             jurisdiction,
             keys,
-            credential: digest(credential.as_bytes()),
+            factor,
             roles: None,
             clearances: None,
             replays: Arc::default(),
@@ -72,8 +75,8 @@ impl Trust {
 
 impl PartialEq for Trust {
     fn eq(&self, other: &Self) -> bool {
-        (&self.gateway, &self.jurisdiction, &self.keys, self.credential)
-            == (&other.gateway, &other.jurisdiction, &other.keys, other.credential)
+        (&self.gateway, &self.jurisdiction, &self.keys, &self.factor)
+            == (&other.gateway, &other.jurisdiction, &other.keys, &other.factor)
             && (&self.delivers, &self.roles, &self.clearances)
                 == (&other.delivers, &other.roles, &other.clearances)
     }
@@ -98,8 +101,8 @@ pub struct Peers {
 #[derive(Debug, Clone, Copy)]
 pub struct ShownByPeer<'r> {
     pub statement: &'r [u8],
-    /// The bearer token of `Authorization`.
-    pub bearer: Option<&'r [u8]>,
+    /// Whatever else it shows.
+    pub shown: &'r Shown<'r>,
     /// Stands for the request itself.
     pub request: &'r str,
 }
@@ -137,7 +140,7 @@ impl Peers {
         let mut statement = checked
             .reduce(|first, next| if first == Err(F::Signature) { next } else { first })
             .unwrap_or(Err(F::Signature))?;
-        if shown.bearer.map(digest) != Some(trust.credential) {
+        if !is_shown(&trust.factor, shown.shown) {
             return Err(F::Credential);
         }
         if statement.request != shown.request {

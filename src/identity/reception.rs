@@ -1,0 +1,315 @@
+//! Where everyone shows who they are. The strongest that is shown decides, and what is shown and is wrong is never
+//! passed over for something weaker: a user whose token has expired does not become the data source they came by.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+
+use super::callers::{Digest, digest};
+use super::claims::{self, Mapped};
+use super::factor::{has_secret, is_shown};
+use super::keyring::{FetchKeys, Keyring};
+use super::settings::{GrafanaSettings, IdentitySettings, IssuerSettings, KeysFrom, Mode};
+use super::shown::{Known, Once, Shown};
+use super::token::{Parts, TokenFault, shown as name_shown};
+use super::unknown::Unknown;
+use super::verified::{Entry, Verified};
+use crate::model::{Proven, ProvenBy};
+use crate::proof;
+
+const BEARER: &str = "the bearer token";
+const GRAFANA_ID: &str = "`X-Grafana-Id`";
+
+/// Bytes of a token's digest that a record shows.
+const PRINT_BYTES: usize = 16;
+
+/// Who asks, by what a request shows. Immutable but for what it remembers; a reload makes another.
+#[derive(Debug)]
+pub struct Reception {
+    settings: Arc<IdentitySettings>,
+    /// In the order of the settings.
+    issuers: Vec<Keyring>,
+    grafanas: Vec<Keyring>,
+    verified: Verified,
+    everyone: Known,
+    /// What would be something, for whoever shows nothing.
+    help: Arc<str>,
+}
+
+impl Reception {
+    /// Where keys are asked for over the network, this begins tasks that do, and must be called where tasks can be.
+    pub fn new(settings: Arc<IdentitySettings>, fetch: &Arc<dyn FetchKeys>) -> Self {
+        let keyring = |from: &KeysFrom| match from {
+            KeysFrom::Set(set) => Keyring::Fixed(set.clone()),
+            KeysFrom::Url(url) => Keyring::fetched(url.clone(), fetch.clone()),
+        };
+        let issuers = settings.issuers.iter().map(|issuer| keyring(&issuer.keys)).collect();
+        let grafanas = settings.grafanas.iter().map(|grafana| keyring(&grafana.keys)).collect();
+        Self { issuers, grafanas, ..Self::without_keys(settings) }
+    }
+
+    /// Of what needs no key: everyone, tokens for development, secrets.
+    fn without_keys(settings: Arc<IdentitySettings>) -> Self {
+        proof::ready();
+        let caller = settings.callers.everyone_is().clone();
+        let help = help(&settings).into();
+        Self {
+            settings,
+            issuers: Vec::new(),
+            grafanas: Vec::new(),
+            verified: Verified::default(),
+            everyone: Known { caller, proven: Arc::default(), expires: None },
+            help,
+        }
+    }
+
+    /// These callers, and nobody else.
+    pub fn of_callers(callers: super::Callers) -> Self {
+        Self::without_keys(Arc::new(IdentitySettings { callers, ..IdentitySettings::default() }))
+    }
+
+    /// What it was made of.
+    pub fn settings(&self) -> &Arc<IdentitySettings> {
+        &self.settings
+    }
+
+    /// Who shows this. `now` is the time since the Unix epoch.
+    pub async fn who(&self, shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
+        match shown.statement {
+            Once::Absent => {}
+            Once::Is(_) => {
+                // Where some may, whoever serves them has looked at it before.
+                let line =
+                    "`Tutti-Statement` is of another gateway, and this one is told of none that may ask";
+                return Err(Unknown::Statement(line.to_owned()));
+            }
+            Once::Several => return Err(Unknown::Twice("Tutti-Statement")),
+        }
+        if self.reads_tokens() {
+            match shown.authorization {
+                Once::Is(value) if !self.is_secret(&AUTHORIZATION, value) => {
+                    return self.of_bearer(value, shown.purpose, now).await;
+                }
+                Once::Several => return Err(Unknown::Twice("Authorization")),
+                Once::Is(_) | Once::Absent => {}
+            }
+        }
+        if !self.settings.grafanas.is_empty() {
+            match shown.grafana_id {
+                Once::Is(token) => return self.of_grafana(token, shown, now).await,
+                Once::Several => return Err(Unknown::Twice("X-Grafana-Id")),
+                Once::Absent => {}
+            }
+        }
+        if let Some(known) = self.of_data_source(shown)? {
+            return Ok(known);
+        }
+        match self.settings.mode {
+            Mode::Open => Ok(self.everyone.clone()),
+            Mode::Required => Err(Unknown::Nobody(self.help.clone())),
+        }
+    }
+
+    /// Where no token is known, none is looked at: it may be meant for someone before the gateway.
+    fn reads_tokens(&self) -> bool {
+        !self.settings.issuers.is_empty() || self.settings.callers.tokens() > 0
+    }
+
+    async fn of_bearer(&self, value: &[u8], purpose: Once<'_>, now: Duration) -> Result<Known, Unknown> {
+        let token = bearer(value).ok_or(Unknown::Scheme)?;
+        let print = digest(token);
+        if let Some(caller) = self.settings.callers.of_digest(&print) {
+            let proven = Proven { by: ProvenBy::Development, token: Some(hex(&print)), ..Proven::default() };
+            return Ok(Known { caller: caller.clone(), proven: Arc::new(proven), expires: None });
+        }
+        for keyring in &self.issuers {
+            if let Some(entry) = self.verified.get(&print, now, keyring.epoch()) {
+                return for_purpose(entry, purpose);
+            }
+        }
+        if self.issuers.is_empty() {
+            return Err(Unknown::Token);
+        }
+        let entry = self.verify(token, print, now).await;
+        let entry = entry.map_err(|fault| Unknown::Faulty { what: BEARER, fault })?;
+        self.verified.put(print, entry.clone());
+        for_purpose(entry, purpose)
+    }
+
+    async fn verify(&self, token: &[u8], print: Digest, now: Duration) -> Result<Entry, TokenFault> {
+        let parts = Parts::read(token)?;
+        let issuer = parts.issuer()?;
+        let mut known = self.settings.issuers.iter().zip(&self.issuers);
+        let found = known.find(|(settings, _)| settings.issuer == issuer);
+        let (settings, keyring) = found.ok_or_else(|| TokenFault::Issuer(name_shown(issuer)))?;
+        let IssuerSettings { audience, algorithms, claims, grants, .. } = settings;
+        let by = parts.algorithm(algorithms, issuer)?;
+        if !parts.is_for(|one| one == audience) {
+            return Err(TokenFault::Audience(audience.clone()));
+        }
+        let expires = parts.valid_until(now)?;
+        let (key, epoch) = keyring.key(parts.kid(), by, issuer).await?;
+        if !key.has_signed(parts.message, parts.signature, by) {
+            return Err(TokenFault::Signature { issuer: issuer.to_owned() });
+        }
+        let mapped = claims::of_issuer(&parts.claims, claims, grants)?;
+        Ok(entry(mapped, ProvenBy::Issuer, issuer, &print, expires, epoch))
+    }
+
+    async fn of_grafana(&self, token: &[u8], shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
+        let all = self.settings.grafanas.iter().zip(&self.grafanas);
+        // What shows that a Grafana sent this is looked at each time, and comes before the token.
+        let sent_by: Vec<_> = all.filter(|(grafana, _)| is_shown(&grafana.factor, shown)).collect();
+        if sent_by.is_empty() {
+            self.check_secrets(shown)?;
+            return Err(Unknown::GrafanaAlone);
+        }
+        for (grafana, keyring) in &sent_by {
+            let print = grafana_digest(&grafana.issuer, token);
+            if let Some(entry) = self.verified.get(&print, now, keyring.epoch()) {
+                return for_purpose(entry, shown.purpose);
+            }
+        }
+        let faulty = |fault| Unknown::Faulty { what: GRAFANA_ID, fault };
+        let parts = Parts::read(token).map_err(faulty)?;
+        let issuer = parts.issuer().map_err(faulty)?;
+        let Some((grafana, keyring)) = sent_by.iter().find(|(grafana, _)| grafana.issuer == issuer) else {
+            // Known, but another than the one that sent it.
+            let is_known = self.settings.grafanas.iter().any(|grafana| grafana.issuer == issuer);
+            let fault = TokenFault::Issuer(name_shown(issuer));
+            return Err(if is_known { Unknown::GrafanaAlone } else { faulty(fault) });
+        };
+        let print = grafana_digest(issuer, token);
+        let entry = verify_grafana(&parts, grafana, keyring, &print, now).await.map_err(faulty)?;
+        self.verified.put(print, entry.clone());
+        for_purpose(entry, shown.purpose)
+    }
+
+    fn of_data_source(&self, shown: &Shown<'_>) -> Result<Option<Known>, Unknown> {
+        let mut of_them = self.settings.data_sources.iter().filter(|source| is_shown(&source.factor, shown));
+        let Some(source) = of_them.next() else {
+            self.check_secrets(shown)?;
+            return Ok(None);
+        };
+        if let Some(other) = of_them.next() {
+            return Err(Unknown::Ambiguous(source.name.clone(), other.name.clone()));
+        }
+        let voucher = Some(source.name.clone());
+        let proven = Proven { by: ProvenBy::DataSource, voucher, ..Proven::default() };
+        Ok(Some(Known { caller: source.caller.clone(), proven: Arc::new(proven), expires: None }))
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &super::settings::Secret> {
+        let of_sources = self.settings.data_sources.iter().map(|source| &source.factor);
+        let of_grafanas = self.settings.grafanas.iter().map(|grafana| &grafana.factor);
+        of_sources.chain(of_grafanas).filter_map(|factor| factor.secret.as_ref())
+    }
+
+    fn is_secret(&self, header: &HeaderName, value: &[u8]) -> bool {
+        self.secrets().any(|secret| secret.header == *header && secret.digest == digest(value))
+    }
+
+    /// A secret header that says none of the secrets is a mistake of whoever configured it, and is told so.
+    fn check_secrets(&self, shown: &Shown<'_>) -> Result<(), Unknown> {
+        let headers: BTreeSet<&str> = self.secrets().map(|secret| secret.header.as_str()).collect();
+        for secret in self.secrets().filter(|secret| secret.header != AUTHORIZATION) {
+            let is_there = shown.headers.contains_key(&secret.header);
+            let is_any =
+                self.secrets().any(|other| other.header == secret.header && has_secret(other, shown));
+            if is_there && !is_any && headers.contains(secret.header.as_str()) {
+                return Err(Unknown::Secret(secret.header.to_string()));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn verify_grafana(
+    parts: &Parts<'_>,
+    grafana: &GrafanaSettings,
+    keyring: &Keyring,
+    print: &Digest,
+    now: Duration,
+) -> Result<Entry, TokenFault> {
+    let issuer = &grafana.issuer;
+    // Grafana signs by this one alone.
+    let by = parts.algorithm(&[super::jwks::SignedBy::Es256], issuer)?;
+    let is_org = |audience: &str| {
+        let org = audience.strip_prefix("org:").and_then(|org| org.parse().ok());
+        org.is_some_and(|org: u64| grafana.orgs.contains(&org))
+    };
+    if !parts.is_for(is_org) {
+        let orgs: Vec<_> = grafana.orgs.iter().map(|org| format!("org:{org}")).collect();
+        return Err(TokenFault::Audience(orgs.join("` or `")));
+    }
+    let expires = parts.valid_until(now)?;
+    let (key, epoch) = keyring.key(parts.kid(), by, issuer).await?;
+    if !key.has_signed(parts.message, parts.signature, by) {
+        return Err(TokenFault::Signature { issuer: issuer.clone() });
+    }
+    let mapped = claims::of_grafana(&parts.claims, &grafana.everyone, &grafana.types, &grafana.grants)?;
+    Ok(entry(mapped, ProvenBy::Grafana, issuer, print, expires, epoch))
+}
+
+fn entry(mapped: Mapped, by: ProvenBy, issuer: &str, print: &Digest, expires: Duration, epoch: u64) -> Entry {
+    let proven =
+        Proven { by, voucher: Some(issuer.to_owned()), token: Some(hex(print)), through: Vec::new() };
+    let known = Known { caller: Arc::new(mapped.caller), proven: Arc::new(proven), expires: Some(expires) };
+    Entry { known, purposes: mapped.purposes.into(), epoch }
+}
+
+/// Who states a purpose picks one that the token allows; whoever states none has the only one there is, if any.
+fn for_purpose(entry: Entry, stated: Once<'_>) -> Result<Known, Unknown> {
+    let Entry { mut known, purposes, .. } = entry;
+    let stated = match stated {
+        Once::Absent => return Ok(known),
+        Once::Is(stated) => stated,
+        Once::Several => return Err(Unknown::Twice("Tutti-Purpose")),
+    };
+    let Some(purpose) = purposes.iter().find(|purpose| purpose.as_bytes() == stated) else {
+        let stated = name_shown(&String::from_utf8_lossy(stated));
+        let allowed = if purposes.is_empty() { "it names none".to_owned() } else { purposes.join(", ") };
+        return Err(Unknown::Purpose { stated, allowed });
+    };
+    if known.caller.purpose.as_ref() != Some(purpose) {
+        Arc::make_mut(&mut known.caller).purpose = Some(purpose.clone());
+    }
+    Ok(known)
+}
+
+/// The scheme may be written in any case, with any number of spaces behind it.
+fn bearer(shown: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = shown.split_at_checked(b"bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
+/// The same token of another Grafana is another.
+fn grafana_digest(issuer: &str, token: &[u8]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(issuer.len() as u64).to_le_bytes()).update(issuer.as_bytes()).update(token);
+    *hasher.finalize().as_bytes()
+}
+
+fn hex(print: &Digest) -> String {
+    print.iter().take(PRINT_BYTES).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn help(settings: &IdentitySettings) -> String {
+    let mut ways = Vec::new();
+    if !settings.issuers.is_empty() {
+        ways.push("send `Authorization: Bearer TOKEN` (in Grafana: `oauthPassThru` of the data source)");
+    }
+    if !settings.grafanas.is_empty() {
+        ways.push("let Grafana send `X-Grafana-Id` with the secret or certificate of its data source");
+    }
+    if !settings.data_sources.is_empty() {
+        ways.push("give the data source its secret header or client certificate");
+    }
+    if ways.is_empty() {
+        ways.push("send `Authorization: Bearer TOKEN`");
+    }
+    ways.join(", or ")
+}
