@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::caller::Guest;
 use crate::backend::peer::{ACCOUNT, PROTOCOL};
+use crate::federation::Federation;
 use crate::model::coverage::Within;
 use crate::model::{Coverage, Exactness};
 use crate::proof::statement::PROTOCOL as SPOKEN;
@@ -22,13 +23,15 @@ pub(super) fn put_protocol(headers: &mut HeaderMap) {
 }
 
 /// Where nothing is known of what an answer covers, nothing is claimed: it is not exact, and no region stands in it.
-pub(super) fn put(response: &mut Response, guest: &Guest, name: &str, is_as_sent: bool) {
+pub(super) fn put(response: &mut Response, guest: &Guest, name: &str, federation: &Federation) {
     let (exactness, regions) = match response.extensions_mut().remove::<Covered>() {
         Some(Covered(coverage)) => (coverage.exactness(), coverage.regions),
         None => (Exactness::RegionMissing, Vec::new()),
     };
-    let within = Within { gateway: name.to_owned(), exactness, regions };
-    let account = Account { to: guest.statement.clone(), is_as_sent, within };
+    let is_open = federation.shows_all()
+        && regions.iter().filter_map(|report| report.within.as_ref()).all(|within| within.is_open);
+    let within = Within { gateway: name.to_owned(), is_open, exactness, regions };
+    let account = Account { to: guest.statement.clone(), is_as_sent: federation.is_as_sent(), within };
     if let Ok(account) = HeaderValue::from_str(&account.to_text()) {
         response.headers_mut().insert(ACCOUNT, account);
     }

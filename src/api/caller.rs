@@ -139,19 +139,19 @@ pub(super) async fn of_stream(
 pub(super) async fn know(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let in_force = state.in_force();
     let target = Some((request.method(), request.uri()));
-    let (guest, is_as_sent, mut response) =
+    let (guest, federation, mut response) =
         match Seen::of(&in_force, request.headers(), request.extensions(), target).await {
             Ok(seen) => {
-                let (guest, is_as_sent) = (seen.guest.clone(), seen.federation.clone());
+                let (guest, federation) = (seen.guest.clone(), seen.federation.clone());
                 request.extensions_mut().insert(seen);
-                (guest, Some(is_as_sent), next.run(request).await)
+                (guest, Some(federation), next.run(request).await)
             }
             Err(stranger) => (None, None, ApiError::from(stranger).into_response()),
         };
     if let Some(peers) = in_force.peers() {
         account::put_protocol(response.headers_mut());
-        if let (Some(guest), Some(federation)) = (guest, is_as_sent) {
-            account::put(&mut response, &guest, peers.name(), federation.is_as_sent());
+        if let (Some(guest), Some(federation)) = (guest, federation) {
+            account::put(&mut response, &guest, peers.name(), &federation);
         }
     }
     response

@@ -128,13 +128,14 @@ async fn view(state: &ApiState, mut admitted: Admitted) -> Result<Response, ApiE
     let federation = caller::estate(state, &admitted.parts.extensions);
     let answered = federation.view(admitted.ask.clone()).await;
     let (outcome, coverage) = match &answered {
-        Ok(answer) => (answer.coverage.outcome(), Some(&answer.coverage)),
+        Ok((answer, _)) => (answer.coverage.outcome(), Some(&answer.coverage)),
         Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
     };
     admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
-    let Answer { value, coverage } = answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
+    let (Answer { value, coverage }, inspected_bytes) =
+        answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
     let message = report::message([], &coverage);
-    let mut response = encode::v2_view(&value, &Beside { inspected_bytes: 0, message }).into_response();
+    let mut response = encode::v2_view(&value, &Beside { inspected_bytes, message }).into_response();
     report::put_headers(response.headers_mut(), &coverage, false);
     response.extensions_mut().insert(Covered(coverage));
     Ok(admitted.hold(response))

@@ -10,16 +10,17 @@ use futures::StreamExt;
 
 use super::by_id::{Ask, Federation};
 use super::fanout::{Landed, Treatment, ask_all};
-use super::query::Answered;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Why};
 use super::settings::{Additions, FederationSettings};
 use crate::backend::{Region, TraceCall};
-use crate::model::coverage::{Owing, RegionStatus};
+use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::search::SearchAsked;
 use crate::model::{
     Answer, Asker, Coverage, Errand, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery, Whole,
 };
 use crate::redaction::{Marks, Redacted, View};
+use crate::traceql;
+use crate::traceql::mentions::compares;
 
 impl Federation {
     /// The same as it is asked by somebody: its peers are told who.
@@ -51,6 +52,28 @@ impl Federation {
         self.regions.iter().all(|region| !region.renumbers())
     }
 
+    /// Whether nothing is withheld from this caller here, and anything may be asked.
+    pub fn shows_all(&self) -> bool {
+        !self.withholds()
+    }
+
+    /// A comparison of everything has a series for each attribute that may be grouped by. Which these are is known
+    /// to each peer alone, so it is only answered where that is all of them.
+    pub(super) fn refuse_comparison(&self, query: &MetricsQuery, coverage: &Coverage) -> Option<Refusal> {
+        let is_shut = |report: &&RegionReport| report.within.as_ref().is_some_and(|within| !within.is_open);
+        let shut: Vec<&str> =
+            coverage.regions.iter().filter(is_shut).map(|report| report.region.as_str()).collect();
+        if shut.is_empty() || !traceql::compile(&query.query).is_ok_and(|query| compares(&query)) {
+            return None;
+        }
+        let line = format!(
+            "no compare() over {}: something is withheld from you there, and what may be compared is known to that \
+             gateway alone; group by attributes that you name, or ask it about its own region",
+            shut.join(", ")
+        );
+        Some(Refusal { why: Why::Unsupported, line, coverage: Some(coverage.clone()) })
+    }
+
     /// The same for a question whose parts are put to regions. Where this gateway serves another, the question it
     /// asked for goes on as the whole.
     pub(super) fn on_errand(self: &Arc<Self>, whole: Option<Whole>, is_evaluated: bool) -> Arc<Self> {
@@ -79,7 +102,7 @@ impl Federation {
 
     /// What may be seen of a trace, for another gateway: as the regions sent it, in their order and each span as
     /// often as it came. That gateway joins it with what others hold.
-    pub async fn view(self: &Arc<Self>, ask: Ask) -> Answered<Vec<u8>> {
+    pub async fn view(self: &Arc<Self>, ask: Ask) -> Result<(Answer<Redacted<Vec<u8>>>, u64), Refusal> {
         let denied = self.permit_filter(&ask)?;
         let is_evaluated = self.errand.as_ref().is_some_and(|errand| errand.is_evaluated);
         let federation = self.on_errand(None, is_evaluated);
@@ -96,6 +119,8 @@ impl Federation {
         if let Some(refusal) = Refusal::before_assembly(&ask, &landed, self.plan.digest()) {
             return Err(refusal);
         }
+        let inspected_bytes =
+            landed.iter().fold(0u64, |sum, landed| sum.saturating_add(landed.inspected_bytes));
         let is_size_limited = leave_out_what_is_too_much(&mut landed, self.settings.trace_bytes_max);
         let (mut views, mut regions) = (Vec::new(), Vec::with_capacity(landed.len()));
         for part in landed {
@@ -106,8 +131,9 @@ impl Federation {
         if let Some(refusal) = Refusal::of_withheld(&coverage) {
             return Err(refusal);
         }
-        let value = Redacted::join(views).map(|views| views.iter().flat_map(View::to_protobuf).collect());
-        Ok(Answer { value, coverage: Coverage { owed: Owing::default(), ..coverage } })
+        let value =
+            Redacted::join(views).map(|views| views.iter().flat_map(View::to_sorted_protobuf).collect());
+        Ok((Answer { value, coverage }, inspected_bytes))
     }
 }
 

@@ -39,6 +39,9 @@ impl Federation {
                 let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
                 let decision = Decision::over_all(wanted, gather, &ask, origin.marks());
                 let Answer { value, coverage } = self.decide(decision, Teller::silent()).await?;
+                if let Some(refusal) = self.refuse_comparison(&ask.query, &coverage) {
+                    return Err(refusal);
+                }
                 let value = value.map(|value| self.sights().shown_of_comparison(&ask.query, value));
                 Ok(Answer { value, coverage })
             }

@@ -90,6 +90,8 @@ pub struct RegionReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Within {
     pub gateway: String,
+    /// Whether nothing there is withheld from this caller, and anything may be asked.
+    pub is_open: bool,
     /// Why the peer's answer may not be what one Tempo would have given.
     pub exactness: Exactness,
     /// One entry for each region that the peer declares.

@@ -11,10 +11,10 @@ use super::seal::{Raw, Redacted};
 use crate::model::region::REGION_KEY;
 use crate::model::{RegionName, TraceId};
 use crate::policy::RegionPlan;
-use crate::trace::index::{Chunk, ScanError, scan};
+use crate::trace::index::{Chunk, Flags, ScanError, scan};
 use crate::trace::own_keys::CLOCK_ADJUSTED_MS;
 use crate::trace::size::message_bytes;
-use crate::trace::span::{has_attribute, without_attributes};
+use crate::trace::span::{has_attribute, in_canonical_order, without_attributes};
 use crate::wire::otlp::{Value as Added, put_attribute, resource, resource_spans, scope_spans, span, trace};
 use crate::wire::protobuf::{WireError, put_bytes_field};
 
@@ -69,6 +69,16 @@ pub struct View {
 impl View {
     /// What may be seen as a protobuf `TracesData`, with what the gateway adds, in the order in which it was sent.
     pub fn to_protobuf(&self) -> Vec<u8> {
+        self.written(false)
+    }
+
+    /// The same with events and links as they stand in an assembled trace. Which spans need that is known here and
+    /// not to whoever reads this.
+    pub fn to_sorted_protobuf(&self) -> Vec<u8> {
+        self.written(true)
+    }
+
+    fn written(&self, is_sorted: bool) -> Vec<u8> {
         let chunk = &self.chunk;
         let (mut scopes, mut spans) =
             (chunk.scopes.iter().zip(0u32..).peekable(), chunk.spans.iter().peekable());
@@ -81,7 +91,11 @@ impl View {
                 let mut inner = Vec::new();
                 put_bytes_field(&mut inner, scope_spans::SCOPE, chunk.buffer.get(scope.scope));
                 while let Some(span) = spans.next_if(|span| span.scope == nth) {
-                    put_bytes_field(&mut inner, scope_spans::SPANS, chunk.buffer.get(span.body));
+                    let body = chunk.buffer.get(span.body);
+                    match is_sorted && span.flags.has(Flags::UNSORTED) {
+                        true => put_bytes_field(&mut inner, scope_spans::SPANS, &in_canonical_order(body)),
+                        false => put_bytes_field(&mut inner, scope_spans::SPANS, body),
+                    }
                 }
                 inner.extend_from_slice(chunk.buffer.get(scope.tail));
                 put_bytes_field(&mut body, resource_spans::SCOPE_SPANS, &inner);

@@ -48,6 +48,7 @@ impl Account {
                 to: self.to.clone(),
                 gateway: self.within.gateway.clone(),
                 as_sent: self.is_as_sent,
+                open: self.within.is_open,
                 exactness: self.within.exactness.as_str().to_owned(),
                 regions: regions_of(&self.within, room),
             };
@@ -61,8 +62,8 @@ impl Account {
 
     pub fn read(text: &[u8]) -> Result<Self, AccountError> {
         let written: Written = serde_json::from_slice(text).map_err(|_| AccountError)?;
-        let Written { to, gateway, as_sent, exactness, regions } = written;
-        let within = within(gateway, &exactness, regions, WITHIN_DEPTH_MAX).ok_or(AccountError)?;
+        let Written { to, gateway, as_sent, open, exactness, regions } = written;
+        let within = within((gateway, open), &exactness, regions, WITHIN_DEPTH_MAX).ok_or(AccountError)?;
         Ok(Self { to, is_as_sent: as_sent, within })
     }
 }
@@ -84,6 +85,7 @@ struct Written {
     to: String,
     gateway: String,
     as_sent: bool,
+    open: bool,
     exactness: String,
     regions: Vec<WrittenRegion>,
 }
@@ -120,6 +122,7 @@ struct WrittenRegion {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WrittenWithin {
     gateway: String,
+    open: bool,
     exactness: String,
     regions: Vec<WrittenRegion>,
 }
@@ -160,6 +163,7 @@ fn region_of(report: &RegionReport, room: Room, depth: usize) -> WrittenRegion {
     let nested = report.within.as_deref().filter(|_| depth > 1);
     let nested = nested.map(|within| WrittenWithin {
         gateway: within.gateway.clone(),
+        open: within.is_open,
         exactness: within.exactness.as_str().to_owned(),
         regions: within.regions.iter().map(|inner| region_of(inner, room, depth - 1)).collect(),
     });
@@ -172,18 +176,23 @@ fn region_of(report: &RegionReport, room: Room, depth: usize) -> WrittenRegion {
 }
 
 /// Recurses no deeper than `depth`.
-fn within(gateway: String, exactness: &str, regions: Vec<WrittenRegion>, depth: usize) -> Option<Within> {
+fn within(
+    (gateway, is_open): (String, bool),
+    exactness: &str,
+    regions: Vec<WrittenRegion>,
+    depth: usize,
+) -> Option<Within> {
     if depth == 0 || regions.len() > REGIONS_MAX || !is_name(&gateway) {
         return None;
     }
     let exactness = Exactness::parse(exactness)?;
     let regions: Option<Vec<_>> = regions.into_iter().map(|written| region(written, depth)).collect();
-    Some(Within { gateway, exactness, regions: regions? })
+    Some(Within { gateway, is_open, exactness, regions: regions? })
 }
 
 fn region(written: WrittenRegion, depth: usize) -> Option<RegionReport> {
     let inner = match written.within {
-        Some(inner) => Some(within(inner.gateway, &inner.exactness, inner.regions, depth - 1)?),
+        Some(inner) => Some(within((inner.gateway, inner.open), &inner.exactness, inner.regions, depth - 1)?),
         None => None,
     };
     if written.classes.len() > REGIONS_MAX || !written.classes.iter().all(|(class, _)| is_name(class)) {
@@ -264,7 +273,12 @@ mod tests {
     }
 
     fn account(regions: Vec<RegionReport>) -> Account {
-        let within = Within { gateway: "eu-1".to_owned(), exactness: Exactness::RegionMissing, regions };
+        let within = Within {
+            gateway: "eu-1".to_owned(),
+            is_open: true,
+            exactness: Exactness::RegionMissing,
+            regions,
+        };
         Account { to: "0a".to_owned(), is_as_sent: true, within }
     }
 
@@ -272,6 +286,7 @@ mod tests {
     fn an_account_survives_its_way() {
         let inner = Within {
             gateway: "eu-2".to_owned(),
+            is_open: false,
             exactness: Exactness::Exact,
             regions: vec![report("eu-south", RegionStatus::Ok)],
         };
@@ -325,8 +340,12 @@ mod tests {
         }
         let mut deep = report("eu", RegionStatus::Ok);
         for _ in 0..WITHIN_DEPTH_MAX + 2 {
-            let within =
-                Within { gateway: "g".to_owned(), exactness: Exactness::Exact, regions: vec![deep.clone()] };
+            let within = Within {
+                gateway: "g".to_owned(),
+                is_open: true,
+                exactness: Exactness::Exact,
+                regions: vec![deep.clone()],
+            };
             deep.within = Some(std::sync::Arc::new(within));
         }
         let text = account(vec![deep]).to_text();
