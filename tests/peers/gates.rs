@@ -90,6 +90,8 @@ pub enum Trouble {
 pub struct Wire {
     router: Router,
     pub passed: Mutex<Vec<u8>>,
+    /// Of what passed, answers alone: what a caller asks they know already.
+    pub answers: Mutex<Vec<u8>>,
     pub requests: Mutex<Vec<http::Request<()>>>,
     pub trouble: Mutex<Trouble>,
 }
@@ -103,7 +105,8 @@ impl std::fmt::Debug for Wire {
 impl Wire {
     pub fn to(router: Router) -> Arc<Self> {
         let trouble = Mutex::default();
-        Arc::new(Self { router, passed: Mutex::default(), requests: Mutex::default(), trouble })
+        let (passed, answers, requests) = Default::default();
+        Arc::new(Self { router, passed, answers, requests, trouble })
     }
 
     pub fn is(&self, trouble: Trouble) {
@@ -122,6 +125,11 @@ impl Wire {
         let passed = self.passed.lock().unwrap();
         let escaped = crate::asking::encoded(text);
         [text, &escaped].iter().any(|text| passed.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
+    /// Takes what was answered so far.
+    pub fn answered(&self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut *self.answers.lock().unwrap())).into_owned()
     }
 
     fn note(&self, headers: &http::HeaderMap, more: &[u8]) {
@@ -158,6 +166,10 @@ impl Wire {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         self.note(&parts.headers, &body);
+        self.answers
+            .lock()
+            .unwrap()
+            .extend(format!("{:?}", parts.headers).bytes().chain(body.iter().copied()));
         let response = http::Response::from_parts(parts, body);
         Ok(match trouble {
             Trouble::Changes(change) => change(response),

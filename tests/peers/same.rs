@@ -21,8 +21,13 @@ const SEEDS: u64 = 6;
 
 /// Each region of the estate behind a gateway of its own, and one that asks them all.
 pub fn behind_peers(seed: u64, version: usize, rules: &Rules) -> (Gate, Vec<Gate>) {
+    behind_peers_of(seed, version, rules, rules)
+}
+
+/// An estate made for some rules, and shown by others.
+pub fn behind_peers_of(seed: u64, version: usize, made_for: &Rules, rules: &Rules) -> (Gate, Vec<Gate>) {
     let outer = who("outer", "US");
-    let held = held(seed, version, rules);
+    let held = held(seed, version, made_for);
     let mut gates = Vec::new();
     let mut regions = Vec::new();
     for (rank, name) in REGIONS.into_iter().enumerate() {
@@ -57,7 +62,7 @@ pub fn essence(answer: &Answered) -> String {
     format!("{} {json}", answer.status.as_u16())
 }
 
-async fn ask(gate: &crate::estate::Estate, question: &Question) -> Answered {
+pub async fn send(gate: &crate::estate::Estate, question: &Question) -> Answered {
     let request = match &question.body {
         None => request(&question.path, &question.headers),
         Some(body) => Request::post(&question.path).body(Body::from(body.clone())).unwrap(),
@@ -78,8 +83,8 @@ async fn what_a_restricted_caller_gets_through_peers_is_what_one_gateway_over_th
                 continue;
             }
             for question in of_route(&route, &mut chance).unwrap() {
-                let direct = ask(&one.estate, &question).await;
-                let through = ask(&outer.estate, &question).await;
+                let direct = send(&one.estate, &question).await;
+                let through = send(&outer.estate, &question).await;
                 // What may be compared there is theirs to know.
                 if through.status.as_u16() == 501 && question.path.contains("compare") {
                     assert!(through.text().starts_with("no compare() over "), "{}", through.text());
@@ -106,8 +111,8 @@ async fn with_everything_allowed_it_is_the_same_too() {
                 continue;
             }
             for question in of_route(&route, &mut chance).unwrap() {
-                let direct = ask(&one.estate, &question).await;
-                let through = ask(&outer.estate, &question).await;
+                let direct = send(&one.estate, &question).await;
+                let through = send(&outer.estate, &question).await;
                 assert_eq!(essence(&through), essence(&direct), "seed {seed} {route}\n{question:?}");
             }
         }
