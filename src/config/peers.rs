@@ -86,7 +86,7 @@ pub(super) fn signer(
     out: &mut Findings,
 ) -> Option<Signer> {
     let At { value: key, place } = given.key.is()?;
-    let pem = world.secret(key, out)?;
+    let pem = world.secret_in_lines(key, out)?;
     match SigningKey::from_pem(pem.expose_secret()) {
         Ok(key) => Some(Signer::new(name?, key)),
         Err(why) => {

@@ -10,6 +10,7 @@ use futures::StreamExt;
 
 use super::by_id::{Ask, Federation};
 use super::fanout::{Landed, Treatment, ask_all};
+use super::query::Answered;
 use super::refusal::{Refusal, Why};
 use super::settings::{Additions, FederationSettings};
 use crate::backend::{Region, TraceCall};
@@ -100,6 +101,15 @@ impl Federation {
         Refusal::of_withheld(&self.covering(mode, reports))
     }
 
+    /// An answer, unless every region was asked and none permits the question: then that is said, whoever asks.
+    pub(super) fn unless_withheld<A>(answered: Answered<A>) -> Answered<A> {
+        let coverage = match &answered {
+            Ok(answer) => Some(&answer.coverage),
+            Err(refusal) => refusal.coverage.as_ref(),
+        };
+        coverage.and_then(Refusal::of_withheld).map_or(answered, Err)
+    }
+
     /// What may be seen of a trace, for another gateway: as the regions sent it, in their order and each span as
     /// often as it came. That gateway joins it with what others hold.
     pub async fn view(self: &Arc<Self>, ask: Ask) -> Result<(Answer<Redacted<Vec<u8>>>, u64), Refusal> {
@@ -116,7 +126,9 @@ impl Federation {
         let mut landed: Vec<Landed> =
             ask_all(&federation.regions, &call, &treatment, &denied).collect().await;
         landed.sort_by_key(|landed| landed.rank);
-        if let Some(refusal) = Refusal::before_assembly(&ask, &landed, self.plan.digest()) {
+        let refusal = self.refused_by_peers(ask.mode, &landed);
+        if let Some(refusal) = refusal.or_else(|| Refusal::before_assembly(&ask, &landed, self.plan.digest()))
+        {
             return Err(refusal);
         }
         let inspected_bytes =
@@ -128,9 +140,6 @@ impl Federation {
             regions.push(part.report);
         }
         let coverage = Coverage { is_size_limited, ..self.covering(ask.mode, regions) };
-        if let Some(refusal) = Refusal::of_withheld(&coverage) {
-            return Err(refusal);
-        }
         let value =
             Redacted::join(views).map(|views| views.iter().flat_map(View::to_sorted_protobuf).collect());
         Ok((Answer { value, coverage }, inspected_bytes))

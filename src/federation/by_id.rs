@@ -160,10 +160,9 @@ impl Federation {
 
     async fn conclude(self: Arc<Self>, ask: Ask, mut landed: Vec<Landed>) -> Result<Lookup, Refusal> {
         landed.sort_by_key(|landed| landed.rank);
-        if let Some(refusal) = Refusal::before_assembly(&ask, &landed, self.plan.digest()) {
-            return Err(refusal);
-        }
-        if let Some(refusal) = self.refused_by_peers(ask.mode, &landed) {
+        let refusal = self.refused_by_peers(ask.mode, &landed);
+        if let Some(refusal) = refusal.or_else(|| Refusal::before_assembly(&ask, &landed, self.plan.digest()))
+        {
             return Err(refusal);
         }
         // What regions say of themselves may be any number.

@@ -19,11 +19,7 @@ use crate::redaction::Permitted;
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let whole = whole_metrics(&ask.query);
-        let answer = self.on_errand(Some(whole), true).series(ask).await?;
-        match Refusal::of_withheld(&answer.coverage) {
-            Some(refusal) => Err(refusal),
-            None => Ok(answer),
-        }
+        Self::unless_withheld(self.on_errand(Some(whole), true).series(ask).await)
     }
 
     async fn series(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {

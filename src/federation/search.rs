@@ -34,10 +34,8 @@ impl Federation {
         teller: Teller<SearchAnswer>,
     ) -> Answered<SearchAnswer> {
         let whole = whole_search(&ask.query);
-        let mut answer = self.on_errand(Some(whole), true).rows(ask, teller).await?;
-        if let Some(refusal) = Refusal::of_withheld(&answer.coverage) {
-            return Err(refusal);
-        }
+        let answered = self.on_errand(Some(whole), true).rows(ask, teller).await;
+        let mut answer = Self::unless_withheld(answered)?;
         if answer.coverage.outcome() != Outcome::Complete {
             answer.value = answer.value.map(|rows| SearchAnswer { next: None, ..rows });
         }

@@ -60,11 +60,7 @@ impl Federation {
         teller: Teller<TagNames>,
     ) -> Answered<TagNames> {
         let whole = whole_names(&ask.query);
-        let answer = self.on_errand(Some(whole), true).names_of_tags(ask, teller).await?;
-        match Refusal::of_withheld(&answer.coverage) {
-            Some(refusal) => Err(refusal),
-            None => Ok(answer),
-        }
+        Self::unless_withheld(self.on_errand(Some(whole), true).names_of_tags(ask, teller).await)
     }
 
     async fn names_of_tags(
