@@ -101,13 +101,13 @@ impl Federation {
         Refusal::of_withheld(&self.covering(mode, reports))
     }
 
-    /// An answer, unless every region was asked and none permits the question: then that is said, whoever asks.
-    pub(super) fn unless_withheld<A>(answered: Answered<A>) -> Answered<A> {
-        let coverage = match &answered {
+    /// Where every region was asked and none permits the question, that is the answer, whoever asks.
+    pub(super) fn withheld_by_all<A>(answered: &Answered<A>) -> Option<Refusal> {
+        let coverage = match answered {
             Ok(answer) => Some(&answer.coverage),
             Err(refusal) => refusal.coverage.as_ref(),
         };
-        coverage.and_then(Refusal::of_withheld).map_or(answered, Err)
+        coverage.and_then(Refusal::of_withheld)
     }
 
     /// What may be seen of a trace, for another gateway: as the regions sent it, in their order and each span as

@@ -35,7 +35,10 @@ impl Federation {
     ) -> Answered<SearchAnswer> {
         let whole = whole_search(&ask.query);
         let answered = self.on_errand(Some(whole), true).rows(ask, teller).await;
-        let mut answer = Self::unless_withheld(answered)?;
+        if let Some(refusal) = Self::withheld_by_all(&answered) {
+            return Err(refusal);
+        }
+        let mut answer = answered?;
         if answer.coverage.outcome() != Outcome::Complete {
             answer.value = answer.value.map(|rows| SearchAnswer { next: None, ..rows });
         }

@@ -60,7 +60,8 @@ impl Federation {
         teller: Teller<TagNames>,
     ) -> Answered<TagNames> {
         let whole = whole_names(&ask.query);
-        Self::unless_withheld(self.on_errand(Some(whole), true).names_of_tags(ask, teller).await)
+        let answered = self.on_errand(Some(whole), true).names_of_tags(ask, teller).await;
+        Self::withheld_by_all(&answered).map_or(answered, Err)
     }
 
     async fn names_of_tags(

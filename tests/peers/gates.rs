@@ -72,6 +72,9 @@ impl Who {
     }
 }
 
+type ChangeAnswer = dyn Fn(http::Response<Bytes>) -> http::Response<Bytes> + Send + Sync;
+type ChangeRequest = dyn Fn(&mut http::Request<()>) + Send + Sync;
+
 /// What may be wrong on a line.
 #[derive(Clone, Default)]
 pub enum Trouble {
@@ -81,9 +84,9 @@ pub enum Trouble {
     Silent,
     Slow(Duration),
     /// What arrives is another answer than was sent.
-    Changes(Arc<dyn Fn(http::Response<Bytes>) -> http::Response<Bytes> + Send + Sync>),
+    Changes(Arc<ChangeAnswer>),
     /// What arrives is another request than was put.
-    Rewrites(Arc<dyn Fn(&mut http::Request<()>) + Send + Sync>),
+    Rewrites(Arc<ChangeRequest>),
 }
 
 /// The way to a gateway, which remembers all that passed.
