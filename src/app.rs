@@ -4,18 +4,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::serve::{ServeSettings, serve, serve_as};
-use crate::api::tls::Certificate;
+use crate::api::tls::{Certificate, TlsError};
 use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
-use crate::backend::{BuildError, Region};
+use crate::backend::{BuildError, Region, document};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
-use crate::identity::Reception;
+use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
@@ -30,7 +32,7 @@ pub enum AppError {
     #[error("cannot listen on {address}: {why}; is another program there? {remedy}")]
     Listen { address: SocketAddr, why: std::io::Error, remedy: &'static str },
     #[error("no secure connections can be served: {0}")]
-    Tls(rustls::Error),
+    Tls(TlsError),
     #[error("the policy that ships with the demo cannot be read: this is a defect of the program")]
     Policy,
     #[error("cannot wait for signals: {0}")]
@@ -72,7 +74,9 @@ pub async fn run(
     }
     let metrics = Metrics::default();
     metrics.reloaded(true);
-    let state = ApiState::over(in_force(&settings, &standing), metrics, api_settings(&settings));
+    let reception = reception(&settings, None);
+    let in_force = in_force(&settings, &standing, reception.clone());
+    let state = ApiState::over(in_force, metrics, api_settings(&settings));
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
@@ -87,7 +91,8 @@ pub async fn run(
     let tasks = Group::new();
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Signal)?;
     let watch = Watch::start(settings.sources.clone(), &tasks);
-    let tls = settings.gateway.tls.as_ref().map(|tls| Certificate::new(tls.key.clone()));
+    let tls = settings.gateway.tls.as_ref();
+    let tls = tls.map(|tls| Certificate::new(tls.key.clone(), tls.clients.as_ref()));
     let certificate = tls.transpose().map_err(AppError::Tls)?;
     let reloading = Reloading {
         path,
@@ -95,6 +100,7 @@ pub async fn run(
         environment,
         settings,
         standing,
+        reception,
         watch,
         state: state.clone(),
         certificate: certificate.clone(),
@@ -135,14 +141,36 @@ fn api_settings(settings: &Settings) -> ApiSettings {
     }
 }
 
-fn in_force(settings: &Settings, standing: &[Standing]) -> InForce {
+/// Asks issuers for their keys.
+#[derive(Debug)]
+struct KeyFetcher;
+
+impl FetchKeys for KeyFetcher {
+    fn fetch<'a>(&'a self, from: &'a KeysUrl) -> BoxFuture<'a, Result<FetchedKeys, String>> {
+        let fetched = document::fetch(&from.url, from.ca_pem.as_deref(), KEYS_BYTES_MAX as u64);
+        fetched.map_ok(|document| FetchedKeys { body: document.body, max_age: document.max_age }).boxed()
+    }
+}
+
+/// Who asks is found out there. It keeps what it remembers for as long as nothing about identity changes.
+fn reception(settings: &Settings, before: Option<&Arc<Reception>>) -> Arc<Reception> {
+    match before.filter(|before| *before.settings() == settings.identity) {
+        Some(before) => before.clone(),
+        None => {
+            let fetch: Arc<dyn FetchKeys> = Arc::new(KeyFetcher);
+            Arc::new(Reception::new(settings.identity.clone(), &fetch, before.map(Arc::as_ref)))
+        }
+    }
+}
+
+fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception>) -> InForce {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
-    let plan = settings.policies.plan(settings.callers.anyone());
+    let plan = settings.policies.plan(settings.identity.callers.anyone());
     let federation = Federation::new(regions, settings.federation.clone(), plan);
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
-        .with_reception(Arc::new(Reception::of_callers((*settings.callers).clone())))
+        .with_reception(reception)
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -213,6 +241,7 @@ struct Reloading {
     environment: Environment<'static>,
     settings: Settings,
     standing: Vec<Standing>,
+    reception: Arc<Reception>,
     watch: Watch,
     state: ApiState,
     certificate: Option<Certificate>,
@@ -299,10 +328,11 @@ impl Reloading {
                 None => stand(region, &self.standing).await?,
             });
         }
-        self.state.swap(in_force(settings, &next));
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
-            certificate.replace(tls.key.clone());
+            certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
+        self.reception = reception(settings, Some(&self.reception));
+        self.state.swap(in_force(settings, &next, self.reception.clone()));
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {
             if !self.standing.iter().any(|standing| standing.region.name() == gone) {

@@ -20,5 +20,6 @@ fn main() -> ExitCode {
         Command::Policy(args) => cli::policy::main(&args),
         Command::Redact(args) => cli::redact::main(&args),
         Command::Query(args) => cli::query::run(&args),
+        Command::Token(args) => cli::token::main(&args),
     }
 }

@@ -15,6 +15,8 @@ mod fake_region;
 
 #[path = "backend_http/asking.rs"]
 mod asking;
+#[path = "backend_http/documents.rs"]
+mod documents;
 #[path = "backend_http/failing.rs"]
 mod failing;
 #[path = "backend_http/layers.rs"]

@@ -17,6 +17,8 @@ mod fake_region;
 mod demo;
 #[path = "process/end.rs"]
 mod end;
+#[path = "process/identity.rs"]
+mod identity;
 #[path = "process/reload.rs"]
 mod reload;
 #[path = "process/running.rs"]

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::tls::{Certificate, HTTP_2};
+use crate::identity::ShownCertificate;
 use crate::task::Group;
 
 /// Time a client has to send its request's head; a slower one is holding a connection, not asking.
@@ -215,7 +216,7 @@ impl Room {
                     () = left_alone => return,
                 }
                 let stream = self.patient(stream);
-                self.connection(stream, Spoken::ByPriorKnowledge).await;
+                self.connection(stream, Spoken::ByPriorKnowledge, None).await;
             }
             Some(certificate) => {
                 let stream = self.patient(stream);
@@ -235,7 +236,9 @@ impl Room {
                     let silent_max = Some(self.settings.stall_max.max(PING_INTERVAL * 2));
                     stream.get_mut().0.as_mut().set_read_timeout_pinned(silent_max);
                 }
-                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }).await;
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let shown = shown.map(|certificate| Arc::new(ShownCertificate::of(certificate)));
+                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }, shown).await;
             }
         }
     }
@@ -247,14 +250,24 @@ impl Room {
         Box::pin(stream)
     }
 
-    async fn connection(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, spoken: Spoken) {
+    /// `certificate` is what the client has shown, and goes with each of its requests.
+    async fn connection(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        spoken: Spoken,
+        certificate: Option<Arc<ShownCertificate>>,
+    ) {
         let Self { router, stay, settings, ending, .. } = self;
         let builder = builder(spoken, stay, settings);
         let heard = CancellationToken::new();
         let hearing = heard.clone();
         let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
             hearing.cancel();
-            request.map(Body::new)
+            let mut request = request.map(Body::new);
+            if let Some(certificate) = &certificate {
+                request.extensions_mut().insert(certificate.clone());
+            }
+            request
         }));
         let serving = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(serving);

@@ -6,6 +6,7 @@ mod breaker;
 mod call;
 mod client;
 mod deadline;
+pub mod document;
 #[cfg(test)]
 mod fake;
 mod fault;

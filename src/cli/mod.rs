@@ -26,6 +26,7 @@ pub mod redact;
 mod scalar;
 pub mod serve;
 mod text;
+pub mod token;
 pub mod trace;
 
 /// One Grafana Tempo over several regions.
@@ -50,6 +51,8 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Show spans from a file (OTLP/JSON) as one caller would see them.
     Redact(redact::RedactArgs),
+    /// Make a token for development, to try a gateway as somebody.
+    Token(token::TokenArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
 }

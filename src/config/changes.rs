@@ -32,7 +32,7 @@ impl Changes {
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");
-        changes.note(old.callers != new.callers, "identity");
+        changes.note(old.identity != new.identity, "identity");
         changes.note(old.token_keys != new.token_keys, "keys");
         changes.note(old.peers != new.peers, "peer.trusts");
         changes.regions(old, new);

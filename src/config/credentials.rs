@@ -128,10 +128,18 @@ pub(super) fn tls(mut tls: Table<'_>, out: &mut Findings) -> GivenTls {
 pub(super) struct GivenServerTls {
     pub cert_file: Given<String>,
     pub key_file: Given<String>,
+    /// Who makes certificates for clients.
+    pub client_ca: Given<String>,
+    pub client_required: Given<bool>,
 }
 
 pub(super) fn server_tls(mut tls: Table<'_>, out: &mut Findings) -> GivenServerTls {
-    let given = GivenServerTls { cert_file: tls.text("cert_file", out), key_file: tls.text("key_file", out) };
+    let given = GivenServerTls {
+        cert_file: tls.text("cert_file", out),
+        key_file: tls.text("key_file", out),
+        client_ca: tls.text("client_ca", out),
+        client_required: tls.flag("client_required", out),
+    };
     tls.close(out);
     given
 }

@@ -99,12 +99,6 @@ pub(super) struct GivenAdditions {
     pub cycles: Given<bool>,
 }
 
-/// The one mode of identity this version has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IdentityWord {
-    Open,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KindWord {
     Tempo,

@@ -8,12 +8,14 @@
 mod changes;
 mod claims;
 mod credentials;
+mod development;
 mod excerpt;
 mod facts;
 mod fault;
 mod file;
 mod given;
 mod identity;
+mod issuers;
 mod keys;
 mod peers;
 pub mod policies;
@@ -21,6 +23,7 @@ mod quantity;
 mod regions;
 mod reload;
 mod resolve;
+mod senders;
 mod table;
 mod tls;
 mod token_keys;
@@ -41,6 +44,7 @@ use rustls::sign::CertifiedKey;
 
 pub use changes::Changes;
 pub use claims::{ClaimsError, read_claims};
+pub use development::{DevelopmentKey, development_key};
 pub use excerpt::write_findings;
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
@@ -48,9 +52,10 @@ pub use reload::Watch;
 pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};
 
+use crate::api::tls::Clients;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
-use crate::identity::{Callers, Peers};
+use crate::identity::{IdentitySettings, Mode, Peers};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::Redactor;
@@ -63,9 +68,8 @@ pub struct Settings {
     pub deadlines: DeadlineSettings,
     pub federation: FederationSettings,
     pub limits: LimitSettings,
-    pub identity: IdentityMode,
-    /// Who everyone is, and who shows which token.
-    pub callers: Arc<Callers>,
+    /// Who may ask, and how they show who they are.
+    pub identity: Arc<IdentitySettings>,
     /// Gateways that may ask here on behalf of others.
     pub peers: Arc<Peers>,
     /// In the order of the file; at least one.
@@ -103,6 +107,8 @@ pub struct GatewaySettings {
 #[derive(Clone)]
 pub struct ServerTls {
     pub key: Arc<CertifiedKey>,
+    /// Whose certificates clients show; none asks for none.
+    pub clients: Option<Clients>,
     print: blake3::Hash,
 }
 
@@ -139,13 +145,6 @@ pub struct LimitSettings {
     pub connections_max: usize,
 }
 
-/// Who may ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdentityMode {
-    /// Everyone is one caller, or shows a token for development; only on loopback.
-    Open,
-}
-
 /// Raw spans of a region cross into the gateway's jurisdiction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawEgress {
@@ -161,6 +160,8 @@ pub struct RawEgress {
 pub enum ListenError {
     #[error("`{0}` can be reached from other machines, and identity is open: anyone could read every trace")]
     OpenToOthers(SocketAddr),
+    #[error("`{0}` can be reached from other machines, and tokens of the configuration are for development")]
+    DevelopmentToOthers(SocketAddr),
     #[error("`{0}` is where region `{1}` takes spans")]
     TakenByRegion(SocketAddr, RegionName),
 }
@@ -189,7 +190,7 @@ impl Settings {
 
     /// The same settings on another address (`--listen`), if that is allowed.
     pub fn listening_on(mut self, listen: SocketAddr) -> Result<Self, ListenError> {
-        check_listen(listen, self.identity, &self.regions)?;
+        check_listen(listen, &self.identity, &self.regions)?;
         self.gateway.listen = listen;
         Ok(self)
     }
@@ -197,18 +198,22 @@ impl Settings {
 
 /// Whether a gateway without identity and without a configuration, as the demo is, may listen here.
 pub fn check_open_listen(listen: SocketAddr) -> Result<(), ListenError> {
-    check_listen(listen, IdentityMode::Open, &[])
+    check_listen(listen, &IdentitySettings::default(), &[])
 }
 
 /// The rules of the gateway's own address, which may also come from the command line.
 fn check_listen(
     listen: SocketAddr,
-    identity: IdentityMode,
+    identity: &IdentitySettings,
     regions: &[RegionSettings],
 ) -> Result<(), ListenError> {
-    let IdentityMode::Open = identity;
     if !is_loopback(listen) {
-        return Err(ListenError::OpenToOthers(listen));
+        if identity.mode == Mode::Open {
+            return Err(ListenError::OpenToOthers(listen));
+        }
+        if identity.callers.tokens() > 0 {
+            return Err(ListenError::DevelopmentToOthers(listen));
+        }
     }
     let taken = regions.iter().find(|region| match &region.kind {
         KindSettings::Memory(memory) => memory.otlp.is_some_and(|otlp| collide(otlp, listen)),

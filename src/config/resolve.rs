@@ -7,20 +7,22 @@ use std::time::Duration;
 
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
-use super::file::{self, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
+use super::file::{self, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
 use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
+use super::senders::Listener;
 use super::token_keys;
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
-    DeadlineSettings, GatewaySettings, IdentityMode, LimitSettings, ListenError, RawEgress, Settings,
-    check_listen, collide, is_loopback, policies, tls, warnings,
+    DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, Settings, check_listen,
+    collide, is_loopback, policies, tls, warnings,
 };
 use crate::backend::settings::{RegionSettings, Signer};
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
+use crate::identity::IdentitySettings;
 use crate::model::RegionName;
 use crate::policy::Policies;
 use crate::redaction::ring::HeldKeys;
@@ -62,12 +64,9 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let egress = raw_egress(given);
     let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
     let trusted = peers::resolve(&given.peers, name.as_deref(), world, out);
-    let callers = identity::resolve(&given.identity, world, out);
-    let identity = match given.identity.mode.or(IdentityWord::Open) {
-        IdentityWord::Open => IdentityMode::Open,
-    };
     let listen = given.gateway.listen.or(LISTEN);
-    check_addresses(given, &regions, identity, out);
+    let identity = identity::resolve(&given.identity, listener(given, listen), world, out);
+    check_addresses(given, &regions, &identity, out);
     let (folder, policies) = resolve_policies(given, &declared, world, out);
     let token_keys = given.keys.is().map(|at| &at.value);
     let token_keys = Arc::new(token_keys::resolve(token_keys, &declared, world, out));
@@ -88,8 +87,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         federation: federation(given, &deadlines, out),
         deadlines,
         limits: limits(given),
-        identity,
-        callers: Arc::new(callers),
+        identity: Arc::new(identity),
         peers: Arc::new(trusted),
         regions,
         policies,
@@ -305,24 +303,25 @@ fn resolve_regions(
 fn check_addresses(
     given: &GivenFile,
     regions: &[RegionSettings],
-    identity: IdentityMode,
+    identity: &IdentitySettings,
     out: &mut Findings,
 ) {
     let listen = given.gateway.listen.or(LISTEN);
     let place = given.gateway.listen.is().map_or(&given.gateway.place, |at| &at.place);
     match check_listen(listen, identity, &[]) {
         Err(error @ ListenError::OpenToOthers(_)) => {
-            let remedy = "listen on 127.0.0.1 and let a proxy that authenticates stand before it";
+            let remedy = "listen on 127.0.0.1, or write [identity] with mode = \"required\"";
             out.fault(place, error.to_string(), remedy);
         }
-        Err(ListenError::TakenByRegion(..)) | Ok(()) => {}
+        // The first has been said of the tokens.
+        Err(ListenError::DevelopmentToOthers(_) | ListenError::TakenByRegion(..)) | Ok(()) => {}
     }
     let mut earlier: Vec<&At<std::net::SocketAddr>> = Vec::new();
     for otlp in given.regions.iter().filter_map(|region| region.memory.otlp.is()) {
-        let IdentityMode::Open = identity;
         if !is_loopback(otlp.value) {
             let what = format!(
-                "{} can be reached from other machines, and identity is open: anyone could send spans",
+                "{} can be reached from other machines, and nobody is asked there who they are: anyone could \
+                 send spans",
                 quoted(&otlp.value.to_string())
             );
             out.fault(&otlp.place, what, "write \"127.0.0.1:4318\" or another port of loopback");
@@ -336,6 +335,13 @@ fn check_addresses(
         earlier.push(otlp);
     }
     debug_assert!(out.has_faults() || check_listen(listen, identity, regions).is_ok());
+}
+
+/// What senders are held against.
+fn listener(given: &GivenFile, address: std::net::SocketAddr) -> Listener {
+    let tls = given.gateway.tls.is();
+    let has_client_ca = tls.is_some_and(|tls| !tls.value.client_ca.is_absent());
+    Listener { address, has_client_ca }
 }
 
 fn resolve_policies(

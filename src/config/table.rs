@@ -113,6 +113,22 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// A list of whole numbers within a range.
+    pub(super) fn wholes(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        out: &mut Findings,
+    ) -> Given<Vec<u64>> {
+        let Some((value, place)) = self.entry(key) else { return Given::Absent };
+        let DeValue::Array(items) = value else {
+            return wrong_type(value, "a list of whole numbers: [1, 2]", &place, out);
+        };
+        let numbers: Result<Vec<u64>, Wrong> =
+            items.iter().map(|item| number(item.get_ref(), &range)).collect();
+        settle(numbers, place, out)
+    }
+
     /// Bytes: a whole number, or a text with a unit.
     pub(super) fn size(&mut self, key: &'static str, min: u64, out: &mut Findings) -> Given<u64> {
         let Some((value, place)) = self.entry(key) else { return Given::Absent };

@@ -17,6 +17,7 @@ use super::fault::{Findings, quoted};
 use super::given::{At, Given};
 use super::regions::require;
 use super::world::{PEM_BYTES_MAX, World};
+use crate::api::tls::Clients;
 use crate::backend::settings::TlsSettings;
 
 /// A PEM file and what it holds.
@@ -62,9 +63,33 @@ pub(super) fn resolve_server(
     let chain = given.cert_file.is().and_then(|at| certificates(at, world, out));
     let key = given.key_file.is().and_then(|at| Some((at, key(at, world, out)?)));
     let (chain, (at, key)) = chain.zip(key)?;
-    let print = blake3::hash(format!("{}\n{}", chain.pem, key.pem).as_bytes());
+    let clients = clients(given, world, out);
+    let client_pem = clients.as_ref().map(|(pem, _)| pem.as_str()).unwrap_or_default();
+    let print = blake3::hash(format!("{}\n{}\n{client_pem}", chain.pem, key.pem).as_bytes());
     let key = certified(chain.chain, key.key, at, out)?;
-    Some(ServerTls { key: Arc::new(key), print })
+    Some(ServerTls { key: Arc::new(key), clients: clients.map(|(_, clients)| clients), print })
+}
+
+/// Whose certificates clients are asked for, and what it was made of.
+fn clients(given: &GivenServerTls, world: &mut World<'_>, out: &mut Findings) -> Option<(String, Clients)> {
+    let is_required = given.client_required.or(false);
+    let Some(at) = given.client_ca.is() else {
+        if let (Some(required), true) = (given.client_required.is(), given.client_ca.is_absent()) {
+            let what = "`client_required` asks for certificates, and it is not said whose";
+            out.fault(&required.place, what, "write `client_ca = \"clients.pem\"`");
+        }
+        return None;
+    };
+    let trusted = certificates(at, world, out)?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.chain);
+    let pem = format!("{is_required}\n{}", trusted.pem);
+    Some((pem, Clients { roots: Arc::new(roots), is_required }))
+}
+
+/// Certificates that are trusted, as PEM.
+pub(super) fn trusted(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<Vec<u8>> {
+    certificates(at, world, out).map(|trusted| trusted.pem.into_bytes())
 }
 
 fn certificates(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<Certificates> {

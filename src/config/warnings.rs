@@ -6,6 +6,7 @@ use super::RawEgress;
 use super::fault::{Findings, Place, quoted};
 use super::file::{GivenFile, GivenRegion};
 use crate::backend::settings::RegionSettings;
+use crate::identity::Mode;
 
 /// After this long Grafana stops waiting for a data source, unless told otherwise.
 const GRAFANA_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,6 +15,7 @@ pub(super) fn find(given: &GivenFile, regions: &[RegionSettings], egress: &[RawE
     deadlines(given, out);
     limits(given, out);
     policies(given, out);
+    in_the_open(given, out);
     if let ([only], [_]) = (given.regions.as_slice(), regions) {
         let remedy = "declare the other regions, or ask this one's Tempo itself";
         out.warn(&only.place, "only one region is declared: there is nothing to put together", remedy);
@@ -43,6 +45,18 @@ fn deadlines(given: &GivenFile, out: &mut Findings) {
         && listen.value.port() == 0
     {
         out.warn(&listen.place, "a free port is taken at every start", "write a port that clients can know");
+    }
+}
+
+/// What proves somebody is as good to whoever reads it on the way.
+fn in_the_open(given: &GivenFile, out: &mut Findings) {
+    if let Some(listen) = given.gateway.listen.is()
+        && !super::is_loopback(listen.value)
+        && given.identity.mode.or(Mode::Open) == Mode::Required
+        && given.gateway.tls.is_absent()
+    {
+        let what = "tokens and secrets come in without TLS: whoever reads them on the way can use them";
+        out.warn(&listen.place, what, "write [gateway.tls], or let a proxy before the gateway speak TLS");
     }
 }
 

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::fault::quoted;
-use super::file::{IdentityWord, KindWord};
+use super::file::KindWord;
 use super::quantity::{Wrong, closest};
 use crate::backend::settings::Streaming;
+use crate::identity::Mode;
 use crate::model::{Jurisdiction, RegionName};
 
 /// Tables of the schema that this version does not have: key, what is wrong, remedy.
@@ -109,14 +110,14 @@ pub(super) fn streaming(text: &str) -> Result<Streaming, Wrong> {
     }
 }
 
-pub(super) fn identity_mode(text: &str) -> Result<IdentityWord, Wrong> {
+pub(super) fn identity_mode(text: &str) -> Result<Mode, Wrong> {
     match text {
-        "open" => Ok(IdentityWord::Open),
-        "required" => Err(Wrong::new(
-            "this version does not check who asks, so it cannot require it",
-            "write mode = \"open\", listen on loopback, and let a proxy before the gateway authenticate",
-        )),
-        other => Err(Wrong::new(format!("{} is no mode of identity", quoted(other)), "write \"open\"")),
+        "open" => Ok(Mode::Open),
+        "required" => Ok(Mode::Required),
+        other => {
+            let what = format!("{} is no mode of identity", quoted(other));
+            Err(Wrong::new(what, "write \"open\" or \"required\""))
+        }
     }
 }
 
@@ -161,6 +162,28 @@ pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
         Some(authority) if has_bad_port(authority) => wrong("names a port that is none"),
         Some(_) => Ok(uri),
         None => wrong("names no host"),
+    }
+}
+
+/// Where an issuer publishes its keys. Whoever could change them on the way could make tokens.
+pub(super) fn keys_url(text: &str) -> Result<Uri, Wrong> {
+    let remedy = "write it as in \"https://idp.example/keys\"; http is for loopback alone";
+    let wrong = |what: &str| Err(Wrong::new(what.to_owned(), remedy));
+    let Ok(uri) = text.parse::<Uri>() else { return wrong("this is no URL") };
+    let Some(authority) = uri.authority() else { return wrong("this URL names no host") };
+    if authority.as_str().contains('@') {
+        return wrong("user and password do not belong in a URL");
+    }
+    if authority.host().is_empty() || has_bad_port(authority) {
+        return wrong("this URL names no host, or a port that is none");
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+    match uri.scheme_str() {
+        Some("https") => Ok(uri),
+        Some("http") if is_loopback => Ok(uri),
+        _ => wrong("keys are asked for over https"),
     }
 }
 

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
+use crate::proof::VerifyingKey;
+
 /// Keys of one issuer; the largest publish some twenty.
 const KEYS_MAX: usize = 100;
 
@@ -152,6 +154,15 @@ impl KeySet {
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
+}
+
+/// A key of this program as an issuer would publish it.
+pub fn publish(key: &VerifyingKey) -> String {
+    let x = URL_SAFE_NO_PAD.encode(key.raw());
+    let key = serde_json::json!({
+        "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.name(), "x": x
+    });
+    format!("{}\n", serde_json::json!({"keys": [key]}))
 }
 
 fn key(published: PublishedKey) -> Option<Key> {

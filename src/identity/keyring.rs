@@ -72,8 +72,8 @@ pub(super) enum Keyring {
     Fetched(Fetched),
 }
 
-/// With the task that asks, which ends when this is dropped.
-#[derive(Debug)]
+/// With the task that asks, which ends when the last clone of this is dropped.
+#[derive(Debug, Clone)]
 pub(super) struct Fetched {
     address: Arc<Address>,
     _asking: Group,
@@ -123,6 +123,14 @@ impl Keyring {
         let task = address.clone();
         asking.spawn(async move { task.keep_asking().await });
         Self::Fetched(Fetched { address, _asking: asking })
+    }
+
+    /// The same keys for another reception, if they are of this address.
+    pub fn of(&self, from: &KeysUrl) -> Option<Self> {
+        match self {
+            Self::Fetched(fetched) if fetched.address.from == *from => Some(Self::Fetched(fetched.clone())),
+            _ => None,
+        }
     }
 
     /// Changes whenever a key is no longer good, so that nothing that was checked by it is remembered.

@@ -22,7 +22,7 @@ mod unknown;
 mod verified;
 
 pub use callers::Callers;
-pub use jwks::{KEYS_BYTES_MAX, Key, KeySet, KeySetError, SignedBy};
+pub use jwks::{KEYS_BYTES_MAX, Key, KeySet, KeySetError, SignedBy, publish};
 pub use keyring::{
     FETCH_MAX, FRESH, FRESH_MAX, FRESH_MIN, FetchKeys, FetchedKeys, GONE_MAX, SILENT_MAX, SPACING, WAIT_MAX,
 };

@@ -1,7 +1,6 @@
 //! Where everyone shows who they are. The strongest that is shown decides, and what is shown and is wrong is never
 //! passed over for something weaker: a user whose token has expired does not become the data source they came by.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,12 @@ use super::callers::{Digest, digest};
 use super::claims::{self, Mapped};
 use super::factor::{has_secret, is_shown};
 use super::keyring::{FetchKeys, Keyring};
-use super::settings::{GrafanaSettings, IdentitySettings, IssuerSettings, KeysFrom, Mode};
+use super::settings::{GrafanaSettings, IdentitySettings, IssuerSettings, KeysFrom, Mode, Secret};
 use super::shown::{Known, Once, Shown};
 use super::token::{Parts, TokenFault, shown as name_shown};
 use super::unknown::Unknown;
 use super::verified::{Entry, Verified};
-use crate::model::{Proven, ProvenBy};
+use crate::model::{Caller, Proven, ProvenBy};
 use crate::proof;
 
 const BEARER: &str = "the bearer token";
@@ -41,10 +40,16 @@ pub struct Reception {
 
 impl Reception {
     /// Where keys are asked for over the network, this begins tasks that do, and must be called where tasks can be.
-    pub fn new(settings: Arc<IdentitySettings>, fetch: &Arc<dyn FetchKeys>) -> Self {
+    /// Keys of an address that `before` asks already are taken over: a reload while it is dead shall lose none.
+    pub fn new(settings: Arc<IdentitySettings>, fetch: &Arc<dyn FetchKeys>, before: Option<&Self>) -> Self {
         let keyring = |from: &KeysFrom| match from {
             KeysFrom::Set(set) => Keyring::Fixed(set.clone()),
-            KeysFrom::Url(url) => Keyring::fetched(url.clone(), fetch.clone()),
+            KeysFrom::Url(url) => {
+                let mut all =
+                    before.into_iter().flat_map(|before| before.issuers.iter().chain(&before.grafanas));
+                let kept = all.find_map(|keyring| keyring.of(url));
+                kept.unwrap_or_else(|| Keyring::fetched(url.clone(), fetch.clone()))
+            }
         };
         let issuers = settings.issuers.iter().map(|issuer| keyring(&issuer.keys)).collect();
         let grafanas = settings.grafanas.iter().map(|grafana| keyring(&grafana.keys)).collect();
@@ -125,10 +130,8 @@ impl Reception {
             let proven = Proven { by: ProvenBy::Development, token: Some(hex(&print)), ..Proven::default() };
             return Ok(Known { caller: caller.clone(), proven: Arc::new(proven), expires: None });
         }
-        for keyring in &self.issuers {
-            if let Some(entry) = self.verified.get(&print, now, keyring.epoch()) {
-                return for_purpose(entry, purpose);
-            }
+        if let Some(entry) = self.verified.get(&print, now, |entry| is_current(&self.issuers, entry)) {
+            return for_purpose(entry, purpose);
         }
         if self.issuers.is_empty() {
             return Err(Unknown::Token);
@@ -142,9 +145,9 @@ impl Reception {
     async fn verify(&self, token: &[u8], print: Digest, now: Duration) -> Result<Entry, TokenFault> {
         let parts = Parts::read(token)?;
         let issuer = parts.issuer()?;
-        let mut known = self.settings.issuers.iter().zip(&self.issuers);
-        let found = known.find(|(settings, _)| settings.issuer == issuer);
-        let (settings, keyring) = found.ok_or_else(|| TokenFault::Issuer(name_shown(issuer)))?;
+        let mut known = self.settings.issuers.iter().zip(&self.issuers).enumerate();
+        let found = known.find(|(_, (settings, _))| settings.issuer == issuer);
+        let (source, (settings, keyring)) = found.ok_or_else(|| TokenFault::Issuer(name_shown(issuer)))?;
         let IssuerSettings { audience, algorithms, claims, grants, .. } = settings;
         let by = parts.algorithm(algorithms, issuer)?;
         if !parts.is_for(|one| one == audience) {
@@ -156,34 +159,42 @@ impl Reception {
             return Err(TokenFault::Signature { issuer: issuer.to_owned() });
         }
         let mapped = claims::of_issuer(&parts.claims, claims, grants)?;
-        Ok(entry(mapped, ProvenBy::Issuer, issuer, &print, expires, epoch))
+        let known = known_of(mapped.caller, ProvenBy::Issuer, issuer, &print, expires);
+        Ok(Entry { known, purposes: mapped.purposes.into(), source, epoch })
     }
 
     async fn of_grafana(&self, token: &[u8], shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
-        let all = self.settings.grafanas.iter().zip(&self.grafanas);
+        let all = self.settings.grafanas.iter().enumerate();
         // What shows that a Grafana sent this is looked at each time, and comes before the token.
-        let sent_by: Vec<_> = all.filter(|(grafana, _)| is_shown(&grafana.factor, shown)).collect();
+        let sent_by: Vec<_> = all.filter(|(_, grafana)| is_shown(&grafana.factor, shown)).collect();
         if sent_by.is_empty() {
             self.check_secrets(shown)?;
             return Err(Unknown::GrafanaAlone);
         }
-        for (grafana, keyring) in &sent_by {
+        for (_, grafana) in &sent_by {
             let print = grafana_digest(&grafana.issuer, token);
-            if let Some(entry) = self.verified.get(&print, now, keyring.epoch()) {
+            let remembered = self.verified.get(&print, now, |entry| is_current(&self.grafanas, entry));
+            if let Some(entry) = remembered {
                 return for_purpose(entry, shown.purpose);
             }
         }
         let faulty = |fault| Unknown::Faulty { what: GRAFANA_ID, fault };
         let parts = Parts::read(token).map_err(faulty)?;
         let issuer = parts.issuer().map_err(faulty)?;
-        let Some((grafana, keyring)) = sent_by.iter().find(|(grafana, _)| grafana.issuer == issuer) else {
+        let found = sent_by.iter().find(|(_, grafana)| grafana.issuer == issuer);
+        let found =
+            found.and_then(|(source, grafana)| Some((*source, *grafana, self.grafanas.get(*source)?)));
+        let Some((source, grafana, keyring)) = found else {
             // Known, but another than the one that sent it.
             let is_known = self.settings.grafanas.iter().any(|grafana| grafana.issuer == issuer);
             let fault = TokenFault::Issuer(name_shown(issuer));
             return Err(if is_known { Unknown::GrafanaAlone } else { faulty(fault) });
         };
         let print = grafana_digest(issuer, token);
-        let entry = verify_grafana(&parts, grafana, keyring, &print, now).await.map_err(faulty)?;
+        let verified = verify_grafana(&parts, grafana, keyring, now).await;
+        let (mapped, expires, epoch) = verified.map_err(faulty)?;
+        let known = known_of(mapped.caller, ProvenBy::Grafana, issuer, &print, expires);
+        let entry = Entry { known, purposes: mapped.purposes.into(), source, epoch };
         self.verified.put(print, entry.clone());
         for_purpose(entry, shown.purpose)
     }
@@ -202,7 +213,7 @@ impl Reception {
         Ok(Some(Known { caller: source.caller.clone(), proven: Arc::new(proven), expires: None }))
     }
 
-    fn secrets(&self) -> impl Iterator<Item = &super::settings::Secret> {
+    fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let of_sources = self.settings.data_sources.iter().map(|source| &source.factor);
         let of_grafanas = self.settings.grafanas.iter().map(|grafana| &grafana.factor);
         of_sources.chain(of_grafanas).filter_map(|factor| factor.secret.as_ref())
@@ -214,16 +225,14 @@ impl Reception {
 
     /// A secret header that says none of the secrets is a mistake of whoever configured it, and is told so.
     fn check_secrets(&self, shown: &Shown<'_>) -> Result<(), Unknown> {
-        let headers: BTreeSet<&str> = self.secrets().map(|secret| secret.header.as_str()).collect();
-        for secret in self.secrets().filter(|secret| secret.header != AUTHORIZATION) {
-            let is_there = shown.headers.contains_key(&secret.header);
-            let is_any =
-                self.secrets().any(|other| other.header == secret.header && has_secret(other, shown));
-            if is_there && !is_any && headers.contains(secret.header.as_str()) {
-                return Err(Unknown::Secret(secret.header.to_string()));
-            }
-        }
-        Ok(())
+        let is_any = |header: &HeaderName| {
+            self.secrets().any(|secret| secret.header == *header && has_secret(secret, shown))
+        };
+        // `Authorization` may be for someone before the gateway.
+        let mut wrong = self.secrets().map(Secret::header).filter(|header| {
+            **header != AUTHORIZATION && shown.headers.contains_key(*header) && !is_any(header)
+        });
+        wrong.next().map_or(Ok(()), |header| Err(Unknown::Secret(header.to_string())))
     }
 }
 
@@ -231,9 +240,8 @@ async fn verify_grafana(
     parts: &Parts<'_>,
     grafana: &GrafanaSettings,
     keyring: &Keyring,
-    print: &Digest,
     now: Duration,
-) -> Result<Entry, TokenFault> {
+) -> Result<(Mapped, Duration, u64), TokenFault> {
     let issuer = &grafana.issuer;
     // Grafana signs by this one alone.
     let by = parts.algorithm(&[super::jwks::SignedBy::Es256], issuer)?;
@@ -251,14 +259,18 @@ async fn verify_grafana(
         return Err(TokenFault::Signature { issuer: issuer.clone() });
     }
     let mapped = claims::of_grafana(&parts.claims, &grafana.everyone, &grafana.types, &grafana.grants)?;
-    Ok(entry(mapped, ProvenBy::Grafana, issuer, print, expires, epoch))
+    Ok((mapped, expires, epoch))
 }
 
-fn entry(mapped: Mapped, by: ProvenBy, issuer: &str, print: &Digest, expires: Duration, epoch: u64) -> Entry {
+fn known_of(caller: Caller, by: ProvenBy, issuer: &str, print: &Digest, expires: Duration) -> Known {
     let proven =
         Proven { by, voucher: Some(issuer.to_owned()), token: Some(hex(print)), through: Vec::new() };
-    let known = Known { caller: Arc::new(mapped.caller), proven: Arc::new(proven), expires: Some(expires) };
-    Entry { known, purposes: mapped.purposes.into(), epoch }
+    Known { caller: Arc::new(caller), proven: Arc::new(proven), expires: Some(expires) }
+}
+
+/// Whether no key has left since the token was checked by its keyring.
+fn is_current(keyrings: &[Keyring], entry: &Entry) -> bool {
+    keyrings.get(entry.source).is_some_and(|keyring| keyring.epoch() == entry.epoch)
 }
 
 /// Who states a purpose picks one that the token allows; whoever states none has the only one there is, if any.

@@ -18,7 +18,8 @@ const HALF_MAX: usize = 8192;
 pub(super) struct Entry {
     pub known: Known,
     pub purposes: Arc<[String]>,
-    /// The epoch of the keyring it was checked by.
+    /// Which of the keyrings it was checked by, in the order of the settings, and that one's epoch.
+    pub source: usize,
     pub epoch: u64,
 }
 
@@ -36,10 +37,10 @@ struct Halves {
 }
 
 impl Verified {
-    /// What is known of a token that is still good at `now`.
-    pub fn get(&self, token: &Digest, now: Duration, epoch: u64) -> Option<Entry> {
+    /// What is known of a token that is still good at `now`. Its keyring says whether its epoch is.
+    pub fn get(&self, token: &Digest, now: Duration, is_current: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let is_good =
-            |entry: &&Entry| entry.epoch == epoch && entry.known.expires.is_none_or(|expires| now < expires);
+            |entry: &&Entry| entry.known.expires.is_none_or(|expires| now < expires) && is_current(entry);
         let old = {
             let halves = self.halves.read().unwrap_or_else(PoisonError::into_inner);
             match halves.young.get(token) {
@@ -77,7 +78,7 @@ mod tests {
             proven: Arc::new(Proven::default()),
             expires: Some(Duration::from_secs(expires)),
         };
-        Entry { known, purposes: Arc::new([]), epoch: 1 }
+        Entry { known, purposes: Arc::new([]), source: 0, epoch: 1 }
     }
 
     fn digest(number: usize) -> Digest {
@@ -88,9 +89,11 @@ mod tests {
     fn a_token_is_remembered_until_it_expires_or_a_key_leaves() {
         let verified = Verified::default();
         verified.put(digest(1), entry(100));
-        let at = |seconds, epoch| verified.get(&digest(1), Duration::from_secs(seconds), epoch).is_some();
+        let at = |seconds, epoch| {
+            verified.get(&digest(1), Duration::from_secs(seconds), |entry| entry.epoch == epoch).is_some()
+        };
         assert!(at(99, 1) && !at(100, 1) && !at(99, 2));
-        assert!(verified.get(&digest(2), Duration::ZERO, 1).is_none());
+        assert!(verified.get(&digest(2), Duration::ZERO, |_| true).is_none());
     }
 
     #[test]
@@ -99,10 +102,13 @@ mod tests {
         for number in 0..5 * HALF_MAX {
             verified.put(digest(number), entry(100));
             if number % 1000 == 0 {
-                assert!(verified.get(&digest(0), Duration::ZERO, 1).is_some(), "forgotten at {number}");
+                assert!(
+                    verified.get(&digest(0), Duration::ZERO, |_| true).is_some(),
+                    "forgotten at {number}"
+                );
             }
         }
         assert!(verified.len() <= 2 * HALF_MAX);
-        assert!(verified.get(&digest(1), Duration::ZERO, 1).is_none());
+        assert!(verified.get(&digest(1), Duration::ZERO, |_| true).is_none());
     }
 }

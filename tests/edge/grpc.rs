@@ -32,9 +32,9 @@ use super::grpc_client::{Called, call, client};
 use super::tempopb::{SearchRequest, SearchResponse, TagsRequest};
 use super::{SMALL, export, places};
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(super) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn searching(query: &str) -> SearchRequest {
+pub(super) fn searching(query: &str) -> SearchRequest {
     SearchRequest { query: query.to_owned(), start: 1_699_999_800, end: 1_700_000_700, ..Default::default() }
 }
 
@@ -104,13 +104,13 @@ async fn a_client_that_leaves_is_noticed() {
     panic!("it was answered to nobody");
 }
 
-fn authority() -> Authority {
+pub(super) fn authority() -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn issued(by: &Authority) -> Arc<CertifiedKey> {
+pub(super) fn issued(by: &Authority) -> Arc<CertifiedKey> {
     let key = KeyPair::generate().unwrap();
     let chain = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, by).unwrap().pem();
     let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap).collect();
@@ -132,7 +132,7 @@ fn trusting(authority: &Authority, protocols: &[&str]) -> TlsConnector {
 }
 
 /// The gateway once more, behind TLS.
-async fn securely(gateway: &Gateway, certificate: &Certificate, tasks: &Group) -> SocketAddr {
+pub(super) async fn securely(gateway: &Gateway, certificate: &Certificate, tasks: &Group) -> SocketAddr {
     securely_with(gateway, certificate, tasks, ServeSettings::default()).await
 }
 
@@ -150,11 +150,11 @@ async fn securely_with(
     address
 }
 
-fn localhost() -> ServerName<'static> {
+pub(super) fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-async fn secure_client(address: SocketAddr, tls: TlsConnector) -> Grpc<Channel> {
+pub(super) async fn secure_client(address: SocketAddr, tls: TlsConnector) -> Grpc<Channel> {
     let connect = tower::service_fn(move |_: Uri| {
         let tls = tls.clone();
         async move {
@@ -170,7 +170,7 @@ async fn secure_client(address: SocketAddr, tls: TlsConnector) -> Grpc<Channel> 
 async fn behind_tls_the_handshake_says_which_http_is_spoken() {
     let gateway = Gateway::over(&places()).await;
     let (ours, tasks) = (authority(), Group::new());
-    let certificate = Certificate::new(issued(&ours)).unwrap();
+    let certificate = Certificate::new(issued(&ours), None).unwrap();
     let address = securely(&gateway, &certificate, &tasks).await;
 
     let client = secure_client(address, trusting(&ours, &["h2"])).await;
@@ -197,10 +197,10 @@ async fn behind_tls_the_handshake_says_which_http_is_spoken() {
 async fn a_certificate_is_replaced_while_connections_are_open() {
     let gateway = Gateway::over(&[Place::new("us-east", "US").holding(&export(SMALL, "shop", 1..=2))]).await;
     let (before, after, tasks) = (authority(), authority(), Group::new());
-    let certificate = Certificate::new(issued(&before)).unwrap();
+    let certificate = Certificate::new(issued(&before), None).unwrap();
     let address = securely(&gateway, &certificate, &tasks).await;
     let open = secure_client(address, trusting(&before, &["h2"])).await;
-    certificate.replace(issued(&after));
+    certificate.replace(issued(&after), None).unwrap();
     let Called { messages, status } = call(open, "Search", searching("{ }")).await;
     assert!(status.is_none() && found(&messages).len() == 1, "who is connected stays so");
     let connecting = |authority: &Authority| {
@@ -215,7 +215,7 @@ async fn a_certificate_is_replaced_while_connections_are_open() {
 async fn a_connection_that_never_shakes_hands_or_speaks_no_tls_is_let_go_of() {
     let gateway = Gateway::over(&places()).await;
     let (ours, tasks) = (authority(), Group::new());
-    let certificate = Certificate::new(issued(&ours)).unwrap();
+    let certificate = Certificate::new(issued(&ours), None).unwrap();
     let settings = ServeSettings { head_wait: Duration::from_millis(100), ..ServeSettings::default() };
     let address = securely_with(&gateway, &certificate, &tasks, settings).await;
     for said in [&b""[..], b"GET /api/echo HTTP/1.1\r\nHost: localhost\r\n\r\n"] {

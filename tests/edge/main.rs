@@ -19,6 +19,7 @@ mod gateway;
 mod grpc;
 #[path = "../support/grpc_client.rs"]
 mod grpc_client;
+mod identity;
 mod parameters;
 mod paths;
 mod queries;

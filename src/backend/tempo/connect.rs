@@ -16,13 +16,16 @@ use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::backend::BuildError;
-use crate::backend::settings::{Auth, TempoSettings, TlsSettings};
+use crate::backend::settings::{Auth, Streaming, TempoSettings, TlsSettings};
 
 const USER_AGENT: &str = concat!("tutti/", env!("CARGO_PKG_VERSION"));
 const TENANT: HeaderName = HeaderName::from_static("x-scope-orgid");
 
 /// An idle connection is closed after this; probes come far more often, so one always stays.
 const IDLE_MAX: Duration = Duration::from_secs(90);
+
+/// How long making a connection for a single document may take.
+const PLAIN_CONNECT_MAX: Duration = Duration::from_secs(3);
 
 /// What may be under way to us, of one stream and of all of a connection, before we say that it arrived: what a
 /// line of 1 Gbit/s carries in 100 ms, and four such.
@@ -31,6 +34,21 @@ const CONNECTION_WINDOW_BYTES: u32 = 48 << 20;
 
 pub(in crate::backend) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
     build(common(settings, b"http/1.1")?.http1_only().gzip(true))
+}
+
+/// For a document of somebody who is no region. Each is asked for seldom, so no connection is kept.
+pub(in crate::backend) fn plain_client(url: &uri::Uri, ca_pem: Option<&[u8]>) -> Result<Client, BuildError> {
+    let settings = TempoSettings {
+        url: url.clone(),
+        tenant: None,
+        auth: Auth::None,
+        headers: Vec::new(),
+        tls: TlsSettings { ca_pem: ca_pem.map(<[u8]>::to_vec), client_pem: None },
+        connect_timeout: PLAIN_CONNECT_MAX,
+        idle_connections_max: 0,
+        streaming: Streaming::Never,
+    };
+    client(&settings)
 }
 
 /// For calls of gRPC, which need HTTP/2: over TLS by the handshake, otherwise without asking. One connection

@@ -23,6 +23,8 @@ use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, Response};
 use tokio::time::Instant;
 
+pub(super) use self::connect::plain_client;
+
 use self::answer::NotFound;
 use self::route::{Dialect, Routes};
 use self::streaming::StreamingApi;

@@ -27,7 +27,7 @@ fn unstored() -> Withheld {
 pub fn by_region(query: &Query, settings: &Settings, columns: usize) -> String {
     let names: Vec<&RegionName> = settings.regions.iter().map(|region| &region.name).collect();
     let declared = &settings.federation.facts;
-    let plan = settings.policies.plan(settings.callers.anyone());
+    let plan = settings.policies.plan(settings.identity.callers.anyone());
     let planner = Planner::new(names.clone(), &plan, &settings.redactor, declared);
     let asked = federation::questions(query, &planner);
     let mut out = Out { text: String::new(), columns };
@@ -55,7 +55,7 @@ pub fn refused(query: &Query, settings: &Settings, columns: usize) -> String {
     let far: Vec<&str> = settings.regions.iter().filter(far).map(|region| region.name.as_str()).collect();
     let is_alone = match settings.regions.as_slice() {
         [region] => {
-            !settings.policies.plan(settings.callers.anyone()).region(&region.name).withholds()
+            !settings.policies.plan(settings.identity.callers.anyone()).region(&region.name).withholds()
                 && !conditions::names_of_resource(query, REGION_KEY)
         }
         _ => false,

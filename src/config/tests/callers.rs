@@ -16,12 +16,15 @@ fn with_identity(lines: &str) -> Estate {
 #[test]
 fn everyone_is_the_caller_of_a_file_and_whoever_shows_a_token_that_of_another() {
     let nobody = with_identity("").settings();
-    assert_eq!(*nobody.callers.anyone(), Caller::anonymous());
+    assert_eq!(*nobody.identity.callers.anyone(), Caller::anonymous());
     let settings = with_identity(
         "[identity]\nclaims_file = \"alice.json\"\n[[identity.token]]\ntoken = { file = \"token\" }\nclaims = \"alice.json\"",
     )
     .settings();
-    assert_eq!((settings.callers.anyone().subject.as_str(), settings.callers.tokens()), ("alice", 1));
+    assert_eq!(
+        (settings.identity.callers.anyone().subject.as_str(), settings.identity.callers.tokens()),
+        ("alice", 1)
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::backend::settings::{Auth, KindSettings, LayerSettings, TempoSettings};
-use crate::config::{Changes, DeadlineSettings, IdentityMode, ListenError, RawEgress};
+use crate::config::{Changes, DeadlineSettings, ListenError, RawEgress};
 use crate::federation::settings::{Additions, DeclaredFacts, MetricsSettings, SearchSettings};
 use crate::model::{Caller, Jurisdiction, RegionName};
 use crate::policy::{RegionPlan, Rung};
@@ -44,7 +44,7 @@ fn the_example_of_the_repository_loads_as_it_stands_and_means_what_it_says() {
     assert_eq!(settings.federation.additions, Additions::default());
     assert_eq!(settings.federation.search, SearchSettings::default());
     assert_eq!(settings.federation.metrics, MetricsSettings::default());
-    assert_eq!(settings.identity, IdentityMode::Open);
+    assert_eq!(settings.identity.mode, crate::identity::Mode::Open);
     let names: Vec<&str> = settings.regions.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["us-east", "us-west", "eu-central"]);
     assert_eq!(tempo(&settings, 2).url, "http://127.0.0.1:41203");
