@@ -156,6 +156,7 @@ async fn gateway(regions: &[(SocketAddr, Duration)]) -> SocketAddr {
                 streaming: tutti::backend::settings::Streaming::Never,
             }),
             layers: LayerSettings::default(),
+            is_raw_egress: false,
         };
         Arc::new(Region::build(&settings).unwrap())
     });

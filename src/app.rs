@@ -173,6 +173,7 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
     let federation = Federation::new(regions, settings.federation.clone(), plan);
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
+        .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
         .with_reception(reception)
         .with_grants(settings.grants.clone())
 }
@@ -182,7 +183,9 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
 async fn stand(settings: &RegionSettings, before: &[Standing]) -> Result<Standing, AppError> {
     let built = |why| AppError::Region { region: settings.name.to_string(), why };
     let (region, memory, door) = match &settings.kind {
-        KindSettings::Tempo(_) => (Region::build(settings).map_err(built)?, None, None),
+        KindSettings::Tempo(_) | KindSettings::Tutti(_) => {
+            (Region::build(settings).map_err(built)?, None, None)
+        }
         KindSettings::Memory(memory) => {
             let same = before.iter().find(|standing| standing.settings.name == settings.name);
             let kept = same.and_then(|same| same.memory.clone());
@@ -271,13 +274,16 @@ impl Reloading {
         let Ok(loaded) = task::blocking(move || Settings::load(&path, environment)).await else {
             return false;
         };
-        let (settings, findings) = match loaded {
+        let (mut settings, findings) = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
                 self.refuse(error);
                 return false;
             }
         };
+        if let Some(peers) = Arc::get_mut(&mut settings.peers) {
+            peers.remember_what(&self.settings.peers);
+        }
         self.watch.follow(settings.sources.clone());
         let settings = match self.listen.map(|listen| settings.clone().listening_on(listen)) {
             None => settings,

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use clap::CommandFactory;
 use source::{read, rust, without_tests};
-use tutti::model::coverage::{Budget, Coverage, Exactness, Mode, Outcome, Owing, RegionReport, RegionStatus};
+use tutti::model::coverage::{
+    Budget, Coverage, Exactness, Mode, Outcome, Owing, RegionReport, RegionStatus, Within,
+};
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
 use tutti::telemetry::metrics::Endpoint;
@@ -105,6 +107,7 @@ fn every_parameter_is_described() {
 #[test]
 fn every_header_is_described() {
     let mut headers = literals("src/api", "HeaderName::from_static(\"");
+    headers.extend(literals("src/backend/peer", "HeaderName::from_static(\""));
     headers.extend(literals("src/api", "headers.get(\""));
     headers.extend(literals("src/api", "headers.contains_key(\""));
     // Those that every program knows are named by constants.
@@ -143,6 +146,12 @@ fn every_word_of_the_report_is_described() {
 
 #[test]
 fn every_key_of_the_report_is_described() {
+    let within = Within {
+        gateway: "tutti-us".to_owned(),
+        is_open: true,
+        exactness: Exactness::Exact,
+        regions: Vec::new(),
+    };
     let report = RegionReport {
         region: RegionName::parse("us-east").unwrap(),
         jurisdiction: Jurisdiction::parse("US").unwrap(),
@@ -156,6 +165,8 @@ fn every_key_of_the_report_is_described() {
         attempts: 1,
         treated: 0,
         treated_by_class: vec![("pii.email".to_owned(), 1)],
+        within: Some(std::sync::Arc::new(within)),
+        is_raw_egress: true,
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,

@@ -64,10 +64,12 @@ const OWNED: [(&str, &[&str], &str); 14] = [
 ];
 
 /// Who may name an HTTP status. Only `api` answers with one; these read those of others.
-const STATUS_READERS: [(&str, &str); 6] = [
+const STATUS_READERS: [(&str, &str); 8] = [
     ("src/backend/tempo/mod.rs", "reads a region's answer"),
     ("src/backend/tempo/query.rs", "what a region says to a query"),
     ("src/backend/tempo/streaming.rs", "what it says to a call, as if over HTTP"),
+    ("src/backend/peer/mod.rs", "reads a peer gateway's answer"),
+    ("src/backend/peer/reading.rs", "what a peer says where it does not answer"),
     ("src/backend/fault.rs", "turns a region's status into a fault"),
     ("src/backend/simulated.rs", "fails as a region does"),
     ("src/cli/trace/client.rs", "reads a gateway's answer"),

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::caller;
 use super::error::ApiError;
 use super::held::Held;
 use super::report;
@@ -50,6 +51,7 @@ pub(super) fn admit<A>(
         return Err(ApiError::Busy);
     };
     let deadline = Deadline::starting_now(state.federation().settings().deadline);
+    let deadline = caller::guest(&parts.extensions).map_or(deadline, |guest| deadline.at_most(guest.left));
     let in_flight = state.metrics.begin(endpoint, mode);
     Ok(Admitted { ask: ask(deadline), in_flight, parts, deadline, endpoint, mode, _permit: permit })
 }

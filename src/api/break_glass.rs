@@ -73,6 +73,15 @@ pub(super) fn refuse_on_stream(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// A gateway states who asks through it, and nothing of grants: what it may deliver is decided without one.
+pub(super) fn refuse_through_gateway(headers: &HeaderMap) -> Result<(), ApiError> {
+    if headers.contains_key(GRANT) {
+        let line = "a grant is taken where its holder asks, and not through another gateway";
+        return Err(ApiError::Grant { line: line.to_owned(), is_malformed: false });
+    }
+    Ok(())
+}
+
 fn refused(
     state: &ApiState,
     fault: GrantFault,

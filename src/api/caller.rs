@@ -7,21 +7,23 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Extensions, HeaderMap, HeaderName, header};
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri, header};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use super::account;
 use super::break_glass::{self, Lifted};
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
+use crate::backend::peer::STATEMENT;
 use crate::federation::Federation;
-use crate::identity::{Mode, Once, Shown, ShownCertificate, Unknown};
-use crate::model::{Caller, Proven, TraceId};
+use crate::identity::{Mode, Once, Shown, ShownByPeer, ShownCertificate, Unknown};
+use crate::model::{Caller, Proven, ProvenBy, TraceId};
+use crate::proof::statement::{Statement, StatementFault, request_digest};
 use crate::task::clock::wall_nanos;
 
 /// A token that Grafana signs of its user.
 const GRAFANA_ID: HeaderName = HeaderName::from_static("x-grafana-id");
-/// What another gateway says of whoever it asks for.
-pub const STATEMENT: HeaderName = HeaderName::from_static("tutti-statement");
 /// Which of the purposes that a token allows is meant.
 const PURPOSE: HeaderName = HeaderName::from_static("tutti-purpose");
 
@@ -40,11 +42,41 @@ pub struct Seen {
     pub federation: Arc<Federation>,
     /// Under a grant that was shown.
     pub(super) lifted: Option<Arc<Lifted>>,
+    /// The gateway that asks for them, where one does.
+    pub guest: Option<Arc<Guest>>,
+}
+
+/// Another gateway, as far as its answer needs to know of it.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// The statement that is answered.
+    pub statement: String,
+    /// What is left of the time of whoever it asks for.
+    pub left: Duration,
+}
+
+/// Why nobody is known.
+enum Stranger {
+    Unknown(Unknown),
+    Gateway(StatementFault),
+}
+
+impl From<Stranger> for ApiError {
+    fn from(stranger: Stranger) -> Self {
+        match stranger {
+            Stranger::Unknown(unknown) => Self::Unauthenticated(unknown.to_string()),
+            Stranger::Gateway(fault) => Self::Statement(fault),
+        }
+    }
 }
 
 impl Seen {
     /// And what a grant beside it lets them see.
     fn lifted(mut self, state: &ApiState, in_force: &InForce, headers: &HeaderMap) -> Result<Self, ApiError> {
+        if self.guest.is_some() {
+            break_glass::refuse_through_gateway(headers)?;
+            return Ok(self);
+        }
         self.lifted = break_glass::shown(state, in_force, headers, (&self.caller, &self.proven))?;
         if let Some(under) = self.lifted.as_ref().and_then(|lifted| lifted.for_everything(state)) {
             self.federation = under;
@@ -52,7 +84,13 @@ impl Seen {
         Ok(self)
     }
 
-    async fn of(in_force: &InForce, headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Unknown> {
+    /// `target` is what is asked for; a stream has none that a statement could be for.
+    async fn of(
+        in_force: &InForce,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        target: Option<(&Method, &Uri)>,
+    ) -> Result<Self, Stranger> {
         let certificate = extensions.get::<Arc<ShownCertificate>>().map(Arc::as_ref);
         let shown = Shown {
             authorization: Once::of(headers, &header::AUTHORIZATION),
@@ -62,7 +100,16 @@ impl Seen {
             headers,
             certificate,
         };
-        let known = in_force.reception().who(&shown, Duration::from_nanos(wall_nanos())).await?;
+        let now = Duration::from_nanos(wall_nanos());
+        if let (Once::Is(statement), Some(peers)) = (shown.statement, in_force.peers()) {
+            let request = target.map_or_else(String::new, |(method, uri)| request_of(method, uri));
+            let shown = ShownByPeer { statement, shown: &shown, request: &request };
+            return peers
+                .who(shown, now)
+                .map(|known| Self::of_guest(in_force, known))
+                .map_err(Stranger::Gateway);
+        }
+        let known = in_force.reception().who(&shown, now).await.map_err(Stranger::Unknown)?;
         let federation = in_force.seen_by(&known.caller);
         Ok(Self {
             caller: known.caller,
@@ -70,7 +117,27 @@ impl Seen {
             expires: known.expires,
             federation,
             lifted: None,
+            guest: None,
         })
+    }
+
+    /// Whoever another gateway asks for, as it states it and as far as it is believed.
+    fn of_guest(in_force: &InForce, statement: Statement) -> Self {
+        let Statement { issuer, id, asker, left, expires, .. } = statement;
+        let proven = Proven {
+            by: ProvenBy::Peer,
+            voucher: Some(issuer),
+            token: Some(blake3::hash(id.as_bytes()).to_hex().to_string()),
+            through: asker.through.clone(),
+        };
+        Self {
+            caller: asker.caller.clone(),
+            proven: Arc::new(proven),
+            expires: Some(expires),
+            federation: in_force.seen_through(asker),
+            lifted: None,
+            guest: Some(Arc::new(Guest { statement: id, left })),
+        }
     }
 }
 
@@ -81,28 +148,50 @@ pub(super) async fn of_stream(
     extensions: &Extensions,
 ) -> Result<Seen, ApiError> {
     break_glass::refuse_on_stream(headers)?;
-    Seen::of(&state.in_force(), headers, extensions).await.map_err(|unknown| {
-        let hint = if unknown.is_nobody() { format!("; {STREAM_HINT}") } else { String::new() };
-        ApiError::Unauthenticated(format!("{unknown}{hint}"))
+    Seen::of(&state.in_force(), headers, extensions, None).await.map_err(|stranger| match stranger {
+        Stranger::Unknown(unknown) if unknown.is_nobody() => {
+            ApiError::Unauthenticated(format!("{unknown}; {STREAM_HINT}"))
+        }
+        stranger => stranger.into(),
     })
 }
 
 pub(super) async fn know(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let in_force = state.in_force();
-    let seen = Seen::of(&in_force, request.headers(), request.extensions()).await;
-    let seen = seen.map_err(|unknown| ApiError::Unauthenticated(unknown.to_string()));
-    match seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers())) {
+    let target = Some((request.method(), request.uri()));
+    let seen = Seen::of(&in_force, request.headers(), request.extensions(), target).await;
+    let seen = seen.map_err(ApiError::from);
+    let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers()));
+    let (known, mut response) = match seen {
         Ok(seen) => {
-            let lifted = seen.lifted.clone();
-            request.extensions_mut().insert(seen);
-            let mut response = next.run(request).await;
-            if let Some(lifted) = lifted {
-                lifted.put_header(response.headers_mut());
-            }
-            response
+            request.extensions_mut().insert(seen.clone());
+            (Some(seen), next.run(request).await)
         }
-        Err(error) => error.into_response(),
+        Err(error) => (None, error.into_response()),
+    };
+    if let Some(lifted) = known.as_ref().and_then(|seen| seen.lifted.as_ref()) {
+        lifted.put_header(response.headers_mut());
     }
+    if let Some(peers) = in_force.peers() {
+        account::put_protocol(response.headers_mut());
+        if let Some(seen) = &known
+            && let Some(guest) = &seen.guest
+        {
+            account::put(&mut response, guest, peers.name(), &seen.federation);
+        }
+    }
+    response
+}
+
+/// Stands for a request in a statement.
+fn request_of(method: &Method, uri: &Uri) -> String {
+    let path: Vec<u8> = percent_decode_str(uri.path()).collect();
+    request_digest(method.as_str(), &path, uri.query())
+}
+
+/// Who asks for another gateway, if one does.
+pub(super) fn guest(of: &Extensions) -> Option<&Guest> {
+    of.get::<Seen>().and_then(|seen| seen.guest.as_deref())
 }
 
 /// Around what Grafana asks to see whether a data source works. Where somebody must be shown, it says so then and not

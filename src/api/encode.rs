@@ -105,6 +105,14 @@ pub fn v2(trace: Arc<Redacted<Assembled>>, beside: &Beside, format: Format) -> R
     }
 }
 
+/// The same of what is not assembled here, for another gateway.
+pub fn v2_view(trace: &Redacted<Vec<u8>>, beside: &Beside) -> Written {
+    let mut body = Vec::with_capacity(trace.len() + 64);
+    put_bytes_field(&mut body, trace_by_id::TRACE, trace);
+    body.extend_from_slice(&protobuf_beside(beside));
+    Written::protobuf(body)
+}
+
 fn protobuf_beside(beside: &Beside) -> Vec<u8> {
     let mut after = Vec::new();
     put_message(&mut after, trace_by_id::METRICS, |metrics| {

@@ -5,8 +5,11 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
+use super::account::Covered;
 use super::report;
+use crate::backend::peer::STATEMENT_FAULT;
 use crate::federation::{Refusal, Why};
+use crate::proof::statement::StatementFault;
 
 /// An error as the client sees it: Tempo's plain text, one line, no envelope.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub enum ApiError {
     Unauthenticated(String),
     /// A grant was shown, and it does not hold.
     Grant { line: String, is_malformed: bool },
+    /// What another gateway states is not taken.
+    Statement(StatementFault),
     /// Too many requests are in flight.
     Busy,
     /// The federation has nothing honest to answer with.
@@ -36,6 +41,7 @@ impl ApiError {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
+            Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -57,6 +63,7 @@ impl ApiError {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
             Self::Grant { line, .. } => one_line(line),
+            Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
@@ -73,7 +80,7 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => Code::InvalidArgument,
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
-            Self::Unauthenticated(_) => Code::Unauthenticated,
+            Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
             Self::Failed(_) => Code::Internal,
@@ -142,6 +149,10 @@ impl IntoResponse for ApiError {
         }
         match &self {
             Self::Refused(refusal) => report::put_refusal(headers, refusal),
+            Self::Statement(fault) => {
+                headers.insert(STATEMENT_FAULT, HeaderValue::from_static(fault.code()));
+                report::put_refused(headers);
+            }
             Self::NoSuchTrace | Self::TraceTooLarge { .. } => {}
             Self::Unauthenticated(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -151,7 +162,20 @@ impl IntoResponse for ApiError {
                 report::put_refused(headers)
             }
         }
+        if let Self::Refused(refusal) = self
+            && let Some(coverage) = refusal.coverage
+        {
+            response.extensions_mut().insert(Covered(coverage));
+        }
         response
+    }
+}
+
+fn statement_status(fault: StatementFault) -> StatusCode {
+    match fault {
+        StatementFault::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        StatementFault::Loop | StatementFault::TooDeep => StatusCode::LOOP_DETECTED,
+        _ => StatusCode::UNAUTHORIZED,
     }
 }
 

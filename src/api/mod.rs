@@ -1,5 +1,6 @@
 //! The edge: Tempo's query API over HTTP and gRPC. Only this room knows status codes and headers.
 
+mod account;
 mod admit;
 mod break_glass;
 pub mod caller;

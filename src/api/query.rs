@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
 
+use super::account::Covered;
 use super::admit::{Ending, admit};
 use super::caller;
 use super::encode::Written;
@@ -113,6 +114,7 @@ impl Asking {
         let format = params::format(&admitted.parts.headers);
         let mut head = HeaderMap::new();
         report::put_headers(&mut head, &coverage, false);
+        let covered = caller::guest(&admitted.parts.extensions).map(|_| Covered(coverage.clone()));
         let written = if value.items() < LONG_ITEMS {
             write(format, &value, &coverage)
         } else {
@@ -121,6 +123,9 @@ impl Asking {
         };
         let mut response = written.into_response();
         response.headers_mut().extend(head);
+        if let Some(covered) = covered {
+            response.extensions_mut().insert(covered);
+        }
         Ok(admitted.hold(response))
     }
 }

@@ -55,7 +55,8 @@ fn put_regions(headers: &mut HeaderMap, coverage: &Coverage) {
 
 fn region_header(report: &RegionReport) -> String {
     let (status, ms) = (report.status.as_str(), report.took.as_millis());
-    format!("{};status={status};ms={ms};spans={};bytes={}", report.region, report.spans, report.bytes)
+    let egress = if report.is_raw_egress { ";egress=raw" } else { "" };
+    format!("{};status={status};ms={ms};spans={};bytes={}{egress}", report.region, report.spans, report.bytes)
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -117,6 +118,20 @@ pub fn region_to_json(report: &RegionReport) -> Value {
         "attempts": report.attempts,
         "treated": report.treated,
     });
+    if let Some(json) = json.as_object_mut() {
+        if report.is_raw_egress {
+            json.insert("rawEgress".to_owned(), true.into());
+        }
+        if let Some(within) = &report.within {
+            let regions: Vec<Value> = within.regions.iter().map(region_to_json).collect();
+            let within = json!({
+                "gateway": within.gateway,
+                "exactness": within.exactness.as_str(),
+                "regions": regions,
+            });
+            json.insert("within".to_owned(), within);
+        }
+    }
     // Only where classes decided: listed keys are of none.
     if !report.treated_by_class.is_empty()
         && let Some(json) = json.as_object_mut()

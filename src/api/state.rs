@@ -7,11 +7,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use crate::backend::Notifier;
-use crate::federation::Federation;
+use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
-use crate::identity::{Callers, Reception};
-use crate::model::Caller;
+use crate::identity::{Callers, Peers, Reception};
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
+use crate::model::{Asker, Caller, Errand, Jurisdiction};
 use crate::policy::{Classes, Policies};
 use crate::telemetry::Metrics;
 
@@ -39,6 +39,10 @@ pub struct InForce {
     policies: Option<Arc<Policies>>,
     reception: Arc<Reception>,
     grants: Arc<Grants>,
+    /// Gateways that may ask here on behalf of others; none where nobody is named.
+    peers: Option<Arc<Peers>>,
+    /// Where answers are assembled, in law; unknown where nothing depends on it.
+    jurisdiction: Option<Jurisdiction>,
 }
 
 impl InForce {
@@ -49,6 +53,8 @@ impl InForce {
             policies: None,
             reception: Arc::new(Reception::of_callers(Callers::default())),
             grants: no_grants(),
+            peers: None,
+            jurisdiction: None,
         }
     }
 
@@ -57,6 +63,18 @@ impl InForce {
     pub fn with_policies(mut self, policies: Arc<Policies>) -> Self {
         self.policies = Some(policies);
         self
+    }
+
+    /// These gateways may ask here, and this is where answers are assembled.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Arc<Peers>, jurisdiction: Jurisdiction) -> Self {
+        self.peers = Some(peers).filter(|peers| !peers.is_empty());
+        self.jurisdiction = Some(jurisdiction);
+        self
+    }
+
+    pub(super) fn peers(&self) -> Option<&Arc<Peers>> {
+        self.peers.as_ref()
     }
 
     /// Who asks is found out there.
@@ -77,12 +95,13 @@ impl InForce {
         &self.grants
     }
 
-    /// As this caller may see it under a grant.
+    /// As this caller may see it under a grant. Peers are not told of it: they lift nothing.
     pub(super) fn seen_under(&self, caller: &Caller, lift: &Lift) -> Arc<Federation> {
-        match &self.policies {
+        let federation = match &self.policies {
             Some(policies) => Arc::new(self.federation.seen_by(policies.plan_under(caller, lift))),
             None => self.federation.clone(),
-        }
+        };
+        self.on_behalf(caller, federation)
     }
 
     pub fn reception(&self) -> &Reception {
@@ -90,10 +109,42 @@ impl InForce {
     }
 
     pub(super) fn seen_by(&self, caller: &Caller) -> Arc<Federation> {
-        match &self.policies {
+        let federation = match &self.policies {
             Some(policies) => Arc::new(self.federation.seen_by(policies.plan(caller))),
             None => self.federation.clone(),
+        };
+        self.on_behalf(caller, federation)
+    }
+
+    fn on_behalf(&self, caller: &Caller, federation: Arc<Federation>) -> Arc<Federation> {
+        // Peers are told who asks; where none stands, nobody needs to be told.
+        match &self.jurisdiction {
+            Some(here) if federation.has_peers() => {
+                let asker = Asker {
+                    caller: Arc::new(caller.clone()),
+                    through: Vec::new(),
+                    delivered: vec![here.clone()],
+                    plan_digest: federation.plan().digest().to_owned(),
+                    errand: Errand::default(),
+                };
+                Arc::new((*federation).clone().asked_by(asker))
+            }
+            _ => federation,
         }
+    }
+
+    /// As another gateway asks for somebody: what may not be had in any place that the answer passes, this one among
+    /// them, is not there.
+    pub(super) fn seen_through(&self, asker: Asker) -> Arc<Federation> {
+        let delivered = passing(asker.delivered.iter().chain(&self.jurisdiction).cloned());
+        let plan = self.policies.as_ref().map(|policies| policies.plan_for(&asker.caller, &delivered));
+        let federation = match plan {
+            Some(plan) => self.federation.seen_by(plan),
+            None => (*self.federation).clone(),
+        };
+        let errand = asker.errand.clone();
+        let plan_digest = federation.plan().digest().to_owned();
+        Arc::new(federation.serving(errand).asked_by(Asker { delivered, plan_digest, ..asker }))
     }
 }
 

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
+use super::account;
 use super::error::plain;
 use super::state::ApiState;
 
@@ -34,7 +35,9 @@ pub async fn buildinfo(State(state): State<ApiState>) -> Response {
     // Texts without a map or a number that is none: they can always be written.
     let mut body = serde_json::to_string(&info).unwrap_or_default();
     body.push('\n');
-    with_type("application/json", body)
+    let mut response = with_type("application/json", body);
+    account::put_protocol(response.headers_mut());
+    response
 }
 
 /// What Tempo answers to `GET` alone. Its 405 is bare, without the list of methods that would do.

@@ -6,6 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
+use super::account::Covered;
 use super::admit::{self, Ending};
 use super::caller;
 use super::encode::{self, Beside};
@@ -110,6 +111,9 @@ pub async fn v2(
     let filter = wanted.as_ref().map(compiled).transpose()?;
     asked.filter = wanted.map(|wanted| SpanFilter(wanted.query));
     let mut admitted = admit(&state, Endpoint::TraceV2, asked)?;
+    if caller::guest(&admitted.parts.extensions).is_some() {
+        return view(&state, admitted).await;
+    }
     let Lookup { answer, is_from_memory } = admitted.look_up(&state).await?;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
     let (trace, was_filtered) = filtered(trace, filter).await?;
@@ -118,6 +122,24 @@ pub async fn v2(
     let mut response =
         encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
     report::put_headers(response.headers_mut(), &coverage, is_from_memory);
+    Ok(admitted.hold(response))
+}
+
+/// What another gateway is sent: what may be seen, as it lies in the regions, for it to assemble.
+async fn view(state: &ApiState, mut admitted: Admitted) -> Result<Response, ApiError> {
+    let federation = caller::estate(state, &admitted.parts.extensions);
+    let answered = federation.view(admitted.ask.clone()).await;
+    let (outcome, coverage) = match &answered {
+        Ok((answer, _)) => (answer.coverage.outcome(), Some(&answer.coverage)),
+        Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
+    };
+    admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
+    let (Answer { value, coverage }, inspected_bytes) =
+        answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
+    let message = report::message([], &coverage);
+    let mut response = encode::v2_view(&value, &Beside { inspected_bytes, message }).into_response();
+    report::put_headers(response.headers_mut(), &coverage, false);
+    response.extensions_mut().insert(Covered(coverage));
     Ok(admitted.hold(response))
 }
 

@@ -1,11 +1,13 @@
 //! What a region is asked, and what comes back: one form of question for every kind of query.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use super::Fault;
+use crate::model::coverage::Within;
 use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery, TagsQuery, TraceId, TraceQuery};
 use crate::redaction::Raw;
 use crate::task::Deadline;
@@ -39,6 +41,8 @@ pub struct RegionTrace {
     pub first_byte: Option<Duration>,
     pub http_status: Option<u16>,
     pub attempts: u32,
+    /// What a peer gateway says of its own regions.
+    pub within: Option<Arc<Within>>,
 }
 
 /// What a region answers to a query over its traces.
@@ -49,6 +53,8 @@ pub struct RegionAnswer<A> {
     pub is_partial: bool,
     pub first_byte: Option<Duration>,
     pub attempts: u32,
+    /// What a peer gateway says of its own regions.
+    pub within: Option<Arc<Within>>,
 }
 
 /// An answer on its way.
@@ -70,6 +76,7 @@ impl RegionTrace {
             first_byte: None,
             http_status: None,
             attempts: 1,
+            within: None,
         }
     }
 }
@@ -77,7 +84,7 @@ impl RegionTrace {
 impl<A> RegionAnswer<A> {
     /// A whole answer.
     pub fn whole(answer: A) -> Self {
-        Self { answer: Raw::seal(answer), is_partial: false, first_byte: None, attempts: 1 }
+        Self { answer: Raw::seal(answer), is_partial: false, first_byte: None, attempts: 1, within: None }
     }
 }
 

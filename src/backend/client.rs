@@ -18,13 +18,14 @@ use super::call::{
 };
 use super::call::{TagsCall, TraceCall, TracesCall};
 use super::deadline::{DeadlineLayer, within};
+use super::peer::PeerBackend;
 use super::retry::RetryOnce;
 use super::settings::{KindSettings, LayerSettings, RegionSettings};
 use super::tempo::TempoBackend;
 use super::{Backend, BuildError, Fault, RegionInfo};
 use crate::model::{
-    Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames, TagValues,
-    TagValuesQuery, TagsQuery, TraceId, TraceQuery,
+    Asker, Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames,
+    TagValues, TagValuesQuery, TagsQuery, TraceId, TraceQuery,
 };
 use crate::task::Deadline;
 
@@ -59,10 +60,12 @@ pub struct Region {
     jurisdiction: Jurisdiction,
     backend: Arc<dyn Backend>,
     stacks: Stacks,
+    shared: Shared,
     breaker: Arc<Breaker>,
     layers: LayerSettings,
     /// What the last probe that was answered told.
-    info: Mutex<RegionInfo>,
+    info: Arc<Mutex<RegionInfo>>,
+    is_raw_egress: bool,
 }
 
 impl Region {
@@ -73,20 +76,58 @@ impl Region {
         layers: LayerSettings,
     ) -> Self {
         let breaker = Breaker::new(layers.breaker.clone());
-        let stacks = Shared::of(backend.clone(), breaker.clone(), &layers).stacks();
-        Self { name, jurisdiction, backend, stacks, breaker, layers, info: Mutex::default() }
+        let shared = Shared::of(backend.clone(), breaker.clone(), &layers);
+        Self {
+            name,
+            jurisdiction,
+            backend,
+            stacks: shared.stacks(),
+            shared,
+            breaker,
+            layers,
+            info: Arc::default(),
+            is_raw_egress: false,
+        }
     }
 
     /// A region over the network.
     pub fn build(settings: &RegionSettings) -> Result<Self, BuildError> {
-        let KindSettings::Tempo(tempo) = &settings.kind else { return Err(BuildError::Embedded) };
-        let backend = TempoBackend::new(tempo, settings.layers.body_bytes_max)?;
-        Ok(Self::new(
-            settings.name.clone(),
-            settings.jurisdiction.clone(),
-            Arc::new(backend),
-            settings.layers.clone(),
-        ))
+        let body_bytes_max = settings.layers.body_bytes_max;
+        let backend: Arc<dyn Backend> = match &settings.kind {
+            KindSettings::Tempo(tempo) => Arc::new(TempoBackend::new(tempo, body_bytes_max)?),
+            KindSettings::Tutti(peer) => Arc::new(PeerBackend::new(peer, body_bytes_max)?),
+            KindSettings::Memory(_) => return Err(BuildError::Embedded),
+        };
+        let (name, jurisdiction) = (settings.name.clone(), settings.jurisdiction.clone());
+        let region = Self::new(name, jurisdiction, backend, settings.layers.clone());
+        Ok(if settings.is_raw_egress { region.with_raw_egress() } else { region })
+    }
+
+    /// Somebody allowed that its raw spans cross a border, and every answer says so.
+    #[must_use]
+    pub fn with_raw_egress(self) -> Self {
+        Self { is_raw_egress: true, ..self }
+    }
+
+    pub fn is_raw_egress(&self) -> bool {
+        self.is_raw_egress
+    }
+
+    /// The same region as it is asked for somebody, with the layers it has; nothing where that makes no difference.
+    pub fn on_behalf_of(&self, asker: &Arc<Asker>) -> Option<Arc<Self>> {
+        let backend = self.backend.on_behalf_of(asker)?;
+        let shared = Shared { backend: backend.clone(), ..self.shared.clone() };
+        Some(Arc::new(Self {
+            name: self.name.clone(),
+            jurisdiction: self.jurisdiction.clone(),
+            backend,
+            stacks: shared.stacks(),
+            shared,
+            breaker: self.breaker.clone(),
+            layers: self.layers.clone(),
+            info: self.info.clone(),
+            is_raw_egress: self.is_raw_egress,
+        }))
     }
 
     pub fn name(&self) -> &RegionName {
@@ -110,6 +151,16 @@ impl Region {
     /// Whether it lies in this process.
     pub fn is_embedded(&self) -> bool {
         self.backend.is_embedded()
+    }
+
+    /// Whether it is a gateway like this one.
+    pub fn is_peer(&self) -> bool {
+        self.backend.is_peer()
+    }
+
+    /// Whether ids of spans may be others than those that were sent.
+    pub fn renumbers(&self) -> bool {
+        self.backend.renumbers()
     }
 
     /// Every span of each of the first of these traces.
@@ -200,6 +251,7 @@ fn with_jitter(wait: Duration) -> Duration {
 }
 
 /// What the stacks of one region have in common.
+#[derive(Debug, Clone)]
 struct Shared {
     backend: Arc<dyn Backend>,
     breaker: Arc<Breaker>,

@@ -8,6 +8,7 @@ use http::StatusCode;
 
 use super::Fault;
 use crate::model::RegionStatus;
+use crate::proof::statement::StatementFault;
 
 /// Tempo's words for a trace above its size limit, whatever status a version gives them.
 const SAYS_TOO_LARGE: &[u8] = b"trace exceeds max size";
@@ -85,6 +86,63 @@ pub(super) fn no_such_query() -> Fault {
 pub(super) fn no_streaming() -> Fault {
     let detail = "it has no streaming API at the configured url, and is set to be asked by it only";
     answered(RegionStatus::Rejected, StatusCode::NOT_FOUND, detail)
+}
+
+/// What answers is no gateway that could be a peer.
+pub(super) fn no_gateway() -> Fault {
+    let detail = "what answers at the configured url is no gateway that takes statements of others";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
+pub(super) fn other_protocol(theirs: u32, ours: u32) -> Fault {
+    let detail = format!(
+        "it speaks version {theirs} of the protocol between gateways, and this one speaks version {ours}: bring \
+         both to the same release"
+    );
+    Fault { is_blameless: false, ..Fault::new(RegionStatus::Rejected, detail) }
+}
+
+pub(super) fn no_account() -> Fault {
+    let detail = "it answered without an account of its regions that can be read";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
+pub(super) fn account_of_another() -> Fault {
+    let detail = "its account is of another question, or of another gateway than the one configured";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
+pub(super) fn not_answered_there() -> Fault {
+    let detail = "it cannot answer this question over its own regions (501)";
+    Fault { is_blameless: true, ..answered(RegionStatus::Rejected, StatusCode::NOT_IMPLEMENTED, detail) }
+}
+
+pub(super) fn credential_refused() -> Fault {
+    let detail = "it does not accept this gateway: neither its credential nor its statement (401)";
+    answered(RegionStatus::Rejected, StatusCode::UNAUTHORIZED, detail)
+}
+
+/// In our own words for each reason.
+pub(super) fn statement_refused(why: StatementFault, status: StatusCode) -> Fault {
+    use StatementFault as F;
+    let detail = match why {
+        F::Unreadable => "it cannot read this gateway's statements",
+        F::UnknownGateway => "it does not know this gateway: its [[peer.trusts]] must name it",
+        F::Signature => "it has another public key of this gateway than that of [peer] key",
+        F::Audience => "it has another name than the one configured here (`gateway` of this region)",
+        F::Expired => "the statement had expired on arrival: are the clocks of both gateways right?",
+        F::Early => "the statement is of a later time there: are the clocks of both gateways right?",
+        F::TooLong => "it takes no statement that holds so long",
+        F::OtherRequest => "the request was changed on the way to it: does a proxy rewrite it?",
+        F::Replayed => "it has had this statement before",
+        F::TooMany => "it is asked more often than it can remember statements",
+        F::Loop => "it was asked before in this chain: gateways ask each other in a circle",
+        F::TooDeep => "there are more gateways in this chain than there may be",
+        F::Credential => "it does not accept the credential of this gateway",
+        F::Delivery => "it does not let answers be taken to where they would go",
+    };
+    let kind = if why == F::TooMany { RegionStatus::Overloaded } else { RegionStatus::Rejected };
+    answered(kind, status, detail)
 }
 
 pub(super) fn bad_encoding() -> Fault {

@@ -12,6 +12,7 @@ mod fake;
 mod fault;
 pub mod memory;
 mod notice;
+pub mod peer;
 mod retry;
 pub mod settings;
 mod simulated;
@@ -20,7 +21,10 @@ mod tempo;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::model::{MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
+use std::sync::Arc;
+
+use crate::model::coverage::Within;
+use crate::model::{Asker, MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
 use crate::task::Deadline;
 
 pub use breaker::CircuitState;
@@ -30,6 +34,7 @@ pub use call::{
 };
 pub use client::Region;
 pub use notice::{NotTaken, Notifier};
+pub use peer::{Line, PeerBackend};
 pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
 
@@ -52,6 +57,21 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// once. Others may have renumbered ids, and are asked for one trace at a time.
     fn is_embedded(&self) -> bool {
         false
+    }
+
+    /// Whether it is a gateway like this one: what it sends is already what the caller may see, decided there.
+    fn is_peer(&self) -> bool {
+        false
+    }
+
+    /// Whether ids of spans may be others than those that were sent.
+    fn renumbers(&self) -> bool {
+        !self.is_embedded()
+    }
+
+    /// The same region as it is asked for somebody: nothing where it makes no difference who asks.
+    fn on_behalf_of(&self, _: &Arc<Asker>) -> Option<Arc<dyn Backend>> {
+        None
     }
 
     /// Every span the region holds of each of these traces, in their order. Where that is much, of as many of
@@ -109,6 +129,8 @@ pub struct Fault {
     pub is_blameless: bool,
     /// Whether the query itself failed on a span, as it would in any region that holds such a one.
     pub is_of_the_query: bool,
+    /// What a peer gateway said of its own regions.
+    pub within: Option<Arc<Within>>,
 }
 
 /// Why a region can't be built from its settings. The texts are for the operator who wrote them; none
@@ -133,6 +155,8 @@ pub enum BuildError {
     ClientCertificate(String),
     #[error("no certificate is trusted: the system has none and the region names none")]
     NothingTrusted,
+    #[error("a peer gateway is asked by signed statements: [peer] key names the key")]
+    NothingSigns,
     #[error("no http client can be made: {0}")]
     Client(String),
 }
@@ -147,6 +171,7 @@ impl Fault {
             is_retryable: false,
             is_blameless: false,
             is_of_the_query: false,
+            within: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderName, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::model::{Jurisdiction, RegionName};
+use crate::proof::SigningKey;
 
 /// One declared region.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,11 +17,14 @@ pub struct RegionSettings {
     pub jurisdiction: Jurisdiction,
     pub kind: KindSettings,
     pub layers: LayerSettings,
+    /// Its raw spans cross into another jurisdiction, as somebody allowed.
+    pub is_raw_egress: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum KindSettings {
     Tempo(TempoSettings),
+    Tutti(PeerSettings),
     Memory(MemorySettings),
 }
 
@@ -39,6 +43,43 @@ pub struct TempoSettings {
     /// Idle connections that are kept open.
     pub idle_connections_max: usize,
     pub streaming: Streaming,
+}
+
+/// A gateway like this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeerSettings {
+    /// Where it is, and what shows it who asks. It is not asked by streams.
+    pub at: TempoSettings,
+    /// What it calls itself: statements are made out to that name.
+    pub gateway: String,
+    pub signer: Signer,
+}
+
+/// Who this gateway is to its peers.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    name: String,
+    key: SigningKey,
+}
+
+impl Signer {
+    pub fn new(name: impl Into<String>, key: SigningKey) -> Self {
+        Self { name: name.into(), key }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.key
+    }
+}
+
+impl PartialEq for Signer {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.key.public() == other.key.public()
+    }
 }
 
 /// Whether a Tempo is asked by its streaming API, which is gRPC on the port of the url, below no path.

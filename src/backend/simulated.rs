@@ -185,6 +185,10 @@ impl Backend for Simulated {
         self.inner.is_embedded()
     }
 
+    fn renumbers(&self) -> bool {
+        self.inner.renumbers()
+    }
+
     fn traces(&self, call: TracesCall) -> BoxFuture<'_, Result<Vec<RegionTrace>, Fault>> {
         self.ask_several(call).boxed()
     }

@@ -152,22 +152,26 @@ fn write_facts(out: &mut dyn Write, settings: &Settings) -> io::Result<()> {
 
 fn row(region: &RegionSettings, settings: &Settings) -> [String; 7] {
     let (kind, place, auth) = match &region.kind {
-        KindSettings::Tempo(tempo) => ("tempo", tempo.url.to_string(), auth(tempo)),
+        KindSettings::Tempo(tempo) => ("tempo".to_owned(), tempo.url.to_string(), auth(tempo)),
+        KindSettings::Tutti(peer) => {
+            (format!("tutti ({})", peer.gateway), peer.at.url.to_string(), auth(&peer.at))
+        }
         KindSettings::Memory(memory) => {
             let place = memory.otlp.map_or("fed from inside".to_owned(), |otlp| format!("OTLP on {otlp}"));
-            ("memory", place, "-".to_owned())
+            ("memory".to_owned(), place, "-".to_owned())
         }
     };
     let egress = settings.raw_egress.iter().find(|egress| egress.region == region.name);
     let raw = match egress {
         Some(egress) if egress.is_allowed => format!("cross into {}, allowed", egress.to),
         Some(egress) => format!("cross into {}, NOT allowed", egress.to),
+        None if matches!(region.kind, KindSettings::Tutti(_)) => "stay there, views cross".to_owned(),
         None => format!("stay in {}", region.jurisdiction),
     };
     [
         region.name.to_string(),
         region.jurisdiction.to_string(),
-        kind.to_owned(),
+        kind,
         place,
         humantime::format_duration(region.layers.deadline).to_string(),
         auth,

@@ -70,7 +70,7 @@ pub fn run(
 ) -> Result<(), String> {
     let caller = read_claims(&args.claims).map_err(|error| error.to_string())?;
     let rules = rules(args)?;
-    let plan = rules.policies.plan_for(&caller, &rules.delivered);
+    let plan = rules.policies.plan_for(&caller, std::slice::from_ref(&rules.delivered));
     let text = read(input)?;
     // Traces one after the other are one message.
     let (mut view, mut treated) = (Vec::new(), Treated::default());

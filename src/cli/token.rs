@@ -27,7 +27,7 @@ pub struct TokenArgs {
     /// The private key (Ed25519, PEM). Made where there is none, with its public half beside it as FILE.jwks.json.
     #[arg(long, value_name = "FILE", default_value = "dev.pem")]
     pub key: PathBuf,
-    /// Who makes it, as `issuer` of an [[identity.issuer]] says it.
+    /// Who makes it, as `issuer` of an `[[identity.issuer]]` says it.
     #[arg(long, value_name = "NAME", default_value = "tutti-development")]
     pub issuer: String,
     /// For whom, as `audience` there says it.

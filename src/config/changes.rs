@@ -37,6 +37,7 @@ impl Changes {
         changes.note(old.identity != new.identity, "identity");
         changes.note(!same_grants(old.grants.settings(), new.grants.settings()), "break_glass");
         changes.note(old.token_keys != new.token_keys, "keys");
+        changes.note(old.peers != new.peers, "peer.trusts");
         changes.regions(old, new);
         changes
     }
@@ -47,6 +48,7 @@ impl Changes {
 
     fn gateway(&mut self, old: &GatewaySettings, new: &GatewaySettings) {
         self.note(old.region != new.region, "gateway.region");
+        self.note(old.name != new.name, "gateway.name");
         self.note(old.policies != new.policies, "gateway.policies");
         match (&old.tls, &new.tls) {
             (Some(old), Some(new)) => self.note(old != new, "gateway.tls"),
@@ -111,6 +113,11 @@ impl Changes {
         note(old.layers.probe_interval != new.layers.probe_interval, "probe_interval");
         match (&old.kind, &new.kind) {
             (KindSettings::Tempo(old), KindSettings::Tempo(new)) => tempo(old, new, note),
+            (KindSettings::Tutti(old), KindSettings::Tutti(new)) => {
+                note(old.gateway != new.gateway, "gateway");
+                note(old.signer != new.signer, "peer.key");
+                tempo(&old.at, &new.at, note);
+            }
             (KindSettings::Memory(old), KindSettings::Memory(new)) => {
                 note(old.otlp != new.otlp, "otlp");
                 self.memory(&name, old, new);

@@ -13,6 +13,7 @@ use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::identity::{self, GivenIdentity};
+use super::peers::{self, GivenPeers};
 use super::table::{self, Table};
 use super::token_keys::{self, GivenKeys};
 use super::words;
@@ -33,6 +34,7 @@ pub(super) struct GivenFile {
     pub keys: Given<GivenKeys>,
     pub identity: GivenIdentity,
     pub break_glass: GivenBreakGlass,
+    pub peers: GivenPeers,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
     pub has_regions: bool,
@@ -43,6 +45,8 @@ pub(super) struct GivenFile {
 #[derive(Debug)]
 pub(super) struct GivenGateway {
     pub place: Place,
+    /// What it calls itself to its peers.
+    pub name: Given<String>,
     pub region: Given<RegionName>,
     pub listen: Given<SocketAddr>,
     pub tls: Given<GivenServerTls>,
@@ -109,6 +113,7 @@ pub(super) struct GivenAdditions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KindWord {
     Tempo,
+    Tutti,
     Memory,
 }
 
@@ -120,6 +125,8 @@ pub(super) struct GivenRegion {
     pub written_name: Option<String>,
     pub jurisdiction: Given<Jurisdiction>,
     pub kind: Given<KindWord>,
+    /// What the gateway there calls itself.
+    pub gateway: Given<String>,
     pub allow_raw_egress: Given<bool>,
     pub facts: GivenFacts,
     pub layers: GivenLayers,
@@ -181,6 +188,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         keys: root.table("keys", out).map(|keys| token_keys::read(keys, out)),
         identity: identity::read(optional(&mut root, "identity", out), out),
         break_glass: break_glass::read(optional(&mut root, "break_glass", out), out),
+        peers: peers::read(optional(&mut root, "peer", out), out),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
             Given::Faulty => true,
@@ -200,6 +208,7 @@ fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
     let mut table = optional(root, "gateway", out);
     let given = GivenGateway {
         place: table.place.clone(),
+        name: table.parsed("name", out, words::gateway_name),
         region: table.parsed("region", out, words::region_name),
         listen: table.parsed("listen", out, words::address),
         tls: table.table("tls", out).map(|tls| credentials::server_tls(tls, out)),
@@ -302,6 +311,7 @@ fn region(mut table: Table<'_>, out: &mut Findings) -> GivenRegion {
         name: table.parsed("name", out, words::region_name),
         jurisdiction: table.parsed("jurisdiction", out, words::jurisdiction),
         kind: table.parsed("kind", out, words::kind),
+        gateway: table.parsed("gateway", out, words::gateway_name),
         allow_raw_egress: table.flag("allow_raw_egress", out),
         facts: facts::read(&mut table, out),
         layers: layers(&mut table, out),

@@ -18,6 +18,7 @@ mod given;
 mod identity;
 mod issuers;
 mod keys;
+mod peers;
 pub mod policies;
 mod quantity;
 mod regions;
@@ -57,7 +58,7 @@ use crate::api::tls::Clients;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
 use crate::identity::grants::Grants;
-use crate::identity::{IdentitySettings, Mode};
+use crate::identity::{IdentitySettings, Mode, Peers};
 use crate::model::{Jurisdiction, RegionName};
 use crate::policy::Policies;
 use crate::redaction::Redactor;
@@ -82,6 +83,8 @@ pub struct Settings {
     pub identity: Arc<IdentitySettings>,
     /// Who may let whom see more for a while.
     pub grants: Arc<Grants>,
+    /// Gateways that may ask here on behalf of others.
+    pub peers: Arc<Peers>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.
@@ -98,6 +101,8 @@ pub struct Settings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewaySettings {
+    /// What it calls itself to its peers: its region, where nothing else is said.
+    pub name: String,
     /// The region this instance runs in.
     pub region: RegionName,
     /// Where answers are assembled, in law: that region's.
@@ -225,7 +230,7 @@ fn check_listen(
     }
     let taken = regions.iter().find(|region| match &region.kind {
         KindSettings::Memory(memory) => memory.otlp.is_some_and(|otlp| collide(otlp, listen)),
-        KindSettings::Tempo(_) => false,
+        KindSettings::Tempo(_) | KindSettings::Tutti(_) => false,
     });
     match taken {
         Some(region) => Err(ListenError::TakenByRegion(listen, region.name.clone())),

@@ -13,8 +13,8 @@ use super::given::{At, Given};
 use super::tls;
 use super::world::World;
 use crate::backend::settings::{
-    Auth, BreakerSettings, KindSettings, LayerSettings, MemorySettings, RegionSettings, RetrySettings,
-    Streaming, TempoSettings,
+    Auth, BreakerSettings, KindSettings, LayerSettings, MemorySettings, PeerSettings, RegionSettings,
+    RetrySettings, Signer, Streaming, TempoSettings,
 };
 
 /// A handshake over TCP and TLS is three round trips, a second between far continents; twice that.
@@ -26,6 +26,7 @@ const IDLE_CONNECTIONS_MAX: usize = 16;
 pub(super) fn resolve(
     given: &GivenRegion,
     complete: Duration,
+    signer: Option<&Signer>,
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> Option<RegionSettings> {
@@ -41,10 +42,16 @@ pub(super) fn resolve(
     };
     let kind = match kind {
         KindWord::Tempo => {
-            refuse_memory_keys(&given.memory, out);
+            refuse_memory_keys(&given.memory, "tempo", out);
+            refuse(&given.gateway, "gateway", "tempo", out);
             KindSettings::Tempo(tempo(&given.tempo, &given.place, world, out)?)
         }
+        KindWord::Tutti => {
+            refuse_memory_keys(&given.memory, "tutti", out);
+            KindSettings::Tutti(peer(given, signer, world, out)?)
+        }
         KindWord::Memory => {
+            refuse(&given.gateway, "gateway", "memory", out);
             refuse_tempo_keys(&given.tempo, out);
             KindSettings::Memory(memory(&given.memory))
         }
@@ -54,6 +61,7 @@ pub(super) fn resolve(
         jurisdiction: given.jurisdiction.value()?,
         kind,
         layers,
+        is_raw_egress: false,
     })
 }
 
@@ -126,6 +134,32 @@ fn tempo(given: &GivenTempo, of: &Place, world: &mut World<'_>, out: &mut Findin
         connect_timeout: given.connect_timeout.or(CONNECT_TIMEOUT),
         idle_connections_max: count(&given.idle_connections_max, IDLE_CONNECTIONS_MAX),
         streaming: given.streaming.or(Streaming::default()),
+    })
+}
+
+/// A gateway like this one. It takes no tenant, which is for it to know, and is not asked by streams.
+fn peer(
+    given: &GivenRegion,
+    signer: Option<&Signer>,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> Option<PeerSettings> {
+    refuse(&given.tempo.tenant, "tenant", "tutti", out);
+    refuse(&given.tempo.streaming, "streaming", "tutti", out);
+    let at = tempo(&given.tempo, &given.place, world, out);
+    if given.tempo.auth.is_absent() {
+        let what = "a peer gateway must be shown who asks, besides what is stated";
+        out.fault(
+            &given.place,
+            what,
+            "write `auth = { bearer = { env = \"NAME\" } }`, as its [[peer.trusts]] has it",
+        );
+    }
+    let gateway = given.gateway.value().or_else(|| given.name.value().map(|name| name.to_string()));
+    Some(PeerSettings {
+        at: TempoSettings { streaming: Streaming::Never, ..at? },
+        gateway: gateway?,
+        signer: signer?.clone(),
     })
 }
 
@@ -205,10 +239,10 @@ fn refuse<T>(given: &Given<T>, key: &str, kind: &str, out: &mut Findings) {
     }
 }
 
-fn refuse_memory_keys(given: &GivenMemory, out: &mut Findings) {
-    refuse(&given.otlp, "otlp", "tempo", out);
-    refuse(&given.bytes_max, "bytes_max", "tempo", out);
-    refuse(&given.age_max, "age_max", "tempo", out);
+fn refuse_memory_keys(given: &GivenMemory, kind: &str, out: &mut Findings) {
+    refuse(&given.otlp, "otlp", kind, out);
+    refuse(&given.bytes_max, "bytes_max", kind, out);
+    refuse(&given.age_max, "age_max", kind, out);
 }
 
 fn refuse_tempo_keys(given: &GivenTempo, out: &mut Findings) {

@@ -11,6 +11,7 @@ use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
+use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::senders::Listener;
@@ -20,7 +21,7 @@ use super::{
     DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, Settings, check_listen,
     collide, is_loopback, policies, tls, warnings,
 };
-use crate::backend::settings::RegionSettings;
+use crate::backend::settings::{RegionSettings, Signer};
 use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::identity::IdentitySettings;
@@ -61,7 +62,11 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let deadlines = deadlines(&given.deadlines, out);
     let declared = declared(given, out);
     check_gateway_region(given, &declared, out);
-    let regions = resolve_regions(given, deadlines.complete, world, out);
+    let name = peers::name(&given.gateway.name, &given.gateway.region);
+    let signer = peers::signer(&given.peers, name.as_deref(), world, out);
+    let egress = raw_egress(given);
+    let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
+    let trusted = peers::resolve(&given.peers, name.as_deref(), world, out);
     let listen = given.gateway.listen.or(LISTEN);
     let identity = identity::resolve(&given.identity, listener(given, listen), world, out);
     check_addresses(given, &regions, &identity, out);
@@ -71,10 +76,10 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let redactor = redactor(given, &policies, &token_keys, out);
     let grants = break_glass::resolve(&given.break_glass, &declared.names, &policies, world, out);
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
-    let egress = raw_egress(given);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
+        name: name?,
         region: given.gateway.region.value()?,
         jurisdiction: jurisdiction_of_gateway(given)?,
         listen,
@@ -89,6 +94,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         limits: limits(given),
         identity: Arc::new(identity),
         grants,
+        peers: Arc::new(trusted),
         regions,
         policies,
         token_keys,
@@ -292,12 +298,24 @@ fn check_gateway_region(given: &GivenFile, declared: &Declared, out: &mut Findin
 fn resolve_regions(
     given: &GivenFile,
     complete: Duration,
+    (signer, egress): (Option<&Signer>, &[RawEgress]),
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> Vec<RegionSettings> {
-    let resolved = given.regions.iter().map(|region| regions::resolve(region, complete, world, out));
+    let is_peer = |region: &&GivenRegion| region.kind.value() == Some(file::KindWord::Tutti);
+    if let Some(peer) = given.regions.iter().find(is_peer)
+        && given.peers.key.is_absent()
+    {
+        let what = "a peer gateway is asked by signed statements, and nothing says by which key";
+        out.fault(&peer.place, what, "write `[peer]` with `key = { file = \"gateway.pem\" }`");
+    }
+    let resolved = given.regions.iter().map(|region| regions::resolve(region, complete, signer, world, out));
     // All of them, so that every fault is found; one without settings has been reported.
-    resolved.collect::<Vec<_>>().into_iter().flatten().collect()
+    let mut resolved: Vec<RegionSettings> = resolved.collect::<Vec<_>>().into_iter().flatten().collect();
+    for region in &mut resolved {
+        region.is_raw_egress = egress.iter().any(|egress| egress.region == region.name);
+    }
+    resolved
 }
 
 fn check_addresses(
@@ -357,8 +375,10 @@ fn resolve_policies(
         .collect();
     let regions: Vec<_> = located.iter().map(|(name, at)| (name.clone(), at.value.clone())).collect();
     let places: Vec<Place> = located.iter().map(|(_, at)| at.place.clone()).collect();
+    let is_peer = |region: &&GivenRegion| region.kind.value() == Some(file::KindWord::Tutti);
+    let peers = given.regions.iter().filter(is_peer).filter_map(|region| region.name.value()).collect();
     let Some(at) = given.gateway.policies.is() else {
-        return (None, Arc::new(built_in(given, (&regions, &places), out)));
+        return (None, Arc::new(built_in(given, (&regions, &places), out).with_peers(peers)));
     };
     let wanted = policies::Wanted {
         folder: at,
@@ -369,7 +389,8 @@ fn resolve_policies(
     };
     let loaded = policies::load(&wanted, declared, world, out);
     debug_assert!(loaded.is_some() || out.has_faults(), "what cannot be loaded has been said");
-    (Some(world.path(&at.value)), Arc::new(loaded.unwrap_or_else(Policies::allow_all)))
+    let policies = loaded.unwrap_or_else(Policies::allow_all).with_peers(peers);
+    (Some(world.path(&at.value)), Arc::new(policies))
 }
 
 /// What is in force where no folder is named: the baseline, or nothing where someone says so.

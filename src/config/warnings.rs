@@ -1,4 +1,4 @@
-//! What is legal but unwise, of a file that could be read. Changes nothing.
+//! What is legal but unwise, of a file that could be read, and the border, which is a rule. Changes nothing.
 
 use std::time::Duration;
 
@@ -94,11 +94,9 @@ fn border(region: &GivenRegion, egress: &[RawEgress], out: &mut Findings) {
     match (crossing, allowed) {
         (Some(RawEgress { from, to, .. }), None) => {
             let place = region.jurisdiction.is().map_or(&region.place, |at| &at.place);
-            let what = format!(
-                "raw spans of {from} cross into {to} before any rule is applied; a coming version refuses this"
-            );
-            let remedy = "run a gateway in that region, or write `allow_raw_egress = true` here if someone answers for it";
-            out.warn(place, what, remedy);
+            let what = format!("raw spans of {from} would cross into {to} before any rule is applied");
+            let remedy = "run a gateway in that region and write kind = \"tutti\", or write `allow_raw_egress = true` here if someone answers for it";
+            out.fault(place, what, remedy);
         }
         (Some(RawEgress { from, to, .. }), Some(allowed)) => {
             let what = format!("raw spans of {from} cross into {to}, as allowed here");

@@ -69,18 +69,26 @@ pub(super) fn kind(text: &str) -> Result<KindWord, Wrong> {
     match text {
         "tempo" => Ok(KindWord::Tempo),
         "memory" => Ok(KindWord::Memory),
-        "tutti" => Err(Wrong::new(
-            "a peer gateway (`tutti`) cannot be asked in this version",
-            "write kind = \"tempo\" with the URL of the region's Tempo, or take the region away",
-        )),
+        "tutti" => Ok(KindWord::Tutti),
         other => {
-            let meant = closest(other, ["tempo", "memory"]);
-            let remedy = meant.map_or("write \"tempo\" or \"memory\"".to_owned(), |word| {
+            let meant = closest(other, ["tempo", "tutti", "memory"]);
+            let remedy = meant.map_or("write \"tempo\", \"tutti\" or \"memory\"".to_owned(), |word| {
                 format!("did you mean \"{word}\"?")
             });
             Err(Wrong::new(format!("{} is no kind of region", quoted(other)), remedy))
         }
     }
+}
+
+/// What a gateway calls itself; it stands in statements and in reports.
+pub(super) fn gateway_name(text: &str) -> Result<String, Wrong> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    if (1..=100).contains(&text.len()) && text.bytes().all(fits) {
+        return Ok(text.to_owned());
+    }
+    let what =
+        format!("the name of a gateway is 1 to 100 of A-Z, a-z, 0-9, -, . and _, not {}", quoted(text));
+    Err(Wrong::new(what, "write it as in \"tutti-eu\""))
 }
 
 pub(super) fn streaming(text: &str) -> Result<Streaming, Wrong> {

@@ -125,8 +125,31 @@ impl<'e> World<'e> {
         path.is_dir()
     }
 
-    /// A secret from where it lies. `Inline` is for the caller to allow.
+    /// A secret from where it lies, that can be sent in a header. `Inline` is for the caller to allow.
     pub(super) fn secret(&mut self, given: &GivenSecret, out: &mut Findings) -> Option<SecretString> {
+        let (text, at) = self.secret_text(given, out)?;
+        if !words::is_header_value(&text) {
+            let remedy = "use printable ASCII characters only, in one line";
+            out.secret_fault(&at.place, "the value cannot be sent in a header", remedy);
+            return None;
+        }
+        Some(SecretString::from(text))
+    }
+
+    /// A secret that may have several lines, as a key in PEM has.
+    pub(super) fn secret_in_lines(
+        &mut self,
+        given: &GivenSecret,
+        out: &mut Findings,
+    ) -> Option<SecretString> {
+        self.secret_text(given, out).map(|(text, _)| SecretString::from(text))
+    }
+
+    fn secret_text<'g>(
+        &mut self,
+        given: &'g GivenSecret,
+        out: &mut Findings,
+    ) -> Option<(String, &'g At<String>)> {
         let (text, at) = match given {
             GivenSecret::Environment(name) => (self.secret_of_environment(name, out)?, name),
             GivenSecret::File(path) => (self.secret_of_file(path, out)?, path),
@@ -136,12 +159,7 @@ impl<'e> World<'e> {
             out.fault(&at.place, "the value is empty", "put the secret there");
             return None;
         }
-        if !words::is_header_value(&text) {
-            let remedy = "use printable ASCII characters only, in one line";
-            out.secret_fault(&at.place, "the value cannot be sent in a header", remedy);
-            return None;
-        }
-        Some(SecretString::from(text))
+        Some((text, at))
     }
 
     fn secret_of_environment(&self, name: &At<String>, out: &mut Findings) -> Option<String> {

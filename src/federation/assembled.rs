@@ -160,7 +160,7 @@ impl Federation {
             latest: deadline.less(self.settings.reserve / 2),
             settings: self.settings.search.clone(),
             delivered: vec![false; self.regions.len()],
-            renumbers: self.regions.iter().map(|region| !region.is_embedded()).collect(),
+            renumbers: self.regions.iter().map(|region| region.renumbers()).collect(),
             outline,
             per_row: wanted.per_row as usize,
             is_cut: false,
@@ -304,7 +304,7 @@ impl Federation {
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
             let some = sent.min().unwrap_or(left.len());
-            let renumbers = progress.renumbers.clone();
+            let renumbers: Vec<bool> = self.regions.iter().map(|region| region.renumbers()).collect();
             progress = progress.evaluate_all(left.get(..some).unwrap_or_default(), parts, &renumbers).await?;
             left = left.get(some.max(1)..).unwrap_or_default();
         }
@@ -550,6 +550,9 @@ pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
         known.status = part.status;
         known.detail = part.detail;
         known.http_status = part.http_status;
+        known.within = part.within;
+    } else if known.within.is_none() {
+        known.within = part.within;
     }
 }
 

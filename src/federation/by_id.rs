@@ -24,7 +24,9 @@ use super::settings::FederationSettings;
 use crate::backend::{Region, TraceCall};
 use crate::cache::{HotKey, HotTraces, RecentMisses};
 use crate::model::coverage::Owing;
-use crate::model::{Answer, Coverage, Mode, Outcome, RegionReport, RegionStatus, TraceQuery};
+use crate::model::{
+    Answer, Asker, Coverage, Errand, Mode, Outcome, RegionReport, RegionStatus, TraceQuery, Whole,
+};
 use crate::policy::Plan;
 use crate::redaction::query::{Denial, SpanFilter};
 use crate::redaction::{Marks, Redacted, Redactor};
@@ -45,10 +47,14 @@ pub struct Federation {
     pub(super) plan: Arc<Plan>,
     /// Knows the classes of the policies, which all plans have in common.
     pub(super) redactor: Arc<Redactor>,
-    misses: RecentMisses,
-    traces: HotTraces<Found>,
-    flights: Flights,
+    pub(super) misses: RecentMisses,
+    pub(super) traces: HotTraces<Found>,
+    pub(super) flights: Flights,
     pub(super) refusing: Refusing,
+    /// On whose behalf peers are asked.
+    pub(super) asker: Option<Arc<Asker>>,
+    /// What another gateway asks this for.
+    pub(super) errand: Option<Arc<Errand>>,
 }
 
 /// One lookup as a caller asks it.
@@ -102,6 +108,8 @@ impl Federation {
             redactor: Arc::new(Redactor::without_classes()),
             misses: RecentMisses::default(),
             refusing: Refusing::default(),
+            asker: None,
+            errand: None,
         }
     }
 
@@ -143,7 +151,7 @@ impl Federation {
     /// Begins a lookup.
     pub fn lookup(self: &Arc<Self>, ask: Ask) -> InProgress {
         if ask.may_use_recent_miss
-            && let Some(miss) = self.misses.take(&ask.query, self.plan.digest())
+            && let Some(miss) = self.misses.take(&ask.query, &self.remembered_as())
         {
             return InProgress::over(Ok(remembered(miss, ask.mode)));
         }
@@ -153,11 +161,11 @@ impl Federation {
         };
         let key = HotKey {
             query: ask.query.clone(),
-            plan_digest: self.plan.digest().to_owned(),
+            plan_digest: self.remembered_as(),
             adjusts_skew: ask.adjusts_skew,
         };
-        // What a filter may not be asked of is not the whole trace, and nobody else's.
-        let is_for_all = denied.iter().all(Option::is_none);
+        // What a filter may not be asked of is not the whole trace, and nobody else's. Peers are told the filter.
+        let is_for_all = denied.iter().all(Option::is_none) && (ask.filter.is_none() || !self.has_peers());
         if is_for_all && let Some(hot) = self.traces.get(&key) {
             return InProgress::hot(hot.into_answer(), ask.mode);
         }
@@ -188,7 +196,11 @@ impl Federation {
             redactor: self.redactor.clone(),
             marks: if self.settings.additions.region { Marks::Every } else { Marks::Bare },
         };
-        let mut landing = std::pin::pin!(ask_all(&self.regions, &call, &treatment, &denied));
+        let federation = match &ask.filter {
+            Some(filter) => self.on_errand(Some(Whole::Query(filter.0.clone())), false),
+            None => self.clone(),
+        };
+        let mut landing = std::pin::pin!(ask_all(&federation.regions, &call, &treatment, &denied));
         while let Some(part) = landing.next().await {
             seat.land(part);
         }
@@ -221,7 +233,9 @@ impl Federation {
     /// For the next who asks: a trace that is there and whole.
     fn remember(&self, key: Option<HotKey>, answer: &Answer<Found>) {
         let trace = &answer.value.trace;
-        let (Some(key), false) = (key.filter(|_| self.traces.is_kept()), trace.is_empty()) else { return };
+        // What peers may show can change without a word to this gateway.
+        let key = key.filter(|_| self.traces.is_kept() && !self.has_peers());
+        let (Some(key), false) = (key, trace.is_empty()) else { return };
         let ended_ago = Duration::from_nanos(wall_nanos().saturating_sub(trace.ends_at()));
         let bytes = trace.protobuf_len() as u64 + trace.span_count() as u64 * SPAN_INDEX_BYTES;
         if let Ok(whole) = answer.clone().complete() {
@@ -244,7 +258,10 @@ impl Federation {
         mut answer: Answer<Found>,
         before: &[RegionReport],
     ) -> Result<Lookup, Refusal> {
-        if let Some(refusal) = Refusal::before_assembly(ask.mode, before, self.plan.digest()) {
+        let refusal = self.refused_by_peers(ask.mode, before);
+        if let Some(refusal) =
+            refusal.or_else(|| Refusal::before_assembly(ask.mode, before, self.plan.digest()))
+        {
             return Err(refusal);
         }
         answer.coverage.mode = ask.mode;
@@ -277,7 +294,7 @@ impl Federation {
     /// there, and what was found is missing no more.
     fn remember_miss(&self, ask: &Ask, answer: &Answer<Found>) {
         if !answer.value.trace.is_empty() {
-            self.misses.take(&ask.query, self.plan.digest());
+            self.misses.take(&ask.query, &self.remembered_as());
             return;
         }
         if ask.may_use_recent_miss || answer.coverage.outcome() != Outcome::Complete {
@@ -285,7 +302,7 @@ impl Federation {
         }
         let miss = Answer { value: (), coverage: answer.coverage.clone() };
         if let Ok(miss) = miss.complete() {
-            self.misses.remember(&ask.query, self.plan.digest(), miss);
+            self.misses.remember(&ask.query, &self.remembered_as(), miss);
         }
     }
 }

@@ -36,8 +36,10 @@ impl Federation {
     pub async fn diff(self: &Arc<Self>, ask: DiffAsk) -> Answered<Bytes> {
         let deadline = ask.deadline.less(self.settings.reserve);
         let query = &ask.query;
+        // What is compared is what regions hold, and nothing that is said of it.
+        let estate = self.on_errand(None, true);
         let (base, compare) =
-            futures::join!(self.side(&query.base, deadline), self.side(&query.compare, deadline));
+            futures::join!(estate.side(&query.base, deadline), estate.side(&query.compare, deadline));
         // Both are waited for, so that the same question has the same answer whoever is first.
         let base = base.map_err(|refusal| of_side("base", refusal))?;
         let compare = compare.map_err(|refusal| of_side("compare", refusal))?;

@@ -9,7 +9,7 @@ use futures::stream::{FuturesUnordered, Stream};
 use tokio::time::Instant;
 
 use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
-use crate::model::coverage::{RegionReport, RegionStatus};
+use crate::model::coverage::{RegionReport, RegionStatus, Within};
 use crate::model::{RegionName, TraceId, TraceQuery};
 use crate::policy::Plan;
 use crate::redaction::query::Denial;
@@ -146,6 +146,8 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         attempts: 0,
         treated: 0,
         treated_by_class: Vec::new(),
+        within: None,
+        is_raw_egress: region.is_raw_egress(),
     }
 }
 
@@ -155,11 +157,38 @@ pub(super) fn withheld(region: &Region, denial: &Denial) -> RegionReport {
     RegionReport { detail, ..blank(region, RegionStatus::Withheld, Duration::ZERO) }
 }
 
+/// How a region fared that answered, and why it is no better. A peer says of each of its own regions how it fared.
+pub(super) fn fared(is_partial: bool, within: Option<&Within>) -> (RegionStatus, Option<String>) {
+    match within.map(Within::status) {
+        Some(RegionStatus::Withheld) => {
+            let reason = within.and_then(|within| within.missing().find_map(|report| report.detail.clone()));
+            (RegionStatus::Withheld, reason)
+        }
+        Some(RegionStatus::Partial) => {
+            let sentences: Vec<String> = within
+                .iter()
+                .flat_map(|within| within.missing())
+                .map(|report| format!("its region {} {}", report.region, report.status.sentence()))
+                .collect();
+            let exactness = within.map_or("", |within| within.exactness.as_str());
+            let why = if sentences.is_empty() {
+                format!("its answer is not exact: {exactness}")
+            } else {
+                sentences.join(", ")
+            };
+            (RegionStatus::Partial, Some(why))
+        }
+        _ if is_partial => (RegionStatus::Partial, Some("it says that its own answer is partial".to_owned())),
+        _ => (RegionStatus::Ok, None),
+    }
+}
+
 pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionReport {
     RegionReport {
         detail: Some(fault.detail),
-        http_status: fault.http_status,
+        http_status: fault.http_status.filter(|_| fault.status != RegionStatus::Withheld),
         attempts: fault.attempts,
+        within: fault.within,
         ..blank(region, fault.status, took)
     }
 }
@@ -171,9 +200,10 @@ async fn receive(
     took: Duration,
     treatment: &Treatment,
 ) -> Landed {
-    let status = if part.is_partial { RegionStatus::Partial } else { RegionStatus::Ok };
+    let (status, detail) = fared(part.is_partial, part.within.as_deref());
     let mut report = RegionReport {
-        detail: part.is_partial.then(|| "it says that its own answer is partial".to_owned()),
+        detail,
+        within: part.within.clone(),
         http_status: part.http_status,
         first_byte: part.first_byte,
         bytes: part.bytes,
@@ -191,6 +221,9 @@ async fn receive(
             report.spans = view.chunk.spans.len() as u64;
             report.treated = view.treated.total;
             report.treated_by_class = by_class(&view.treated, &treatment.redactor);
+            if let Some(within) = &report.within {
+                add_treated(&mut report.treated, &mut report.treated_by_class, within);
+            }
             if withholds {
                 report.bytes = view.bytes();
             }
@@ -203,6 +236,19 @@ async fn receive(
         }
     };
     Landed { rank, view, report, inspected_bytes }
+}
+
+/// What was treated before it came here.
+fn add_treated(total: &mut u64, by_class: &mut Vec<(String, u64)>, within: &Within) {
+    for report in &within.regions {
+        *total = total.saturating_add(report.treated);
+        for (class, count) in &report.treated_by_class {
+            match by_class.iter_mut().find(|(known, _)| known == class) {
+                Some((_, sum)) => *sum = sum.saturating_add(*count),
+                None => by_class.push((class.clone(), *count)),
+            }
+        }
+    }
 }
 
 /// Counts by the names of classes.

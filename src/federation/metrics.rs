@@ -6,6 +6,7 @@ use futures::FutureExt;
 use tokio::time::Instant;
 
 use super::assembled::Decision;
+use super::behalf::whole_metrics;
 use super::by_id::Federation;
 use super::candidates;
 use super::constant;
@@ -23,6 +24,12 @@ use crate::traceql::ast::Query;
 
 impl Federation {
     pub async fn metrics(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
+        let whole = whole_metrics(&ask.query);
+        let answered = self.on_errand(Some(whole), true).series(ask).await;
+        Self::withheld_by_all(&answered).map_or(answered, Err)
+    }
+
+    async fn series(self: &Arc<Self>, ask: MetricsAsk) -> Answered<MetricsAnswer> {
         let gather = MetricsGather::of(&ask.query).map_err(Refusal::query)?;
         let origin = Origin::of_metrics(&ask.query);
         let ask = self.permit(ask)?;
@@ -38,6 +45,9 @@ impl Federation {
                 let wanted = candidates::of_metrics(&ask.query.query, &self.planner(), gather.reach());
                 let decision = Decision::over_all(wanted, gather, &ask, origin.marks());
                 let Answer { value, mut coverage } = self.decide(decision, Teller::silent()).await?;
+                if let Some(refusal) = self.refuse_comparison(&ask.query, &coverage) {
+                    return Err(refusal);
+                }
                 let sights = self.sights();
                 let value = value.map(|value| sights.shown_of_comparison(&ask.query, value));
                 // What is left out is said, and not only left out.
@@ -95,7 +105,8 @@ impl Federation {
     fn refuse_metrics_of_several(&self, query: &Permitted<MetricsQuery>) -> Result<(), Box<Refusal>> {
         let asked = self.regions.iter().enumerate().filter(|(rank, _)| !query.is_denied(*rank));
         let asked: Vec<&Region> = asked.map(|(_, region)| &**region).collect();
-        let far = asked.iter().filter(|region| !region.is_embedded());
+        // What a peer sends was decided on there: as many traces as its budgets allow.
+        let far = asked.iter().filter(|region| !region.is_embedded() && !region.is_peer());
         let far: Vec<&str> = far.map(|region| region.name().as_str()).collect();
         if asked.len() < 2 || far.is_empty() {
             return Ok(());

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod assembled;
+mod behalf;
 pub mod by_id;
 mod candidates;
 mod constant;
@@ -22,6 +23,7 @@ pub mod settings;
 mod tags;
 mod told;
 
+pub use behalf::passing;
 pub use by_id::{Ask, Federation, Found, InProgress, Lookup, Progress};
 pub use candidates::questions;
 pub use filter::TraceFilter;

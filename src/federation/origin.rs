@@ -78,9 +78,11 @@ pub(super) fn add_name(names: &mut TagNames, query: &TagsQuery) {
         names.scopes.iter().flat_map(|(_, of)| of).map(|name| name.len() as u64).sum::<u64>()
     };
     let (spent, limits) = (bytes(names), query.limits);
-    let Some((_, of)) = names.scopes.iter_mut().find(|(scope, _)| *scope == TagScope::Resource) else {
-        return;
-    };
+    let is_of_resource = |(scope, _): &(TagScope, Vec<String>)| *scope == TagScope::Resource;
+    let at = names.scopes.iter().position(is_of_resource);
+    // What a region told in the older form is one list of no scope.
+    let at = at.or((query.form == TagsForm::V1 && names.scopes.len() == 1).then_some(0));
+    let Some((_, of)) = at.and_then(|at| names.scopes.get_mut(at)) else { return };
     let Err(at) = of.binary_search_by(|name| name.as_str().cmp(REGION_KEY)) else { return };
     if limits.bytes_max > 0 && spent.saturating_add(REGION_KEY.len() as u64) > limits.bytes_max {
         return;

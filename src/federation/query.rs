@@ -10,11 +10,13 @@ use tokio::time::Instant;
 
 use super::by_id::Ask;
 use super::by_id::Federation;
-use super::fanout::{blank, failed, withheld};
+use super::fanout::{blank, failed, fared, withheld};
 use super::refusal::{Refusal, Why};
 use crate::backend::{Answering, Call, Region, RegionAnswer};
 use crate::model::coverage::{Owing, RegionReport, RegionStatus};
-use crate::model::{Answer, Coverage, DiffQuery, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery};
+use crate::model::{
+    Answer, Coverage, DiffQuery, MetricsQuery, Mode, SearchQuery, TagValuesQuery, TagsQuery, Whole,
+};
 use crate::redaction::query::{Asks, Denial, permit};
 use crate::redaction::{Permitted, Redacted, rows};
 use crate::task::Deadline;
@@ -59,13 +61,20 @@ impl Federation {
     /// As [`Self::permit`], also where no region may be asked.
     pub(super) fn permit_some<Q: Asks>(&self, ask: Question<Q>) -> Question<Permitted<Q>> {
         let Question { query, mode, deadline } = ask;
-        Question { query: permit(query, &self.sights()), mode, deadline }
+        let permitted = permit(query, &self.sights());
+        let query = match self.errand.as_ref().and_then(|errand| errand.whole.clone()) {
+            Some(whole) => permitted.denied_also(permit(whole, &self.sights()).denied()),
+            None => permitted,
+        };
+        Question { query, mode, deadline }
     }
 
     /// Which regions may not be asked for a trace with a filter.
     pub(super) fn permit_filter(&self, ask: &Ask) -> Result<Vec<Option<Denial>>, Box<Refusal>> {
-        let Some(filter) = &ask.filter else { return Ok(Vec::new()) };
-        let permitted = permit(filter.clone(), &self.sights());
+        let whole = self.errand.as_ref().and_then(|errand| errand.whole.clone());
+        let filter = ask.filter.as_ref().map(|filter| Whole::Query(filter.0.clone()));
+        let Some(whole) = filter.or(whole) else { return Ok(Vec::new()) };
+        let permitted = permit(whole, &self.sights());
         if permitted.is_denied_everywhere() {
             return Err(Box::new(self.forbidden(ask.mode, permitted.denied())));
         }
@@ -152,9 +161,10 @@ impl Federation {
 }
 
 pub(super) fn answered<A>(region: &Region, reply: &RegionAnswer<A>, took: Duration) -> RegionReport {
-    let status = if reply.is_partial { RegionStatus::Partial } else { RegionStatus::Ok };
+    let (status, detail) = fared(reply.is_partial, reply.within.as_deref());
     RegionReport {
-        detail: reply.is_partial.then(|| "it says that its own answer is partial".to_owned()),
+        detail,
+        within: reply.within.clone(),
         first_byte: reply.first_byte,
         attempts: reply.attempts,
         ..blank(region, status, took)

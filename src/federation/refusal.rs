@@ -106,6 +106,25 @@ impl Refusal {
         Self { why: Why::Forbidden, line: reasons.join("; "), coverage: Some(coverage) }
     }
 
+    /// Every region was asked and none permits it, as peers decide.
+    pub(super) fn of_withheld(coverage: &Coverage) -> Option<Self> {
+        let is_withheld = |report: &RegionReport| report.status == RegionStatus::Withheld;
+        if coverage.regions.is_empty() || !coverage.regions.iter().all(is_withheld) {
+            return None;
+        }
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for report in &coverage.regions {
+            let reason = report.detail.as_deref().unwrap_or("the policy does not permit it");
+            match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, regions)) => regions.push(report.region.as_str()),
+                None => reasons.push((reason, vec![report.region.as_str()])),
+            }
+        }
+        let line: Vec<String> =
+            reasons.iter().map(|(reason, of)| format!("{reason} in {}", of.join(", "))).collect();
+        Some(Self { why: Why::Forbidden, line: line.join("; "), coverage: Some(coverage.clone()) })
+    }
+
     /// A budget was reached by whoever takes only a whole answer.
     pub(super) fn of_budget(budget: Budget, looked_at: Option<usize>, coverage: Coverage) -> Self {
         let (why, line) = match budget {
@@ -211,13 +230,18 @@ impl From<Box<Self>> for Refusal {
 /// A region and what became of it, as part of a sentence.
 pub fn in_words(report: &RegionReport) -> String {
     let sentence = report.status.sentence();
-    match report.http_status.filter(|status| *status != 200) {
+    match report.http_status.filter(|status| *status != 200 && report.within.is_none()) {
         Some(status) => format!("{} {sentence} (HTTP {status})", report.region),
         // Nothing was waited for.
         None if report.status == RegionStatus::Withheld => match &report.detail {
             Some(detail) => format!("{} {sentence}: {detail}", report.region),
             None => format!("{} {sentence}", report.region),
         },
+        // What a peer lacks is said by the names of its own regions.
+        None if report.within.is_some() && report.detail.is_some() => {
+            let detail = report.detail.as_deref().unwrap_or_default();
+            format!("{} {sentence}: {detail} (after {} ms)", report.region, report.took.as_millis())
+        }
         None if report.status == RegionStatus::CircuitOpen => format!("{} {sentence}", report.region),
         None => format!("{} {sentence} (after {} ms)", report.region, report.took.as_millis()),
     }

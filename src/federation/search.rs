@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 
 use super::assembled::Decision;
+use super::behalf::whole_search;
 use super::by_id::Federation;
 use super::candidates;
 use super::growing::Teller;
@@ -33,7 +34,12 @@ impl Federation {
         ask: SearchAsk,
         teller: Teller<SearchAnswer>,
     ) -> Answered<SearchAnswer> {
-        let mut answer = self.rows(ask, teller).await?;
+        let whole = whole_search(&ask.query);
+        let answered = self.on_errand(Some(whole), true).rows(ask, teller).await;
+        if let Some(refusal) = Self::withheld_by_all(&answered) {
+            return Err(refusal);
+        }
+        let mut answer = answered?;
         if answer.coverage.outcome() != Outcome::Complete {
             answer.value = answer.value.map(|rows| SearchAnswer { next: None, ..rows });
         }
@@ -46,7 +52,7 @@ impl Federation {
     fn outline_of(&self, query: &SearchQuery, origin: Origin) -> Option<Outline> {
         let SearchAsked::Query(text) = &query.asked else { return None };
         let is_near = self.regions.iter().all(|region| region.is_embedded());
-        if is_near || origin.is_named() {
+        if is_near || self.has_peers() || origin.is_named() {
             return None;
         }
         let outline = Outline::of(&traceql::compile(text).ok()?)?;

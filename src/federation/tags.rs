@@ -11,6 +11,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::assembled::Decision;
+use super::behalf::{whole_names, whole_values};
 use super::by_id::Federation;
 use super::candidates::{self, EVERY_TRACE};
 use super::fanout::failed;
@@ -61,6 +62,16 @@ impl Federation {
     }
 
     pub(super) async fn tag_names_telling(
+        self: &Arc<Self>,
+        ask: TagsAsk,
+        teller: Teller<TagNames>,
+    ) -> Answered<TagNames> {
+        let whole = whole_names(&ask.query);
+        let answered = self.on_errand(Some(whole), true).names_of_tags(ask, teller).await;
+        Self::withheld_by_all(&answered).map_or(answered, Err)
+    }
+
+    async fn names_of_tags(
         self: &Arc<Self>,
         ask: TagsAsk,
         mut teller: Teller<TagNames>,
@@ -139,6 +150,15 @@ impl Federation {
     }
 
     pub(super) async fn tag_values_telling(
+        self: &Arc<Self>,
+        ask: TagValuesAsk,
+        teller: Teller<TagValues>,
+    ) -> Answered<TagValues> {
+        let whole = whole_values(&ask.query);
+        self.on_errand(Some(whole), true).values_of_tag(ask, teller).await
+    }
+
+    async fn values_of_tag(
         self: &Arc<Self>,
         ask: TagValuesAsk,
         mut teller: Teller<TagValues>,

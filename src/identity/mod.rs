@@ -27,7 +27,7 @@ pub use jwks::{KEYS_BYTES_MAX, Key, KeySet, KeySetError, SignedBy, publish};
 pub use keyring::{
     FETCH_MAX, FRESH, FRESH_MAX, FRESH_MIN, FetchKeys, FetchedKeys, GONE_MAX, SILENT_MAX, SPACING, WAIT_MAX,
 };
-pub use peers::Statements;
+pub use peers::{Peers, REMEMBERED_MAX, ShownByPeer, Trust};
 pub use reception::Reception;
 pub use settings::{
     CertificateOf, ClaimPaths, DataSourceSettings, Factor, GrafanaSettings, Grant, Holder, IdentitySettings,

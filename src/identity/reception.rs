@@ -11,7 +11,6 @@ use super::callers::{Digest, digest};
 use super::claims::{self, Mapped};
 use super::factor::{has_secret, is_shown};
 use super::keyring::{FetchKeys, Keyring};
-use super::peers::Statements;
 use super::settings::{GrafanaSettings, IdentitySettings, IssuerSettings, KeysFrom, Mode, Secret};
 use super::shown::{Known, Once, Shown};
 use super::token::{Parts, TokenFault, shown as name_shown};
@@ -33,7 +32,6 @@ pub struct Reception {
     /// In the order of the settings.
     issuers: Vec<Keyring>,
     grafanas: Vec<Keyring>,
-    statements: Option<Arc<dyn Statements>>,
     verified: Verified,
     everyone: Known,
     /// What would be something, for whoever shows nothing.
@@ -67,7 +65,6 @@ impl Reception {
             settings,
             issuers: Vec::new(),
             grafanas: Vec::new(),
-            statements: None,
             verified: Verified::default(),
             everyone: Known { caller, proven: Arc::default(), expires: None },
             help,
@@ -79,13 +76,6 @@ impl Reception {
         Self::without_keys(Arc::new(IdentitySettings { callers, ..IdentitySettings::default() }))
     }
 
-    /// Statements of other gateways are checked by this.
-    #[must_use]
-    pub fn with_statements(mut self, statements: Arc<dyn Statements>) -> Self {
-        self.statements = Some(statements);
-        self
-    }
-
     /// What it was made of.
     pub fn settings(&self) -> &Arc<IdentitySettings> {
         &self.settings
@@ -95,7 +85,12 @@ impl Reception {
     pub async fn who(&self, shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
         match shown.statement {
             Once::Absent => {}
-            Once::Is(statement) => return self.of_gateway(statement, shown, now).await,
+            Once::Is(_) => {
+                // Where some may, whoever serves them has looked at it before.
+                let line =
+                    "`Tutti-Statement` is of another gateway, and this one is told of none that may ask";
+                return Err(Unknown::Statement(line.to_owned()));
+            }
             Once::Several => return Err(Unknown::Twice("Tutti-Statement")),
         }
         if self.reads_tokens() {
@@ -126,14 +121,6 @@ impl Reception {
     /// Where no token is known, none is looked at: it may be meant for someone before the gateway.
     fn reads_tokens(&self) -> bool {
         !self.settings.issuers.is_empty() || self.settings.callers.tokens() > 0
-    }
-
-    async fn of_gateway(&self, statement: &[u8], shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
-        let Some(statements) = &self.statements else {
-            let line = "`Tutti-Statement` is of another gateway, and this one is told of none that may ask";
-            return Err(Unknown::Statement(line.to_owned()));
-        };
-        statements.who(statement, shown, now).await
     }
 
     async fn of_bearer(&self, value: &[u8], purpose: Once<'_>, now: Duration) -> Result<Known, Unknown> {

@@ -4,6 +4,7 @@
 //! from the entries, so that no one can state it differently from what they say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Jurisdiction, RegionName};
@@ -83,6 +84,46 @@ pub struct RegionReport {
     pub treated: u64,
     /// How many of them were of which class; a value may be of several, or of none where its key is listed.
     pub treated_by_class: Vec<(String, u64)>,
+    /// What a peer gateway there says of its own regions.
+    pub within: Option<Arc<Within>>,
+    /// Its raw spans cross into another jurisdiction, as somebody allowed and answers for.
+    pub is_raw_egress: bool,
+}
+
+/// The account of a peer gateway, as part of that of a region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Within {
+    pub gateway: String,
+    /// Whether nothing there is withheld from this caller, and anything may be asked.
+    pub is_open: bool,
+    /// Why the peer's answer may not be what one Tempo would have given.
+    pub exactness: Exactness,
+    /// One entry for each region that the peer declares.
+    pub regions: Vec<RegionReport>,
+}
+
+/// Regions behind peers behind peers are told of so deep.
+pub const WITHIN_DEPTH_MAX: usize = 4;
+
+impl Within {
+    /// How the peer's region fared as a whole: no better than what the peer says of its own.
+    pub fn status(&self) -> RegionStatus {
+        let withheld = self.regions.iter().filter(|report| report.status == RegionStatus::Withheld).count();
+        let has_answered = self.regions.iter().any(|report| report.status.has_answered());
+        let is_whole = self.regions.iter().all(|report| report.status.is_whole());
+        if is_whole && self.exactness == Exactness::Exact && !self.regions.is_empty() {
+            RegionStatus::Ok
+        } else if withheld > 0 && !has_answered && self.missing().count() == withheld {
+            RegionStatus::Withheld
+        } else {
+            RegionStatus::Partial
+        }
+    }
+
+    /// Regions of which something is missing.
+    pub fn missing(&self) -> impl Iterator<Item = &RegionReport> {
+        self.regions.iter().filter(|report| !report.status.is_whole())
+    }
 }
 
 /// Whether the answer is what one Tempo would have given.
@@ -192,6 +233,10 @@ impl RegionStatus {
         }
     }
 
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
     /// Whether everything the region holds of what was asked for is in the answer.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Ok | Self::NotNeeded)
@@ -251,6 +296,13 @@ impl Outcome {
 }
 
 impl Exactness {
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain =
+            [Self::Exact, Self::RegionMissing, Self::RegionWithheld, Self::RegionPartial, Self::SizeLimit];
+        let all = plain.into_iter().chain(Budget::ALL.map(Self::Budget));
+        all.into_iter().find(|exactness| exactness.as_str() == text)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
@@ -321,20 +373,28 @@ impl Coverage {
 
     pub fn exactness(&self) -> Exactness {
         let any = |wanted: fn(RegionStatus) -> bool| self.regions.iter().any(|r| wanted(r.status));
+        let within = || self.regions.iter().filter_map(|report| report.within.as_deref());
+        let says = |wanted: Exactness| within().any(|within| within.exactness == wanted);
+        let of_peers = within().find_map(|within| match within.exactness {
+            Exactness::Budget(budget) => Some(budget),
+            _ => None,
+        });
         if self.regions.is_empty()
             || any(|s| {
                 use RegionStatus::{TooLarge, Truncated, Withheld};
                 s.has_failed() && !matches!(s, Truncated | TooLarge | Withheld)
             })
+            || says(Exactness::RegionMissing)
         {
             Exactness::RegionMissing
-        } else if let Some(budget) = self.budget {
+        } else if let Some(budget) = self.budget.or(of_peers) {
             Exactness::Budget(budget)
         } else if self.is_size_limited
             || any(|s| matches!(s, RegionStatus::Truncated | RegionStatus::TooLarge))
+            || says(Exactness::SizeLimit)
         {
             Exactness::SizeLimit
-        } else if any(|s| s == RegionStatus::Withheld) {
+        } else if any(|s| s == RegionStatus::Withheld) || says(Exactness::RegionWithheld) {
             Exactness::RegionWithheld
         } else if any(|s| s == RegionStatus::Partial) {
             Exactness::RegionPartial
@@ -372,6 +432,8 @@ mod tests {
             attempts: 1,
             treated: 0,
             treated_by_class: Vec::new(),
+            within: None,
+            is_raw_egress: false,
         });
         Coverage {
             mode,

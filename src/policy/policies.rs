@@ -1,7 +1,7 @@
 //! A whole set of policies in force: loaded, checked, and ready to plan for whoever asks. Immutable; a reload
 //! makes another.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -52,6 +52,8 @@ struct Ruling {
     /// Where this gateway assembles its answers.
     delivered: Jurisdiction,
     regions: Vec<PolicyRegion>,
+    /// Regions before which a gateway decides itself: what it sends is treated already, and passes as it comes.
+    peers: BTreeSet<RegionName>,
     /// By claims and place of delivery. Who it is beside them decides nothing, so that many share one.
     plans: RwLock<HashTable<Known>>,
     state: RandomState,
@@ -61,7 +63,7 @@ struct Known {
     caller: Caller,
     /// As policies know it: whoever states one that no file knows must not fill the memory with them.
     purpose: String,
-    delivered: Jurisdiction,
+    delivered: Vec<Jurisdiction>,
     /// Under a grant, that grant's own plan.
     lift: Option<Lift>,
     plan: Arc<Plan>,
@@ -98,6 +100,7 @@ impl Policies {
         let ruling = Ruling {
             delivered,
             regions,
+            peers: BTreeSet::new(),
             plans: RwLock::default(),
             state: RandomState::default(),
             book: book.clone(),
@@ -107,6 +110,15 @@ impl Policies {
             digest: hasher.finalize().to_hex().chars().take(16).collect(),
             kind: Kind::Ruling(Box::new(ruling)),
         }
+    }
+
+    /// The same where a gateway stands before some regions and decides for them: only listed keys hold besides.
+    #[must_use]
+    pub fn with_peers(mut self, peers: BTreeSet<RegionName>) -> Self {
+        if let Kind::Ruling(ruling) = &mut self.kind {
+            ruling.peers = peers;
+        }
+        self
     }
 
     /// 16 hex digits that change whenever the set does.
@@ -138,7 +150,9 @@ impl Policies {
     pub fn plan(&self, caller: &Caller) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
-            Kind::Ruling(ruling) => ruling.plan(caller, &ruling.delivered, None, &self.digest),
+            Kind::Ruling(ruling) => {
+                ruling.plan(caller, std::slice::from_ref(&ruling.delivered), None, &self.digest)
+            }
         }
     }
 
@@ -146,12 +160,15 @@ impl Policies {
     pub fn plan_under(&self, caller: &Caller, lift: &Lift) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
-            Kind::Ruling(ruling) => ruling.plan(caller, &ruling.delivered, Some(lift), &self.digest),
+            Kind::Ruling(ruling) => {
+                ruling.plan(caller, std::slice::from_ref(&ruling.delivered), Some(lift), &self.digest)
+            }
         }
     }
 
-    /// What this caller may see of an answer that goes on to another place, as a gateway there asks for it.
-    pub fn plan_for(&self, caller: &Caller, delivered: &Jurisdiction) -> Arc<Plan> {
+    /// What this caller may see of an answer that goes on to other places, as a gateway there asks for it. What one
+    /// of them may not have is not sent.
+    pub fn plan_for(&self, caller: &Caller, delivered: &[Jurisdiction]) -> Arc<Plan> {
         match &self.kind {
             Kind::Same(plan) => plan.clone(),
             Kind::Ruling(ruling) => ruling.plan(caller, delivered, None, &self.digest),
@@ -163,14 +180,14 @@ impl Ruling {
     fn plan(
         &self,
         caller: &Caller,
-        delivered: &Jurisdiction,
+        delivered: &[Jurisdiction],
         lift: Option<&Lift>,
         digest: &str,
     ) -> Arc<Plan> {
         let purpose = self.book.purpose(caller);
         let hash = self.hash(caller, purpose, delivered);
         let is_same = |known: &Known| {
-            known.delivered == *delivered
+            known.delivered == delivered
                 && known.purpose == purpose
                 && known.lift.as_ref() == lift
                 && has_same_claims(&known.caller, caller)
@@ -191,7 +208,7 @@ impl Ruling {
         let known = Known {
             caller: caller.clone(),
             purpose: purpose.to_owned(),
-            delivered: delivered.clone(),
+            delivered: delivered.to_vec(),
             lift: lift.cloned(),
             plan: plan.clone(),
         };
@@ -199,19 +216,27 @@ impl Ruling {
         plan
     }
 
-    fn hash(&self, caller: &Caller, purpose: &str, delivered: &Jurisdiction) -> u64 {
+    fn hash(&self, caller: &Caller, purpose: &str, delivered: &[Jurisdiction]) -> u64 {
         let Caller { subject: _, roles, groups, clearances, home, purpose: _ } = caller;
         self.state.hash_one((roles, groups, clearances, home, purpose, delivered))
     }
 
     /// No cell is decided yet. What can't be asked at all is shut.
-    fn make(&self, caller: &Caller, delivered: &Jurisdiction, lift: Option<&Lift>, digest: &str) -> Plan {
+    fn make(&self, caller: &Caller, delivered: &[Jurisdiction], lift: Option<&Lift>, digest: &str) -> Plan {
         let purpose = self.book.purpose(caller);
         let key = claims_digest(digest, caller, purpose, delivered, lift);
         let asker = self.book.asker(caller).map(Arc::new);
         let mut rows: HashMap<(&str, &Jurisdiction), Arc<Row>> = HashMap::new();
         let mut regions = BTreeMap::new();
         for region in &self.regions {
+            if self.peers.contains(&region.name) {
+                let plan = match region.keys.is_empty() {
+                    true => RegionPlan::AllowAll,
+                    false => RegionPlan::Keys(region.keys.clone()),
+                };
+                regions.insert(region.name.clone(), plan);
+                continue;
+            }
             let name =
                 if self.book.tells_regions_apart() || lift.is_some() { region.name.as_str() } else { "" };
             let row = rows.entry((name, &region.jurisdiction)).or_insert_with(|| {
@@ -249,12 +274,12 @@ impl Ruling {
         &self,
         region: &PolicyRegion,
         caller: &Caller,
-        delivered: &Jurisdiction,
+        delivered: &[Jurisdiction],
         lift: Option<&Lift>,
     ) -> Result<Vec<Situation>, Broken> {
         let purpose = self.book.purpose(caller);
-        let claimed = caller.home.as_ref().filter(|home| *home != delivered);
-        let places = std::iter::once(delivered).chain(claimed);
+        let claimed = caller.home.as_ref().filter(|home| !delivered.contains(home));
+        let places = delivered.iter().chain(claimed);
         let situation = |place| {
             let plain = self.book.situation(region.name.as_str(), &region.jurisdiction, place, purpose)?;
             lift.map_or(Ok(plain.clone()), |lift| self.book.lifted(plain, lift))
@@ -275,7 +300,7 @@ fn claims_digest(
     policies: &str,
     caller: &Caller,
     purpose: &str,
-    delivered: &Jurisdiction,
+    delivered: &[Jurisdiction],
     lift: Option<&Lift>,
 ) -> String {
     let mut hasher = blake3::Hasher::new();
@@ -284,7 +309,7 @@ fn claims_digest(
     };
     add(policies);
     add(purpose);
-    add(delivered.as_str());
+    delivered.iter().for_each(|place| add(place.as_str()));
     add(caller.home.as_ref().map_or("", Jurisdiction::as_str));
     for claims in [&caller.roles, &caller.groups, &caller.clearances] {
         add(&claims.len().to_string());

@@ -4,6 +4,7 @@
 mod crypto;
 pub mod grant;
 mod key;
+pub mod statement;
 
 pub use key::{KeyError, SigningKey, VerifyingKey};
 

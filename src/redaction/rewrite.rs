@@ -13,10 +13,10 @@ use super::seal::{Raw, Redacted};
 use crate::model::region::REGION_KEY;
 use crate::model::{RegionName, TraceId};
 use crate::policy::RegionPlan;
-use crate::trace::index::{Chunk, ScanError, scan};
+use crate::trace::index::{Chunk, Flags, ScanError, scan};
 use crate::trace::own_keys::CLOCK_ADJUSTED_MS;
 use crate::trace::size::message_bytes;
-use crate::trace::span::{has_attribute, without_attributes};
+use crate::trace::span::{has_attribute, in_canonical_order, without_attributes};
 use crate::wire::otlp::{Value as Added, put_attribute, resource, resource_spans, scope_spans, span, trace};
 use crate::wire::protobuf::{WireError, put_bytes_field};
 
@@ -47,6 +47,8 @@ pub enum Marks {
     Every,
     /// As before, but the region only where a resource has no attribute at all.
     Bare,
+    /// What was treated alone, for a gateway that says itself where it comes from.
+    Treated,
     /// The region alone, as an attribute of each resource like any other: for queries that name it.
     Origin,
     /// Nothing: a query is about what the regions hold, and not about what is said of it on the way.
@@ -55,7 +57,11 @@ pub enum Marks {
 
 impl Marks {
     pub(super) fn says_what_was_treated(self) -> bool {
-        matches!(self, Self::Every | Self::Bare)
+        matches!(self, Self::Every | Self::Bare | Self::Treated)
+    }
+
+    fn says_the_region(self) -> bool {
+        matches!(self, Self::Every | Self::Bare | Self::Origin)
     }
 }
 
@@ -70,6 +76,16 @@ pub struct View {
 impl View {
     /// What may be seen as a protobuf `TracesData`, with what the gateway adds, in the order in which it was sent.
     pub fn to_protobuf(&self) -> Vec<u8> {
+        self.written(false)
+    }
+
+    /// The same with events and links as they stand in an assembled trace. Which spans need that is known here and
+    /// not to whoever reads this.
+    pub fn to_sorted_protobuf(&self) -> Vec<u8> {
+        self.written(true)
+    }
+
+    fn written(&self, is_sorted: bool) -> Vec<u8> {
         let chunk = &self.chunk;
         let (mut scopes, mut spans) =
             (chunk.scopes.iter().zip(0u32..).peekable(), chunk.spans.iter().peekable());
@@ -82,7 +98,11 @@ impl View {
                 let mut inner = Vec::new();
                 put_bytes_field(&mut inner, scope_spans::SCOPE, chunk.buffer.get(scope.scope));
                 while let Some(span) = spans.next_if(|span| span.scope == nth) {
-                    put_bytes_field(&mut inner, scope_spans::SPANS, chunk.buffer.get(span.body));
+                    let body = chunk.buffer.get(span.body);
+                    match is_sorted && span.flags.has(Flags::UNSORTED) {
+                        true => put_bytes_field(&mut inner, scope_spans::SPANS, &in_canonical_order(body)),
+                        false => put_bytes_field(&mut inner, scope_spans::SPANS, body),
+                    }
                 }
                 inner.extend_from_slice(chunk.buffer.get(scope.tail));
                 put_bytes_field(&mut body, resource_spans::SCOPE_SPANS, &inner);
@@ -122,7 +142,7 @@ pub fn trace(
         }
         RegionPlan::AllowAll | RegionPlan::Keys(_) | RegionPlan::Ruled(_) => Treated::default(),
     };
-    if rules.marks != Marks::None {
+    if rules.marks.says_the_region() {
         mark(&mut chunk, rules)?;
         if is_claimed {
             take_claims_off_spans(&mut chunk)?;

@@ -185,7 +185,7 @@ fn event_moved_in_time(body: &[u8], by_ns: i64) -> Vec<u8> {
 }
 
 /// A span whose events are ordered by time and name, and links by trace and span id.
-pub(super) fn in_canonical_order(body: &[u8]) -> Vec<u8> {
+pub fn in_canonical_order(body: &[u8]) -> Vec<u8> {
     use super::index::{event_key, link_key};
     let mut events: Vec<&[u8]> = Vec::new();
     let mut links: Vec<&[u8]> = Vec::new();

@@ -1,5 +1,6 @@
 //! Bytes of the formats: protobuf, OTLP, Tempo's messages, Tempo's JSON. No I/O, never awaits.
 
+pub mod account;
 pub mod answers;
 pub mod check;
 pub mod export;

@@ -18,6 +18,7 @@ fn region(fake: &FakeRegion, layers: LayerSettings) -> Arc<Region> {
         jurisdiction: Jurisdiction::parse("EU").unwrap(),
         kind: KindSettings::Tempo(settings(&fake.url())),
         layers,
+        is_raw_egress: false,
     };
     Arc::new(Region::build(&settings).unwrap())
 }
@@ -149,6 +150,7 @@ async fn an_embedded_region_is_not_built_from_a_url() {
         jurisdiction: Jurisdiction::parse("EU").unwrap(),
         kind: KindSettings::Memory(Default::default()),
         layers: layers(),
+        is_raw_egress: false,
     };
     assert_eq!(Region::build(&settings).unwrap_err(), BuildError::Embedded);
 }

@@ -185,6 +185,19 @@ fn parts(seed: u64, version: usize, rules: &Rules) -> BTreeMap<&'static str, Vec
     parts
 }
 
+/// What each region holds in an estate of a seed.
+#[allow(dead_code, reason = "each test uses its part")]
+pub fn held(seed: u64, version: usize, rules: &Rules) -> BTreeMap<&'static str, Bytes> {
+    let of = |(region, spans): (&'static str, Vec<Span>)| (region, export(spans));
+    parts(seed, version, rules).into_iter().filter(|(_, spans)| !spans.is_empty()).map(of).collect()
+}
+
+/// What treats values by the classes of these tests.
+#[allow(dead_code, reason = "each test uses its part")]
+pub fn redactor() -> Arc<Redactor> {
+    Arc::new(Redactor::new(classes(), ring(), 2026).unwrap())
+}
+
 /// Regions that hold these spans.
 pub fn over(parts: BTreeMap<&'static str, Vec<Span>>, rules: &Rules) -> World {
     over_with(parts, rules, FederationSettings::default())

@@ -2,7 +2,8 @@
 //! behind the gateway and all together in a fourth, and the gateway has to answer as the fourth does.
 //!
 //! `TEMPO_BIN` names Tempo's executable. Without it nothing here can be known, and every test is
-//! reported as ignored. `TEMPO_SEED` chooses other traces. What is on purpose not the same, and why, is
+//! reported as ignored. `TEMPO_SEED` chooses other traces. `TUTTI_BEHIND_PEERS=1` puts a gateway before each of the
+//! three regions that are asked together. What is on purpose not the same, and why, is
 //! listed in `docs/exactness.md`.
 
 #![allow(
@@ -18,6 +19,8 @@
 
 #[path = "../support/answer.rs"]
 mod answer;
+#[path = "../support/behind.rs"]
+mod behind;
 #[path = "../support/dice.rs"]
 mod dice;
 #[path = "../support/embedded.rs"]

@@ -27,7 +27,7 @@ use crate::question::Question;
 use crate::random_traces::{Oddities, estate};
 use crate::region::Region;
 use crate::sketch::Trace;
-use crate::{diff, gateway, region};
+use crate::{behind, diff, gateway, region};
 use crate::{random_queries, search};
 
 /// A question to the three and the one, by name.
@@ -127,7 +127,10 @@ impl Several {
                     // One of them by its streaming API: which way a region is asked makes no difference.
                     let streaming = if rank == 0 { Streaming::Always } else { Streaming::Never };
                     let region = asked_by(region.address(), &tenant(number), streaming);
-                    (*name, Arc::new(region) as Arc<dyn Backend>)
+                    let region = Arc::new(region) as Arc<dyn Backend>;
+                    // The same with a gateway before each region, where that is asked for.
+                    let has_peers = std::env::var_os("TUTTI_BEHIND_PEERS").is_some();
+                    (*name, if has_peers { behind::a_peer(name, region) } else { region })
                 });
                 Spread {
                     copies: ways[number],

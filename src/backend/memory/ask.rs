@@ -46,7 +46,13 @@ impl MemoryBackend {
             let walked = task::blocking(move || walk(&holdings, gather, bounds)).await;
             let lost = |_| Fault::new(RegionStatus::Error, "its answer was lost while it was made");
             let Walked { answer, is_partial } = walked.map_err(lost)??;
-            Ok(RegionAnswer { answer: Raw::seal(answer), is_partial, first_byte: None, attempts: 1 })
+            Ok(RegionAnswer {
+                answer: Raw::seal(answer),
+                is_partial,
+                first_byte: None,
+                attempts: 1,
+                within: None,
+            })
         }
         .boxed()
     }

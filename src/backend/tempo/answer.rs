@@ -10,14 +10,14 @@ use crate::wire::otlp::trace;
 use crate::wire::protobuf::Reader;
 use crate::wire::tempo::read_trace_by_id;
 
-pub(super) const PROTOBUF: &str = "application/protobuf";
+pub(in crate::backend) const PROTOBUF: &str = "application/protobuf";
 
 /// Tempo names its versions in fewer.
 const VERSION_CHARS_MAX: usize = 64;
 
 /// The trace and what the envelope says of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Parts {
+pub(in crate::backend) struct Parts {
     pub trace: Bytes,
     pub is_partial: bool,
     pub inspected_bytes: u64,
@@ -43,7 +43,7 @@ pub(super) fn read_not_found(text: &[u8]) -> NotFound {
 }
 
 /// A v2 answer. The trace is a slice of the body; only one that came in pieces is copied.
-pub(super) fn from_v2(body: Bytes) -> Result<Parts, Fault> {
+pub(in crate::backend) fn from_v2(body: Bytes) -> Result<Parts, Fault> {
     let parts = read_trace_by_id(&body).map_err(|_| fault::no_envelope())?;
     // The ranges come from reading this very body, so they lie in it.
     let trace = match parts.traces.as_slice() {
@@ -71,7 +71,7 @@ pub(super) fn from_v1(body: Bytes) -> Result<Parts, Fault> {
     Ok(Parts { trace: body, is_partial: false, inspected_bytes: 0 })
 }
 
-pub(super) fn is_protobuf(headers: &HeaderMap) -> bool {
+pub(in crate::backend) fn is_protobuf(headers: &HeaderMap) -> bool {
     media_type(headers)
         .is_some_and(|it| ["application/protobuf", "application/x-protobuf"].contains(&it.as_str()))
 }
@@ -81,7 +81,7 @@ pub(super) fn is_html(headers: &HeaderMap) -> bool {
 }
 
 /// `Content-Type` without its parameters, in lower case.
-pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(in crate::backend) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let (media_type, _) = value.split_once(';').unwrap_or((value, ""));
     Some(media_type.trim().to_ascii_lowercase())
@@ -89,7 +89,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
 
 /// The version in a `buildinfo` answer; builds from source name none. It is shown to people, so a text
 /// that does not look like a version is none.
-pub(super) fn version(body: &[u8]) -> Option<String> {
+pub(in crate::backend) fn version(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct BuildInfo {
         version: String,

@@ -33,7 +33,7 @@ const PLAIN_CONNECT_MAX: Duration = Duration::from_secs(3);
 const STREAM_WINDOW_BYTES: u32 = 12 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 48 << 20;
 
-pub(super) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
+pub(in crate::backend) fn client(settings: &TempoSettings) -> Result<Client, BuildError> {
     build(common(settings, b"http/1.1")?.http1_only().gzip(true))
 }
 
@@ -162,7 +162,7 @@ fn identity(pem: &SecretString) -> Result<Identity, BuildError> {
 
 /// The headers of every request: the gateway's name, the region's tenant and credentials, and what the
 /// settings fix. A fixed header replaces one of ours.
-fn headers(settings: &TempoSettings) -> Result<HeaderMap, BuildError> {
+pub(in crate::backend) fn headers(settings: &TempoSettings) -> Result<HeaderMap, BuildError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     if settings.url.host().is_some_and(is_on_this_machine) {

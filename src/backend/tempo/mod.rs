@@ -4,14 +4,14 @@
 //! the question, its own tenant and its own credentials, whoever asks. Does not know of retries, circuits
 //! or other regions.
 
-mod answer;
-mod connect;
+pub(super) mod answer;
+pub(super) mod connect;
 mod frames;
-mod query;
-mod route;
+pub(super) mod query;
+pub(super) mod route;
 mod streamed;
 mod streaming;
-mod transport;
+pub(super) mod transport;
 
 use std::fmt;
 use std::time::Duration;
@@ -141,6 +141,7 @@ impl TempoBackend {
             first_byte: Some(first_byte),
             http_status: Some(StatusCode::OK.as_u16()),
             attempts: 1,
+            within: None,
         })
     }
 

@@ -29,7 +29,7 @@ use crate::wire::answers::{
 const JSON: &str = "application/json";
 
 /// Metrics come as JSON, of which a byte may become forty in memory.
-const JSON_BYTES_MAX: u64 = 64 << 20;
+pub(in crate::backend) const JSON_BYTES_MAX: u64 = 64 << 20;
 
 const NANOS_PER_MS: u64 = 1_000_000;
 
@@ -101,7 +101,7 @@ impl TempoBackend {
             let first_byte = Some(began.elapsed());
             let body = self.body_of(response, form).await?;
             let (answer, is_partial) = read(&body).map_err(unreadable)?;
-            Ok(RegionAnswer { answer: Raw::seal(answer), is_partial, first_byte, attempts: 1 })
+            Ok(RegionAnswer { answer: Raw::seal(answer), is_partial, first_byte, attempts: 1, within: None })
         };
         async move { within(deadline, ask).await }.boxed()
     }
@@ -131,7 +131,7 @@ impl TempoBackend {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(in crate::backend) fn is_json(headers: &HeaderMap) -> bool {
     answer::media_type(headers).is_some_and(|it| it == JSON)
 }
 
@@ -141,7 +141,7 @@ async fn refused(status: StatusCode, response: Response) -> Fault {
 }
 
 /// As [`refused`], with what it said.
-pub(super) fn refused_with(status: StatusCode, text: &[u8]) -> Fault {
+pub(in crate::backend) fn refused_with(status: StatusCode, text: &[u8]) -> Fault {
     let fault = match status {
         StatusCode::NOT_FOUND => fault::no_such_query(),
         _ => fault::of_query_status(status, text),
@@ -151,7 +151,7 @@ pub(super) fn refused_with(status: StatusCode, text: &[u8]) -> Fault {
     Fault { is_of_the_query, is_blameless: fault.is_blameless || is_of_the_query, ..fault }
 }
 
-pub(super) fn unreadable(error: ReadError) -> Fault {
+pub(in crate::backend) fn unreadable(error: ReadError) -> Fault {
     tracing::debug!(%error, "a region's answer does not read");
     fault::no_answer_to_query()
 }

@@ -14,13 +14,13 @@ use crate::model::{LookupScope, MetricsQuery, SearchQuery, TagValuesQuery, TagsQ
 
 /// The urls of one region.
 #[derive(Debug)]
-pub(super) struct Routes {
+pub(in crate::backend) struct Routes {
     /// Ends in a slash, so that paths are joined below it.
     base: Url,
 }
 
 impl Routes {
-    pub(super) fn new(uri: &Uri) -> Result<Self, BuildError> {
+    pub(in crate::backend) fn new(uri: &Uri) -> Result<Self, BuildError> {
         let shown = || {
             let authority = uri.authority().map(|a| a.host()).unwrap_or_default();
             BuildError::Url(format!("{}://{authority}", uri.scheme_str().unwrap_or_default()))
@@ -39,11 +39,11 @@ impl Routes {
         Ok(Self { base })
     }
 
-    pub(super) fn base(&self) -> &Url {
+    pub(in crate::backend) fn base(&self) -> &Url {
         &self.base
     }
 
-    pub(super) fn trace_v2(&self, query: &TraceQuery) -> Url {
+    pub(in crate::backend) fn trace_v2(&self, query: &TraceQuery) -> Url {
         let mut url = self.trace("api/v2/traces/", query);
         // A region may prune by default; spans whose siblings lie elsewhere must stay.
         url.query_pairs_mut().append_pair("span_pruning", "false");
@@ -54,7 +54,7 @@ impl Routes {
         self.trace("api/traces/", query)
     }
 
-    pub(super) fn search(&self, query: &SearchQuery) -> Url {
+    pub(in crate::backend) fn search(&self, query: &SearchQuery) -> Url {
         let mut pairs = Pairs::default();
         match &query.asked {
             SearchAsked::Query(text) => {
@@ -75,7 +75,7 @@ impl Routes {
         pairs.on(self.below("api/search"))
     }
 
-    pub(super) fn tag_names(&self, query: &TagsQuery) -> Url {
+    pub(in crate::backend) fn tag_names(&self, query: &TagsQuery) -> Url {
         let mut pairs = Pairs::default();
         if let Some(scope) = query.scope {
             pairs.append_pair("scope", scope.as_str());
@@ -87,7 +87,7 @@ impl Routes {
         }))
     }
 
-    pub(super) fn tag_values(&self, query: &TagValuesQuery) -> Url {
+    pub(in crate::backend) fn tag_values(&self, query: &TagValuesQuery) -> Url {
         // A name may hold slashes, which are then no borders of the path.
         let name = percent(&query.name);
         let mut pairs = Pairs::default();
@@ -100,7 +100,7 @@ impl Routes {
 
     /// Times are nanoseconds, which Tempo reads where a number is that long. It puts the step before the first
     /// sample itself.
-    pub(super) fn metrics(&self, query: &MetricsQuery) -> Url {
+    pub(in crate::backend) fn metrics(&self, query: &MetricsQuery) -> Url {
         let mut pairs = Pairs::default();
         pairs.append_pair("q", &query.query);
         let start = if query.is_instant { query.start } else { query.start.saturating_add(query.step) };
@@ -116,7 +116,7 @@ impl Routes {
         pairs.on(self.below(if query.is_instant { "api/metrics/query" } else { "api/metrics/query_range" }))
     }
 
-    pub(super) fn build_info(&self) -> Url {
+    pub(in crate::backend) fn build_info(&self) -> Url {
         self.below("api/status/buildinfo")
     }
 

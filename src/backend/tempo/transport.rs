@@ -15,7 +15,7 @@ use crate::model::RegionStatus;
 const CHAIN_MAX: usize = 16;
 
 /// No headers came.
-pub(super) fn before_answer(error: reqwest::Error) -> Fault {
+pub(in crate::backend) fn before_answer(error: reqwest::Error) -> Fault {
     let error = error.without_url();
     tracing::debug!(error = %chain_text(&error), "no answer from a region");
     if error.is_dns() {
@@ -42,7 +42,7 @@ pub(super) fn before_answer(error: reqwest::Error) -> Fault {
 }
 
 /// Headers came, and the body did not end.
-pub(super) fn within_body(error: &(dyn Error + 'static)) -> Fault {
+pub(in crate::backend) fn within_body(error: &(dyn Error + 'static)) -> Fault {
     tracing::debug!(error = %chain_text(error), "an answer broke off");
     // A connection that ends is the connection's own error, or an end where the decompression needed
     // more; all else that decompression reports is about the bytes themselves.

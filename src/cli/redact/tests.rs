@@ -147,7 +147,8 @@ fn without_a_configuration_the_baseline_decides_over_jurisdictions() {
         config: None,
     };
     let rules = of_baseline(&args("EU")).unwrap();
-    let plan = rules.policies.plan_for(&crate::model::Caller::anonymous(), &rules.delivered);
+    let plan =
+        rules.policies.plan_for(&crate::model::Caller::anonymous(), std::slice::from_ref(&rules.delivered));
     assert!(plan.region(&rules.stored).withholds() && rules.redactor.keys().has(&rules.stored));
     for (none, told) in
         [("no place!", "a jurisdiction is"), ("eu", "did you mean `EU`?"), ("home", "(EU, CH,")]

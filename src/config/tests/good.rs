@@ -19,7 +19,7 @@ fn region(name: &str) -> RegionName {
 fn tempo(settings: &Settings, nth: usize) -> &TempoSettings {
     match &settings.regions[nth].kind {
         KindSettings::Tempo(tempo) => tempo,
-        KindSettings::Memory(_) => panic!("not a tempo"),
+        KindSettings::Tutti(_) | KindSettings::Memory(_) => panic!("not a tempo"),
     }
 }
 

@@ -5,6 +5,7 @@ mod callers;
 mod faults;
 mod good;
 mod identity;
+mod peers;
 mod policies;
 mod properties;
 mod watching;

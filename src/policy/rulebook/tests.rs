@@ -256,7 +256,7 @@ fn a_plan_is_one_for_the_same_claims_and_its_digest_tells_others_apart() {
     for caller in &others {
         assert!(digests.insert(policies.plan(caller).digest().to_owned()), "{caller:?}");
     }
-    assert!(digests.insert(policies.plan_for(&others[0], &place("CH")).digest().to_owned()));
+    assert!(digests.insert(policies.plan_for(&others[0], &[place("CH")]).digest().to_owned()));
 }
 
 #[test]

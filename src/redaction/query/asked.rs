@@ -1,11 +1,9 @@
 //! What a question names, whatever kind of question it is, and which right each name takes.
 
-use std::collections::BTreeMap;
-
 use super::Right;
 use crate::model::search::SearchAsked;
 use crate::model::tags::TagsForm;
-use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery, TagsQuery};
+use crate::model::{MetricsQuery, SearchQuery, TagValuesQuery, TagsQuery, Whole};
 use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 use crate::traceql::mentions::{Purpose, mentions};
 use crate::traceql::{self, lenient};
@@ -34,11 +32,22 @@ impl Asks for SpanFilter {
     }
 }
 
+impl Asks for Whole {
+    fn asked(&self) -> Vec<Asked> {
+        match self {
+            Self::Query(text) => in_query(text),
+            Self::Keys(keys) => in_keys(keys),
+            Self::Names { filter, form } => in_filter(filter.as_deref(), *form),
+            Self::Values { name, filter, form } => in_values(name, filter.as_deref(), *form),
+        }
+    }
+}
+
 impl Asks for SearchQuery {
     fn asked(&self) -> Vec<Asked> {
         match &self.asked {
             SearchAsked::Query(text) => in_query(text),
-            SearchAsked::Tags { tags, .. } => in_tags(tags),
+            SearchAsked::Tags { tags, .. } => in_keys(tags.keys()),
         }
     }
 }
@@ -57,13 +66,17 @@ impl Asks for TagsQuery {
 
 impl Asks for TagValuesQuery {
     fn asked(&self) -> Vec<Asked> {
-        let name = match self.form {
-            TagsForm::V1 => Some(of_key(&self.name)),
-            TagsForm::V2 => traceql::identifier(&self.name).ok().map(|attribute| attribute.name),
-        };
-        let listed = name.map(|name| Asked { written: self.name.clone(), name, right: Right::List });
-        listed.into_iter().chain(in_filter(self.query.as_deref(), self.form)).collect()
+        in_values(&self.name, self.query.as_deref(), self.form)
     }
+}
+
+fn in_values(written: &str, filter: Option<&str>, form: TagsForm) -> Vec<Asked> {
+    let name = match form {
+        TagsForm::V1 => Some(of_key(written)),
+        TagsForm::V2 => traceql::identifier(written).ok().map(|attribute| attribute.name),
+    };
+    let listed = name.map(|name| Asked { written: written.to_owned(), name, right: Right::List });
+    listed.into_iter().chain(in_filter(filter, form)).collect()
 }
 
 /// What is no query is refused by whoever would evaluate it, before this.
@@ -87,10 +100,9 @@ fn in_filter(text: Option<&str>, form: TagsForm) -> Vec<Asked> {
     groups.into_iter().flatten().map(|condition| asked(condition.attribute, Right::Filter)).collect()
 }
 
-fn in_tags(tags: &BTreeMap<String, String>) -> Vec<Asked> {
-    let named =
-        tags.keys().map(|key| Asked { name: of_key(key), written: key.clone(), right: Right::Filter });
-    named.collect()
+fn in_keys<'k>(keys: impl IntoIterator<Item = &'k String>) -> Vec<Asked> {
+    let asked = |key: &String| Asked { name: of_key(key), written: key.clone(), right: Right::Filter };
+    keys.into_iter().map(asked).collect()
 }
 
 fn asked(name: AttributeName, right: Right) -> Asked {

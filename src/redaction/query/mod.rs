@@ -82,6 +82,17 @@ impl<Q> Permitted<Q> {
         !self.denied.is_empty() && self.denied.iter().all(Option::is_some)
     }
 
+    /// The same as part of a question that is denied so, by rank. Its reasons have the word: they name what was asked.
+    #[must_use]
+    pub fn denied_also(mut self, by_the_whole: &[Option<Denial>]) -> Self {
+        for (denied, whole) in self.denied.iter_mut().zip(by_the_whole) {
+            if whole.is_some() {
+                denied.clone_from(whole);
+            }
+        }
+        self
+    }
+
     /// The question alone, for who answers it whole.
     pub fn into_query(self) -> Q {
         self.query
