@@ -36,7 +36,7 @@ use tutti::classify::detect::{Care, Context, Detectors, Scratch, detect};
 const LENGTHS: [usize; 2] = [200_000, 400_000];
 
 /// Texts of one piece over and over, each of which makes some scanner begin as often as it can.
-const REPEATED: [(&str, &str); 49] = [
+const REPEATED: [(&str, &str); 63] = [
     ("mail", ":a@b.cc"),
     ("mail-spaced", "a@b.cc "),
     ("at", "@"),
@@ -86,6 +86,20 @@ const REPEATED: [(&str, &str); 49] = [
     ("camel", "aBcDeFgHiJkLmNoPqRsTuVwX 123 "),
     ("base58", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb "),
     ("ethereum", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed "),
+    ("flags", "-u a:"),
+    ("cookies", "Cookie: a=b;"),
+    ("authorization", "Authorization: a "),
+    ("tags", "<password "),
+    ("words", "password is "),
+    ("codes", "code "),
+    ("digit-by-digit", "4 "),
+    ("cards-underscored", "4111_"),
+    ("iban-alone", "DE 89 "),
+    ("mail-in-words", "a at b dot "),
+    ("other-scripts", "é 1234567 "),
+    ("bots", "12345678:AA"),
+    ("sources", "a:b@tcp("),
+    ("names", "api_key="),
 ];
 
 /// Whether attributes of a kind belong to a part.

@@ -340,7 +340,7 @@ fn names_within_a_structure_have_the_class_of_their_place() {
     let shipped = shipped();
     for (parent, key, class) in [
         ("http.request.header", "Cookie", "text.cookie"),
-        ("http.request.header", "Accept", "safe"),
+        ("http.request.header", "Accept", "scan"),
         ("http.request.header", "X-Whatever", "scan"),
         ("url.query", "email", "pii.email"),
         ("url.query", "page", "safe"),
