@@ -177,9 +177,7 @@ fn treated(values: &[TagValue], name: &AttributeName, rules: RegionRules<'_>) ->
 fn is_told_by_value(behind: &Behind<'_>, rules: RegionRules<'_>) -> bool {
     let classifier = rules.redactor.classifier();
     match (rules.plan, behind) {
-        (RegionPlan::AllowAll, _) | (_, Behind::Untouchable) => true,
-        (RegionPlan::Keys(_), Behind::Key(_)) => true,
-        (RegionPlan::Keys(_), Behind::Place(_)) => true,
+        (RegionPlan::AllowAll | RegionPlan::Keys(_), _) | (_, Behind::Untouchable) => true,
         (RegionPlan::Ruled(ruled), Behind::Key(key)) => {
             let look = rules.redactor.look(ruled);
             is_of_itself(ruled, classifier.key(key).class)

@@ -125,15 +125,14 @@ fn unusable(errors: &mut dyn Write, why: &str) -> io::Result<Verdict> {
 
 /// Whether a folder can be looked into at all. What is wrong in it has a place; that it is none has not.
 fn is_there(folder: &Path) -> Result<(), String> {
-    match std::fs::metadata(folder) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(format!("`{}` is no folder; name a folder of policies, or one pack", folder.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!(
-            "folder `{}` does not exist; name a folder of policies, or one pack",
-            folder.display()
-        )),
-        Err(error) => Err(format!("folder `{}` cannot be read: {error}", folder.display())),
+    let remedy = "name a folder of policies, or one pack";
+    if folder.is_dir() {
+        return Ok(());
     }
+    Err(match folder.exists() {
+        true => format!("`{}` is no folder; {remedy}", folder.display()),
+        false => format!("folder `{}` does not exist; {remedy}", folder.display()),
+    })
 }
 
 fn check(folder: &Path, out: &mut dyn Write) -> io::Result<Verdict> {

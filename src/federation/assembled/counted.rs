@@ -63,7 +63,7 @@ fn series(answer: Answered<MetricsAnswer>) -> String {
 #[tokio::test]
 async fn a_query_that_names_the_region_is_counted_by_the_one_there_is() {
     let spans = traces(120, 40).concat();
-    let near = federation(&[spans.clone()], Plan::allow_all());
+    let near = federation(std::slice::from_ref(&spans), Plan::allow_all());
     for (text, is_counted) in [
         ("{ } | rate() by(resource.tutti.region)", true),
         ("{ resource.tutti.region = `eu` } | rate()", true),
@@ -96,7 +96,7 @@ async fn a_query_that_names_the_region_is_counted_by_the_one_there_is() {
 async fn a_region_of_which_something_is_withheld_counts_what_has_nothing_to_do_with_it() {
     let spans = traces(121, 40).concat();
     let plan = || treating(&[("eu", "s", Treatment::Mask)]);
-    let near = federation(&[spans.clone()], plan());
+    let near = federation(std::slice::from_ref(&spans), plan());
     for (text, is_counted) in [
         ("{ } | rate()", true),
         ("{ .n = 1 } | rate() by(name)", true),

@@ -17,7 +17,7 @@ use crate::traceql::mentions::{Named, Purpose, compares, each};
 use crate::traceql::types::Operator;
 
 /// Integers of fewer digits are shown as they are stored.
-const SHORT_INTEGER_MAX: u64 = 100_000_000;
+const SHORT_INTEGER_MAX: u64 = 100_000;
 
 impl Sights<'_> {
     /// Whether the region of this rank counts the same over what it stores, up to the names of its series.
