@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{Extensions, HeaderMap, HeaderValue, header};
 
+use super::audit::Unrecorded;
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
 use crate::federation::Federation;
@@ -50,5 +51,7 @@ pub(super) async fn know(State(state): State<ApiState>, mut request: Request, ne
 /// The estate as whoever asks may see it. Where no layer said who that is, it is nobody in particular.
 pub(super) fn estate(state: &ApiState, of: &Extensions) -> Arc<Federation> {
     let nobody = || state.in_force().seen_by(&Caller::anonymous());
-    of.get::<Seen>().map_or_else(nobody, |seen| seen.federation.clone())
+    let federation = of.get::<Seen>().map_or_else(nobody, |seen| seen.federation.clone());
+    // What goes on no record shows nothing of any class.
+    if of.get::<Unrecorded>().is_some() { Arc::new(federation.unclassified()) } else { federation }
 }

@@ -21,6 +21,8 @@ pub enum ApiError {
     Refused(Box<Refusal>),
     /// What was asked cannot be computed on this trace.
     Failed(String),
+    /// There is an answer, and it cannot be put on record.
+    NotRecorded,
     /// Tempo's answer to a v1 trace over the size limit.
     TraceTooLarge { bytes_max: u64 },
     /// Tempo's answer to a v1 miss: no body at all.
@@ -28,12 +30,13 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoSuchTrace => StatusCode::NOT_FOUND,
             Self::Refused(refusal) => refusal_status(refusal.why),
@@ -43,16 +46,19 @@ impl ApiError {
     /// Whether the same question may be answered in a second.
     fn is_over_soon(&self) -> bool {
         match self {
-            Self::Busy => true,
+            Self::Busy | Self::NotRecorded => true,
             Self::Refused(refusal) => refusal.why == Why::Overloaded,
             _ => false,
         }
     }
 
-    fn line(&self) -> String {
+    pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
+            Self::NotRecorded => "the audit log cannot be written, so what was read is not shown: ask again in a second \
+                                  for what is of no class"
+                .to_owned(),
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
             Self::NoSuchTrace => String::new(),
@@ -70,6 +76,7 @@ impl ApiError {
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) => Code::Unauthenticated,
             Self::Failed(_) => Code::Internal,
+            Self::NotRecorded => Code::Unavailable,
             Self::NoSuchTrace => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
         }
@@ -138,7 +145,9 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Busy | Self::Failed(_) => report::put_refused(headers),
+            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::NotRecorded => {
+                report::put_refused(headers);
+            },
         }
         response
     }

@@ -1,6 +1,7 @@
 //! The edge: Tempo's query API over HTTP and gRPC. Only this room knows status codes and headers.
 
 mod admit;
+pub mod audit;
 pub mod caller;
 pub mod diff;
 pub mod encode;

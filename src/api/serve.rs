@@ -21,6 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::audit::Peer;
 use super::tls::{Certificate, HTTP_2};
 use crate::task::Group;
 
@@ -180,11 +181,11 @@ impl Door {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let room = room.clone();
                     group.spawn(async move {
                         let _permit = permit;
-                        room.welcome(stream).await;
+                        room.welcome(stream, Peer(peer)).await;
                     });
                 }
                 Err(error) => {
@@ -198,7 +199,7 @@ impl Door {
 
 impl Room {
     /// Finds out what a connection speaks, and serves it.
-    async fn welcome(self, stream: TcpStream) {
+    async fn welcome(self, stream: TcpStream, peer: Peer) {
         // Answers are small or streamed; waiting to fill a packet only adds latency.
         let _ = stream.set_nodelay(true);
         let ending = self.ending.clone();
@@ -215,7 +216,7 @@ impl Room {
                     () = left_alone => return,
                 }
                 let stream = self.patient(stream);
-                self.connection(stream, Spoken::ByPriorKnowledge).await;
+                self.connection(stream, Spoken::ByPriorKnowledge, peer).await;
             }
             Some(certificate) => {
                 let stream = self.patient(stream);
@@ -235,7 +236,7 @@ impl Room {
                     let silent_max = Some(self.settings.stall_max.max(PING_INTERVAL * 2));
                     stream.get_mut().0.as_mut().set_read_timeout_pinned(silent_max);
                 }
-                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }).await;
+                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }, peer).await;
             }
         }
     }
@@ -247,13 +248,19 @@ impl Room {
         Box::pin(stream)
     }
 
-    async fn connection(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, spoken: Spoken) {
+    async fn connection(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        spoken: Spoken,
+        peer: Peer,
+    ) {
         let Self { router, stay, settings, ending, .. } = self;
         let builder = builder(spoken, stay, settings);
         let heard = CancellationToken::new();
         let hearing = heard.clone();
-        let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        let service = TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
             hearing.cancel();
+            request.extensions_mut().insert(peer);
             request.map(Body::new)
         }));
         let serving = builder.serve_connection(TokioIo::new(stream), service);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
+use super::audit::Auditor;
 use crate::federation::Federation;
 use crate::identity::Callers;
 use crate::model::Caller;
@@ -55,6 +56,11 @@ impl InForce {
         self
     }
 
+    /// What stands for the policies in a record; none where there are none.
+    pub(super) fn policies_digest(&self) -> Option<&str> {
+        self.policies.as_ref().map(|policies| policies.digest())
+    }
+
     pub(super) fn callers(&self) -> &Callers {
         &self.callers
     }
@@ -74,6 +80,8 @@ pub struct ApiState {
     pub metrics: Metrics,
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
+    /// None where nothing is put on record.
+    pub(super) audit: Option<Arc<Auditor>>,
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -87,9 +95,21 @@ impl ApiState {
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
+            audit: None,
             settings: Arc::new(settings),
             stopping: Arc::default(),
         }
+    }
+
+    /// The same with every question on record.
+    #[must_use]
+    pub fn with_audit(mut self, auditor: Arc<Auditor>) -> Self {
+        self.audit = Some(auditor);
+        self
+    }
+
+    pub fn auditor(&self) -> Option<&Arc<Auditor>> {
+        self.audit.as_ref()
     }
 
     /// What is in force now. A request keeps what it began with.

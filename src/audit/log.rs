@@ -25,6 +25,7 @@ use super::store::Store;
 use super::tile;
 use super::token::Tokens;
 use crate::model::RegionName;
+use crate::proof::SigningKey;
 use crate::task::{self, Group};
 
 /// Records that wait to be written; some hundred thousand a second would wait.
@@ -92,6 +93,7 @@ pub struct Failing {
 struct Shared {
     origin: Arc<str>,
     key: NamedKey,
+    signing: SigningKey,
     tokens: Tokens,
     stamp: Stamp,
     wait_max: Duration,
@@ -146,6 +148,7 @@ impl Log {
         let shared = Arc::new(Shared {
             origin: store.origin.as_str().into(),
             key,
+            signing: store.key.clone(),
             tokens,
             stamp: Stamp::new(region),
             wait_max: settings.wait_max,
@@ -171,6 +174,11 @@ impl Log {
     /// The key by which its checkpoints are known.
     pub fn key(&self) -> &NamedKey {
         &self.shared.key
+    }
+
+    /// The key itself, for what else this gateway signs in the name of its log.
+    pub fn signing_key(&self) -> SigningKey {
+        self.shared.signing.clone()
     }
 
     /// What stands for values in its records.

@@ -22,6 +22,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tower::service_fn;
 
+use super::audit::{self, Docket};
 use super::held::Held;
 use super::state::ApiState;
 use crate::task::Deadline;
@@ -76,9 +77,17 @@ async fn answer(state: ApiState, request: Request) -> Response {
         "tempopb.StreamingQuerier" => match stream::Method::named(method) {
             Some(method) => {
                 let deadline = Deadline::starting_now(state.federation().settings().deadline);
-                let begin =
-                    move |headers, question: bytes::Bytes| stream::begin(method, &state, headers, &question);
-                let response = call(request, begin).await;
+                let path = request.uri().path();
+                let docket = state.audit.as_ref().map(|_| Docket::new(&state, path, "grpc", request.extensions()));
+                let (for_call, of_call) = (state.clone(), docket.clone());
+                let begin = move |headers, question: bytes::Bytes| {
+                    stream::begin(method, &for_call, headers, &question, of_call)
+                };
+                let mut response = call(request, begin).await;
+                // A question that did not become a stream was refused, and that is on record before it is said.
+                if let (Some(auditor), Some(docket)) = (&state.audit, docket.filter(|docket| !docket.has_begun())) {
+                    response = audit::settle(auditor, &docket, response).await;
+                }
                 // The place among those in flight is in the stream already, with the question.
                 response.map(|body| Body::new(Held::new(body, (), deadline)))
             }
