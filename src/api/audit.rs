@@ -11,7 +11,7 @@ mod question;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{self, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -21,7 +21,8 @@ use super::error::{ApiError, NoRoute};
 use super::state::ApiState;
 use crate::audit::json::Json;
 use crate::audit::witness::Witness;
-use crate::audit::{AppendError, AuditSettings, Event, Log, Receipt, Record};
+use crate::audit::{AppendError, AuditSettings, Event, Log, Receipt, Record, State};
+use crate::telemetry::metrics::AuditNumbers;
 use denied::Denied;
 pub(super) use docket::Docket;
 pub(super) use question::Questioned;
@@ -76,9 +77,10 @@ impl Auditor {
         self.witness.as_ref()
     }
 
-    /// Denials that were only counted.
-    pub(super) fn suppressed(&self) -> u64 {
-        self.denied.suppressed()
+    pub(super) fn numbers(&self) -> AuditNumbers {
+        let State { failing, records, bytes, bytes_max, unrecorded } = self.log.state();
+        let denials_counted = self.denied.suppressed();
+        AuditNumbers { is_failing: failing.is_some(), records, bytes, bytes_max, unrecorded, denials_counted }
     }
 
     /// Puts something on record that is no question: a change of the policies, what becomes of a grant.
@@ -88,7 +90,7 @@ impl Auditor {
 }
 
 /// The outer layer: begins the record, and writes it before the answer leaves.
-pub(super) async fn record(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+pub(super) async fn record(extract::State(state): extract::State<ApiState>, mut request: Request, next: Next) -> Response {
     let Some(auditor) = state.audit.clone() else { return next.run(request).await };
     let docket = Docket::of_request(&state, &request);
     if auditor.log.is_failing() {

@@ -25,6 +25,7 @@ pub mod stream;
 pub mod tags;
 pub mod tls;
 pub mod traces;
+mod witness;
 
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::{MethodRouter, any, get};
+use axum::routing::{MethodRouter, any, get, post};
 use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces};
+use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces, witness};
 
 /// The request came in under `/strict`.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,7 @@ pub fn router(state: ApiState) -> Router {
     let strict_answers =
         layers::around_answers(at(&format!("/strict{prefix}"), queries()), &state).layer(strict);
     let routes = at("", operator())
+        .merge(at(&prefix, between()))
         .merge(at(&prefix, about()))
         .merge(at(&format!("/strict{prefix}"), about()))
         .merge(answers)
@@ -43,7 +44,7 @@ pub fn router(state: ApiState) -> Router {
 /// The paths of all routes, so that a test can hold that it tries every one.
 pub fn paths(prefix: &str) -> Vec<String> {
     let tempo = || queries().chain(about()).map(|(path, _)| path);
-    let own = own().into_iter().map(|(path, _)| path);
+    let own = own().into_iter().chain(between()).map(|(path, _)| path);
     let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
     paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
     paths.extend(tempo().map(|path| format!("/strict{prefix}{path}")));
@@ -93,6 +94,11 @@ fn queries() -> impl Iterator<Item = Route> {
         ("/api/metrics/query", any(metrics::instant)),
     ];
     routes.into_iter()
+}
+
+/// What gateways ask of each other. Each proves who it is in its own way, and none of it is an answer to a caller.
+fn between() -> [Route; 1] {
+    [("/api/tutti/v1/audit/witness", post(witness::sign))]
 }
 
 /// The gateway's own routes.

@@ -33,6 +33,9 @@ impl Changes {
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");
         changes.note(old.callers != new.callers, "identity");
+        if old.audit != new.audit {
+            changes.needs_restart.push("audit".to_owned());
+        }
         changes.note(old.token_keys != new.token_keys, "keys");
         changes.regions(old, new);
         changes

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
+use super::audit::{self, GivenAudit};
 use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls};
 use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
@@ -30,6 +31,7 @@ pub(super) struct GivenFile {
     pub additions: GivenAdditions,
     pub keys: Given<GivenKeys>,
     pub identity: GivenIdentity,
+    pub audit: Given<GivenAudit>,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
     pub has_regions: bool,
@@ -174,6 +176,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         additions: additions(&mut root, out),
         keys: root.table("keys", out).map(|keys| token_keys::read(keys, out)),
         identity: identity::read(optional(&mut root, "identity", out), out),
+        audit: root.table("audit", out).map(|table| audit::read(table, out)),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
             Given::Faulty => true,

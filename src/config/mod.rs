@@ -5,6 +5,7 @@
 //! the values mean together and with the world outside). Nothing past `resolve` sees raw input, and every
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
+mod audit;
 mod changes;
 mod claims;
 mod credentials;
@@ -47,6 +48,7 @@ pub use reload::Watch;
 pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};
 
+use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
 use crate::identity::Callers;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub identity: IdentityMode,
     /// Who everyone is, and who shows which token.
     pub callers: Arc<Callers>,
+    /// Where what was seen is put on record; none where it is not.
+    pub audit: Option<AuditSettings>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

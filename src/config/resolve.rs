@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit;
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenRegion, IdentityWord};
@@ -68,6 +69,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let token_keys = Arc::new(token_keys::resolve(token_keys, &declared, world, out));
     let redactor = redactor(given, &policies, &token_keys, out);
     let egress = raw_egress(given);
+    let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
@@ -85,6 +87,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         limits: limits(given),
         identity,
         callers: Arc::new(callers),
+        audit,
         regions,
         policies,
         token_keys,

@@ -12,12 +12,7 @@ use crate::backend::settings::Streaming;
 use crate::model::{Jurisdiction, RegionName};
 
 /// Tables of the schema that this version does not have: key, what is wrong, remedy.
-pub(super) const TABLES_TO_COME: [(&str, &str, &str); 3] = [
-    (
-        "audit",
-        "this version keeps no audit, and one that is asked for must not silently be missing",
-        "take `[audit]` away, or wait for the version that has it",
-    ),
+pub(super) const TABLES_TO_COME: [(&str, &str, &str); 2] = [
     ("cache", "the cache cannot be configured in this version", "take `[cache]` away"),
     ("telemetry", "telemetry cannot be configured in this version", "take `[telemetry]` away"),
 ];
