@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 
-use super::disk::Disk;
+use super::disk::{Disk, Folder};
 use super::journal;
 use super::note::{Checkpoint, Note};
 use super::store::{CHECKPOINT, JOURNAL};
@@ -35,6 +36,14 @@ pub struct Stored {
     pub bytes: Vec<u8>,
 }
 
+/// A checkpoint from before, by the name of its file.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    pub name: String,
+    pub note: Note,
+    pub checkpoint: Checkpoint,
+}
+
 /// A folder of a log.
 #[derive(Debug)]
 pub struct Reader<'d> {
@@ -57,6 +66,16 @@ pub fn parse_checkpoint(name: &str, text: &str) -> Result<(Note, Checkpoint), Re
     let note = Note::parse(text).map_err(no_checkpoint)?;
     let checkpoint = Checkpoint::parse(&note.text).map_err(no_checkpoint)?;
     Ok((note, checkpoint))
+}
+
+/// A checkpoint in a file of its own.
+pub fn saved(path: &Path) -> Result<Saved, ReadError> {
+    let name = path.display().to_string();
+    let (folder, file) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+    let bytes = Folder::at(folder).read(&file.to_string_lossy());
+    let bytes = bytes.map_err(|why| ReadError::File { name: name.clone(), why })?;
+    let (note, checkpoint) = parse_checkpoint(&name, &String::from_utf8_lossy(&bytes))?;
+    Ok(Saved { name, note, checkpoint })
 }
 
 impl<'d> Reader<'d> {

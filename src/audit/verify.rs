@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::disk::Disk;
 use super::entry;
-use super::note::{Checkpoint, NamedKey, Note};
-use super::read::{ReadError, Reader, Stored, checkpoint, tail};
+use super::note::{Checkpoint, NamedKey};
+use super::read::{ReadError, Reader, Saved, Stored, checkpoint, tail};
 use super::tile::{self, WIDTH};
 use super::tree::{self, Hash, leaf};
 
@@ -58,14 +58,6 @@ impl Bad {
         let (file, offset) = (record.file.clone(), Some(record.offset));
         Self { index: Some(record.index), file, offset, what: what.into() }
     }
-}
-
-/// A checkpoint from before, by the name of its file.
-#[derive(Debug, Clone)]
-pub struct Saved {
-    pub name: String,
-    pub note: Note,
-    pub checkpoint: Checkpoint,
 }
 
 /// Looks at everything, from the first record on.

@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::model::RegionName;
 
+pub mod audit;
 pub mod check;
 pub mod demo;
 mod gateway;
@@ -50,6 +51,8 @@ pub enum Command {
     Policy(policy::PolicyArgs),
     /// Show spans from a file (OTLP/JSON) as one caller would see them.
     Redact(redact::RedactArgs),
+    /// Check the log of what was seen, search it, and prove a receipt.
+    Audit(audit::AuditArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
 }

@@ -7,10 +7,10 @@ use super::*;
 use crate::audit::disk::Folder;
 use crate::audit::entry;
 use crate::audit::note::{Checkpoint, Kind, NamedKey};
-use crate::audit::read::{Reader, checkpoint, parse_checkpoint};
+use crate::audit::read::{Reader, Saved, checkpoint, parse_checkpoint};
 use crate::audit::tile::{self, put_entry};
 use crate::audit::tree::{consistency, leaf};
-use crate::audit::verify::{Bad, Saved, verify};
+use crate::audit::verify::{Bad, verify};
 use crate::audit::witness::{Refused, Witness, question};
 use crate::proof::SigningKey;
 
