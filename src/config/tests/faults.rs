@@ -104,10 +104,6 @@ fn an_unknown_key_is_a_fault_with_the_one_that_was_meant() {
 #[test]
 fn words_of_the_schema_that_this_version_lacks_are_refused_and_not_ignored() {
     check(
-        "[audit]\ndir = \"audit\"",
-        &["17 audit: this version keeps no audit, and one that is asked for must not silently be missing"],
-    );
-    check(
         "[identity]\nmode = \"required\"",
         &["18 identity.mode: this version does not check who asks, so it cannot require it"],
     );
