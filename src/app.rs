@@ -123,7 +123,10 @@ async fn open_audit(settings: &Settings) -> Result<Option<Arc<Auditor>>, AppErro
     let log = Log::open(&audit, &region)?;
     tracing::info!(log = log.origin(), key = %log.key(), "what is seen is put on record");
     let auditor = Arc::new(Auditor::with(log, &audit));
-    let begun = [("version", Json::text(env!("CARGO_PKG_VERSION"))), ("policies", Json::text(settings.policies.digest()))];
+    let begun = [
+        ("version", Json::text(env!("CARGO_PKG_VERSION"))),
+        ("policies", Json::text(settings.policies.digest())),
+    ];
     // One that cannot be written is no reason to answer nothing: what is of no class is shown.
     let _ = auditor.note(Event::START, Json::map(begun)).await;
     Ok(Some(auditor))

@@ -90,7 +90,11 @@ impl Auditor {
 }
 
 /// The outer layer: begins the record, and writes it before the answer leaves.
-pub(super) async fn record(extract::State(state): extract::State<ApiState>, mut request: Request, next: Next) -> Response {
+pub(super) async fn record(
+    extract::State(state): extract::State<ApiState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Some(auditor) = state.audit.clone() else { return next.run(request).await };
     let docket = Docket::of_request(&state, &request);
     if auditor.log.is_failing() {

@@ -56,9 +56,11 @@ impl ApiError {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
-            Self::NotRecorded => "the audit log cannot be written, so what was read is not shown: ask again in a second \
+            Self::NotRecorded => {
+                "the audit log cannot be written, so what was read is not shown: ask again in a second \
                                   for what is of no class"
-                .to_owned(),
+                    .to_owned()
+            }
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
             Self::NoSuchTrace => String::new(),
@@ -147,7 +149,7 @@ impl IntoResponse for ApiError {
             }
             Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::NotRecorded => {
                 report::put_refused(headers);
-            },
+            }
         }
         response
     }

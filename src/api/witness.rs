@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use super::error::plain;
 use super::state::ApiState;
+use crate::audit::Event;
 use crate::audit::json::Json;
 use crate::audit::witness::{QUESTION_BYTES_MAX, Refused};
-use crate::audit::Event;
 use crate::task;
 use crate::task::clock::wall_nanos;
 
@@ -26,7 +26,10 @@ const SIZE: HeaderValue = HeaderValue::from_static("text/x.tlog.size");
 
 pub async fn sign(State(state): State<ApiState>, request: Request) -> Response {
     let Some(auditor) = state.audit.clone().filter(|auditor| auditor.witness().is_some()) else {
-        return said(StatusCode::NOT_FOUND, "this gateway is a witness of no log: name some in `witnessed` of [audit]");
+        return said(
+            StatusCode::NOT_FOUND,
+            "this gateway is a witness of no log: name some in `witnessed` of [audit]",
+        );
     };
     let Some(text) = read(request.into_body()).await else {
         return said(StatusCode::BAD_REQUEST, &Refused::NoQuestion.to_string());

@@ -132,7 +132,8 @@ mod tests {
     fn keys_are_in_the_order_of_their_utf_16_units() {
         // The example of RFC 8785, section 3.2.3, without its values.
         let text = r#"{"\u20ac":1,"\r":2,"\ufb33":3,"1":4,"\ud83d\ude00":5,"\u0080":6,"\u00f6":7}"#;
-        let expected = "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}";
+        let expected =
+            "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}";
         assert_eq!(again(text).unwrap(), expected);
     }
 
@@ -146,7 +147,10 @@ mod tests {
 
     #[test]
     fn a_number_has_one_spelling_or_is_none() {
-        assert_eq!(again("[0,7,9007199254740991,null,true,false]").unwrap(), "[0,7,9007199254740991,null,true,false]");
+        assert_eq!(
+            again("[0,7,9007199254740991,null,true,false]").unwrap(),
+            "[0,7,9007199254740991,null,true,false]"
+        );
         for other in ["1.5", "1e3", "-1", "9007199254740992", "0.0"] {
             assert_eq!(again(other), None, "{other}");
         }

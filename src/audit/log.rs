@@ -161,7 +161,12 @@ impl Log {
         });
         let (queue, wanted) = mpsc::channel(WAITING_MAX);
         let writer = Group::new();
-        let writing = Writer { shared: shared.clone(), wanted, store: Some(store), due: Instant::now() + PUBLISH_EVERY };
+        let writing = Writer {
+            shared: shared.clone(),
+            wanted,
+            store: Some(store),
+            due: Instant::now() + PUBLISH_EVERY,
+        };
         writer.spawn(writing.run());
         Ok(Self { shared, queue, _writer: writer })
     }
@@ -241,7 +246,9 @@ impl Log {
             }
         };
         if timeout(CLOSE_MAX, closing).await.is_err() {
-            tracing::warn!("the audit log was left without a last checkpoint: it is made when it is opened again");
+            tracing::warn!(
+                "the audit log was left without a last checkpoint: it is made when it is opened again"
+            );
         }
     }
 }
@@ -341,10 +348,15 @@ impl Writer {
 
     async fn write(&mut self, (entries, waiting): Batch) {
         let own = (entries.len() - waiting.len()) as u64;
-        let Some((entries, written)) = self.with_store(move |store| {
-            let written = store.commit(&entries);
-            (entries, written)
-        }).await else { return };
+        let Some((entries, written)) = self
+            .with_store(move |store| {
+                let written = store.commit(&entries);
+                (entries, written)
+            })
+            .await
+        else {
+            return;
+        };
         drop(entries);
         match written {
             Ok(numbers) => {
@@ -375,7 +387,9 @@ impl Writer {
     /// Makes a checkpoint where one is due.
     async fn publish(&mut self, is_ending: bool) {
         let Some(store) = &self.store else { return };
-        let is_due = is_ending || Instant::now() >= self.due || store.edge.size - store.published >= PUBLISH_RECORDS_MAX;
+        let is_due = is_ending
+            || Instant::now() >= self.due
+            || store.edge.size - store.published >= PUBLISH_RECORDS_MAX;
         if !is_due {
             return;
         }
@@ -385,7 +399,9 @@ impl Writer {
         }
         match self.with_store(Store::publish).await {
             // What is acknowledged is in the journal all the same; commits fail once that is full.
-            Some(Err(why)) => tracing::warn!(%why, log = %self.shared.origin, "no checkpoint could be written"),
+            Some(Err(why)) => {
+                tracing::warn!(%why, log = %self.shared.origin, "no checkpoint could be written")
+            }
             Some(Ok(())) | None => {}
         }
     }

@@ -246,10 +246,24 @@ mod tests {
 
     #[test]
     fn what_is_no_note_no_checkpoint_and_no_key_is_refused() {
-        for text in ["", "a\n", "a\n\n", "a\n\n— x\n", "a\n\n— x AAAA", "a\n\n- x AAAAAAAA\n", "a\t\n\n— x AAAAAAAA\n"] {
+        for text in [
+            "",
+            "a\n",
+            "a\n\n",
+            "a\n\n— x\n",
+            "a\n\n— x AAAA",
+            "a\n\n- x AAAAAAAA\n",
+            "a\t\n\n— x AAAAAAAA\n",
+        ] {
             assert_eq!(Note::parse(text), Err(NoteError::NoNote), "{text:?}");
         }
-        for text in ["", "a\n1\n", "a\n01\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", "a\n-1\nx\n", "a\n1\nAAAA\n"] {
+        for text in [
+            "",
+            "a\n1\n",
+            "a\n01\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
+            "a\n-1\nx\n",
+            "a\n1\nAAAA\n",
+        ] {
             assert_eq!(Checkpoint::parse(text), Err(NoteError::NoCheckpoint), "{text:?}");
         }
         let key = NamedKey::new("a", Kind::Log, SigningKey::generate().unwrap().public().clone()).unwrap();

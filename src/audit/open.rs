@@ -35,17 +35,23 @@ const TOKENS_SECONDS_MAX: u64 = 30 * 24 * 3600;
 pub enum OpenError {
     #[error("the folder {0} cannot be made or read: {1}")]
     Folder(PathBuf, io::Error),
-    #[error("another process writes the log in {0}: a log has one writer, give each gateway a folder of its own")]
+    #[error(
+        "another process writes the log in {0}: a log has one writer, give each gateway a folder of its own"
+    )]
     Locked(PathBuf),
     #[error("`{0}` is no name of a log: write 1 to 200 printable characters without space and without `+`")]
     Name(String),
     #[error("{0} cannot be read as a key: {1}")]
     Key(PathBuf, String),
-    #[error("{0} holds the log `{1}`, and the configuration says `{2}`: name another folder, or the same log")]
+    #[error(
+        "{0} holds the log `{1}`, and the configuration says `{2}`: name another folder, or the same log"
+    )]
     OtherLog(PathBuf, String, String),
     #[error("the checkpoint in {0} is not signed by this key: the folder is of another key, or was changed")]
     OtherKey(PathBuf),
-    #[error("the log in {0} does not fit together: {1}; `tutti audit verify` says where, begin a log in another folder")]
+    #[error(
+        "the log in {0} does not fit together: {1}; `tutti audit verify` says where, begin a log in another folder"
+    )]
     Damaged(PathBuf, String),
     #[error("the log in {0} cannot be written: {1}")]
     Write(PathBuf, io::Error),
@@ -92,7 +98,8 @@ pub(super) fn open(
     let no_write = |why| OpenError::Write(dir.clone(), why);
     match checkpoint {
         None => {
-            let is_empty = matches!(store.disk.read(JOURNAL), Err(why) if why.kind() == io::ErrorKind::NotFound);
+            let is_empty =
+                matches!(store.disk.read(JOURNAL), Err(why) if why.kind() == io::ErrorKind::NotFound);
             if !is_empty || store.disk.read(&tile::of_entries(0, tile::WIDTH)).is_ok() {
                 return Err(damaged("it has records and no checkpoint".to_owned()));
             }
@@ -211,7 +218,10 @@ fn replay(store: &mut Store) -> Result<(), String> {
         for bytes in &batch.entries {
             let is_next = entry::look(bytes).is_ok_and(|(previous, _)| previous == store.last);
             if !is_next {
-                return Err(format!("record {} in {JOURNAL} does not follow the one before", store.edge.size));
+                return Err(format!(
+                    "record {} in {JOURNAL} does not follow the one before",
+                    store.edge.size
+                ));
             }
             store.take(bytes, leaf(bytes));
         }
@@ -248,7 +258,8 @@ fn tokens_of(folder: &Folder) -> Result<Tokens, OpenError> {
     match folder.read(TOKENS) {
         Ok(bytes) => {
             let bytes = Zeroizing::new(bytes);
-            let (key, made) = read_tokens(&bytes).ok_or_else(|| wrong("64 hex digits and a number are expected"))?;
+            let (key, made) =
+                read_tokens(&bytes).ok_or_else(|| wrong("64 hex digits and a number are expected"))?;
             let tokens = Tokens::new(&key);
             if now.saturating_sub(made) < TOKENS_SECONDS_MAX {
                 return Ok(tokens);
@@ -262,7 +273,9 @@ fn tokens_of(folder: &Folder) -> Result<Tokens, OpenError> {
     let random = ring::rand::SystemRandom::new();
     ring::rand::SecureRandom::fill(&random, &mut *key).map_err(|_| wrong("there are no random numbers"))?;
     let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    folder.write_secret(TOKENS, &Zeroizing::new(format!("{} {now}\n", Zeroizing::new(hex).as_str()))).map_err(no_write)?;
+    folder
+        .write_secret(TOKENS, &Zeroizing::new(format!("{} {now}\n", Zeroizing::new(hex).as_str())))
+        .map_err(no_write)?;
     Ok(Tokens::new(&key))
 }
 

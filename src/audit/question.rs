@@ -75,8 +75,14 @@ mod tests {
             ("{.a=1&&name=`x`}", "{ (.a = `T`) && (name = `T`) }"),
             ("{ duration > 2s && status = error }", "{ (duration > 2s) && (status = error) }"),
             ("{ .ssn > 123456789s }", "{ .ssn > `T` }"),
-            ("{ kind = server } | rate() by (resource.service.name)", "{ kind = server } | rate() by(resource.service.name)"),
-            ("{ } | quantile_over_time(duration, .9, .99)", "{ true } | quantile_over_time(duration, 0.9, 0.99)"),
+            (
+                "{ kind = server } | rate() by (resource.service.name)",
+                "{ kind = server } | rate() by(resource.service.name)",
+            ),
+            (
+                "{ } | quantile_over_time(duration, .9, .99)",
+                "{ true } | quantile_over_time(duration, 0.9, 0.99)",
+            ),
             ("{ .x = 4111111111111111 } | count() > 3 ", "{ .x = `T` } | (count()) > `T`"),
             ("{ span.\"alice@example.com\" = true }", "{ span.T = true }"),
             ("{ .a =~ \"alice.*\" } >> { } | select(.b)", "({ .a =~ `T` }) >> ({ true }) | select(.b)"),

@@ -124,11 +124,8 @@ impl<'d> Reader<'d> {
         let (entries, over) = tile::entries(&bytes);
         // What a bundle holds beyond its width is as suspicious as what it lacks.
         let taken = if is_whole { entries.len() } else { width as usize };
-        let stored = entries.into_iter().take(taken).zip(number * WIDTH..).map(|((at, entry), index)| Stored {
-            index,
-            file: file.clone(),
-            offset: at + 2,
-            bytes: entry.to_vec(),
+        let stored = entries.into_iter().take(taken).zip(number * WIDTH..).map(|((at, entry), index)| {
+            Stored { index, file: file.clone(), offset: at + 2, bytes: entry.to_vec() }
         });
         Ok((stored.collect(), if is_whole { over } else { 0 }))
     }
@@ -151,7 +148,10 @@ impl Nodes for Reader<'_> {
         let first = index << above;
         let tile = self.tile(level, first / WIDTH)?;
         let begin = (first % WIDTH) as usize;
-        let missing = || ReadError::Tile { name: tile::of_hashes(level, first / WIDTH, tile.len() as u64), width: tile.len() as u64 };
+        let missing = || ReadError::Tile {
+            name: tile::of_hashes(level, first / WIDTH, tile.len() as u64),
+            width: tile.len() as u64,
+        };
         tile.get(begin..begin + (1 << above)).map(tile::root).ok_or_else(missing)
     }
 }

@@ -118,11 +118,11 @@ impl Record {
 
 /// Who it was, by their claims and by who vouches for them.
 fn who(caller: &Caller, proven: &Proven) -> Json {
-    let mut who = Map::from([
-        ("subject".to_owned(), text(&caller.subject)),
-        ("by".to_owned(), text(proven.by.name())),
-    ]);
-    for (key, of) in [("roles", &caller.roles), ("groups", &caller.groups), ("clearances", &caller.clearances)] {
+    let mut who =
+        Map::from([("subject".to_owned(), text(&caller.subject)), ("by".to_owned(), text(proven.by.name()))]);
+    for (key, of) in
+        [("roles", &caller.roles), ("groups", &caller.groups), ("clearances", &caller.clearances)]
+    {
         if !of.is_empty() {
             who.insert(key.to_owned(), list(of.iter()));
         }
@@ -186,7 +186,11 @@ impl Stamp {
             return entry;
         }
         if let Some(Json::List(regions)) = fields.get_mut("regions") {
-            regions.iter_mut().for_each(|region| if let Json::Map(region) = region { region.remove("treated"); });
+            regions.iter_mut().for_each(|region| {
+                if let Json::Map(region) = region {
+                    region.remove("treated");
+                }
+            });
         }
         fields.insert("cut".to_owned(), Json::Flag(true));
         let entry = Entry::of(fields.clone());

@@ -81,10 +81,13 @@ pub fn to_bytes(hashes: &[Hash]) -> Vec<u8> {
 pub fn root(hashes: &[Hash]) -> Hash {
     let mut level = hashes.to_vec();
     while level.len() > 1 {
-        level = level.chunks(2).map(|pair| match pair {
-            [left, right] => node(*left, *right),
-            other => other.first().copied().unwrap_or_else(super::tree::empty),
-        }).collect();
+        level = level
+            .chunks(2)
+            .map(|pair| match pair {
+                [left, right] => node(*left, *right),
+                other => other.first().copied().unwrap_or_else(super::tree::empty),
+            })
+            .collect();
     }
     level.first().copied().unwrap_or_else(super::tree::empty)
 }
@@ -104,7 +107,10 @@ mod tests {
         assert_eq!(of_hashes(3, 1_234_067, 256), "tile/3/x001/x234/067");
         assert_eq!(of_hashes(1, 1000, 7), "tile/1/x001/000.p/7");
         assert_eq!(of_entries(256, 1), "tile/entries/256.p/1");
-        assert_eq!([width(0, 0, 70_000), width(0, 273, 70_000), width(1, 1, 70_000), width(2, 0, 70_000)], [256, 112, 17, 1]);
+        assert_eq!(
+            [width(0, 0, 70_000), width(0, 273, 70_000), width(1, 1, 70_000), width(2, 0, 70_000)],
+            [256, 112, 17, 1]
+        );
         assert_eq!([width(0, 274, 70_000), width(3, 0, 70_000), width(9, 0, 70_000)], [0, 0, 0]);
     }
 

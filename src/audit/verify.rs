@@ -73,7 +73,10 @@ pub fn verify(
         return Err(Bad::of_file("checkpoint", what));
     }
     if key.signed(&note).is_none() {
-        return Err(Bad::of_file("checkpoint", "its signature is not of this key, or the checkpoint was changed"));
+        return Err(Bad::of_file(
+            "checkpoint",
+            "its signature is not of this key, or the checkpoint was changed",
+        ));
     }
     let size = checkpoint.size;
     let reader = Reader::new(disk, size);
@@ -96,7 +99,9 @@ pub fn verify(
 
 fn unread(why: ReadError) -> Bad {
     let file = match &why {
-        ReadError::File { name, .. } | ReadError::Checkpoint { name, .. } | ReadError::Tile { name, .. } => name,
+        ReadError::File { name, .. } | ReadError::Checkpoint { name, .. } | ReadError::Tile { name, .. } => {
+            name
+        }
     };
     Bad::of_file(file, why.to_string())
 }
@@ -113,7 +118,12 @@ fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<H
             let file = tile::of_entries(number, tile::width(0, number, size));
             let end = records.last().map_or(0, |last| last.offset + last.bytes.len() as u64);
             let what = "it is missing: the file ends before it, or what is left is no record";
-            return Err(Bad { index: Some(first + at as u64), file, offset: Some(end), what: what.to_owned() });
+            return Err(Bad {
+                index: Some(first + at as u64),
+                file,
+                offset: Some(end),
+                what: what.to_owned(),
+            });
         };
         let hash = leaf(&record.bytes);
         if hash != *expected {
@@ -138,12 +148,15 @@ fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<H
 /// What was done to a record whose hash is another one.
 fn difference(records: &[Stored], hashes: &[Hash], at: usize, hash: Hash, number: u64, size: u64) -> String {
     let next = records.get(at + 1);
-    let follows = next.and_then(|next| entry::look(&next.bytes).ok()).is_some_and(|(previous, _)| previous == hash);
+    let follows =
+        next.and_then(|next| entry::look(&next.bytes).ok()).is_some_and(|(previous, _)| previous == hash);
     let next = next.map(|next| leaf(&next.bytes));
     let was_here = hashes.get(at).copied();
     let is_moved = hashes.iter().position(|known| *known == hash);
     match is_moved {
-        Some(place) if next == was_here => format!("it is out of order: record {} stands here", number * WIDTH + place as u64),
+        Some(place) if next == was_here => {
+            format!("it is out of order: record {} stands here", number * WIDTH + place as u64)
+        }
         Some(place) if place == at + 1 => "it was removed: the one after it stands here".to_owned(),
         Some(place) => format!("it is out of order: record {} stands here", number * WIDTH + place as u64),
         None if next == was_here => "another record was put in before it".to_owned(),
@@ -166,7 +179,10 @@ fn levels(reader: &Reader<'_>, size: u64) -> Result<(), Bad> {
                 if tile::root(&hashes) != *expected {
                     let file = tile::of_hashes(level, number, tile::width(level, number, size));
                     let under = tile::of_hashes(level - 1, below, WIDTH);
-                    return Err(Bad::of_file(&file, format!("it has another hash of {under} than that file has")));
+                    return Err(Bad::of_file(
+                        &file,
+                        format!("it has another hash of {under} than that file has"),
+                    ));
                 }
             }
         }
@@ -197,7 +213,8 @@ fn goes_on(reader: &Reader<'_>, now: &Checkpoint, key: &NamedKey, saved: &Saved)
         return Err(Bad::of_file(name, "it is not signed by the key of this log"));
     }
     if checkpoint.size > now.size {
-        let what = format!("it speaks of {} records and the log has {}: it was cut off", checkpoint.size, now.size);
+        let what =
+            format!("it speaks of {} records and the log has {}: it was cut off", checkpoint.size, now.size);
         return Err(Bad { index: Some(now.size), ..Bad::of_file(name, what) });
     }
     let root = tree::root(reader, checkpoint.size).map_err(unread)?;
@@ -205,7 +222,10 @@ fn goes_on(reader: &Reader<'_>, now: &Checkpoint, key: &NamedKey, saved: &Saved)
     let proof = tree::consistency(reader, checkpoint.size, now.size).map_err(unread)?;
     let is_so = tree::is_consistent(&proof, (checkpoint.size, checkpoint.root), (now.size, now.root));
     if root != checkpoint.root || !is_so {
-        let what = format!("its {} records are others than those of the log: the log was written anew", checkpoint.size);
+        let what = format!(
+            "its {} records are others than those of the log: the log was written anew",
+            checkpoint.size
+        );
         return Err(Bad::of_file(name, what));
     }
     Ok(name.clone())

@@ -46,7 +46,10 @@ pub struct Witness {
 
 impl fmt::Debug for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Witness").field("name", &self.name).field("logs", &self.logs.len()).finish_non_exhaustive()
+        f.debug_struct("Witness")
+            .field("name", &self.name)
+            .field("logs", &self.logs.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,7 +100,8 @@ impl Witness {
         log.signed(&note).ok_or(Refused::NotSigned)?;
         // One at a time: two questions at once could each go on from the same checkpoint.
         let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
-        let file: String = Hash::of(log.name.as_bytes()).0.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let file: String =
+            Hash::of(log.name.as_bytes()).0.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let last = last(&folder, &file)?;
         let (size, root) = last.map_or((0, super::tree::empty()), |last| (last.size, last.root));
         if old != size {

@@ -90,7 +90,11 @@ fn key(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<Sig
     let bytes = world.file(at, PEM_BYTES_MAX, out)?;
     let key = SigningKey::from_pem(&String::from_utf8_lossy(&bytes));
     let wrong = |why: crate::proof::KeyError| {
-        out.fault(&at.place, format!("file {}: {why}", quoted(&at.value)), "make one with `openssl genpkey -algorithm ed25519`");
+        out.fault(
+            &at.place,
+            format!("file {}: {why}", quoted(&at.value)),
+            "make one with `openssl genpkey -algorithm ed25519`",
+        );
     };
     key.map_err(wrong).ok()
 }

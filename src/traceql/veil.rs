@@ -63,7 +63,9 @@ pub fn veiled(text: &str, put: &mut dyn FnMut(Said<'_>) -> String) -> Option<Str
             Token::Duration(_) if is_shape => out.push_str(written),
             Token::Unknown(word) if HINTS.contains(&word.as_str()) => out.push_str(word),
             Token::Text(value) | Token::Unknown(value) => out.push_str(&put(Said::Value(value))),
-            Token::Integer(_) | Token::Float(_) | Token::Duration(_) => out.push_str(&put(Said::Value(written))),
+            Token::Integer(_) | Token::Float(_) | Token::Duration(_) => {
+                out.push_str(&put(Said::Value(written)))
+            }
         }
         before = [before.last().copied().flatten(), fixed];
     }

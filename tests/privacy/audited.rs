@@ -104,7 +104,8 @@ async fn every_answer_is_on_record_and_no_record_holds_a_value() {
         }
         assert!(records.len() >= receipts.len() && !begun.is_empty());
         denied += of_event(&records, "denied").count();
-        treated += records.values().filter(|record| record["regions"].to_string().contains("\"treated\"")).count();
+        treated +=
+            records.values().filter(|record| record["regions"].to_string().contains("\"treated\"")).count();
         for (at, record) in &records {
             let text = record.to_string();
             for (class, _) in CLASSES {
@@ -186,9 +187,16 @@ async fn what_cannot_be_put_on_record_shows_nothing_that_is_of_a_class() {
     assert_eq!(first.header("retry-after"), "1");
     let during = all().await;
     assert!(!shows_a_value(&during), "{during}");
-    assert!(during.contains("http.method") && during.contains("unavailable\n"), "what is of no class is shown");
+    assert!(
+        during.contains("http.method") && during.contains("unavailable\n"),
+        "what is of no class is shown"
+    );
     let streamed = world.estate.get(&stream).await;
-    assert!(!shows_a_value(&streamed.text()) && streamed.text().contains("event: answer"), "{}", streamed.text());
+    assert!(
+        !shows_a_value(&streamed.text()) && streamed.text().contains("event: answer"),
+        "{}",
+        streamed.text()
+    );
     assert_eq!(streamed.header("tutti-audit"), "unavailable");
     let found = world.estate.get("/api/search?q=%7B.user.email%21%3Dnil%7D&start=1&end=4000000000").await;
     assert!(!shows_a_value(&found.text()), "{}", found.text());

@@ -88,7 +88,12 @@ async fn no_acknowledged_record_is_lost_when_the_process_is_killed() {
     let dir = dir.path().join("audit");
     let ended = tutti(&["audit", "verify", dir.to_str().unwrap()]).output().unwrap();
     let said = String::from_utf8(ended.stdout).unwrap();
-    assert!(ended.status.success() && said.starts_with("good: tutti/us-east/") && !said.contains("no checkpoint yet"), "{said}");
+    assert!(
+        ended.status.success()
+            && said.starts_with("good: tutti/us-east/")
+            && !said.contains("no checkpoint yet"),
+        "{said}"
+    );
     let last = acknowledged.last().unwrap().to_string();
     let shown = tutti(&["audit", "show", &last, "--dir", dir.to_str().unwrap()]).output().unwrap();
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stdout));
@@ -103,7 +108,8 @@ async fn a_log_has_one_gateway() {
     let us = region(1, Duration::ZERO).await;
     let config = configuration(dir.path(), &us.url());
     let _gateway = Running::serve(&config).await;
-    let second = tutti(&["serve", "--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"]).output().unwrap();
+    let second =
+        tutti(&["serve", "--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"]).output().unwrap();
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && said.contains("another process writes the log in"), "{said}");
 }

@@ -33,7 +33,8 @@ impl Questioned for SearchQuery {
         let asked = match &self.asked {
             SearchAsked::Query(text) => ("query", Json::Text(query(text, tokens))),
             SearchAsked::Tags { tags, .. } => {
-                let tags = tags.iter().map(|(key, value)| format!("{}={}", name(key, tokens), tokens.token(value)));
+                let tags =
+                    tags.iter().map(|(key, value)| format!("{}={}", name(key, tokens), tokens.token(value)));
                 ("tags", Json::Text(cut(tags.collect::<Vec<_>>().join(" "))))
             }
         };

@@ -78,14 +78,17 @@ async fn answer(state: ApiState, request: Request) -> Response {
             Some(method) => {
                 let deadline = Deadline::starting_now(state.federation().settings().deadline);
                 let path = request.uri().path();
-                let docket = state.audit.as_ref().map(|_| Docket::new(&state, path, "grpc", request.extensions()));
+                let docket =
+                    state.audit.as_ref().map(|_| Docket::new(&state, path, "grpc", request.extensions()));
                 let (for_call, of_call) = (state.clone(), docket.clone());
                 let begin = move |headers, question: bytes::Bytes| {
                     stream::begin(method, &for_call, headers, &question, of_call)
                 };
                 let mut response = call(request, begin).await;
                 // A question that did not become a stream was refused, and that is on record before it is said.
-                if let (Some(auditor), Some(docket)) = (&state.audit, docket.filter(|docket| !docket.has_begun())) {
+                if let (Some(auditor), Some(docket)) =
+                    (&state.audit, docket.filter(|docket| !docket.has_begun()))
+                {
                     response = audit::settle(auditor, &docket, response).await;
                 }
                 // The place among those in flight is in the stream already, with the question.

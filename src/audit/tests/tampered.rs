@@ -32,7 +32,8 @@ async fn three_hundred(dir: &Path) -> (PathBuf, NamedKey) {
 /// Rewrites the records of a bundle.
 fn rewrite(dir: &Path, file: &str, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     let bytes = fs::read(dir.join(file)).unwrap();
-    let mut records: Vec<Vec<u8>> = tile::entries(&bytes).0.into_iter().map(|(_, entry)| entry.to_vec()).collect();
+    let mut records: Vec<Vec<u8>> =
+        tile::entries(&bytes).0.into_iter().map(|(_, entry)| entry.to_vec()).collect();
     change(&mut records);
     let mut out = Vec::new();
     records.iter().for_each(|record| assert!(put_entry(&mut out, record)));
@@ -51,53 +52,131 @@ async fn the_first_bad_record_is_named() {
     let (log, key) = three_hundred(dir.path()).await;
     verify(&Folder::at(&log), &key, &[], &[]).expect("it is whole");
     let changes: [Change; 13] = [
-        ("a flipped byte", |dir| {
-            rewrite(dir, BUNDLE, |all| all[100][30] ^= 1);
-        }, Some(100), BUNDLE, "its bytes were changed"),
-        ("a changed record", |dir| {
-            rewrite(dir, BUNDLE, |all| all[7] = replaced(&all[7], "\"nth\":7", "\"nth\":8"));
-        }, Some(7), BUNDLE, "its bytes were changed"),
-        ("a removed record", |dir| {
-            rewrite(dir, BUNDLE, |all| drop(all.remove(42)));
-        }, Some(42), BUNDLE, "it was removed"),
-        ("two that changed places", |dir| rewrite(dir, LAST, |all| all.swap(3, 4)), Some(259), LAST, "record 260 stands here"),
-        ("one that moved far", |dir| {
-            rewrite(dir, BUNDLE, |all| {
-                let moved = all.remove(10);
-                all.insert(200, moved);
-            });
-        }, Some(10), BUNDLE, "it was removed"),
-        ("an inserted record", |dir| {
-            rewrite(dir, BUNDLE, |all| {
-                let copy = replaced(&all[50], "\"nth\":50", "\"nth\":51");
-                all.insert(50, copy);
-            });
-        }, Some(50), BUNDLE, "another record was put in before it"),
-        ("a record behind the last", |dir| {
-            rewrite(dir, LAST, |all| all.push(all[0].clone()));
-        }, Some(300), LAST, "it was put in"),
-        ("a truncated tail", |dir| {
-            rewrite(dir, LAST, |all| all.truncate(40));
-        }, Some(296), LAST, "it is missing"),
-        ("a file that was cut off", |dir| {
-            let bytes = fs::read(dir.join(LAST)).unwrap();
-            fs::write(dir.join(LAST), &bytes[..bytes.len() - 5]).unwrap();
-        }, Some(299), LAST, "it is missing"),
-        ("a file that is gone", |dir| fs::remove_file(dir.join(BUNDLE)).unwrap(), Some(0), BUNDLE, "cannot be read"),
-        ("a changed hash", |dir| {
-            let mut hashes = fs::read(dir.join("tile/0/000")).unwrap();
-            hashes[32 * 9] ^= 1;
-            fs::write(dir.join("tile/0/000"), hashes).unwrap();
-        }, Some(9), BUNDLE, "its hash in tile/0/000 was changed"),
-        ("a changed hash above", |dir| {
-            let mut hashes = fs::read(dir.join("tile/1/000.p/1")).unwrap();
-            hashes[3] ^= 1;
-            fs::write(dir.join("tile/1/000.p/1"), hashes).unwrap();
-        }, None, "tile/1/000.p/1", "another hash of tile/0/000"),
-        ("a changed checkpoint", |dir| {
-            let text = fs::read_to_string(dir.join("checkpoint")).unwrap();
-            fs::write(dir.join("checkpoint"), text.replacen("\n300\n", "\n299\n", 1)).unwrap();
-        }, None, "checkpoint", "signature"),
+        (
+            "a flipped byte",
+            |dir| {
+                rewrite(dir, BUNDLE, |all| all[100][30] ^= 1);
+            },
+            Some(100),
+            BUNDLE,
+            "its bytes were changed",
+        ),
+        (
+            "a changed record",
+            |dir| {
+                rewrite(dir, BUNDLE, |all| all[7] = replaced(&all[7], "\"nth\":7", "\"nth\":8"));
+            },
+            Some(7),
+            BUNDLE,
+            "its bytes were changed",
+        ),
+        (
+            "a removed record",
+            |dir| {
+                rewrite(dir, BUNDLE, |all| drop(all.remove(42)));
+            },
+            Some(42),
+            BUNDLE,
+            "it was removed",
+        ),
+        (
+            "two that changed places",
+            |dir| rewrite(dir, LAST, |all| all.swap(3, 4)),
+            Some(259),
+            LAST,
+            "record 260 stands here",
+        ),
+        (
+            "one that moved far",
+            |dir| {
+                rewrite(dir, BUNDLE, |all| {
+                    let moved = all.remove(10);
+                    all.insert(200, moved);
+                });
+            },
+            Some(10),
+            BUNDLE,
+            "it was removed",
+        ),
+        (
+            "an inserted record",
+            |dir| {
+                rewrite(dir, BUNDLE, |all| {
+                    let copy = replaced(&all[50], "\"nth\":50", "\"nth\":51");
+                    all.insert(50, copy);
+                });
+            },
+            Some(50),
+            BUNDLE,
+            "another record was put in before it",
+        ),
+        (
+            "a record behind the last",
+            |dir| {
+                rewrite(dir, LAST, |all| all.push(all[0].clone()));
+            },
+            Some(300),
+            LAST,
+            "it was put in",
+        ),
+        (
+            "a truncated tail",
+            |dir| {
+                rewrite(dir, LAST, |all| all.truncate(40));
+            },
+            Some(296),
+            LAST,
+            "it is missing",
+        ),
+        (
+            "a file that was cut off",
+            |dir| {
+                let bytes = fs::read(dir.join(LAST)).unwrap();
+                fs::write(dir.join(LAST), &bytes[..bytes.len() - 5]).unwrap();
+            },
+            Some(299),
+            LAST,
+            "it is missing",
+        ),
+        (
+            "a file that is gone",
+            |dir| fs::remove_file(dir.join(BUNDLE)).unwrap(),
+            Some(0),
+            BUNDLE,
+            "cannot be read",
+        ),
+        (
+            "a changed hash",
+            |dir| {
+                let mut hashes = fs::read(dir.join("tile/0/000")).unwrap();
+                hashes[32 * 9] ^= 1;
+                fs::write(dir.join("tile/0/000"), hashes).unwrap();
+            },
+            Some(9),
+            BUNDLE,
+            "its hash in tile/0/000 was changed",
+        ),
+        (
+            "a changed hash above",
+            |dir| {
+                let mut hashes = fs::read(dir.join("tile/1/000.p/1")).unwrap();
+                hashes[3] ^= 1;
+                fs::write(dir.join("tile/1/000.p/1"), hashes).unwrap();
+            },
+            None,
+            "tile/1/000.p/1",
+            "another hash of tile/0/000",
+        ),
+        (
+            "a changed checkpoint",
+            |dir| {
+                let text = fs::read_to_string(dir.join("checkpoint")).unwrap();
+                fs::write(dir.join("checkpoint"), text.replacen("\n300\n", "\n299\n", 1)).unwrap();
+            },
+            None,
+            "checkpoint",
+            "signature",
+        ),
     ];
     for (name, change, index, file, what) in changes {
         let copy = tempfile::tempdir().unwrap();
@@ -128,13 +207,15 @@ async fn a_byte_flipped_anywhere_in_the_records_is_found_at_its_record() {
     let dir = tempfile::tempdir().unwrap();
     let (log, key) = three_hundred(dir.path()).await;
     let whole = fs::read(log.join(LAST)).unwrap();
-    let places = tile::entries(&whole).0.into_iter().map(|(at, entry)| (at as usize, entry.len())).collect::<Vec<_>>();
+    let places =
+        tile::entries(&whole).0.into_iter().map(|(at, entry)| (at as usize, entry.len())).collect::<Vec<_>>();
     for at in (0..whole.len()).step_by(211) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x40;
         fs::write(log.join(LAST), &bytes).unwrap();
         let bad: Bad = verify(&Folder::at(&log), &key, &[], &[]).expect_err("a flipped byte");
-        let nth = places.iter().position(|(begin, length)| (*begin..begin + 2 + length).contains(&at)).unwrap();
+        let nth =
+            places.iter().position(|(begin, length)| (*begin..begin + 2 + length).contains(&at)).unwrap();
         assert_eq!(bad.index, Some(256 + nth as u64), "byte {at}: {bad}");
     }
 }
@@ -189,7 +270,8 @@ async fn a_history_that_was_written_anew_is_found_by_who_kept_a_checkpoint() {
     assert_eq!((cut_off.index, cut_off.file.as_str()), (Some(20), "at-30"));
     assert!(cut_off.what.contains("cut off"), "{cut_off}");
     // And then written on otherwise, by the gateway itself.
-    let other = Log::open(&AuditSettings { dir: kept.path().to_owned(), ..settings.clone() }, &region()).unwrap();
+    let other =
+        Log::open(&AuditSettings { dir: kept.path().to_owned(), ..settings.clone() }, &region()).unwrap();
     append_all(&other, 50..75).await;
     other.close().await;
     let anew = verify(&Folder::at(kept.path()), &key, &[], &both).unwrap_err();
@@ -224,7 +306,8 @@ async fn a_witness_signs_one_history_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
     let log = Log::open(&settings, &region()).unwrap();
-    let ours = AuditSettings { witnessed: vec![log.key().clone()], ..AuditSettings::at(dir.path().join("witness")) };
+    let ours =
+        AuditSettings { witnessed: vec![log.key().clone()], ..AuditSettings::at(dir.path().join("witness")) };
     let witness = || Witness::new(&ours, "us/1", SigningKey::from_pem(PEM).unwrap());
     append_all(&log, 0..10).await;
     log.close().await;

@@ -25,7 +25,10 @@ async fn every_receipt_leads_to_its_record_and_the_record_to_the_checkpoint() {
     for (receipt, nth) in receipts.iter().zip(0u64..) {
         let record = reader.record(receipt.index).unwrap().unwrap();
         let value: serde_json::Value = serde_json::from_slice(&record.bytes).unwrap();
-        assert_eq!((value["details"]["nth"].as_u64(), value["region"].as_str()), (Some(nth), Some("eu-central")));
+        assert_eq!(
+            (value["details"]["nth"].as_u64(), value["region"].as_str()),
+            (Some(nth), Some("eu-central"))
+        );
         let proof = inclusion(&reader, receipt.index, 600).unwrap();
         assert!(is_included(&proof, leaf(&record.bytes), receipt.index, 600, checkpoint.root), "{receipt}");
     }
@@ -139,7 +142,10 @@ async fn a_record_that_is_too_long_loses_its_lists_and_not_its_place() {
         serde_json::from_slice::<serde_json::Value>(&reader.record(index).unwrap().unwrap().bytes).unwrap()
     };
     let first = value(receipt.index);
-    assert_eq!((&first["cut"], &first["asked"]["route"], &first["regions"][0]["name"]), (&true.into(), &"/api/search".into(), &"eu".into()));
+    assert_eq!(
+        (&first["cut"], &first["asked"]["route"], &first["regions"][0]["name"]),
+        (&true.into(), &"/api/search".into(), &"eu".into())
+    );
     assert!(first["regions"][0].get("treated").is_none());
     assert!(value(1).get("asked").is_none());
 }

@@ -86,7 +86,10 @@ impl Known {
         }
         let folder = Folder::at(dir);
         let text = folder.read(PUBLIC).map_err(|why| {
-            format!("error: {}: {why}; name a folder of a log, or give its key with --key", dir.join(PUBLIC).display())
+            format!(
+                "error: {}: {why}; name a folder of a log, or give its key with --key",
+                dir.join(PUBLIC).display()
+            )
         })?;
         let key = NamedKey::parse(&String::from_utf8_lossy(&text));
         let key = key.map_err(|why| format!("error: {}: {why}", dir.join(PUBLIC).display()))?;

@@ -67,7 +67,12 @@ fn show(args: &SearchArgs, records: &[Stored], out: &mut dyn Write) -> io::Resul
         let Some(value) = value(record).filter(|value| fits(args, value)) else { continue };
         found += 1;
         if args.json {
-            writeln!(out, "{{\"index\":{},\"record\":{}}}", record.index, String::from_utf8_lossy(&record.bytes))?;
+            writeln!(
+                out,
+                "{{\"index\":{},\"record\":{}}}",
+                record.index,
+                String::from_utf8_lossy(&record.bytes)
+            )?;
         } else {
             writeln!(out, "{}", line(record.index, &value))?;
         }
@@ -96,7 +101,15 @@ fn line(index: u64, value: &Value) -> String {
     let time = time(value).unwrap_or(SystemTime::UNIX_EPOCH + Duration::ZERO);
     let time = humantime::format_rfc3339_seconds(time);
     let mut line = format!("{index:>8}  {time}  {:<13}", text(value, "/event"));
-    for path in ["/who/subject", "/purpose", "/asked/route", "/asked/query", "/asked/trace", "/asked/tag", "/answer/outcome"] {
+    for path in [
+        "/who/subject",
+        "/purpose",
+        "/asked/route",
+        "/asked/query",
+        "/asked/trace",
+        "/asked/tag",
+        "/answer/outcome",
+    ] {
         let said = text(value, path);
         if !said.is_empty() {
             line.push_str("  ");

@@ -32,8 +32,10 @@ pub struct ReceiptArg {
 }
 
 fn parse_receipt(text: &str) -> Result<ReceiptArg, String> {
-    let (log, index) = text.rsplit_once('/').map_or((None, text), |(log, index)| (Some(log.to_owned()), index));
-    let index = index.parse().map_err(|_| "a receipt ends with a number: tutti/us-east/1a2b3c4d/17".to_owned())?;
+    let (log, index) =
+        text.rsplit_once('/').map_or((None, text), |(log, index)| (Some(log.to_owned()), index));
+    let index =
+        index.parse().map_err(|_| "a receipt ends with a number: tutti/us-east/1a2b3c4d/17".to_owned())?;
     Ok(ReceiptArg { log, index })
 }
 
@@ -50,7 +52,9 @@ pub(super) fn run(args: &ShowArgs, out: &mut dyn Write) -> io::Result<Verdict> {
     }
     match look(&folder, &known, index) {
         Ok(Some(found)) => found.write(&known, out),
-        Ok(None) => writeln!(out, "BAD {}: there is no record {index}", args.dir.display()).map(|()| Verdict::Bad),
+        Ok(None) => {
+            writeln!(out, "BAD {}: there is no record {index}", args.dir.display()).map(|()| Verdict::Bad)
+        }
         Err(why) => writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
     }
 }
@@ -80,7 +84,11 @@ impl Found {
     fn write(&self, known: &Known, out: &mut dyn Write) -> io::Result<Verdict> {
         let Self { record, proof } = self;
         let pretty = value(record).and_then(|value| serde_json::to_string_pretty(&value).ok());
-        writeln!(out, "{}\n", pretty.unwrap_or_else(|| String::from_utf8_lossy(&record.bytes).escape_debug().to_string()))?;
+        writeln!(
+            out,
+            "{}\n",
+            pretty.unwrap_or_else(|| String::from_utf8_lossy(&record.bytes).escape_debug().to_string())
+        )?;
         writeln!(out, "record  {} in {}, byte {}", record.index, record.file, record.offset)?;
         writeln!(out, "leaf    {}", leaf(&record.bytes).to_base64())?;
         let Some((checkpoint, proof, is_good)) = proof else {
@@ -92,10 +100,16 @@ impl Found {
         }
         writeln!(out, "key     {}\n\n{checkpoint}", known.key)?;
         if *is_good {
-            writeln!(out, "good: the record is in the log that the checkpoint speaks of, and the key signed it")?;
+            writeln!(
+                out,
+                "good: the record is in the log that the checkpoint speaks of, and the key signed it"
+            )?;
             return Ok(Verdict::Good);
         }
-        writeln!(out, "BAD: the proof does not lead to a checkpoint of this key; `tutti audit verify` says where it is broken")?;
+        writeln!(
+            out,
+            "BAD: the proof does not lead to a checkpoint of this key; `tutti audit verify` says where it is broken"
+        )?;
         Ok(Verdict::Bad)
     }
 }

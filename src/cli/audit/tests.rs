@@ -1,8 +1,8 @@
 //! The commands over a log that was written for them.
 
 use super::*;
-use crate::audit::{AuditSettings, Event, Log, Record};
 use crate::audit::json::Json;
+use crate::audit::{AuditSettings, Event, Log, Record};
 use crate::cli::{Cli, Command};
 use crate::model::{Caller, Proven, RegionName};
 use clap::Parser;
@@ -11,8 +11,11 @@ const ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
 async fn written(dir: &Path) -> Log {
     let log = Log::open(&AuditSettings::at(dir), &RegionName::parse("eu").unwrap()).unwrap();
-    for (subject, purpose, event) in [("alice", "fraud", Event::QUERY), ("bob", "debug", Event::QUERY), ("alice", "debug", Event::DENIED)] {
-        let caller = Caller { subject: subject.to_owned(), purpose: Some(purpose.to_owned()), ..Caller::anonymous() };
+    for (subject, purpose, event) in
+        [("alice", "fraud", Event::QUERY), ("bob", "debug", Event::QUERY), ("alice", "debug", Event::DENIED)]
+    {
+        let caller =
+            Caller { subject: subject.to_owned(), purpose: Some(purpose.to_owned()), ..Caller::anonymous() };
         let asked = Json::map([("trace", Json::text(ID)), ("route", Json::text("/api/traces/{id}"))]);
         let record = Record { who: Some((caller, Proven::default())), asked, ..Record::of(event) };
         log.append(&record).await.unwrap();
@@ -37,7 +40,12 @@ async fn a_receipt_leads_to_its_record_and_its_proof() {
     let receipt = format!("{}/1", log.origin());
     let (text, code) = said(&["show", &receipt, "--dir", path, "--key", &log.key().to_string()]);
     assert_eq!(code, 0, "{text}");
-    for word in ["\"subject\": \"bob\"", "record  1 in tile/entries/000.p/3", "\nproof   ", "good: the record is in the log"] {
+    for word in [
+        "\"subject\": \"bob\"",
+        "record  1 in tile/entries/000.p/3",
+        "\nproof   ",
+        "good: the record is in the log",
+    ] {
         assert!(text.contains(word), "{word} in\n{text}");
     }
     assert_eq!(text.matches("\nproof ").count(), 2);
@@ -91,7 +99,12 @@ async fn verification_says_good_or_names_the_place() {
     bytes[at] ^= 1;
     std::fs::write(&entries, bytes).unwrap();
     let (text, code) = said(&["verify", path]);
-    assert!(code == 1 && text.starts_with("BAD ") && text.contains("record 2: its bytes were changed (tile/entries/000.p/3, byte "), "{text}");
+    assert!(
+        code == 1
+            && text.starts_with("BAD ")
+            && text.contains("record 2: its bytes were changed (tile/entries/000.p/3, byte "),
+        "{text}"
+    );
     assert_eq!(said(&["verify", "nowhere"]).1, 2);
     assert_eq!(said(&["verify", path, "--checkpoint", "nowhere"]).1, 2);
 }

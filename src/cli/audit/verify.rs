@@ -45,7 +45,11 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict>
         Err(bad) => return writeln!(out, "BAD {}: {bad}", dir.display()).map(|()| Verdict::Bad),
     };
     let (name, size) = (&verified.checkpoint.origin, verified.checkpoint.size);
-    writeln!(out, "good: {name} has {size} records as its checkpoint says, root {}", verified.checkpoint.root.to_base64())?;
+    writeln!(
+        out,
+        "good: {name} has {size} records as its checkpoint says, root {}",
+        verified.checkpoint.root.to_base64()
+    )?;
     if verified.tail > 0 {
         writeln!(out, "and {} that are acknowledged and under no checkpoint yet", verified.tail)?;
     }
@@ -60,14 +64,22 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict>
     for witness in &args.witness {
         let signed = verified.cosigned.iter().find(|(name, _)| *name == witness.name).map(|(_, time)| *time);
         let Some(seconds) = signed.or_else(|| notes().find_map(|note| witness.signed(note))) else {
-            let line = format!("BAD {}: {} did not sign the checkpoint, nor one that was given", dir.display(), witness.name);
+            let line = format!(
+                "BAD {}: {} did not sign the checkpoint, nor one that was given",
+                dir.display(),
+                witness.name
+            );
             return writeln!(out, "{line}").map(|()| Verdict::Bad);
         };
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         writeln!(out, "{} saw it at {}", witness.name, humantime::format_rfc3339_seconds(at))?;
     }
     if !known.is_given {
-        writeln!(out, "the key was the folder's own: keep it elsewhere and give it with --key\n{}", known.key)?;
+        writeln!(
+            out,
+            "the key was the folder's own: keep it elsewhere and give it with --key\n{}",
+            known.key
+        )?;
     }
     Ok(Verdict::Good)
 }
