@@ -397,12 +397,9 @@ impl Writer {
         if !store.is_behind() {
             return;
         }
-        match self.with_store(Store::publish).await {
+        if let Some(Err(why)) = self.with_store(Store::publish).await {
             // What is acknowledged is in the journal all the same; commits fail once that is full.
-            Some(Err(why)) => {
-                tracing::warn!(%why, log = %self.shared.origin, "no checkpoint could be written")
-            }
-            Some(Ok(())) | None => {}
+            tracing::warn!(%why, log = %self.shared.origin, "no checkpoint could be written");
         }
     }
 

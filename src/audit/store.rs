@@ -123,7 +123,7 @@ impl Store {
         let _ = tile::put_entry(&mut self.bundle, bytes);
         self.edge.push(hash, &mut full);
         self.last = hash;
-        if self.edge.size % tile::WIDTH == 0 {
+        if self.edge.size.is_multiple_of(tile::WIDTH) {
             let bundle = std::mem::take(&mut self.bundle);
             self.full.push((tile::of_entries(number, tile::WIDTH), bundle));
         }

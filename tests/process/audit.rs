@@ -37,7 +37,7 @@ fn all(folder: &Folder) -> Vec<Vec<u8>> {
     published.chain(tail).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn no_acknowledged_record_is_lost_when_the_process_is_killed() {
     let dir = tempfile::tempdir().unwrap();
     let us = region(1, Duration::ZERO).await;
@@ -47,27 +47,24 @@ async fn no_acknowledged_record_is_lost_when_the_process_is_killed() {
     for round in 0..3u64 {
         let mut gateway = Running::serve(&config).await;
         let address = gateway.address;
-        let asking: Vec<_> = (0..8)
-            .map(|_| {
-                tokio::spawn(async move {
-                    let mut got = Vec::new();
-                    // Until the process is gone, or for ever so long.
-                    while got.len() < 2000 {
-                        let Ok(answer) = get(address, V2).await else { break };
-                        let Some(index) = receipt(&answer) else { break };
-                        got.push(index);
-                    }
-                    got
-                })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(700 + 400 * round)).await;
-        gateway.signal("KILL");
-        gateway.ended().await;
+        let asking = (0..8).map(|_| async move {
+            let mut got = Vec::new();
+            // Until the process is gone, or for ever so long.
+            while got.len() < 2000 {
+                let Ok(answer) = get(address, V2).await else { break };
+                let Some(index) = receipt(&answer) else { break };
+                got.push(index);
+            }
+            got
+        });
+        let killing = async {
+            tokio::time::sleep(Duration::from_millis(700 + 400 * round)).await;
+            gateway.signal("KILL");
+            gateway.ended().await;
+        };
+        let (asked, ()) = tokio::join!(futures::future::join_all(asking), killing);
         let before = acknowledged.len();
-        for asked in asking {
-            acknowledged.extend(asked.await.unwrap());
-        }
+        acknowledged.extend(asked.into_iter().flatten());
         assert!(acknowledged.len() > before, "nobody was answered; it said:\n{}", gateway.said());
         let key = std::fs::read_to_string(dir.path().join("audit/log.vkey")).unwrap();
         verify(&folder, &NamedKey::parse(&key).unwrap(), &[], &[]).unwrap();
