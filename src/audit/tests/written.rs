@@ -39,7 +39,7 @@ async fn every_receipt_leads_to_its_record_and_the_record_to_the_checkpoint() {
     assert_eq!(partial, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_log_that_ended_without_a_word_goes_on_where_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
@@ -59,7 +59,7 @@ async fn a_log_that_ended_without_a_word_goes_on_where_it_was() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_write_that_was_cut_off_takes_nothing_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());

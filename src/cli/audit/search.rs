@@ -22,8 +22,8 @@ pub struct SearchArgs {
     /// What happened: `query`, `denied`, `break_glass.granted`; all that begin so.
     #[arg(long, value_name = "EVENT")]
     pub event: Option<String>,
-    /// From this time on: `2026-01-31T12:00:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_rfc3339_weak)]
+    /// From this time on: `2026-01-31` or `2026-01-31T12:00:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub since: Option<SystemTime>,
     /// Questions for this trace.
     #[arg(long, value_name = "ID", value_parser = parse_trace)]
@@ -38,6 +38,13 @@ pub struct SearchArgs {
 
 fn parse_trace(text: &str) -> Result<TraceId, String> {
     TraceId::parse(text).map_err(|why| why.to_string())
+}
+
+/// A day begins at midnight, UTC.
+fn parse_time(text: &str) -> Result<SystemTime, String> {
+    let time =
+        humantime::parse_rfc3339(text).or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")));
+    time.map_err(|_| "a time is written `2026-01-31` or `2026-01-31T12:00:00Z`".to_owned())
 }
 
 pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> io::Result<Verdict> {
