@@ -310,12 +310,15 @@ impl Writer {
             } else if !batch.0.is_empty() {
                 self.write(batch).await;
             }
-            let is_ending = closing.is_some() || is_over;
-            self.publish(is_ending).await;
+            if is_over {
+                // Left, and not closed: what has no checkpoint yet is in the journal, as after any other end.
+                return;
+            }
+            self.publish(closing.is_some()).await;
             if let Some(told) = closing {
                 let _ = told.send(());
             }
-            if is_over || self.store.is_none() {
+            if self.store.is_none() {
                 return self.gone();
             }
         }
