@@ -9,9 +9,12 @@ use futures::{FutureExt, TryFutureExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::api::audit::{self, Auditor};
 use crate::api::serve::{ServeSettings, serve, serve_as};
 use crate::api::tls::{Certificate, TlsError};
 use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
+use crate::audit::json::Json;
+use crate::audit::{Event, Log, OpenError};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Notifier, Region, document};
@@ -37,6 +40,8 @@ pub enum AppError {
     Policy,
     #[error("no notices can be sent: {0}")]
     Notifier(BuildError),
+    #[error("the audit log cannot be opened, and nothing is answered without: {0}")]
+    Audit(#[from] OpenError),
     #[error("cannot wait for signals: {0}")]
     Signal(std::io::Error),
     #[error("serving ended: {0}")]
@@ -78,9 +83,13 @@ pub async fn run(
     metrics.reloaded(true);
     let reception = reception(&settings, None);
     let in_force = in_force(&settings, &standing, reception.clone());
-    let state = ApiState::over(in_force, metrics, api_settings(&settings));
+    let mut state = ApiState::over(in_force, metrics, api_settings(&settings));
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
-    let state = state.with_notifier(notifier);
+    state = state.with_notifier(notifier);
+    let auditor = open_audit(&settings).await?;
+    if let Some(auditor) = &auditor {
+        state = state.with_audit(auditor.clone());
+    }
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
@@ -110,7 +119,28 @@ pub async fn run(
         certificate: certificate.clone(),
     };
     tasks.spawn(reloading.run(hangup));
-    serve_until_told(certificate, listener, state, serving).await
+    let served = serve_until_told(certificate, listener, state, serving).await;
+    if let Some(auditor) = &auditor {
+        audit::stop(auditor).await;
+    }
+    served
+}
+
+/// Opens the log before anything is answered, and says in it that answering begins.
+async fn open_audit(settings: &Settings) -> Result<Option<Arc<Auditor>>, AppError> {
+    let Some(audit) = settings.audit.clone() else { return Ok(None) };
+    let region = settings.gateway.region.clone();
+    // Once, and before anyone waits for anything else.
+    let log = Log::open(&audit, &region)?;
+    tracing::info!(log = log.origin(), key = %log.key(), "what is seen is put on record");
+    let auditor = Arc::new(Auditor::with(log, &audit));
+    let begun = [
+        ("version", Json::text(env!("CARGO_PKG_VERSION"))),
+        ("policies", Json::text(settings.policies.digest())),
+    ];
+    // One that cannot be written is no reason to answer nothing: what is of no class is shown.
+    let _ = auditor.note(Event::START, Json::map(begun)).await;
+    Ok(Some(auditor))
 }
 
 /// Serves until SIGTERM or SIGINT, then says so on `/ready` and drains.
@@ -301,6 +331,13 @@ impl Reloading {
         match self.replace(&settings).await {
             Ok(()) => {
                 tracing::info!(%changes, "the new configuration is in force");
+                if let Some(auditor) = self.state.auditor() {
+                    let said = [
+                        ("changed", Json::texts(changes.taken.iter().cloned())),
+                        ("policies", Json::text(settings.policies.digest())),
+                    ];
+                    let _ = auditor.note(Event::POLICY_RELOAD, Json::map(said)).await;
+                }
                 self.settings = settings;
                 true
             }

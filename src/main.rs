@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => cli::demo::run(&args),
         Command::Trace(args) => cli::trace::run(&args),
         Command::Policy(args) => cli::policy::main(&args),
+        Command::Audit(args) => cli::audit::main(&args),
         Command::Redact(args) => cli::redact::main(&args),
         Command::Grant(args) => cli::grant::main(&args),
         Command::Lint(args) => cli::lint::main(&args),

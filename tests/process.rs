@@ -13,6 +13,8 @@
 #[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod fake_region;
 
+#[path = "process/audit.rs"]
+mod audit;
 #[path = "process/demo.rs"]
 mod demo;
 #[path = "process/end.rs"]

@@ -7,11 +7,13 @@ use http::HeaderMap;
 use http::request::Parts;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::audit::{Docket, Questioned};
 use super::caller;
 use super::error::ApiError;
 use super::held::Held;
 use super::report;
 use super::state::ApiState;
+use crate::audit::json::Json;
 use crate::model::{Coverage, Mode, Outcome};
 use crate::task::Deadline;
 use crate::telemetry::metrics::{Endpoint, InFlight};
@@ -39,7 +41,7 @@ pub(super) struct Ending<'a> {
 }
 
 /// Takes a request in if there is room.
-pub(super) fn admit<A>(
+pub(super) fn admit<A: Questioned>(
     state: &ApiState,
     endpoint: Endpoint,
     mode: Mode,
@@ -53,13 +55,22 @@ pub(super) fn admit<A>(
     let deadline = Deadline::starting_now(state.federation().settings().deadline);
     let deadline = caller::guest(&parts.extensions).map_or(deadline, |guest| deadline.at_most(guest.left));
     let in_flight = state.metrics.begin(endpoint, mode);
-    Ok(Admitted { ask: ask(deadline), in_flight, parts, deadline, endpoint, mode, _permit: permit })
+    let ask = ask(deadline);
+    if let (Some(auditor), Some(docket)) = (&state.audit, parts.extensions.get::<Docket>()) {
+        let mut asked = ask.asked(auditor.log().tokens());
+        asked.insert("mode".to_owned(), Json::text(mode.as_str()));
+        docket.asks(asked);
+    }
+    Ok(Admitted { ask, in_flight, parts, deadline, endpoint, mode, _permit: permit })
 }
 
 impl<A: Send + 'static> Admitted<A> {
     /// Counts and logs the end of a request: once, here.
     pub fn settle(&mut self, state: &ApiState, ending: &Ending<'_>) {
         self.in_flight.settle(ending.outcome);
+        if let Some(docket) = self.docket() {
+            docket.settled(ending.outcome, ending.coverage);
+        }
         let mut regions = String::new();
         for region in ending.coverage.iter().flat_map(|coverage| &coverage.regions) {
             if ending.is_of_regions {
@@ -77,6 +88,11 @@ impl<A: Send + 'static> Admitted<A> {
             regions,
             "answered"
         );
+    }
+
+    /// What is gathered for its record, where there is one.
+    pub fn docket(&self) -> Option<&Docket> {
+        self.parts.extensions.get::<Docket>()
     }
 
     /// The answer, which from here on holds this request's place until it has left.

@@ -73,15 +73,6 @@ pub(super) fn refuse_on_stream(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A gateway states who asks through it, and nothing of grants: what it may deliver is decided without one.
-pub(super) fn refuse_through_gateway(headers: &HeaderMap) -> Result<(), ApiError> {
-    if headers.contains_key(GRANT) {
-        let line = "a grant is taken where its holder asks, and not through another gateway";
-        return Err(ApiError::Grant { line: line.to_owned(), is_malformed: false });
-    }
-    Ok(())
-}
-
 fn refused(
     state: &ApiState,
     fault: GrantFault,
@@ -105,6 +96,10 @@ fn refused(
 }
 
 impl Lifted {
+    pub(super) fn id(&self) -> &str {
+        &self.grant.id
+    }
+
     /// The estate under the grant, for what is no one trace: nothing where the grant is for some traces alone.
     pub(super) fn for_everything(&self, state: &ApiState) -> Option<Arc<Federation>> {
         self.grant.traces.is_empty().then(|| self.apply(state))

@@ -28,6 +28,8 @@ pub enum ApiError {
     Refused(Box<Refusal>),
     /// What was asked cannot be computed on this trace.
     Failed(String),
+    /// There is an answer, and it cannot be put on record.
+    NotRecorded,
     /// Tempo's answer to a v1 trace over the size limit.
     TraceTooLarge { bytes_max: u64 },
     /// Tempo's answer to a v1 miss: no body at all.
@@ -35,7 +37,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    fn status(&self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
@@ -44,6 +46,7 @@ impl ApiError {
             Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoSuchTrace => StatusCode::NOT_FOUND,
             Self::Refused(refusal) => refusal_status(refusal.why),
@@ -53,18 +56,23 @@ impl ApiError {
     /// Whether the same question may be answered in a second.
     fn is_over_soon(&self) -> bool {
         match self {
-            Self::Busy => true,
+            Self::Busy | Self::NotRecorded => true,
             Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending),
             _ => false,
         }
     }
 
-    fn line(&self) -> String {
+    pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
             Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
+            Self::NotRecorded => {
+                "the audit log cannot be written, so what was read is not shown: ask again in a second \
+                                  for what is of no class"
+                    .to_owned()
+            }
             // Tempo writes this one with a line feed.
             Self::TraceTooLarge { bytes_max } => format!("trace exceeds max size (max bytes: {bytes_max})\n"),
             Self::NoSuchTrace => String::new(),
@@ -84,6 +92,7 @@ impl ApiError {
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
             Self::Failed(_) => Code::Internal,
+            Self::NotRecorded => Code::Unavailable,
             Self::NoSuchTrace => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
         }
@@ -158,8 +167,12 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } => {
-                report::put_refused(headers)
+            Self::BadRequest(_)
+            | Self::Busy
+            | Self::Failed(_)
+            | Self::Grant { .. }
+            | Self::NotRecorded => {
+                report::put_refused(headers);
             }
         }
         if let Self::Refused(refusal) = self

@@ -4,7 +4,7 @@ use std::any::Any;
 
 use axum::Router;
 use axum::body::Body;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tower::ServiceBuilder;
@@ -14,6 +14,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::request_id::MakeRequestUuid;
 
+use super::audit;
 use super::caller;
 use super::error::{NoRoute, plain};
 use super::report;
@@ -47,6 +48,9 @@ pub fn around_answers(routes: Router<ApiState>, state: &ApiState) -> Router<ApiS
         // What one caller may see is not for another, nor for a disk. No answer has an entity tag: one over what is
         // not shown would tell when it changes.
         .override_response_header(header::CACHE_CONTROL, is_kept)
+        // Around who asks, so that a stranger is on record, too; and around everything that makes the answer, which
+        // waits here until its record is on the disk.
+        .layer(from_fn_with_state(state.clone(), audit::record))
         // Before anything reads the request, and inside of what says how answers are kept, so that a refusal is kept
         // no longer.
         .layer(from_fn_with_state(state.clone(), caller::know))
@@ -58,7 +62,9 @@ pub fn around_answers(routes: Router<ApiState>, state: &ApiState) -> Router<ApiS
                 .gzip(true)
                 .quality(CompressionLevel::Fastest)
                 .compress_when(worth_compressing),
-        );
+        )
+        // Inside of both: it takes down who asks, and how large an answer is that nothing has packed yet.
+        .layer(from_fn(audit::look));
     routes.layer(layers)
 }
 

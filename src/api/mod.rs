@@ -2,6 +2,7 @@
 
 mod account;
 mod admit;
+pub mod audit;
 mod break_glass;
 pub mod caller;
 pub mod diff;
@@ -26,6 +27,7 @@ pub mod stream;
 pub mod tags;
 pub mod tls;
 pub mod traces;
+mod witness;
 
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use super::account::Covered;
 use super::admit::{Ending, admit};
+use super::audit::Questioned;
 use super::caller;
 use super::encode::Written;
 use super::error::ApiError;
@@ -35,12 +36,23 @@ pub(super) const LONG_ITEMS: usize = 10_000;
 /// How much of an answer there is to be written: each item is some 200 bytes.
 pub(super) trait Items {
     fn items(&self) -> usize;
+
+    /// Traces and spans it shows, where it shows such.
+    fn shown(&self) -> (Option<u64>, Option<u64>) {
+        (None, None)
+    }
 }
 
 impl Items for SearchAnswer {
     fn items(&self) -> usize {
         let sets = self.traces.iter().flat_map(|trace| &trace.span_sets);
         self.traces.len() * 2 + sets.map(|set| set.spans.len() * 2).sum::<usize>()
+    }
+
+    fn shown(&self) -> (Option<u64>, Option<u64>) {
+        let sets = self.traces.iter().flat_map(|trace| &trace.span_sets);
+        let spans = sets.map(|set| set.spans.len() as u64).sum();
+        (Some(self.traces.len() as u64), Some(spans))
     }
 }
 
@@ -94,7 +106,7 @@ impl Asking {
         write: impl FnOnce(Format, &A, &Coverage) -> Written + Send + 'static,
     ) -> Result<Response, ApiError>
     where
-        Q: Clone + Send + 'static,
+        Q: Questioned + Clone + Send + 'static,
         A: Items + Send + 'static,
         F: Future<Output = Answered<A>>,
     {
@@ -111,6 +123,10 @@ impl Asking {
         };
         admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
         let Answer { value, coverage } = answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
+        if let Some(docket) = admitted.docket() {
+            let (traces, spans) = value.shown();
+            docket.returns(traces, spans);
+        }
         let format = params::format(&admitted.parts.headers);
         let mut head = HeaderMap::new();
         report::put_headers(&mut head, &coverage, false);

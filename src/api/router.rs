@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::{MethodRouter, any, get};
+use axum::routing::{MethodRouter, any, get, post};
 use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces};
+use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces, witness};
 
 /// The mode that the path a request came in by stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub fn router(state: ApiState) -> Router {
     let prefix = state.settings.prefix.clone();
     let answers = layers::around_answers(at(&prefix, queries().chain(own())), &state);
     let mut routes = at("", operator()).merge(at(&prefix, about())).merge(answers);
+    routes = routes.merge(at(&prefix, between()));
     routes = routes.merge(layers::around_trial(at(&prefix, trial()), &state));
     for mode in ModePath::ALL {
         let at_mode = format!("{}{prefix}", mode.path());
@@ -57,7 +58,7 @@ pub fn router(state: ApiState) -> Router {
 /// The paths of all routes, so that a test can hold that it tries every one.
 pub fn paths(prefix: &str) -> Vec<String> {
     let tempo = || queries().chain(about()).chain(trial()).map(|(path, _)| path);
-    let own = own().into_iter().map(|(path, _)| path);
+    let own = own().into_iter().chain(between()).map(|(path, _)| path);
     let mut paths: Vec<String> = operator().into_iter().map(|(path, _)| path.to_owned()).collect();
     paths.extend(tempo().chain(own).map(|path| format!("{prefix}{path}")));
     for mode in ModePath::ALL {
@@ -111,6 +112,11 @@ fn queries() -> impl Iterator<Item = Route> {
         ("/api/metrics/query", any(metrics::instant)),
     ];
     routes.into_iter()
+}
+
+/// What gateways ask of each other. Each proves who it is in its own way, and none of it is an answer to a caller.
+fn between() -> [Route; 1] {
+    [("/api/tutti/v1/audit/witness", post(witness::sign))]
 }
 
 /// The gateway's own routes.

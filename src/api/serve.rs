@@ -21,6 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::audit::Peer;
 use super::tls::{Certificate, HTTP_2};
 use crate::identity::ShownCertificate;
 use crate::task::Group;
@@ -181,11 +182,11 @@ impl Door {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let room = room.clone();
                     group.spawn(async move {
                         let _permit = permit;
-                        room.welcome(stream).await;
+                        room.welcome(stream, Peer(peer)).await;
                     });
                 }
                 Err(error) => {
@@ -199,7 +200,7 @@ impl Door {
 
 impl Room {
     /// Finds out what a connection speaks, and serves it.
-    async fn welcome(self, stream: TcpStream) {
+    async fn welcome(self, stream: TcpStream, peer: Peer) {
         // Answers are small or streamed; waiting to fill a packet only adds latency.
         let _ = stream.set_nodelay(true);
         let ending = self.ending.clone();
@@ -216,7 +217,7 @@ impl Room {
                     () = left_alone => return,
                 }
                 let stream = self.patient(stream);
-                self.connection(stream, Spoken::ByPriorKnowledge, None).await;
+                self.connection(stream, Spoken::ByPriorKnowledge, (peer, None)).await;
             }
             Some(certificate) => {
                 let stream = self.patient(stream);
@@ -238,7 +239,7 @@ impl Room {
                 }
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let shown = shown.map(|certificate| Arc::new(ShownCertificate::of(certificate)));
-                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }, shown).await;
+                self.connection(stream, if is_two { Spoken::Two } else { Spoken::One }, (peer, shown)).await;
             }
         }
     }
@@ -255,15 +256,16 @@ impl Room {
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         spoken: Spoken,
-        certificate: Option<Arc<ShownCertificate>>,
+        (peer, certificate): (Peer, Option<Arc<ShownCertificate>>),
     ) {
         let Self { router, stay, settings, ending, .. } = self;
         let builder = builder(spoken, stay, settings);
         let heard = CancellationToken::new();
         let hearing = heard.clone();
-        let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
+        let service = TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
             hearing.cancel();
             let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(certificate.clone());
             }

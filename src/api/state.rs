@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
+use super::audit::Auditor;
 use crate::backend::Notifier;
 use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
@@ -108,6 +109,11 @@ impl InForce {
         &self.reception
     }
 
+    /// What stands for the policies in a record; none where there are none.
+    pub(super) fn policies_digest(&self) -> Option<&str> {
+        self.policies.as_ref().map(|policies| policies.digest())
+    }
+
     pub(super) fn seen_by(&self, caller: &Caller) -> Arc<Federation> {
         let federation = match &self.policies {
             Some(policies) => Arc::new(self.federation.seen_by(policies.plan(caller))),
@@ -167,6 +173,8 @@ pub struct ApiState {
     pub metrics: Metrics,
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
+    /// None where nothing is put on record.
+    pub(super) audit: Option<Arc<Auditor>>,
     stopping: Arc<watch::Sender<bool>>,
     /// Counted across reloads.
     grant_uses: Arc<GrantUses>,
@@ -184,6 +192,7 @@ impl ApiState {
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
+            audit: None,
             settings: Arc::new(settings),
             stopping: Arc::default(),
             grant_uses: Arc::default(),
@@ -216,6 +225,17 @@ impl ApiState {
         if let Some(log) = &self.grant_log {
             log.note(event);
         }
+    }
+
+    /// The same with every question on record.
+    #[must_use]
+    pub fn with_audit(mut self, auditor: Arc<Auditor>) -> Self {
+        self.audit = Some(auditor);
+        self
+    }
+
+    pub fn auditor(&self) -> Option<&Arc<Auditor>> {
+        self.audit.as_ref()
     }
 
     /// What is in force now. A request keeps what it began with.

@@ -98,6 +98,9 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
         state.metrics.circuit(region.name(), region.circuit().as_number());
     }
+    if let Some(auditor) = state.auditor() {
+        state.metrics.audit(&auditor.numbers());
+    }
     with_type("application/openmetrics-text; version=1.0.0; charset=utf-8", state.metrics.render())
 }
 

@@ -5,15 +5,17 @@
 //! leaves drops it, and with it every question still open.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde_json::json;
 
+use super::audit::{self, Docket};
 use super::caller;
 use super::error::{ApiError, refusal_status};
 use super::held::Held;
@@ -33,6 +35,7 @@ pub async fn document(
     let federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
     let found = federation.trace(admitted.ask.clone()).await;
     admitted.settle_lookup(&state, found.as_ref());
+    admitted.shows(found.as_ref().ok());
     let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
     let body = document_of(&admitted, &lookup)?;
     let mut response = Body::from(body).into_response();
@@ -71,7 +74,12 @@ pub async fn events(
     request: Request,
 ) -> Result<Response, ApiError> {
     let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?)?;
-    let federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
+    let mut federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
+    let mut head = HeaderMap::new();
+    audit::begin(&state, admitted.docket(), &mut head).await;
+    if admitted.docket().is_some_and(Docket::shows_nothing_classified) {
+        federation = audit::unclassified(&federation)?;
+    }
     let regions: Vec<_> = federation
         .regions()
         .iter()
@@ -83,27 +91,37 @@ pub async fn events(
     let telling = Telling { state, admitted, lookup };
     let rest = stream::unfold(telling, |mut telling| async {
         let step = telling.lookup.next().await?;
-        Some((telling.tell(step), telling))
+        Some((telling.tell(step).await, telling))
     });
     let body = stream::once(std::future::ready(begin)).chain(rest).map(Ok::<_, Infallible>);
     // The place is in the body already, with the lookup.
     let mut response = Body::new(Held::new(Body::from_stream(body), (), deadline)).into_response();
     let headers = response.headers_mut();
+    headers.extend(head);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
 }
 
 impl Telling {
-    fn tell(&mut self, step: Progress) -> Bytes {
+    async fn tell(&mut self, step: Progress) -> Bytes {
         match step {
             Progress::Landed(region) => event("region", &report::region_to_json(&region)),
             Progress::Done(result) => {
                 self.admitted.settle_lookup(&self.state, result.as_ref().as_ref());
                 self.admitted.in_flight.is_answered();
-                match *result {
+                self.admitted.shows(result.as_ref().as_ref().ok());
+                let status = if result.is_ok() { "answer" } else { "refused" };
+                let receipt = match audit::end(&self.state, self.admitted.docket(), status).await {
+                    Ok(receipt) => receipt,
+                    Err(error) => return refused_for(&error),
+                };
+                // Before the last event, so that who has seen that one has the receipt.
+                let mut events = receipt.map(|receipt| self::receipt(&receipt)).unwrap_or_default();
+                events.extend_from_slice(&match *result {
                     Ok(lookup) => self.answer(&lookup),
                     Err(refusal) => self.refuse(&refusal),
-                }
+                });
+                events.into()
             }
         }
     }
@@ -123,6 +141,16 @@ impl Telling {
         let status = refusal_status(refusal.why).as_u16();
         event("refused", &json!({"status": status, "error": refusal.line, "report": report}))
     }
+}
+
+/// Where the record of the whole answer is.
+fn receipt(receipt: &HeaderValue) -> Vec<u8> {
+    let receipt = receipt.to_str().unwrap_or_default();
+    event("audit", &json!({"receipt": receipt})).to_vec()
+}
+
+fn refused_for(error: &ApiError) -> Bytes {
+    event("refused", &json!({"status": error.status().as_u16(), "error": error.line(), "report": null}))
 }
 
 /// JSON never holds a line feed, so one data line carries it.

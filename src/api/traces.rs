@@ -73,10 +73,18 @@ impl Admitted {
         self.settle(state, &Ending { outcome, coverage, is_of_regions });
     }
 
+    /// Takes down how much the answer shows, for its record.
+    pub fn shows(&self, found: Option<&Lookup>) {
+        let Some((docket, lookup)) = self.docket().zip(found) else { return };
+        let trace = &lookup.answer.value.trace;
+        docket.returns(Some(u64::from(!trace.is_empty())), Some(trace.span_count() as u64));
+    }
+
     async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
         let federation = caller::estate_for(state, &self.parts.extensions, &self.ask.query.id);
         let found = federation.trace(self.ask.clone()).await;
         self.settle_lookup(state, found.as_ref());
+        self.shows(found.as_ref().ok());
         found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))
     }
 }

@@ -149,6 +149,8 @@ mod tests {
             attempts: 1,
             treated: 0,
             treated_by_class: Vec::new(),
+            within: None,
+            is_raw_egress: false,
         };
         let coverage = Coverage {
             mode: Mode::BestEffort,

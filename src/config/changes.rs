@@ -36,6 +36,9 @@ impl Changes {
         changes.note(old.policies.digest() != new.policies.digest(), "policies");
         changes.note(old.identity != new.identity, "identity");
         changes.note(!same_grants(old.grants.settings(), new.grants.settings()), "break_glass");
+        if old.audit != new.audit {
+            changes.needs_restart.push("audit".to_owned());
+        }
         changes.note(old.token_keys != new.token_keys, "keys");
         changes.note(old.peers != new.peers, "peer.trusts");
         changes.regions(old, new);

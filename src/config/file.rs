@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
+use super::audit::{self, GivenAudit};
 use super::break_glass::{self, GivenBreakGlass};
 use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls};
 use super::facts::{self, GivenFacts};
@@ -35,6 +36,7 @@ pub(super) struct GivenFile {
     pub identity: GivenIdentity,
     pub break_glass: GivenBreakGlass,
     pub peers: GivenPeers,
+    pub audit: Given<GivenAudit>,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
     pub has_regions: bool,
@@ -189,6 +191,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         identity: identity::read(optional(&mut root, "identity", out), out),
         break_glass: break_glass::read(optional(&mut root, "break_glass", out), out),
         peers: peers::read(optional(&mut root, "peer", out), out),
+        audit: root.table("audit", out).map(|table| audit::read(table, out)),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
             Given::Faulty => true,

@@ -5,6 +5,7 @@
 //! the values mean together and with the world outside). Nothing past `resolve` sees raw input, and every
 //! fault is reported at once. This room does not know who uses the settings or when they are swapped.
 
+mod audit;
 mod break_glass;
 mod changes;
 mod claims;
@@ -55,6 +56,7 @@ pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};
 
 use crate::api::tls::Clients;
+use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::federation::settings::FederationSettings;
 use crate::identity::grants::Grants;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub grants: Arc<Grants>,
     /// Gateways that may ask here on behalf of others.
     pub peers: Arc<Peers>,
+    /// Where what was seen is put on record; none where it is not.
+    pub audit: Option<AuditSettings>,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit;
 use super::break_glass;
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
@@ -76,6 +77,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let redactor = redactor(given, &policies, &token_keys, out);
     let grants = break_glass::resolve(&given.break_glass, &declared.names, &policies, world, out);
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
+    let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
@@ -95,6 +97,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         identity: Arc::new(identity),
         grants,
         peers: Arc::new(trusted),
+        audit,
         regions,
         policies,
         token_keys,

@@ -13,12 +13,7 @@ use crate::identity::Mode;
 use crate::model::{Jurisdiction, RegionName};
 
 /// Tables of the schema that this version does not have: key, what is wrong, remedy.
-pub(super) const TABLES_TO_COME: [(&str, &str, &str); 2] = [
-    (
-        "audit",
-        "this version keeps no audit, and one that is asked for must not silently be missing",
-        "take `[audit]` away, or wait for the version that has it",
-    ),
+pub(super) const TABLES_TO_COME: [(&str, &str, &str); 1] = [
     ("telemetry", "telemetry cannot be configured in this version", "take `[telemetry]` away"),
 ];
 

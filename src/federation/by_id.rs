@@ -118,6 +118,13 @@ impl Federation {
         Self { plan, ..self.clone() }
     }
 
+    /// The same with nothing shown but what is of no class.
+    #[must_use]
+    pub fn unclassified(&self) -> Self {
+        let names = self.regions.iter().map(|region| region.name());
+        self.seen_by(Arc::new(self.plan.unclassified(self.redactor.classes(), names)))
+    }
+
     /// The same with what knows the classes of its plan. Without, nothing of a region with classes is seen.
     #[must_use]
     pub fn with_redactor(mut self, redactor: Arc<Redactor>) -> Self {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cell::Cell;
 use super::classes::Classes;
 use super::ruled::Ruled;
 use crate::model::RegionName;
@@ -152,6 +153,35 @@ impl Plan {
     pub fn classes(&self) -> Option<&Classes> {
         self.regions.values().find_map(|plan| match plan {
             RegionPlan::Ruled(ruled) => Some(ruled.classes()),
+            RegionPlan::AllowAll | RegionPlan::Keys(_) => None,
+        })
+    }
+
+    /// The same plan with everything shut that is of any class: what is safe stays as it is decided, and listed keys
+    /// hold. Regions that this plan does not name are named here.
+    #[must_use]
+    pub fn unclassified<'r>(
+        &self,
+        classes: &Arc<Classes>,
+        regions: impl IntoIterator<Item = &'r RegionName>,
+    ) -> Self {
+        let shut = |name: &RegionName| {
+            let (safe, keys) = match self.region(name) {
+                RegionPlan::AllowAll => (Cell::OPEN, KeyRules::default()),
+                RegionPlan::Keys(keys) => (Cell::OPEN, keys.clone()),
+                RegionPlan::Ruled(ruled) => (ruled.cell(ruled.classes().safe()), ruled.keys().clone()),
+            };
+            let cell = |class| if class == classes.safe() { safe } else { Cell::SHUT };
+            let ruled = Ruled::fixed(classes.clone(), name.clone(), cell).with_keys(keys);
+            (name.clone(), RegionPlan::Ruled(Arc::new(ruled)))
+        };
+        Self::new(regions.into_iter().map(shut).collect())
+    }
+
+    /// Which keys its tokens are made by, where it may make any.
+    pub fn token_epoch(&self) -> Option<u32> {
+        self.regions.values().find_map(|plan| match plan {
+            RegionPlan::Ruled(ruled) => Some(ruled.tokens().epoch),
             RegionPlan::AllowAll | RegionPlan::Keys(_) => None,
         })
     }

@@ -24,3 +24,11 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     });
     handle.await.map_err(|_| Lost)
 }
+
+/// Runs a piece of work of which there is never more than one at a time, as the one writer of a log has: it waits for
+/// none of the long computations, on which answers would then wait.
+pub async fn writing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Lost> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place that may spawn")]
+    let handle = tokio::task::spawn_blocking(work);
+    handle.await.map_err(|_| Lost)
+}

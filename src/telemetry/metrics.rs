@@ -77,6 +77,23 @@ pub struct Metrics {
     reload_succeeded: Gauge,
     treated: Family<RegionLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
+    audit_failing: Gauge,
+    audit_records: Gauge,
+    audit_bytes: Gauge,
+    audit_bytes_max: Gauge,
+    audit_unrecorded: Gauge,
+    audit_denials_counted: Gauge,
+}
+
+/// How the audit log is, in numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditNumbers {
+    pub is_failing: bool,
+    pub records: u64,
+    pub bytes: u64,
+    pub bytes_max: u64,
+    pub unrecorded: u64,
+    pub denials_counted: u64,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -143,6 +160,12 @@ impl Default for Metrics {
             reload_succeeded: Gauge::default(),
             treated: Family::default(),
             grants: Family::default(),
+            audit_failing: Gauge::default(),
+            audit_records: Gauge::default(),
+            audit_bytes: Gauge::default(),
+            audit_bytes_max: Gauge::default(),
+            audit_unrecorded: Gauge::default(),
+            audit_denials_counted: Gauge::default(),
         }
     }
 }
@@ -187,7 +210,29 @@ impl Metrics {
             "Requests with a grant, by what became of it",
             self.grants.clone(),
         );
+        self.register_audit(r);
         registry
+    }
+
+    fn register_audit(&self, r: &mut Registry) {
+        let failing = "1 while the audit log cannot be written and only unclassified data is shown";
+        r.register("audit_failing", failing, self.audit_failing.clone());
+        r.register("audit_records", "Records in the audit log", self.audit_records.clone());
+        r.register("audit_bytes", "Bytes of the audit log, about", self.audit_bytes.clone());
+        r.register("audit_bytes_max", "Bytes that the audit log may have", self.audit_bytes_max.clone());
+        r.register("audit_unrecorded", "Records that could not be written", self.audit_unrecorded.clone());
+        let counted = "Denials that were only counted, since one network had so many";
+        r.register("audit_denials_counted", counted, self.audit_denials_counted.clone());
+    }
+
+    pub fn audit(&self, numbers: &AuditNumbers) {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.audit_failing.set(i64::from(numbers.is_failing));
+        self.audit_records.set(whole(numbers.records));
+        self.audit_bytes.set(whole(numbers.bytes));
+        self.audit_bytes_max.set(whole(numbers.bytes_max));
+        self.audit_unrecorded.set(whole(numbers.unrecorded));
+        self.audit_denials_counted.set(whole(numbers.denials_counted));
     }
 
     /// The families as OpenMetrics text.

@@ -27,6 +27,7 @@ pub mod rewrite;
 pub mod token;
 pub mod types;
 pub mod value;
+pub mod veil;
 
 pub use check::check;
 pub use error::Error;

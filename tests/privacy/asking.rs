@@ -29,13 +29,14 @@ fn get(path: String, headers: &[(&'static str, &'static str)]) -> Question {
 }
 
 /// Routes without personal data, each with its reason: they are asked all the same.
-pub const OF_NOBODY: [(&str, &str); 6] = [
+pub const OF_NOBODY: [(&str, &str); 7] = [
     ("/ready", "whether it answers"),
     ("/metrics", "numbers by region and endpoint"),
     ("/status", "regions and versions"),
     ("/status/version", "a version"),
     ("/api/echo", "one word"),
     ("/api/status/buildinfo", "a version"),
+    ("/api/tutti/v1/audit/witness", "signatures over hashes of logs"),
 ];
 
 /// Requests to a route; none where this file does not know it.

@@ -20,6 +20,7 @@ mod spans;
 mod tempopb;
 
 mod asking;
+mod audited;
 mod callers;
 mod grants;
 mod interference;

@@ -23,6 +23,7 @@ use tonic::server::Grpc;
 use tower::service_fn;
 
 use super::caller;
+use super::audit::{self, Docket};
 use super::held::Held;
 use super::state::ApiState;
 use crate::task::Deadline;
@@ -77,15 +78,27 @@ async fn answer(state: ApiState, request: Request) -> Response {
         "tempopb.StreamingQuerier" => match stream::Method::named(method) {
             Some(method) => {
                 let deadline = Deadline::starting_now(state.federation().settings().deadline);
+                let path = request.uri().path();
+                let docket =
+                    state.audit.as_ref().map(|_| Docket::new(&state, path, "grpc", request.extensions()));
                 // Before the question is read: nobody's is.
-                let seen = match caller::of_stream(&state, request.headers(), request.extensions()).await {
-                    Ok(seen) => seen,
-                    Err(error) => return error.to_status().into_http(),
+                let seen = caller::of_stream(&state, request.headers(), request.extensions()).await;
+                let mut response = match seen {
+                    Ok(seen) => {
+                        let (for_call, of_call) = (state.clone(), docket.clone());
+                        let begin = move |headers, question: bytes::Bytes| {
+                            stream::begin(method, &for_call, seen, headers, &question, of_call)
+                        };
+                        call(request, begin).await
+                    }
+                    Err(error) => error.to_status().into_http(),
                 };
-                let begin = move |headers, question: bytes::Bytes| {
-                    stream::begin(method, &state, seen, headers, &question)
-                };
-                let response = call(request, begin).await;
+                // A question that did not become a stream was refused, and that is on record before it is said.
+                if let (Some(auditor), Some(docket)) =
+                    (&state.audit, docket.filter(|docket| !docket.has_begun()))
+                {
+                    response = audit::settle(auditor, &docket, response).await;
+                }
                 // The place among those in flight is in the stream already, with the question.
                 response.map(|body| Body::new(Held::new(body, (), deadline)))
             }

@@ -13,13 +13,14 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 use super::Messages;
 use super::desk::{Desk, Next, follow};
 use crate::api::admit::{Admitted, Ending, admit};
+use crate::api::audit::{self, AUDIT, Docket, Questioned};
 use crate::api::caller::Seen;
 use crate::api::error::ApiError;
 use crate::api::metrics::{self, message};
@@ -75,6 +76,8 @@ struct Calling<'a> {
     state: &'a ApiState,
     federation: Estate,
     headers: HeaderMap,
+    /// What is gathered for its record.
+    docket: Option<Docket>,
 }
 
 /// Reads the question and lets it in. The work is in the stream: whoever drops it drops every question that
@@ -85,9 +88,12 @@ pub(super) fn begin(
     seen: Seen,
     headers: HeaderMap,
     question: &[u8],
+    docket: Option<Docket>,
 ) -> Result<Messages, Box<Status>> {
-    let federation = seen.federation;
-    let calling = Calling { state, federation, headers };
+    if let Some(docket) = &docket {
+        docket.is_of(seen.clone());
+    }
+    let calling = Calling { state, federation: seen.federation, headers, docket };
     match method {
         Method::Search => calling.search(question),
         Method::SearchTags => calling.names(TagsForm::V1, question),
@@ -184,27 +190,41 @@ impl Calling<'_> {
         way: Way<G, P, W>,
     ) -> Result<Messages, Box<Status>>
     where
-        Q: Clone + Send + Sync + 'static,
+        Q: Questioned + Clone + Send + Sync + 'static,
         A: Items + Send + Sync + Unpin + 'static,
         G: FnOnce(Estate, Question<Q>) -> Growth<A> + Send + 'static,
         P: Fn(Option<&A>, Inspected, Jobs) -> Vec<Bytes> + Send + Sync + 'static,
         W: FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
     {
-        let Self { state, federation, headers } = self;
+        let Self { state, mut federation, headers, docket } = self;
         let mode = params::mode(&headers, None).map_err(refused)?;
         let patience = patience(&headers);
         let mut parts = http::Request::new(()).into_parts().0;
         parts.headers = headers;
+        if let Some(docket) = docket.clone() {
+            parts.extensions.insert(docket);
+        }
         let admitted = admit(state, endpoint, mode, parts, |deadline| {
             let deadline = early(mode, deadline, federation.settings());
             let deadline = patience.map_or(deadline, |patience| deadline.at_most(patience));
             Question { query, mode, deadline }
         });
         let mut admitted = admitted.map_err(refused)?;
+        if let Some(docket) = &docket {
+            docket.begins();
+        }
         let state = state.clone();
         let regions = u32::try_from(federation.regions().len()).unwrap_or(u32::MAX);
         let Way { grow, part, write } = way;
         let answering = move |desk: Arc<Desk<Told>>| async move {
+            // Before anything is asked: what is said on the way is on record, too.
+            audit::begin(&state, docket.as_ref(), &mut HeaderMap::new()).await;
+            if docket.as_ref().is_some_and(Docket::shows_nothing_classified) {
+                federation = match audit::unclassified(&federation) {
+                    Ok(federation) => federation,
+                    Err(error) => return Told { _place: Some(Box::new(admitted)), ..Told::refused(&error) },
+                };
+            }
             let growth = grow(federation, admitted.ask.clone());
             let answered = follow(growth, &desk, |rows, inspected, questions| {
                 // A region that was not asked yet will be.
@@ -213,7 +233,16 @@ impl Calling<'_> {
             });
             let answered = answered.await;
             settle(&mut admitted, &state, &answered);
-            let told = tell(answered, write).await;
+            if let (Some(docket), Ok(answer)) = (&docket, &answered) {
+                let (traces, spans) = answer.value.shown();
+                docket.returns(traces, spans);
+            }
+            let mut told = tell(answered, write).await;
+            let code = told.status.as_ref().map_or(Code::Ok, Status::code);
+            match audit::end(&state, docket.as_ref(), &format!("{code:?}")).await {
+                Ok(receipt) => told.is_recorded(receipt),
+                Err(error) => told = Told::refused(&error),
+            }
             admitted.in_flight.is_answered();
             Told { _place: Some(Box::new(admitted)), ..told }
         };
@@ -260,6 +289,15 @@ struct Told {
 impl Told {
     fn refused(error: &ApiError) -> Self {
         Self { packets: Vec::new().into_iter(), status: Some(error.to_status()), _place: None }
+    }
+
+    /// Says where its record is.
+    fn is_recorded(&mut self, receipt: Option<HeaderValue>) {
+        let (Some(status), Some(receipt)) = (&self.status, receipt) else { return };
+        let mut headers = status.metadata().clone().into_headers();
+        headers.insert(AUDIT, receipt);
+        let (code, line) = (status.code(), status.message().to_owned());
+        self.status = Some(Status::with_metadata(code, line, MetadataMap::from_headers(headers)));
     }
 
     fn lost() -> Self {

@@ -1,0 +1,210 @@
+//! What happens to a question for the record of it: a layer around every route that answers one, so that no handler can
+//! forget. The record is on the disk before the first byte of the answer leaves, and the answer says where it is.
+//!
+//! Where the log cannot be written, questions are answered without any classified value (`Unrecorded`). An answer that
+//! was made before that was known is not given.
+
+mod denied;
+mod docket;
+mod question;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{self, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use hyper::body::Body as _;
+
+use super::error::{ApiError, NoRoute};
+use super::state::ApiState;
+use crate::audit::json::Json;
+use crate::audit::witness::Witness;
+use crate::audit::{AppendError, AuditSettings, Event, Log, Receipt, Record, State};
+use crate::federation::Federation;
+use crate::telemetry::metrics::AuditNumbers;
+use denied::Denied;
+pub(super) use docket::Docket;
+pub(super) use question::Questioned;
+
+/// Where the record of an answer is; or why there is none.
+pub(super) const AUDIT: HeaderName = HeaderName::from_static("tutti-audit");
+
+/// Said in place of a receipt where the log cannot be written.
+const UNAVAILABLE: HeaderValue = HeaderValue::from_static("unavailable");
+
+/// Said in place of a receipt where so many were refused to one network that they are only counted.
+const COUNTED: HeaderValue = HeaderValue::from_static("counted");
+
+/// The log, and what is known of those who are refused.
+#[derive(Debug)]
+pub struct Auditor {
+    log: Log,
+    witness: Option<Witness>,
+    denied: Denied,
+}
+
+/// Nothing classified may be in the answer, since there will be no record of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unrecorded;
+
+/// Grants that hold for a request, by their names. Whoever finds them out puts them among its extensions.
+#[derive(Debug, Clone)]
+pub struct Grants(pub Vec<String>);
+
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub std::net::SocketAddr);
+
+impl Auditor {
+    /// Over an open log. With a witness, checkpoints of other logs are signed, too.
+    pub fn new(log: Log, witness: Option<Witness>) -> Self {
+        Self { log, witness, denied: Denied::default() }
+    }
+
+    /// The same with the witness that the settings make of this log, if they name logs to be witnessed.
+    pub fn with(log: Log, settings: &AuditSettings) -> Self {
+        let is_wanted = !settings.witnessed.is_empty();
+        let witness = is_wanted.then(|| Witness::new(settings, log.origin(), log.signing_key()));
+        Self::new(log, witness)
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(super) fn witness(&self) -> Option<&Witness> {
+        self.witness.as_ref()
+    }
+
+    pub(super) fn numbers(&self) -> AuditNumbers {
+        let State { failing, records, bytes, bytes_max, unrecorded } = self.log.state();
+        let denials_counted = self.denied.suppressed();
+        AuditNumbers { is_failing: failing.is_some(), records, bytes, bytes_max, unrecorded, denials_counted }
+    }
+
+    /// Puts something on record that is no question: a change of the policies, what becomes of a grant.
+    pub async fn note(&self, event: Event, details: Json) -> Result<Receipt, AppendError> {
+        self.log.append(&Record { details, ..Record::of(event) }).await
+    }
+}
+
+/// The outer layer: begins the record, and writes it before the answer leaves.
+pub(super) async fn record(
+    extract::State(state): extract::State<ApiState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(auditor) = state.audit.clone() else { return next.run(request).await };
+    let docket = Docket::of_request(&state, &request);
+    if auditor.log.is_failing() {
+        // Said before anything is asked: see `unclassified`.
+        if state.federation().has_peers() {
+            let mut response = ApiError::NotRecorded.into_response();
+            response.headers_mut().insert(AUDIT, UNAVAILABLE);
+            return response;
+        }
+        request.extensions_mut().insert(Unrecorded);
+        docket.is_unrecorded();
+    }
+    request.extensions_mut().insert(docket.clone());
+    let response = next.run(request).await;
+    // What no route answers has shown nothing, and an answer that comes bit by bit has its record already.
+    if response.extensions().get::<NoRoute>().is_some() || docket.has_begun() {
+        return response;
+    }
+    settle(&auditor, &docket, response).await
+}
+
+/// Writes the record of an answer, and puts the receipt on it.
+pub(super) async fn settle(auditor: &Auditor, docket: &Docket, mut response: Response) -> Response {
+    let status = response.status();
+    let is_denied = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
+    let event = if is_denied { Event::DENIED } else { Event::QUERY };
+    let mut record = docket.record(event, &status.as_u16().to_string());
+    if is_denied {
+        match auditor.denied.take(record.source.as_deref()) {
+            None => {
+                response.headers_mut().insert(AUDIT, COUNTED);
+                return response;
+            }
+            Some(0) => {}
+            Some(before) => record.details = Json::map([("suppressed", Json::Whole(before))]),
+        }
+    }
+    match auditor.log.append(&record).await {
+        Ok(receipt) => put(response.headers_mut(), &receipt),
+        // It shows nothing that would have to be on record.
+        Err(_) if docket.shows_nothing_classified() || !status.is_success() => {
+            response.headers_mut().insert(AUDIT, UNAVAILABLE);
+        }
+        Err(_) => {
+            response = ApiError::NotRecorded.into_response();
+            response.headers_mut().insert(AUDIT, UNAVAILABLE);
+        }
+    }
+    response
+}
+
+/// The inner layer: who asks, as it was found out meanwhile, and how large the answer is before it is compressed.
+pub(super) async fn look(request: Request, next: Next) -> Response {
+    let Some(docket) = request.extensions().get::<Docket>().cloned() else { return next.run(request).await };
+    docket.saw(request.extensions());
+    let response = next.run(request).await;
+    docket.measured(response.body().size_hint().exact());
+    response
+}
+
+/// The estate with nothing shown of any class. What a peer shows was classed there and comes as it comes, so an estate
+/// with peers shows nothing at all.
+pub(super) fn unclassified(federation: &Arc<Federation>) -> Result<Arc<Federation>, ApiError> {
+    if federation.has_peers() { Err(ApiError::NotRecorded) } else { Ok(Arc::new(federation.unclassified())) }
+}
+
+/// Puts a receipt on an answer.
+pub(super) fn put(headers: &mut HeaderMap, receipt: &Receipt) {
+    if let Ok(value) = HeaderValue::from_str(&receipt.to_string()) {
+        headers.insert(AUDIT, value);
+    }
+}
+
+/// The record that an answer begins which comes bit by bit. Where it cannot be written, nothing classified may be in
+/// the answer, and the header says so.
+pub(super) async fn begin(state: &ApiState, docket: Option<&Docket>, headers: &mut HeaderMap) {
+    let (Some(auditor), Some(docket)) = (&state.audit, docket) else { return };
+    docket.begins();
+    match auditor.log.append(&docket.record(Event::STREAM_START, "")).await {
+        Ok(receipt) => {
+            put(headers, &receipt);
+            docket.begun(receipt);
+        }
+        Err(_) => {
+            docket.is_unrecorded();
+            headers.insert(AUDIT, UNAVAILABLE);
+        }
+    }
+}
+
+/// The record that it ends, before its last part leaves. Fails where that part may not be shown.
+pub(super) async fn end(
+    state: &ApiState,
+    docket: Option<&Docket>,
+    status: &str,
+) -> Result<Option<HeaderValue>, ApiError> {
+    let (Some(auditor), Some(docket)) = (&state.audit, docket) else { return Ok(None) };
+    match auditor.log.append(&docket.record(Event::STREAM_END, status)).await {
+        Ok(receipt) => Ok(HeaderValue::from_str(&receipt.to_string()).ok()),
+        Err(_) if docket.shows_nothing_classified() => Ok(Some(UNAVAILABLE)),
+        Err(_) => Err(ApiError::NotRecorded),
+    }
+}
+
+/// How long the end of the process waits for its record.
+const STOP_MAX: Duration = Duration::from_secs(2);
+
+/// The last record of a process.
+pub async fn stop(auditor: &Arc<Auditor>) {
+    let _ = tokio::time::timeout(STOP_MAX, auditor.note(Event::STOP, Json::Null)).await;
+    auditor.log.close().await;
+}

@@ -1,0 +1,115 @@
+//! `tutti audit show RECEIPT`: one record, where it stands, and the way of hashes from it to the signed checkpoint.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Known, Verdict, parse_key, value};
+use crate::audit::disk::Folder;
+use crate::audit::note::NamedKey;
+use crate::audit::read::{ReadError, Reader, Stored, checkpoint, tail};
+use crate::audit::tree::{inclusion, is_included, leaf};
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// What an answer said in `Tutti-Audit`, or the number at its end.
+    #[arg(value_name = "RECEIPT", value_parser = parse_receipt)]
+    pub receipt: ReceiptArg,
+    /// The folder of the log ([audit] dir), or a copy of it.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The key of the log, kept elsewhere (`log.vkey`).
+    #[arg(long, value_name = "VKEY", value_parser = parse_key)]
+    pub key: Option<NamedKey>,
+}
+
+/// `LOG/INDEX`, or the index alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptArg {
+    pub log: Option<String>,
+    pub index: u64,
+}
+
+fn parse_receipt(text: &str) -> Result<ReceiptArg, String> {
+    let (log, index) =
+        text.rsplit_once('/').map_or((None, text), |(log, index)| (Some(log.to_owned()), index));
+    let index =
+        index.parse().map_err(|_| "a receipt ends with a number: tutti/us-east/1a2b3c4d/17".to_owned())?;
+    Ok(ReceiptArg { log, index })
+}
+
+pub(super) fn run(args: &ShowArgs, out: &mut dyn Write) -> io::Result<Verdict> {
+    let folder = Folder::at(&args.dir);
+    let known = match Known::of(&args.dir, args.key.as_ref()) {
+        Ok(known) => known,
+        Err(line) => return writeln!(out, "{line}").map(|()| Verdict::Unusable),
+    };
+    let index = args.receipt.index;
+    if let Some(log) = args.receipt.log.as_ref().filter(|log| **log != known.key.name) {
+        let line = format!("error: the receipt is of the log `{log}`, and this is `{}`", known.key.name);
+        return writeln!(out, "{line}").map(|()| Verdict::Unusable);
+    }
+    match look(&folder, &known, index) {
+        Ok(Some(found)) => found.write(&known, out),
+        Ok(None) => {
+            writeln!(out, "BAD {}: there is no record {index}", args.dir.display()).map(|()| Verdict::Bad)
+        }
+        Err(why) => writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
+    }
+}
+
+/// A record, and what proves it.
+struct Found {
+    record: Stored,
+    /// The checkpoint's text, the proof, and whether both hold.
+    proof: Option<(String, Vec<String>, bool)>,
+}
+
+fn look(folder: &Folder, known: &Known, index: u64) -> Result<Option<Found>, ReadError> {
+    let (note, checkpoint) = checkpoint(folder)?;
+    let reader = Reader::new(folder, checkpoint.size);
+    let Some(record) = reader.record(index)? else {
+        let record = tail(folder, checkpoint.size)?.records.into_iter().find(|record| record.index == index);
+        return Ok(record.map(|record| Found { record, proof: None }));
+    };
+    let proof = inclusion(&reader, index, checkpoint.size)?;
+    let is_in = is_included(&proof, leaf(&record.bytes), index, checkpoint.size, checkpoint.root);
+    let is_good = is_in && known.key.signed(&note).is_some() && known.key.name == checkpoint.origin;
+    let proof = proof.into_iter().map(|hash| hash.to_base64()).collect();
+    Ok(Some(Found { record, proof: Some((note.to_string(), proof, is_good)) }))
+}
+
+impl Found {
+    fn write(&self, known: &Known, out: &mut dyn Write) -> io::Result<Verdict> {
+        let Self { record, proof } = self;
+        let pretty = value(record).and_then(|value| serde_json::to_string_pretty(&value).ok());
+        writeln!(
+            out,
+            "{}\n",
+            pretty.unwrap_or_else(|| String::from_utf8_lossy(&record.bytes).escape_debug().to_string())
+        )?;
+        writeln!(out, "record  {} in {}, byte {}", record.index, record.file, record.offset)?;
+        writeln!(out, "leaf    {}", leaf(&record.bytes).to_base64())?;
+        let Some((checkpoint, proof, is_good)) = proof else {
+            writeln!(out, "\nit is acknowledged and under no checkpoint yet: ask again in a second")?;
+            return Ok(Verdict::Good);
+        };
+        for hash in proof {
+            writeln!(out, "proof   {hash}")?;
+        }
+        writeln!(out, "key     {}\n\n{checkpoint}", known.key)?;
+        if *is_good {
+            writeln!(
+                out,
+                "good: the record is in the log that the checkpoint speaks of, and the key signed it"
+            )?;
+            return Ok(Verdict::Good);
+        }
+        writeln!(
+            out,
+            "BAD: the proof does not lead to a checkpoint of this key; `tutti audit verify` says where it is broken"
+        )?;
+        Ok(Verdict::Bad)
+    }
+}

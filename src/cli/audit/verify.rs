@@ -1,0 +1,85 @@
+//! `tutti audit verify`: one line if all is as it was signed, one line that names the first place that is not.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DirArg, Known, Verdict, parse_key};
+use crate::audit::disk::Folder;
+use crate::audit::note::NamedKey;
+use crate::audit::read::saved;
+use crate::audit::verify::verify;
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub dir: DirArg,
+    /// The key of the log, kept elsewhere (`log.vkey`). Without, the one in the folder is taken, and whoever changed the
+    /// log could have changed that one, too.
+    #[arg(long, value_name = "VKEY", value_parser = parse_key)]
+    pub key: Option<NamedKey>,
+    /// A checkpoint that somebody kept: the log has to go on from it. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Vec<PathBuf>,
+    /// The key of a witness that has to have signed the checkpoint, or one of those given. May be given several times.
+    #[arg(long, value_name = "VKEY", value_parser = parse_key)]
+    pub witness: Vec<NamedKey>,
+}
+
+pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict> {
+    let dir = &args.dir.dir;
+    let known = match Known::of(dir, args.key.as_ref()) {
+        Ok(known) => known,
+        Err(line) => return writeln!(out, "{line}").map(|()| Verdict::Unusable),
+    };
+    let mut kept = Vec::new();
+    for file in &args.checkpoint {
+        match saved(file) {
+            Ok(checkpoint) => kept.push(checkpoint),
+            Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
+        }
+    }
+    let verified = match verify(&Folder::at(dir), &known.key, &args.witness, &kept) {
+        Ok(verified) => verified,
+        Err(bad) => return writeln!(out, "BAD {}: {bad}", dir.display()).map(|()| Verdict::Bad),
+    };
+    let (name, size) = (&verified.checkpoint.origin, verified.checkpoint.size);
+    writeln!(
+        out,
+        "good: {name} has {size} records as its checkpoint says, root {}",
+        verified.checkpoint.root.to_base64()
+    )?;
+    if verified.tail > 0 {
+        writeln!(out, "and {} that are acknowledged and under no checkpoint yet", verified.tail)?;
+    }
+    if verified.torn > 0 {
+        writeln!(out, "and {} bytes of a write that did not end, which nobody was told of", verified.torn)?;
+    }
+    for name in &verified.saved {
+        writeln!(out, "it goes on from {name}")?;
+    }
+    // A witness may have signed any checkpoint that the log goes on from.
+    let notes = || kept.iter().map(|saved| &saved.note);
+    for witness in &args.witness {
+        let signed = verified.cosigned.iter().find(|(name, _)| *name == witness.name).map(|(_, time)| *time);
+        let Some(seconds) = signed.or_else(|| notes().find_map(|note| witness.signed(note))) else {
+            let line = format!(
+                "BAD {}: {} did not sign the checkpoint, nor one that was given",
+                dir.display(),
+                witness.name
+            );
+            return writeln!(out, "{line}").map(|()| Verdict::Bad);
+        };
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        writeln!(out, "{} saw it at {}", witness.name, humantime::format_rfc3339_seconds(at))?;
+    }
+    if !known.is_given {
+        writeln!(
+            out,
+            "the key was the folder's own: keep it elsewhere and give it with --key\n{}",
+            known.key
+        )?;
+    }
+    Ok(Verdict::Good)
+}
