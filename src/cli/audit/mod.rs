@@ -114,7 +114,7 @@ fn text<'v>(value: &'v serde_json::Value, path: &str) -> &'v str {
 /// A folder, as an argument.
 #[derive(Debug, Args)]
 pub struct DirArg {
-    /// The folder of the log ([audit] dir), or a copy of it.
+    /// The folder of the log (`dir` of `[audit]`), or a copy of it.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
 }

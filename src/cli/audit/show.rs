@@ -16,7 +16,7 @@ pub struct ShowArgs {
     /// What an answer said in `Tutti-Audit`, or the number at its end.
     #[arg(value_name = "RECEIPT", value_parser = parse_receipt)]
     pub receipt: ReceiptArg,
-    /// The folder of the log ([audit] dir), or a copy of it.
+    /// The folder of the log (`dir` of `[audit]`), or a copy of it.
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
     /// The key of the log, kept elsewhere (`log.vkey`).
