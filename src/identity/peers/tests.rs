@@ -1,3 +1,5 @@
+//! Statements that are believed, and those that are refused by name.
+
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 

@@ -1,3 +1,5 @@
+//! What a statement between gateways is worth once a byte, a time or a claim of it is another.
+
 use super::*;
 
 fn now() -> Duration {
