@@ -167,11 +167,7 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_)
-            | Self::Busy
-            | Self::Failed(_)
-            | Self::Grant { .. }
-            | Self::NotRecorded => {
+            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
                 report::put_refused(headers);
             }
         }

@@ -262,7 +262,7 @@ impl Room {
         let builder = builder(spoken, stay, settings);
         let heard = CancellationToken::new();
         let hearing = heard.clone();
-        let service = TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
+        let service = TowerToHyperService::new(router.map_request(move |request: Request<Incoming>| {
             hearing.cancel();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);

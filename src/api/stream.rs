@@ -5,7 +5,6 @@
 //! leaves drops it, and with it every question still open.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};

@@ -14,6 +14,7 @@ use tutti::backend::settings::{LayerSettings, MemorySettings};
 use tutti::backend::{Backend, Region};
 use tutti::config::Settings;
 use tutti::federation::Federation;
+use tutti::identity::Reception;
 use tutti::telemetry::Metrics;
 
 use crate::asking::encoded;
@@ -112,12 +113,12 @@ fn estate(is_filled: bool) -> Estate {
             Arc::new(Region::new(name, jurisdiction, backend, LayerSettings::default()))
         })
         .collect();
-    let plan = settings.policies.plan(settings.callers.anyone());
+    let plan = settings.policies.plan(settings.identity.callers.anyone());
     let federation = Federation::new(regions.clone(), settings.federation.clone(), plan);
     let federation = federation.with_redactor(settings.redactor.clone());
     let in_force = InForce::of(federation)
         .with_policies(settings.policies.clone())
-        .with_callers(settings.callers.clone());
+        .with_reception(Arc::new(Reception::of_callers(settings.identity.callers.clone())));
     let state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());
     Estate { router: router(state.clone()), state, regions }
 }

@@ -22,8 +22,8 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tower::service_fn;
 
-use super::caller;
 use super::audit::{self, Docket};
+use super::caller;
 use super::held::Held;
 use super::state::ApiState;
 use crate::task::Deadline;

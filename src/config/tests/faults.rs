@@ -103,10 +103,7 @@ fn an_unknown_key_is_a_fault_with_the_one_that_was_meant() {
 
 #[test]
 fn words_of_the_schema_that_this_version_lacks_are_refused_and_not_ignored() {
-    check(
-        "[telemetry]\nendpoint = \"x\"",
-        &["17 telemetry: telemetry cannot be configured in this version"],
-    );
+    check("[telemetry]\nendpoint = \"x\"", &["17 telemetry: telemetry cannot be configured in this version"]);
 }
 
 #[test]
