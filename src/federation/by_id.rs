@@ -251,10 +251,10 @@ impl Federation {
     }
 
     /// What a flight brought, for someone of this mode.
-    fn conclude(&self, ask: &Ask, ended: &Ended) -> Result<Lookup, Refusal> {
+    fn conclude(&self, ask: &Ask, ended: &Ended) -> Result<Lookup, Box<Refusal>> {
         let (answer, reports) = match ended {
             Ended::Assembled { answer, reports } => (answer, reports),
-            Ended::Not(refusal) => return Err(refusal.clone()),
+            Ended::Not(refusal) => return Err(Box::new(refusal.clone())),
         };
         self.settle(ask, answer.clone(), reports)
     }
@@ -264,16 +264,15 @@ impl Federation {
         ask: &Ask,
         mut answer: Answer<Found>,
         before: &[RegionReport],
-    ) -> Result<Lookup, Refusal> {
-        let refusal = self.refused_by_peers(ask.mode, before);
-        if let Some(refusal) =
-            refusal.or_else(|| Refusal::before_assembly(ask.mode, before, self.plan.digest()))
-        {
-            return Err(refusal);
+    ) -> Result<Lookup, Box<Refusal>> {
+        let of_peers = self.refused_by_peers(ask.mode, before);
+        let of_mode = || Refusal::before_assembly(ask.mode, before, self.plan.digest());
+        if let Some(refusal) = of_peers.or_else(of_mode) {
+            return Err(Box::new(refusal));
         }
         answer.coverage.mode = ask.mode;
         if let Some(refusal) = Refusal::after_assembly(ask.mode, &answer) {
-            return Err(refusal);
+            return Err(Box::new(refusal));
         }
         self.remember_miss(ask, &answer);
         Ok(Lookup { answer, is_from_memory: false })
@@ -294,7 +293,7 @@ impl Federation {
         self.flights.leave(flight);
         let reports: Vec<RegionReport> = parts.iter().map(|part| part.report.clone()).collect();
         let answer = self.assembled(ask, ask.mode, parts).await?;
-        self.settle(ask, answer, &reports)
+        Ok(self.settle(ask, answer, &reports)?)
     }
 
     /// Only for the question that follows: a lookup that may itself be answered from memory leaves nothing
@@ -383,7 +382,7 @@ impl Listening {
             }
             let Waiting { federation, ask, flight } = &self.waiting;
             if let Some(ended) = &self.ended {
-                return Some((done(federation.conclude(ask, ended)), None));
+                return Some((done(federation.conclude(ask, ended).map_err(Refusal::from)), None));
             }
             let fast_at = self.waiting.fast_at();
             tokio::select! {

@@ -135,7 +135,8 @@ async fn with_nothing_there_yet_it_says_so_and_when_to_look_again() {
 
 #[tokio::test(start_paused = true)]
 async fn the_path_the_header_and_an_alert_agree_on_the_strictest() {
-    let cases: [(&str, &[(&str, &str)], u16, &str); 5] = [
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Headers, u16, &str); 5] = [
         ("/fast", &[], 200, "partial"),
         ("/fast", &[("Tutti-Mode", "best_effort")], 200, "complete"),
         ("/fast", &[("Tutti-Mode", "strict")], 200, "complete"),

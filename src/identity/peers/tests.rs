@@ -97,7 +97,8 @@ fn a_trusted_gateway_is_believed_and_stands_in_the_chain() {
 #[test]
 fn a_statement_that_is_not_for_this_gateway_this_request_or_this_moment_is_refused_by_name() {
     use StatementFault as F;
-    let table: [(fn(&mut Statement), F); 8] = [
+    type Change = fn(&mut Statement);
+    let table: [(Change, F); 8] = [
         (|it| it.issuer = "mallory".to_owned(), F::UnknownGateway),
         (|it| it.audience = "us-west".to_owned(), F::Audience),
         (|it| it.request = request_digest("GET", b"/api/search", Some("q=other")), F::OtherRequest),
