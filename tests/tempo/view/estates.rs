@@ -96,7 +96,7 @@ impl Views {
             let (policies, redactor) = rules(&estate.regions);
             for (caller, role, purpose, delivered) in CALLERS {
                 let plan =
-                    policies.plan_for(&claims(role, purpose), &Jurisdiction::parse(delivered).unwrap());
+                    policies.plan_for(&claims(role, purpose), &[Jurisdiction::parse(delivered).unwrap()]);
                 seen.push(estate.seen_by(caller, &plan, &redactor, &regions, &runtime));
             }
         }
