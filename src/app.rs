@@ -83,12 +83,14 @@ pub async fn run(
     metrics.reloaded(true);
     let reception = reception(&settings, None);
     let in_force = in_force(&settings, &standing, reception.clone());
+    let tasks = Group::new();
     let mut state = ApiState::over(in_force, metrics, api_settings(&settings));
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
     state = state.with_notifier(notifier);
     let auditor = open_audit(&settings).await?;
     if let Some(auditor) = &auditor {
         state = state.with_audit(auditor.clone());
+        state = state.with_grant_log(audit::on_record(auditor.clone(), &tasks));
     }
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
@@ -101,7 +103,6 @@ pub async fn run(
         policy = settings.policies.digest(),
         "tutti answers"
     );
-    let tasks = Group::new();
     let hangup = signal(SignalKind::hangup()).map_err(AppError::Signal)?;
     let watch = Watch::start(settings.sources.clone(), &tasks);
     let tls = settings.gateway.tls.as_ref();

@@ -6,6 +6,7 @@
 
 mod denied;
 mod docket;
+mod grants;
 mod question;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::federation::Federation;
 use crate::telemetry::metrics::AuditNumbers;
 use denied::Denied;
 pub(super) use docket::Docket;
+pub use grants::on_record;
 pub(super) use question::Questioned;
 
 /// Where the record of an answer is; or why there is none.

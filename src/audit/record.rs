@@ -43,9 +43,9 @@ impl Event {
     /// A checkpoint of another gateway's log was signed.
     pub const WITNESS: Self = Self(Cow::Borrowed("audit.witness"));
 
-    /// `break_glass.granted`, `break_glass.used` and what else becomes of a grant.
-    pub fn break_glass(what: &str) -> Self {
-        Self(Cow::Owned(format!("break_glass.{what}")))
+    /// `break_glass.used` and what else becomes of a grant, by its whole name.
+    pub const fn of_grant(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
     }
 
     pub fn as_str(&self) -> &str {

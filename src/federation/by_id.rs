@@ -240,8 +240,10 @@ impl Federation {
     /// For the next who asks: a trace that is there and whole.
     fn remember(&self, key: Option<HotKey>, answer: &Answer<Found>) {
         let trace = &answer.value.trace;
-        // What peers may show can change without a word to this gateway.
-        let key = key.filter(|_| self.traces.is_kept() && !self.has_peers());
+        // What peers may show can change without a word to this gateway. What lies in this process costs nothing to ask
+        // again, and spans that arrive here are seen at once.
+        let is_near = self.regions.iter().all(|region| region.is_embedded());
+        let key = key.filter(|_| self.traces.is_kept() && !is_near && !self.has_peers());
         let (Some(key), false) = (key, trace.is_empty()) else { return };
         let ended_ago = Duration::from_nanos(wall_nanos().saturating_sub(trace.ends_at()));
         let bytes = trace.protobuf_len() as u64 + trace.span_count() as u64 * SPAN_INDEX_BYTES;

@@ -20,10 +20,12 @@ impl Deadline {
         Self(self.0.min(Instant::now() + allowed))
     }
 
-    /// This deadline less what the caller keeps for itself.
+    /// This deadline less what the caller keeps for itself. Of little time it keeps half: who is asked through several
+    /// gateways, each of which keeps something, is left some.
     #[must_use]
     pub fn less(self, reserve: Duration) -> Self {
-        Self(self.0.checked_sub(reserve).unwrap_or(self.0))
+        let kept = reserve.min(self.remaining() / 2);
+        Self(self.0.checked_sub(kept).unwrap_or(self.0))
     }
 
     pub fn remaining(self) -> Duration {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tutti::api::audit::{Auditor, on_record};
 use tutti::api::{ApiSettings, ApiState, InForce, router};
 use tutti::backend::Notifier;
 use tutti::identity::grants::{GrantSettings, Grants, Signer};
@@ -17,10 +18,12 @@ use tutti::model::{Caller, Jurisdiction, RegionName, TraceId};
 use tutti::policy::{Cell, Facts, KeyRules, Policies, PolicyRegion, PolicyText, Rulebook, Rung};
 use tutti::proof::SigningKey;
 use tutti::proof::grant::sign;
+use tutti::task::Group;
 use tutti::task::clock::wall_nanos;
 use tutti::telemetry::Metrics;
 
 use crate::asking::{encoded, of_route};
+use crate::audited;
 use crate::estate::{Answered, request};
 use crate::interference::as_request;
 use crate::tempopb::{self, SearchRequest};
@@ -360,4 +363,34 @@ async fn the_first_use_is_told_at_once_to_whoever_is_to_be_notified() {
     }
     let again = tokio::time::timeout(Duration::from_millis(300), listener.accept()).await;
     assert!(again.is_err(), "the same grant is told twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_seen_under_a_grant_is_on_record_with_it_and_so_is_the_grant() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = audited::open(dir.path(), |folder| Arc::new(folder));
+    let auditor = Arc::new(Auditor::new(log.clone(), None));
+    let tasks = Group::new();
+    let mut desk = Desk::new(0, 0, None);
+    let state = desk.world.estate.state.clone().with_audit(auditor.clone());
+    desk.world.estate.router = router(state.with_grant_log(on_record(auditor, &tasks)));
+    let path = format!("/api/v2/traces/{}", id(1));
+    let seen = desk.under(&path, &grant()).await;
+    assert_eq!(seen.status, 200);
+    let expired = Grant { id: "g-2".to_owned(), subject: "carol".to_owned(), ..grant() };
+    assert_eq!(desk.under(&path, &expired).await.status, 403);
+    // The events are written beside the answers.
+    for _ in 0..1000 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let records = audited::records(&log, dir.path()).await;
+    let answer = records.values().find(|record| record["event"] == "query").unwrap();
+    assert_eq!(answer["grants"], serde_json::json!(["g-1"]), "{answer}");
+    let of = |event: &str| {
+        let found = records.values().find(|record| record["event"] == event);
+        found.unwrap_or_else(|| panic!("no {event} in {records:?}"))["details"].clone()
+    };
+    assert_eq!(of("break_glass.used")["grant"], "g-1");
+    assert_eq!(of("break_glass.used")["justification"], grant().justification);
+    assert_eq!(of("break_glass.refused")["grant"], "g-2");
 }

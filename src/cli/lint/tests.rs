@@ -42,7 +42,7 @@ fn a_program_reads_the_same_as_json() {
     let contact = unknown.iter().find(|one| one["key"] == "cart.contact").unwrap();
     assert_eq!((&contact["proposed"], &contact["confidence"]), (&"pii.email".into(), &"high".into()));
     assert_eq!(contact["scope"], "span");
-    assert_eq!(all["contradictions"][0]["key"], "http.route");
+    assert_eq!(all["contradictions"][0]["key"], "aws.s3.bucket");
     assert!(all["toml"].as_str().unwrap().contains("[[class]]"));
 }
 
