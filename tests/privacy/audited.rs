@@ -64,7 +64,8 @@ async fn every_answer_is_on_record_and_no_record_holds_a_value() {
         let mut chance = StdRng::seed_from_u64(seed);
         let mut receipts: BTreeMap<u64, String> = BTreeMap::new();
         for route in router::paths("") {
-            let path = ["/strict", "/fast"].iter().find_map(|mode| route.strip_prefix(mode)).unwrap_or(&route);
+            let path =
+                ["/strict", "/fast"].iter().find_map(|mode| route.strip_prefix(mode)).unwrap_or(&route);
             if OF_NOBODY.iter().any(|(known, _)| *known == path) {
                 continue;
             }

@@ -51,7 +51,7 @@ fn details(event: &GrantEvent) -> Json {
 
 /// As it was signed; who reviews it reads why.
 fn of_grant(grant: &Grant) -> impl Iterator<Item = (&'static str, Json)> {
-    let list = |texts: Vec<String>| Json::List(texts.iter().map(|text| Json::text(text)).collect());
+    let list = |texts: Vec<String>| Json::List(texts.into_iter().map(Json::text).collect());
     [
         ("grant", Json::text(&grant.id)),
         ("subject", Json::text(&grant.subject)),
