@@ -13,7 +13,8 @@ const STATES_OF_THE_EU: [&str; 32] = [
 ];
 const EU: &str = "EU";
 
-/// Finds such regions. Beside a pack that is about jurisdictions (`regimes`, by name) it is a fault, else a warning.
+/// Finds such regions. Beside a pack that is about jurisdictions (`regimes`, by name) one that stands for a known place
+/// is a fault. Of any other place a pack may rightly have nothing to say: a warning.
 pub(in crate::config) fn find(
     facts: &Facts,
     (regions, places): (&[(RegionName, Jurisdiction)], &[Place]),
@@ -24,7 +25,7 @@ pub(in crate::config) fn find(
     let strangers = regions.iter().zip(places).filter(|((_, own), _)| !known.contains(&own.as_str()));
     for ((region, own), place) in strangers {
         let remedy = remedy(own.as_str(), &known);
-        if regimes.is_empty() {
+        if regimes.is_empty() || meant_jurisdiction(own.as_str(), &known).is_none() {
             let what = format!(
                 "no fact knows `{own}`, where `{region}` lies: no policy about a jurisdiction applies to it"
             );

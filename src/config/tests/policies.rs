@@ -373,28 +373,42 @@ const REGIME: [(&str, &str); 3] = [
     ),
 ];
 
+/// An estate with a region in this place, where a regime is in force that knows the EU and the US.
+fn beside_a_regime(written: &str) -> (String, Estate) {
+    let config =
+        quiet_with("policies = \"policies\"", "policies = \"policies\"\npacks = [\"baseline\", \"r\"]");
+    let config = config.replacen(
+        "jurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"http://127.0.0.1:3202\"",
+        &format!("jurisdiction = \"{written}\"\nkind = \"memory\""),
+        1,
+    );
+    // Where data of one place may go is no fact about that place.
+    let facts = "[[jurisdiction]]\nname = \"EU\"\nadequate = [\"CH\"]\n[[jurisdiction]]\nname = \"US\"\n";
+    let mut estate =
+        packed().with_file("regions.toml", &config).with_file("policies/baseline/facts.toml", facts);
+    for (name, text) in REGIME {
+        estate = estate.with_file(&format!("policies/r/{name}"), text);
+    }
+    (config, estate)
+}
+
 #[test]
-fn beside_a_regime_a_jurisdiction_that_no_fact_knows_is_a_fault_with_what_would_be_right() {
+fn of_a_place_that_is_no_known_one_a_regime_may_have_nothing_to_say_which_is_a_warning() {
+    let (_, findings) = beside_a_regime("CH").1.load().unwrap();
+    let found: Vec<_> = findings.iter().map(line_of).collect();
+    let expected = "warning 15 region[1].jurisdiction: no fact knows `CH`, where `us-west` lies: no policy about a \
+                    jurisdiction applies to it";
+    assert!(found.iter().any(|line| line == expected), "{found:?}");
+}
+
+#[test]
+fn beside_a_regime_another_word_for_a_known_place_is_a_fault_with_what_would_be_right() {
     for (written, meant) in [
         ("eu", "did you mean `EU`?"),
         ("DE", "did you mean `EU`? (its member states"),
         ("US-CA", "did you mean `US`?"),
-        ("CH", "write one that is known (EU, US), or"),
     ] {
-        let config =
-            quiet_with("policies = \"policies\"", "policies = \"policies\"\npacks = [\"baseline\", \"r\"]");
-        let config = config.replacen(
-            "jurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"http://127.0.0.1:3202\"",
-            &format!("jurisdiction = \"{written}\"\nkind = \"memory\""),
-            1,
-        );
-        // Where data of one place may go is no fact about that place.
-        let facts = "[[jurisdiction]]\nname = \"EU\"\nadequate = [\"CH\"]\n[[jurisdiction]]\nname = \"US\"\n";
-        let mut estate =
-            packed().with_file("regions.toml", &config).with_file("policies/baseline/facts.toml", facts);
-        for (name, text) in REGIME {
-            estate = estate.with_file(&format!("policies/r/{name}"), text);
-        }
+        let (config, estate) = beside_a_regime(written);
         let Err(LoadError::Faulty(faults)) = estate.load() else { panic!("accepted: {written}") };
         let found: Vec<_> = faults.faults().collect();
         assert_eq!(
