@@ -157,7 +157,12 @@ pub(super) async fn know(State(state): State<ApiState>, mut request: Request, ne
     let in_force = state.in_force();
     let target = Some((request.method(), request.uri()));
     let seen = Seen::of(&in_force, request.headers(), request.extensions(), target).await;
-    let seen = seen.map_err(ApiError::from);
+    // What goes on no record holds nothing of a class, of which the gateway that asks would hear nothing.
+    let is_unrecorded = request.extensions().get::<Unrecorded>().is_some();
+    let seen = match seen {
+        Ok(seen) if seen.guest.is_some() && is_unrecorded => Err(ApiError::NotRecorded),
+        seen => seen.map_err(ApiError::from),
+    };
     let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers()));
     let (known, mut response) = match seen {
         Ok(seen) => {

@@ -150,7 +150,8 @@ impl InForce {
         };
         let errand = asker.errand.clone();
         let plan_digest = federation.plan().digest().to_owned();
-        Arc::new(federation.serving(errand).asked_by(Asker { delivered, plan_digest, ..asker }))
+        let federation = federation.serving(errand).without_gateways(&asker.through);
+        Arc::new(federation.asked_by(Asker { delivered, plan_digest, ..asker }))
     }
 }
 

@@ -158,6 +158,11 @@ impl Region {
         self.backend.is_peer()
     }
 
+    /// The name of the gateway that is asked, where it is one.
+    pub fn gateway(&self) -> Option<&str> {
+        self.backend.gateway()
+    }
+
     /// Whether ids of spans may be others than those that were sent.
     pub fn renumbers(&self) -> bool {
         self.backend.renumbers()

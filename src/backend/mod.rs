@@ -64,6 +64,11 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
         false
     }
 
+    /// The name of the gateway that is asked, where it is one.
+    fn gateway(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether ids of spans may be others than those that were sent.
     fn renumbers(&self) -> bool {
         !self.is_embedded()

@@ -44,6 +44,19 @@ impl Federation {
         self
     }
 
+    /// The same without the regions of gateways that the question came through: each of them asks its own, and would
+    /// refuse to be asked in a circle.
+    #[must_use]
+    pub fn without_gateways(mut self, through: &[String]) -> Self {
+        let is_on_the_way = |region: &Region| {
+            region.gateway().is_some_and(|name| through.iter().any(|gateway| gateway == name))
+        };
+        if self.regions.iter().any(|region| is_on_the_way(region)) {
+            self.regions = self.regions.iter().filter(|region| !is_on_the_way(region)).cloned().collect();
+        }
+        self
+    }
+
     pub fn has_peers(&self) -> bool {
         self.regions.iter().any(|region| region.is_peer())
     }

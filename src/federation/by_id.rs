@@ -246,7 +246,9 @@ impl Federation {
         let key = key.filter(|_| self.traces.is_kept() && !is_near && !self.has_peers());
         let (Some(key), false) = (key, trace.is_empty()) else { return };
         let ended_ago = Duration::from_nanos(wall_nanos().saturating_sub(trace.ends_at()));
-        let bytes = trace.protobuf_len() as u64 + trace.span_count() as u64 * SPAN_INDEX_BYTES;
+        // What is withheld of a region's answer is held with it, and what is held twice is shown once.
+        let held = trace.joined().held_bytes() as u64;
+        let bytes = held + trace.span_count() as u64 * SPAN_INDEX_BYTES;
         if let Ok(whole) = answer.clone().complete() {
             self.traces.remember(key, whole, bytes, ended_ago);
         }

@@ -6,6 +6,7 @@
 //! itself, and what it finds is there for the next look.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -89,6 +90,8 @@ pub(super) struct Flight {
     pub seat: Arc<Seat>,
     pub work: Shared<BoxFuture<'static, Arc<Ended>>>,
     deadline: Deadline,
+    /// It ends by itself already.
+    is_left: AtomicBool,
     /// Where others find it; none of a flight that is nobody else's.
     listed: Option<(HotKey, Weak<Listed>)>,
 }
@@ -166,7 +169,13 @@ impl Flights {
 
     /// Lets a flight end by itself, if there is a place for it. It ends by its own deadline.
     pub fn leave(&self, flight: Arc<Flight>) -> bool {
-        let Ok(place) = self.places.clone().try_acquire_owned() else { return false };
+        if flight.is_left.swap(true, Ordering::Relaxed) {
+            return true;
+        }
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            flight.is_left.store(false, Ordering::Relaxed);
+            return false;
+        };
         self.left.spawn(async move {
             let _place = place;
             flight.work.clone().await;
@@ -183,5 +192,5 @@ fn fly(
 ) -> Arc<Flight> {
     let seat = Arc::new(Seat::new());
     let work = begin(seat.clone()).shared();
-    Arc::new(Flight { seat, work, deadline, listed })
+    Arc::new(Flight { seat, work, deadline, is_left: AtomicBool::new(false), listed })
 }

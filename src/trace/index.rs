@@ -133,6 +133,11 @@ impl Buffer {
         Ok(Self { body, arena: Vec::new() })
     }
 
+    /// Bytes of memory that it holds, whatever of them is part of anything.
+    pub fn held_bytes(&self) -> usize {
+        self.body.len() + self.arena.capacity()
+    }
+
     pub fn get(&self, extent: Extent) -> &[u8] {
         let (start, len) = (extent.start as usize, extent.len as usize);
         let found = match start.checked_sub(self.body.len()) {

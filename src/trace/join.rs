@@ -314,6 +314,11 @@ impl Joined {
         self.buffers.get(usize::from(batch.chunk)).map_or(&[], |buffer| buffer.get(scope.scope))
     }
 
+    /// Bytes of memory that its parts hold, those of spans that do not count among them.
+    pub fn held_bytes(&self) -> usize {
+        self.buffers.iter().map(Buffer::held_bytes).sum()
+    }
+
     /// Protobuf bytes of the spans that count, as they were sent: what a size limit is about.
     pub fn wire_bytes(&self) -> usize {
         message_bytes(&self.batches, &self.scopes, self.spans().map(|(_, span)| span))

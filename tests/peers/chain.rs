@@ -164,7 +164,7 @@ async fn a_miss_that_a_peer_did_not_vouch_for_is_not_remembered() {
 
 /// Two gateways that declare each other as regions.
 #[tokio::test(start_paused = true)]
-async fn gateways_that_ask_each_other_in_a_circle_end_it_by_name() {
+async fn gateways_that_ask_each_other_are_whole_and_nothing_comes_back() {
     let (left_is, right_is) = (who("left", "US"), who("right", "EU"));
     let mut trusting_back = right_is.trust();
     trusting_back.delivers.insert(crate::gates::place("US"));
@@ -183,10 +183,13 @@ async fn gateways_that_ask_each_other_in_a_circle_end_it_by_name() {
     right.estate.state.swap(circle.trusting(&left_is).in_force());
     let document = document_of_nobody(&left).await;
     let report = &document["report"];
-    assert_eq!(report["outcome"], "partial", "{report}");
-    let inner = &report["regions"][1]["within"]["regions"][1];
-    assert_eq!((&inner["name"], &inner["status"]), (&"us".into(), &"rejected".into()), "{report}");
-    assert_eq!(left.wire.requests.lock().unwrap().len(), 1, "the circle was ended at its first turn");
+    assert_eq!((&report["outcome"], &report["exactness"]), (&"complete".into(), &"exact".into()), "{report}");
+    let inner = &report["regions"][1]["within"]["regions"];
+    assert_eq!(inner.as_array().unwrap().len(), 1, "of the right one only its own: {report}");
+    assert_eq!(inner[0]["name"], "eu", "{report}");
+    assert_eq!(left.wire.requests.lock().unwrap().len(), 0, "nothing came back to where it came from");
+    let strict = left.get(&format!("/strict/api/v2/traces/{ID}")).await;
+    assert_eq!((strict.status.as_u16(), strict.outcome()), (200, "complete"), "{}", strict.text());
 }
 
 async fn document_of_nobody(gate: &Gate) -> serde_json::Value {

@@ -274,6 +274,10 @@ impl Backend for PeerBackend {
         true
     }
 
+    fn gateway(&self) -> Option<&str> {
+        Some(&self.core.settings.gateway)
+    }
+
     fn renumbers(&self) -> bool {
         !self.core.is_as_sent.load(Ordering::Relaxed)
     }
