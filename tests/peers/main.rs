@@ -24,6 +24,7 @@ mod world;
 
 mod border;
 mod chain;
+mod delivery;
 mod gates;
 mod same;
 mod sockets;
