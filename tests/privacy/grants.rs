@@ -89,6 +89,7 @@ impl Desk {
             signers: vec![Signer {
                 name: "bob".to_owned(),
                 key: key.public().clone(),
+                subjects: ["robert".to_owned()].into(),
                 may_sign_for: Vec::new(),
             }],
             revoked: BTreeSet::new(),
@@ -96,14 +97,22 @@ impl Desk {
             notify_url,
             regions: REGIONS.map(region).into(),
         };
+        let mut callers = Callers::everyone(caller.clone());
+        assert!(callers.know("token-of-alice", caller.clone()));
         let federation = world.estate.state.federation().seen_by(policies.plan(&caller));
         let in_force = InForce::of(federation)
             .with_policies(policies)
-            .with_reception(Arc::new(Reception::of_callers(Callers::everyone(caller))))
+            .with_reception(Arc::new(Reception::of_callers(callers)))
             .with_grants(Arc::new(Grants::new(settings, classes())));
         let state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());
         let state = state.with_grant_log(kept.clone()).with_notifier(Notifier::start().unwrap());
-        world.estate.router = router(state.clone());
+        // A grant is for somebody whom something proves.
+        let alice = axum::middleware::map_request(async |mut request: axum::extract::Request| {
+            let token = HeaderValue::from_static("Bearer token-of-alice");
+            request.headers_mut().insert(http::header::AUTHORIZATION, token);
+            request
+        });
+        world.estate.router = router(state.clone()).layer(alice);
         world.estate.state = state;
         Self { world, key, kept }
     }
