@@ -348,7 +348,7 @@ async fn claims_stand_where_the_configuration_says_and_grants_add_to_them() {
 async fn an_address_that_nobody_verified_is_granted_nothing() {
     let signer = Signer::ed("ed");
     let grant = Grant {
-        to: Holder::User("boss@example.com".to_owned()),
+        to: Holder::Email("boss@example.com".to_owned()),
         roles: ["root".to_owned()].into(),
         clearances: [].into(),
     };
