@@ -96,9 +96,10 @@ pub async fn run(
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
     let serving =
         ServeSettings { connections_max: settings.limits.connections_max, ..ServeSettings::default() };
+    // Port 0 asks for any free one.
+    let bound = listener.local_addr().unwrap_or(settings.gateway.listen);
     tracing::info!(
-        // As bound: port 0 asks for any free one.
-        listen = %listener.local_addr().unwrap_or(settings.gateway.listen),
+        listen = %bound,
         regions = settings.regions.len(),
         policy = settings.policies.digest(),
         "tutti answers"
@@ -111,6 +112,7 @@ pub async fn run(
     let reloading = Reloading {
         path,
         listen,
+        bound,
         environment,
         settings,
         standing,
@@ -274,6 +276,8 @@ pub fn open_door(listener: TcpListener, backend: Arc<MemoryBackend>, tasks: &Gro
 struct Reloading {
     path: PathBuf,
     listen: Option<SocketAddr>,
+    /// Where it is reached, whatever a new file says, until it begins anew.
+    bound: SocketAddr,
     environment: Environment<'static>,
     settings: Settings,
     standing: Vec<Standing>,
@@ -316,10 +320,14 @@ impl Reloading {
             peers.remember_what(&self.settings.peers);
         }
         self.watch.follow(settings.sources.clone());
-        let settings = match self.listen.map(|listen| settings.clone().listening_on(listen)) {
-            None => settings,
-            Some(Ok(settings)) => settings,
-            Some(Err(error)) => {
+        let may_serve = settings.may_serve_on(self.bound);
+        let settings = may_serve.and_then(|()| match self.listen {
+            None => Ok(settings),
+            Some(listen) => settings.listening_on(listen),
+        });
+        let settings = match settings {
+            Ok(settings) => settings,
+            Err(error) => {
                 tracing::error!(%error, "the new configuration is refused, the last good one stays");
                 return false;
             }
@@ -423,3 +431,6 @@ pub fn load(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

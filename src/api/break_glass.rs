@@ -50,7 +50,7 @@ pub(super) fn shown(
     }
     let token = first.to_str().unwrap_or_default().trim();
     let now = Duration::from_nanos(wall_nanos());
-    let accepted = in_force.grants().accept(token, caller, now, state.grant_uses());
+    let accepted = in_force.grants().accept(token, (caller, proven.by), now, state.grant_uses());
     let accepted = accepted.map_err(|(fault, grant)| refused(state, fault, grant, caller, now))?;
     let grant = accepted.grant;
     let lifted = Lifted {

@@ -43,6 +43,7 @@ struct GivenSigner {
     place: Place,
     name: Given<String>,
     public_key_file: Given<String>,
+    subjects: Given<Vec<At<String>>>,
     may_sign_for: Given<Vec<At<String>>>,
 }
 
@@ -72,6 +73,7 @@ fn signer(mut table: Table<'_>, out: &mut Findings) -> GivenSigner {
         place: table.place.clone(),
         name: table.text("name", out),
         public_key_file: table.text("public_key_file", out),
+        subjects: table.texts("subjects", out),
         may_sign_for: table.texts("may_sign_for", out),
     };
     table.close(out);
@@ -83,6 +85,13 @@ fn signer(mut table: Table<'_>, out: &mut Findings) -> GivenSigner {
         "public_key_file = \"bob.pub.pem\"",
         out,
     );
+    require(&given.subjects, &given.place, "subjects", "subjects = [\"bob@example.com\"]", out);
+    if let Some(at) = given.subjects.is()
+        && (at.value.is_empty() || at.value.iter().any(|subject| subject.value.trim().is_empty()))
+    {
+        let remedy = "name what their own tokens say of them, so that nobody signs for themselves";
+        out.fault(&at.place, "it is not said who the signer is", remedy);
+    }
     given
 }
 
@@ -93,6 +102,9 @@ pub(super) fn resolve(
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> GrantSettings {
+    let texts = |given: &Given<Vec<At<String>>>| -> BTreeSet<String> {
+        given.is().into_iter().flat_map(|at| &at.value).map(|at| at.value.clone()).collect()
+    };
     let mut signers: Vec<Signer> = Vec::new();
     for of in &given.signers {
         let key = of.public_key_file.is().and_then(|at| key(at, world, out));
@@ -104,16 +116,18 @@ pub(super) fn resolve(
         } else if signers.iter().any(|other| other.key == key) {
             out.fault(place, "another signer has this key", "a key is one person's");
         } else {
-            signers.push(Signer { name: name.value.clone(), key, may_sign_for });
+            signers.push(Signer {
+                name: name.value.clone(),
+                key,
+                subjects: texts(&of.subjects),
+                may_sign_for,
+            });
         }
     }
     if signers.is_empty() && given.notify_url.is().is_some() && !out.has_faults() {
         let remedy = "write [[break_glass.signer]], or take the table away";
         out.fault(&given.place, "no one can sign a grant", remedy);
     }
-    let texts = |given: &Given<Vec<At<String>>>| -> BTreeSet<String> {
-        given.is().into_iter().flat_map(|at| &at.value).map(|at| at.value.clone()).collect()
-    };
     GrantSettings {
         signers,
         revoked: texts(&given.revoked),

@@ -73,6 +73,8 @@ struct GivenGrant {
     group: Given<String>,
     role: Given<String>,
     user: Given<String>,
+    username: Given<String>,
+    email: Given<String>,
     roles: Given<Vec<At<String>>>,
     clearances: Given<Vec<At<String>>>,
 }
@@ -161,13 +163,15 @@ fn grant(mut table: Table<'_>, out: &mut Findings) -> GivenGrant {
         group: table.text("group", out),
         role: table.text("role", out),
         user: table.text("user", out),
+        username: table.text("username", out),
+        email: table.text("email", out),
         roles: table.texts("roles", out),
         clearances: table.texts("clearances", out),
     };
     table.close(out);
-    let to = [&given.group, &given.role, &given.user];
+    let to = [&given.group, &given.role, &given.user, &given.username, &given.email];
     if to.into_iter().filter(|to| !to.is_absent()).count() != 1 {
-        let remedy = "write one of `group`, `role` and `user`";
+        let remedy = "write one of `group`, `role`, `user` (its `sub`), `username` and `email`";
         out.fault(&given.place, "a grant is to a group, a role or a user", remedy);
     }
     if given.roles.is_absent() && given.clearances.is_absent() {
@@ -297,8 +301,9 @@ fn resolve_grants(given: &[GivenGrant]) -> Vec<Grant> {
         given.value().unwrap_or_default().into_iter().map(|at| at.value).collect::<BTreeSet<_>>()
     };
     let resolved = given.iter().filter_map(|of| {
-        let group = of.group.value().map(Holder::Group);
-        let to = group.or(of.role.value().map(Holder::Role)).or(of.user.value().map(Holder::User))?;
+        let of_users = of.user.value().map(Holder::User).or(of.username.value().map(Holder::Username));
+        let of_users = of_users.or(of.email.value().map(Holder::Email));
+        let to = of.group.value().map(Holder::Group).or(of.role.value().map(Holder::Role)).or(of_users)?;
         Some(Grant { to, roles: texts(&of.roles), clearances: texts(&of.clearances) })
     });
     resolved.collect()

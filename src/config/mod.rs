@@ -211,6 +211,12 @@ impl Settings {
         self.gateway.listen = listen;
         Ok(self)
     }
+
+    /// Whether a gateway that is bound here already may go on with these: the address of a new file is taken only
+    /// with a restart, and whoever reaches the socket until then is let in by the new identity.
+    pub fn may_serve_on(&self, bound: SocketAddr) -> Result<(), ListenError> {
+        check_listen(bound, &self.identity, &self.regions)
+    }
 }
 
 /// Whether a gateway without identity and without a configuration, as the demo is, may listen here.

@@ -25,7 +25,7 @@ pub(super) struct Mapped {
 pub(super) fn of_issuer(claims: &Claims, paths: &ClaimPaths, grants: &[Grant]) -> Result<Mapped, TokenFault> {
     let subject = subject(claims, &paths.subject)?;
     let purposes: Vec<String> = texts(claims, &paths.purpose)?.into_iter().collect();
-    let home = match found(claims, &paths.home) {
+    let home = match found(claims, &paths.home)? {
         None => None,
         Some(value) => Some(jurisdiction(value).ok_or_else(|| wrong(&paths.home, "a jurisdiction"))?),
     };
@@ -38,7 +38,7 @@ pub(super) fn of_issuer(claims: &Claims, paths: &ClaimPaths, grants: &[Grant]) -
         purpose: only(&purposes),
     };
     let roles = caller.roles.clone();
-    give(&mut caller, &roles, &users(claims), grants);
+    give(&mut caller, &roles, &Named::of(claims, "preferred_username"), grants);
     Ok(Mapped { caller, purposes })
 }
 
@@ -57,21 +57,22 @@ pub(super) fn of_grafana(
         return Err(TokenFault::Kind(super::token::shown(of_type)));
     }
     let mut caller = everyone.clone();
-    let named = claims.get("username").and_then(Value::as_str).filter(|name| !name.is_empty());
-    caller.subject = checked_subject(named.unwrap_or(sub), "sub")?;
+    caller.subject = checked_subject(sub, "sub")?;
     caller.groups.extend(texts(claims, "groups")?);
     let roles = claims.get("role").and_then(Value::as_str).map(str::to_owned).into_iter().collect();
-    give(&mut caller, &roles, &users(claims), grants);
+    give(&mut caller, &roles, &Named::of(claims, "username"), grants);
     let purposes = caller.purpose.clone().into_iter().collect();
     Ok(Mapped { caller, purposes })
 }
 
-fn give(caller: &mut Caller, roles: &BTreeSet<String>, users: &[&str], grants: &[Grant]) {
+fn give(caller: &mut Caller, roles: &BTreeSet<String>, named: &Named<'_>, grants: &[Grant]) {
     for grant in grants {
         let holds = match &grant.to {
             Holder::Group(group) => caller.groups.contains(group),
             Holder::Role(role) => roles.contains(role),
-            Holder::User(user) => users.contains(&user.as_str()),
+            Holder::User(subject) => named.subject == Some(subject),
+            Holder::Username(name) => named.username == Some(name),
+            Holder::Email(address) => named.email == Some(address),
         };
         if holds {
             caller.roles.extend(grant.roles.iter().cloned());
@@ -80,12 +81,24 @@ fn give(caller: &mut Caller, roles: &BTreeSet<String>, users: &[&str], grants: &
     }
 }
 
-/// What a user may be called by in a grant. An address that nobody verified is none: anyone may have entered it.
-fn users(claims: &Claims) -> Vec<&str> {
-    let names = ["sub", "username", "preferred_username"].into_iter();
-    let mut users: Vec<&str> = names.filter_map(|claim| claims.get(claim)?.as_str()).collect();
-    users.extend(claims.get("email").and_then(Value::as_str).filter(|_| has_verified_email(claims)));
-    users
+/// What a user may be called by in a grant, each kind for itself: users may choose some of these, and one who takes the
+/// subject or the address of another for a name must not have what the other has.
+struct Named<'c> {
+    subject: Option<&'c str>,
+    username: Option<&'c str>,
+    /// One that nobody verified is none: anyone may have entered it.
+    email: Option<&'c str>,
+}
+
+impl<'c> Named<'c> {
+    fn of(claims: &'c Claims, username: &str) -> Self {
+        let text = |claim: &str| claims.get(claim).and_then(Value::as_str);
+        Self {
+            subject: text("sub"),
+            username: text(username),
+            email: text("email").filter(|_| has_verified_email(claims)),
+        }
+    }
 }
 
 fn has_verified_email(claims: &Claims) -> bool {
@@ -98,7 +111,7 @@ fn subject(claims: &Claims, path: &str) -> Result<String, TokenFault> {
     if path == "email" && !has_verified_email(claims) {
         return Err(TokenFault::Email);
     }
-    let subject = found(claims, path).and_then(Value::as_str).unwrap_or_default();
+    let subject = found(claims, path)?.and_then(Value::as_str).unwrap_or_default();
     checked_subject(subject, path)
 }
 
@@ -109,19 +122,27 @@ fn checked_subject(subject: &str, claim: &str) -> Result<String, TokenFault> {
     if is_good { Ok(subject.to_owned()) } else { Err(wrong(claim, "a text of at most 256 characters")) }
 }
 
-/// The claim of this very name, or the one that the path leads to. Some issuers have names with dots in them.
-fn found<'c>(claims: &'c Claims, path: &str) -> Option<&'c Value> {
-    let value = claims.get(path).or_else(|| {
-        let mut steps = path.split('.');
-        let first = claims.get(steps.next()?)?;
-        steps.try_fold(first, |value, step| value.get(step))
-    });
-    value.filter(|value| !value.is_null())
+/// The claim of this very name, or the one that the path leads to. Some issuers have names with dots in them. A path
+/// that leads through what has no names in it is a fault and not nothing: the claim is there, in another form.
+fn found<'c>(claims: &'c Claims, path: &str) -> Result<Option<&'c Value>, TokenFault> {
+    if let Some(value) = claims.get(path) {
+        return Ok(Some(value).filter(|value| !value.is_null()));
+    }
+    let mut steps = path.split('.');
+    let mut value = steps.next().and_then(|first| claims.get(first));
+    for step in steps {
+        value = match value {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Object(names)) => names.get(step),
+            Some(_) => return Err(wrong(path, "where its path leads")),
+        };
+    }
+    Ok(value.filter(|value| !value.is_null()))
 }
 
 /// A list of texts, or one.
 fn texts(claims: &Claims, path: &str) -> Result<BTreeSet<String>, TokenFault> {
-    match found(claims, path) {
+    match found(claims, path)? {
         None => Ok(BTreeSet::new()),
         Some(Value::String(one)) => Ok(BTreeSet::from([one.clone()])),
         Some(Value::Array(several)) => {

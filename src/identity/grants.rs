@@ -8,11 +8,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::model::caller::ANONYMOUS;
 use crate::model::grant::{GRANT_MAX, Grant, JUSTIFICATION_CHARS_MIN};
-use crate::model::{Caller, RegionName};
+use crate::model::{Caller, ProvenBy, RegionName};
 use crate::policy::Classes;
 use crate::policy::lift::{self, LiftError};
 use crate::proof::VerifyingKey;
-use crate::proof::grant::{GrantTokenError, read};
+use crate::proof::grant::{GrantTokenError, read, to_request};
 
 /// Clocks of two machines differ by so much: a grant that was signed a moment ago elsewhere holds.
 const SKEW_MAX: Duration = Duration::from_secs(30);
@@ -30,6 +30,8 @@ const JUSTIFICATION_CHARS_MAX: usize = 2000;
 pub struct Signer {
     pub name: String,
     pub key: VerifyingKey,
+    /// Who they are themselves, as callers: names of signers and subjects of callers are given by different people.
+    pub subjects: BTreeSet<String>,
     /// Classes and groups; every one that can be lifted where there is none.
     pub may_sign_for: Vec<String>,
 }
@@ -63,6 +65,8 @@ struct Use {
     count: u64,
     expires: Duration,
     is_told: bool,
+    /// Of all that the grant says. Whoever asks for a grant has a hand in what stands in it.
+    digest: [u8; 32],
 }
 
 /// Why a grant does not hold: one line for whoever shows it.
@@ -78,6 +82,10 @@ pub enum GrantFault {
     OtherSubject { of: String, by: String },
     #[error("a grant is for somebody by name: show who you are beside it")]
     Nobody,
+    #[error("a grant is for a person, and {}: show a token of your own beside it", no_person(*.0))]
+    NoPerson(ProvenBy),
+    #[error("another grant with the id `{0}` is in use: have a new one signed")]
+    OtherGrant(String),
     #[error("the grant holds from {} on, which is not yet", at(*.0))]
     NotYet(Duration),
     #[error("the grant held until {}", at(*.0))]
@@ -146,7 +154,7 @@ impl Grants {
     pub fn accept(
         &self,
         token: &str,
-        caller: &Caller,
+        (caller, by): (&Caller, ProvenBy),
         now: Duration,
         uses: &GrantUses,
     ) -> Result<Accepted, (GrantFault, Option<Box<Grant>>)> {
@@ -164,7 +172,7 @@ impl Grants {
             (Err(error), _) => return Err((error.into(), None)),
             (Ok(_), None) => return Err((GrantTokenError::UnknownKey.into(), None)),
         };
-        let checked = self.check(&grant, signer, caller, now);
+        let checked = check_person(by).and_then(|()| self.check(&grant, signer, caller, now));
         let counted = checked.and_then(|()| uses.count(&grant, self.settings.uses_max, now));
         match counted {
             Ok(nth) => Ok(Accepted { grant: Arc::new(grant), nth }),
@@ -184,7 +192,7 @@ impl Grants {
         check_times(grant, now)?;
         for class in &grant.classes {
             lift::check(&self.classes, class)?;
-            if !may_sign(signer, class) {
+            if !may_sign(&self.classes, signer, class) {
                 return Err(GrantFault::MayNotSign { signer: signer.name.clone(), class: class.clone() });
             }
         }
@@ -202,12 +210,21 @@ impl Grants {
     }
 }
 
+/// What proves a machine, or nobody, names no one who could have a second person.
+fn check_person(by: ProvenBy) -> Result<(), GrantFault> {
+    match by {
+        ProvenBy::Development | ProvenBy::Issuer | ProvenBy::Grafana => Ok(()),
+        ProvenBy::Nothing | ProvenBy::DataSource | ProvenBy::Peer => Err(GrantFault::NoPerson(by)),
+    }
+}
+
 fn check_people(grant: &Grant, signer: &Signer, caller: &Caller) -> Result<(), GrantFault> {
     if grant.signer != signer.name {
         return Err(GrantFault::OtherSigner { named: grant.signer.clone(), signer: signer.name.clone() });
     }
     // Names that differ in letters' case are one person's at most providers.
-    if grant.subject.eq_ignore_ascii_case(&signer.name) {
+    let is_subject = |own: &String| grant.subject.eq_ignore_ascii_case(own);
+    if is_subject(&signer.name) || signer.subjects.iter().any(is_subject) {
         return Err(GrantFault::SelfSigned(signer.name.clone()));
     }
     if caller.subject == ANONYMOUS || grant.subject.is_empty() {
@@ -259,23 +276,38 @@ fn check_times(grant: &Grant, now: Duration) -> Result<(), GrantFault> {
     Ok(())
 }
 
-/// Whether a signer's classes hold this one: itself, or a beginning of its name.
-fn may_sign(signer: &Signer, class: &str) -> bool {
-    let holds = |own: &String| {
-        class.strip_prefix(own.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    signer.may_sign_for.is_empty() || signer.may_sign_for.iter().any(holds)
+/// Whether a signer's classes and groups hold all of this class or group.
+fn may_sign(classes: &Classes, signer: &Signer, class: &str) -> bool {
+    signer.may_sign_for.is_empty() || lift::is_within(classes, class, &signer.may_sign_for)
+}
+
+fn no_person(by: ProvenBy) -> &'static str {
+    match by {
+        ProvenBy::DataSource => "a data source is none",
+        _ => "nothing of the request proves one",
+    }
+}
+
+/// Of everything a grant says.
+fn digest(grant: &Grant) -> Result<[u8; 32], GrantTokenError> {
+    to_request(grant).map(|text| *blake3::hash(text.as_bytes()).as_bytes())
 }
 
 impl GrantUses {
     /// Whether this is the first time that its use is to be told; from now on it is not.
     pub fn is_first_told(&self, grant: &Grant) -> bool {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.get_mut(&grant.id).is_none_or(|known| !std::mem::replace(&mut known.is_told, true))
+        let known = uses.get_mut(&grant.id).filter(|known| Ok(known.digest) == digest(grant));
+        known.is_none_or(|known| !std::mem::replace(&mut known.is_told, true))
     }
 
     fn count(&self, grant: &Grant, uses_max: u64, now: Duration) -> Result<u64, GrantFault> {
+        let digest = digest(grant)?;
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What has ended says nothing of a grant that holds.
+        if uses.get(&grant.id).is_some_and(|known| known.expires <= now) {
+            uses.remove(&grant.id);
+        }
         if !uses.contains_key(&grant.id) {
             if uses.len() >= COUNTED_MAX {
                 uses.retain(|_, known| known.expires > now);
@@ -284,13 +316,15 @@ impl GrantUses {
                 return Err(GrantFault::TooMany);
             }
         }
-        let slot =
-            uses.entry(grant.id.clone()).or_insert(Use { count: 0, expires: grant.expires, is_told: false });
+        let first = Use { count: 0, expires: grant.expires, is_told: false, digest };
+        let slot = uses.entry(grant.id.clone()).or_insert(first);
+        // One is told, counted and reviewed by its id: another must not hide behind it.
+        if slot.digest != digest {
+            return Err(GrantFault::OtherGrant(grant.id.clone()));
+        }
         if slot.count >= uses_max {
             return Err(GrantFault::UsedUp(uses_max));
         }
-        // Two grants with one id are counted together, and remembered for as long as the later one holds.
-        slot.expires = slot.expires.max(grant.expires);
         slot.count += 1;
         Ok(slot.count)
     }

@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 
 use super::callers::{Digest, digest};
 use super::claims::{self, Mapped};
-use super::factor::{has_secret, is_shown};
+use super::factor::{has_secret, is_shown, is_stronger};
 use super::keyring::{FetchKeys, Keyring};
 use super::settings::{GrafanaSettings, IdentitySettings, IssuerSettings, KeysFrom, Mode, Secret};
 use super::shown::{Known, Once, Shown};
@@ -165,10 +165,10 @@ impl Reception {
 
     async fn of_grafana(&self, token: &[u8], shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
         let all = self.settings.grafanas.iter().enumerate();
+        self.check_secrets(shown)?;
         // What shows that a Grafana sent this is looked at each time, and comes before the token.
         let sent_by: Vec<_> = all.filter(|(_, grafana)| is_shown(&grafana.factor, shown)).collect();
         if sent_by.is_empty() {
-            self.check_secrets(shown)?;
             return Err(Unknown::GrafanaAlone);
         }
         for (_, grafana) in &sent_by {
@@ -200,14 +200,18 @@ impl Reception {
     }
 
     fn of_data_source(&self, shown: &Shown<'_>) -> Result<Option<Known>, Unknown> {
-        let mut of_them = self.settings.data_sources.iter().filter(|source| is_shown(&source.factor, shown));
-        let Some(source) = of_them.next() else {
-            self.check_secrets(shown)?;
-            return Ok(None);
+        // Before anything else that is shown and is right: a certificate does not make up for a wrong secret.
+        self.check_secrets(shown)?;
+        let of_them = || self.settings.data_sources.iter().filter(|source| is_shown(&source.factor, shown));
+        let Some(first) = of_them().next() else { return Ok(None) };
+        // Whoever has the secret and the certificate of one shows besides all that another has by one of them.
+        let strongest = of_them().find(|one| {
+            of_them().all(|other| one.name == other.name || is_stronger(&one.factor, &other.factor))
+        });
+        let Some(source) = strongest else {
+            let other = of_them().nth(1).unwrap_or(first);
+            return Err(Unknown::Ambiguous(first.name.clone(), other.name.clone()));
         };
-        if let Some(other) = of_them.next() {
-            return Err(Unknown::Ambiguous(source.name.clone(), other.name.clone()));
-        }
         let voucher = Some(source.name.clone());
         let proven = Proven { by: ProvenBy::DataSource, voucher, ..Proven::default() };
         Ok(Some(Known { caller: source.caller.clone(), proven: Arc::new(proven), expires: None }))

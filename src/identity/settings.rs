@@ -158,6 +158,10 @@ pub struct Grant {
 pub enum Holder {
     Group(String),
     Role(String),
-    /// By subject, name or verified address.
+    /// By `sub`.
     User(String),
+    /// By `preferred_username`, or `username` of a Grafana.
+    Username(String),
+    /// By an address that is verified.
+    Email(String),
 }

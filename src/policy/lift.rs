@@ -42,6 +42,12 @@ pub fn check(classes: &Classes, name: &str) -> Result<(), LiftError> {
     Ok(())
 }
 
+/// Whether every class that this class or group holds is one of these, or in one of these groups.
+pub fn is_within(classes: &Classes, name: &str, of: &[String]) -> bool {
+    let mut held = classes.iter().filter(|(_, class)| is_in(&class.name, &class.group, name));
+    held.all(|(_, class)| of.iter().any(|of| is_in(&class.name, &class.group, of)))
+}
+
 /// The classes that a grant is about.
 pub(super) fn covered(classes: &Classes, lift: &Lift) -> HashSet<ClassId> {
     let is_covered = |name: &str, group: &str| {

@@ -80,6 +80,20 @@ fn policies() -> Arc<Policies> {
     Arc::new(Policies::of_rules(Arc::new(book), place("us"), REGIONS.map(of).into()))
 }
 
+/// Every request shows who asks: a grant is for somebody whom something proves.
+fn as_alice(router: axum::Router) -> axum::Router {
+    router.layer(axum::middleware::map_request(async |mut request: axum::extract::Request| {
+        let token = HeaderValue::from_static("Bearer token-of-alice");
+        request.headers_mut().insert(http::header::AUTHORIZATION, token);
+        request
+    }))
+}
+
+thread_local! {
+    /// When the grant of a test was signed: with another time it would be another grant.
+    static SIGNED: Duration = Duration::from_secs(Duration::from_nanos(wall_nanos()).as_secs());
+}
+
 impl Desk {
     fn new(seed: u64, version: usize, notify_url: Option<String>) -> Self {
         let mut world = world(seed, version, &opened());
@@ -89,6 +103,7 @@ impl Desk {
             signers: vec![Signer {
                 name: "bob".to_owned(),
                 key: key.public().clone(),
+                subjects: ["robert".to_owned()].into(),
                 may_sign_for: Vec::new(),
             }],
             revoked: BTreeSet::new(),
@@ -96,14 +111,16 @@ impl Desk {
             notify_url,
             regions: REGIONS.map(region).into(),
         };
+        let mut callers = Callers::everyone(caller.clone());
+        assert!(callers.know("token-of-alice", caller.clone()));
         let federation = world.estate.state.federation().seen_by(policies.plan(&caller));
         let in_force = InForce::of(federation)
             .with_policies(policies)
-            .with_reception(Arc::new(Reception::of_callers(Callers::everyone(caller))))
+            .with_reception(Arc::new(Reception::of_callers(callers)))
             .with_grants(Arc::new(Grants::new(settings, classes())));
         let state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());
         let state = state.with_grant_log(kept.clone()).with_notifier(Notifier::start().unwrap());
-        world.estate.router = router(state.clone());
+        world.estate.router = as_alice(router(state.clone()));
         world.estate.state = state;
         Self { world, key, kept }
     }
@@ -118,7 +135,7 @@ impl Desk {
 }
 
 fn grant() -> Grant {
-    let now = Duration::from_secs(Duration::from_nanos(wall_nanos()).as_secs());
+    let now = SIGNED.with(|signed| *signed);
     Grant {
         id: "g-1".to_owned(),
         subject: "alice".to_owned(),
@@ -237,7 +254,11 @@ async fn every_answer_says_under_which_grant_it_was_given() {
 async fn a_grant_for_some_traces_is_for_them_alone_and_by_id_alone() {
     let desk = Desk::new(1, 0, None);
     let (number, path) = telling(&desk).await;
-    let of = |number: u64| Grant { traces: [TraceId::parse(&id(number)).unwrap()].into(), ..grant() };
+    let of = |number: u64| Grant {
+        id: format!("g-of-{number}"),
+        traces: [TraceId::parse(&id(number)).unwrap()].into(),
+        ..grant()
+    };
     let answer = desk.under(&path, &of(number)).await;
     assert!(answer.text().contains("@example.com") && answer.header("tutti-grant").ends_with("applied=yes"));
     for path in [path.replace("/v2/", "/"), path.replace("/api/v2/traces", "/api/tutti/v1/traces")] {
@@ -373,7 +394,7 @@ async fn what_is_seen_under_a_grant_is_on_record_with_it_and_so_is_the_grant() {
     let tasks = Group::new();
     let mut desk = Desk::new(0, 0, None);
     let state = desk.world.estate.state.clone().with_audit(auditor.clone());
-    desk.world.estate.router = router(state.with_grant_log(on_record(auditor, &tasks)));
+    desk.world.estate.router = as_alice(router(state.with_grant_log(on_record(auditor, &tasks))));
     let path = format!("/api/v2/traces/{}", id(1));
     let seen = desk.under(&path, &grant()).await;
     assert_eq!(seen.status, 200);

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use crate::config::{Settings, process_environment, read_claims, read_text};
 use crate::identity::grants::{GrantUses, at, check_shape};
 use crate::model::grant::{GRANT_MAX, Grant};
-use crate::model::{Caller, RegionName, TraceId};
+use crate::model::{Caller, ProvenBy, RegionName, TraceId};
 use crate::proof::SigningKey;
 use crate::proof::grant::{GrantTokenError, of_request, peek, sign, to_request};
 use crate::task::clock::wall_nanos;
@@ -145,7 +145,7 @@ fn request(args: &RequestArgs, now: Duration) -> Result<Grant, String> {
     }
     let now = Duration::from_secs(now.as_secs());
     let grant = Grant {
-        id: format!("g-{:016x}", rand::random::<u64>()),
+        id: fresh_id(),
         subject: caller.subject,
         signer: String::new(),
         ticket: args.ticket.clone(),
@@ -160,6 +160,10 @@ fn request(args: &RequestArgs, now: Duration) -> Result<Grant, String> {
     };
     check_shape(&grant).map_err(|fault| fault.to_string())?;
     Ok(grant)
+}
+
+fn fresh_id() -> String {
+    format!("g-{:016x}", rand::random::<u64>())
 }
 
 /// The time of a grant begins when it is signed: until then nobody has agreed to anything.
@@ -177,8 +181,15 @@ fn signed(args: &SignArgs, now: Duration, input: &mut dyn Read) -> Result<(Grant
     check_shape(&wanted).map_err(|fault| fault.to_string())?;
     let now = Duration::from_secs(now.as_secs());
     let length = wanted.expires.saturating_sub(wanted.not_before);
-    let grant =
-        Grant { signer: args.name.clone(), issued: now, not_before: now, expires: now + length, ..wanted };
+    let grant = Grant {
+        // Whoever asks must not choose it: it is counted, told and reviewed by it.
+        id: fresh_id(),
+        signer: args.name.clone(),
+        issued: now,
+        not_before: now,
+        expires: now + length,
+        ..wanted
+    };
     check_shape(&grant).map_err(|fault| fault.to_string())?;
     debug_assert!(length <= GRANT_MAX, "a longer one was refused");
     let token = sign(&grant, &key).map_err(|error| error.to_string())?;
@@ -196,8 +207,10 @@ fn show(args: &ShowArgs, now: Duration, input: &mut dyn Read, out: &mut dyn Writ
             let (settings, _) =
                 Settings::load(config, &process_environment).map_err(|error| error.to_string())?;
             let subject = grant.subject.clone();
+            // As somebody by name: how they will be proven is seen by the gateway alone.
+            let proven = ProvenBy::Issuer;
             let caller = Caller { subject, purpose: grant.purpose.clone(), ..Caller::anonymous() };
-            let accepted = settings.grants.accept(token, &caller, now, &GrantUses::default());
+            let accepted = settings.grants.accept(token, (&caller, proven), now, &GrantUses::default());
             Some(accepted.map_err(|(fault, _)| fault.to_string()))
         }
     };

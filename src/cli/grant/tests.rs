@@ -17,7 +17,7 @@ impl Desk {
         desk.write("bob.pub.pem", &key.public().to_pem());
         desk.write(
             "regions.toml",
-            "[gateway]\nregion = \"eu\"\n\n[[break_glass.signer]]\nname = \"bob\"\npublic_key_file = \"bob.pub.pem\"\n\n\
+            "[gateway]\nregion = \"eu\"\n\n[[break_glass.signer]]\nname = \"bob\"\npublic_key_file = \"bob.pub.pem\"\nsubjects = [\"robert\"]\n\n\
              [[region]]\nname = \"eu\"\njurisdiction = \"EU\"\nkind = \"memory\"\n",
         );
         desk
@@ -78,6 +78,9 @@ fn a_grant_goes_from_one_person_to_a_second_and_holds_from_the_signature_on() {
     let (is_good, shown, _) = ran(&show(None), later).unwrap();
     assert!(is_good && shown.contains("not checked"), "{shown}");
     assert_eq!(read_either(&grant).unwrap().subject, "alice");
+    // The id is the signer's, whatever was asked for.
+    let ids = ["grant.jwt", "request.json"].map(|name| read_either(&desk.path(name)).unwrap().id);
+    assert_ne!(ids[0], ids[1]);
     assert_eq!(read_either(&desk.path("request.json")).unwrap().signer, "");
 }
 
@@ -98,13 +101,30 @@ fn what_could_never_hold_is_refused_before_somebody_signs() {
     assert!(ran(&desk.sign("bob"), NOW).unwrap_err().contains("unknown field `tocket`"));
 }
 
+fn review(id: &str, by: &str, signer: &str) -> ReviewedArgs {
+    // Half an hour after the epoch of these tests, or a day before that.
+    let until = NOW + Duration::from_secs(1800);
+    let until = if id == "g-2" { until - Duration::from_secs(23 * 3600) } else { until };
+    ReviewedArgs {
+        id: id.to_owned(),
+        signer: signer.to_owned(),
+        until,
+        by: by.to_owned(),
+        found: "nothing out of order".to_owned(),
+    }
+}
+
+fn written(id: &str, by: &str, signer: &str, now: Duration) -> String {
+    ran(&GrantCommand::Reviewed(review(id, by, signer)), now).unwrap().1
+}
+
 #[test]
 fn grants_that_no_other_person_reviewed_are_listed_and_overdue_ones_are_exit_code_1() {
     let desk = Desk::new();
     let notice = "{\"event\":\"break_glass.used\",\"id\":\"g-1\",\"subject\":\"alice\",\"signer\":\"bob\",\"ticket\":\"INC-7\",\
-                  \"reviewDue\":\"2027-01-16T08:00:00Z\"}\n";
+                  \"until\":\"2027-01-15T08:30:00Z\",\"reviewDue\":\"2027-01-16T08:00:00Z\"}\n";
     let of_log = "no json\n{\"level\":\"WARN\",\"event\":\"break_glass.used\",\"grant\":\"g-2\",\"subject\":\"alice\",\
-                  \"signer\":\"bob\",\"ticket\":\"INC-8\",\"review_due\":\"2027-01-15T09:00:00Z\"}\n";
+                  \"signer\":\"bob\",\"ticket\":\"INC-8\",\"until\":\"2027-01-14T09:30:00Z\",\"review_due\":\"2027-01-15T09:00:00Z\"}\n";
     let listed = |text: &str, now| {
         let events = vec![desk.write("events.jsonl", text)];
         ran(&GrantCommand::Review(ReviewArgs { events }), now)
@@ -116,7 +136,7 @@ fn grants_that_no_other_person_reviewed_are_listed_and_overdue_ones_are_exit_cod
     assert!(is_good, "{out}");
     assert_eq!(out.lines().count(), 2, "{out}");
     assert!(
-        out.contains("g-2  for alice, signed by bob, ticket INC-8: due by 2027-01-15T09:00:00Z"),
+        out.contains("g-2  for alice, signed by bob, until 2027-01-14T09:30:00Z, ticket INC-8: due by 2027-01-15T09:00:00Z"),
         "{out}"
     );
     let (is_good, out) = listed(&both, NOW + Duration::from_secs(7200));
@@ -124,17 +144,19 @@ fn grants_that_no_other_person_reviewed_are_listed_and_overdue_ones_are_exit_cod
         !is_good && out.contains("ticket INC-8: overdue since") && out.contains("INC-7: due by"),
         "{out}"
     );
-    let reviewed = |id: &str, by: &str| {
-        let args =
-            ReviewedArgs { id: id.to_owned(), by: by.to_owned(), found: "nothing out of order".to_owned() };
-        ran(&GrantCommand::Reviewed(args), NOW).unwrap().1
-    };
+    let reviewed = |id: &str, by: &str| written(id, by, "bob", NOW + Duration::from_secs(60));
     // Nobody reviews themselves, nor what they signed.
     let own = format!("{both}{}{}", reviewed("g-1", "Alice"), reviewed("g-2", "bob"));
     assert_eq!(listed(&own, NOW).1.lines().count(), 2);
     let all = format!("{}{}{both}", reviewed("g-1", "carol"), reviewed("g-2", "carol"));
     let (is_good, out) = listed(&all, NOW + Duration::from_secs(720_000));
     assert!(is_good && out == "2 grants were used, and all of them are reviewed\n", "{out}");
-    let hasty = ReviewedArgs { id: "g".to_owned(), by: "carol".to_owned(), found: "ok".to_owned() };
+    // Of another signer's grant with this id, and from before the use.
+    let other = format!("{notice}{}", written("g-1", "carol", "dave", NOW + Duration::from_secs(60)));
+    let before = format!("{notice}{}", written("g-1", "carol", "bob", NOW));
+    for text in [other, before] {
+        assert!(listed(&text, NOW).1.contains("ticket INC-7: due by"), "{text}");
+    }
+    let hasty = ReviewedArgs { found: "ok".to_owned(), ..review("g", "carol", "bob") };
     assert!(ran(&GrantCommand::Reviewed(hasty), NOW).is_err());
 }

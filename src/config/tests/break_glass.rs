@@ -12,8 +12,10 @@ fn with(lines: &str) -> Estate {
     estate
 }
 
-const BOB: &str = "[[break_glass.signer]]\nname = \"bob\"\npublic_key_file = \"bob.pub.pem\"";
-const CAROL: &str = "[[break_glass.signer]]\nname = \"carol\"\npublic_key_file = \"carol.pub.pem\"";
+const BOB: &str =
+    "[[break_glass.signer]]\nname = \"bob\"\npublic_key_file = \"bob.pub.pem\"\nsubjects = [\"b\"]";
+const CAROL: &str =
+    "[[break_glass.signer]]\nname = \"carol\"\npublic_key_file = \"carol.pub.pem\"\nsubjects = [\"c\"]";
 
 #[test]
 fn signers_a_notice_and_what_is_revoked_are_read() {
@@ -24,6 +26,7 @@ fn signers_a_notice_and_what_is_revoked_are_read() {
     let grants = settings.grants.settings();
     let names: Vec<&str> = grants.signers.iter().map(|signer| signer.name.as_str()).collect();
     assert_eq!(names, ["bob", "carol"]);
+    assert_eq!(grants.signers[0].subjects, ["b".to_owned()].into());
     assert_eq!((grants.uses_max, grants.revoked.len(), grants.regions.len()), (7, 1, 2));
     assert_eq!(grants.notify_url.as_deref(), Some("http://127.0.0.1:9/hook"));
     assert!(Changes::between(&none, &settings).taken.contains(&"break_glass".to_owned()));
@@ -36,7 +39,12 @@ fn what_would_let_the_wrong_one_sign_or_no_one_is_a_fault() {
         let found = with(lines).findings();
         found.into_iter().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(whats("[[break_glass.signer]]"), ["`name` is missing", "`public_key_file` is missing"]);
+    let missing = ["`name` is missing", "`public_key_file` is missing", "`subjects` is missing"];
+    assert_eq!(whats("[[break_glass.signer]]"), missing);
+    for nobody in ["[]", "[\" \"]"] {
+        let lines = BOB.replace("[\"b\"]", nobody);
+        assert_eq!(whats(&lines), ["it is not said who the signer is"], "{nobody}");
+    }
     assert_eq!(whats(&format!("{BOB}\n{}", CAROL.replace("\"carol\"", "\"Bob\""))), ["`Bob` is there twice"]);
     let same = CAROL.replace("carol.pub.pem", "bob.pub.pem");
     assert_eq!(whats(&format!("{BOB}\n{same}")), ["another signer has this key"]);

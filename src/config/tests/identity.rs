@@ -65,6 +65,8 @@ fn what_is_wrong_with_an_issuer_is_said_where_it_stands() {
     assert_eq!(of(weak), ["`HS256` is no algorithm that is taken", "`none` is no algorithm that is taken"]);
     let grant = "jwks_file = \"jwks.json\"\n[[identity.issuer.grant]]\ngroup = \"a\"\nuser = \"b\"";
     assert_eq!(of(grant), ["a grant is to a group, a role or a user", "nothing is granted"]);
+    let users = "jwks_file = \"jwks.json\"\n[[identity.issuer.grant]]\nusername = \"a\"\nemail = \"b\"\nroles = [\"c\"]";
+    assert_eq!(of(users), ["a grant is to a group, a role or a user"]);
     let twice = format!("jwks_file = \"jwks.json\"\n{ISSUER}jwks_file = \"jwks.json\"");
     assert_eq!(of(&twice), ["issuer `https://idp.example` stands here twice"]);
     assert_eq!(

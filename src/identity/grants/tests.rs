@@ -52,14 +52,14 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let key = SigningKey::generate().unwrap();
-        let may_sign_for = vec![
-            "pii.email".to_owned(),
-            "pii.basic".to_owned(),
-            "secret".to_owned(),
-            "pii.health".to_owned(),
-        ];
+        let may_sign_for = vec!["pii.basic".to_owned(), "secret".to_owned(), "pii.health".to_owned()];
         let settings = GrantSettings {
-            signers: vec![Signer { name: "bob".to_owned(), key: key.public().clone(), may_sign_for }],
+            signers: vec![Signer {
+                name: "bob".to_owned(),
+                key: key.public().clone(),
+                subjects: ["robert@example.com".to_owned()].into(),
+                may_sign_for,
+            }],
             revoked: ["g-revoked".to_owned()].into(),
             uses_max: 3,
             notify_url: None,
@@ -69,12 +69,16 @@ impl Desk {
     }
 
     fn accept(&self, grant: &Grant, caller: &str, now: Duration) -> Result<u64, String> {
+        self.accept_by(grant, (caller, ProvenBy::Issuer), now)
+    }
+
+    fn accept_by(&self, grant: &Grant, (caller, by): (&str, ProvenBy), now: Duration) -> Result<u64, String> {
         let caller = Caller {
             subject: caller.to_owned(),
             purpose: Some("incident".to_owned()),
             ..Caller::anonymous()
         };
-        let accepted = self.grants.accept(&sign(grant, &self.key).unwrap(), &caller, now, &self.uses);
+        let accepted = self.grants.accept(&sign(grant, &self.key).unwrap(), (&caller, by), now, &self.uses);
         accepted.map(|accepted| accepted.nth).map_err(|(fault, _)| fault.to_string())
     }
 }
@@ -109,6 +113,7 @@ fn a_grant_needs_two_people_and_a_reason() {
         vec![
             (Grant { subject: "bob".into(), ..grant() }, by_himself),
             (Grant { subject: "Bob".into(), ..grant() }, by_himself),
+            (Grant { subject: "Robert@example.com".into(), ..grant() }, by_himself),
             (
                 Grant { signer: "carol".into(), ..grant() },
                 "the grant names `carol` as its signer, but it was signed by `bob`",
@@ -199,13 +204,15 @@ fn an_unknown_signer_and_no_signer_at_all_are_refused() {
     let (desk, other) = (Desk::new(), Desk::new());
     let token = sign(&grant(), &other.key).unwrap();
     let caller = Caller { subject: "alice".to_owned(), ..Caller::anonymous() };
-    let refused = |grants: &Grants| grants.accept(&token, &caller, NOW, &desk.uses).unwrap_err().0;
+    let refused =
+        |grants: &Grants| grants.accept(&token, (&caller, ProvenBy::Issuer), NOW, &desk.uses).unwrap_err().0;
     assert_eq!(refused(&desk.grants), GrantFault::Token(GrantTokenError::UnknownKey));
     assert!(!refused(&desk.grants).is_malformed());
     let none =
         Grants::new(GrantSettings { signers: Vec::new(), ..desk.grants.settings().clone() }, classes());
     assert_eq!(refused(&none), GrantFault::NotConfigured);
-    let malformed = desk.grants.accept("no.grant.this", &caller, NOW, &desk.uses).unwrap_err().0;
+    let alice = (&caller, ProvenBy::Issuer);
+    let malformed = desk.grants.accept("no.grant.this", alice, NOW, &desk.uses).unwrap_err().0;
     assert!(malformed.is_malformed());
 }
 
@@ -233,4 +240,47 @@ fn so_many_grants_are_counted_and_ended_ones_make_room() {
     assert_eq!(uses.count(&more, 3, NOW), Err(GrantFault::TooMany));
     let later = grant().expires;
     assert_eq!(uses.count(&Grant { expires: later + GRANT_MAX, ..more }, 3, later), Ok(1));
+}
+
+#[test]
+fn a_grant_is_for_people_and_neither_for_a_data_source_nor_for_whoever_shows_nothing() {
+    let desk = Desk::new();
+    let by = |by| desk.accept_by(&grant(), ("alice", by), NOW);
+    let source = by(ProvenBy::DataSource).unwrap_err();
+    assert!(source.starts_with("a grant is for a person, and a data source is none"), "{source}");
+    for other in [ProvenBy::Nothing, ProvenBy::Peer] {
+        assert!(by(other).unwrap_err().contains("nothing of the request proves one"), "{other:?}");
+    }
+    for (nth, person) in (1..).zip([ProvenBy::Development, ProvenBy::Issuer, ProvenBy::Grafana]) {
+        assert_eq!(by(person), Ok(nth));
+    }
+}
+
+#[test]
+fn another_grant_cannot_hide_behind_the_id_of_one_that_is_in_use() {
+    let desk = Desk::new();
+    assert_eq!(desk.accept(&grant(), "alice", NOW), Ok(1));
+    assert!(desk.uses.is_first_told(&grant()) && !desk.uses.is_first_told(&grant()));
+    let wider = Grant { classes: ["pii.basic".to_owned()].into(), ..grant() };
+    let refused = desk.accept(&wider, "alice", NOW).unwrap_err();
+    assert_eq!(refused, "another grant with the id `g-1` is in use: have a new one signed");
+    // Once the first has ended, the other begins anew, and is told.
+    let later = grant().expires;
+    let next = Grant { issued: later, not_before: later, expires: later + minutes(30), ..grant() };
+    for nth in 1..=3 {
+        assert_eq!(desk.accept(&next, "alice", later), Ok(nth));
+    }
+    assert!(desk.uses.is_first_told(&next));
+}
+
+#[test]
+fn a_signer_for_a_class_does_not_sign_for_the_group_it_is_in() {
+    let of = |may: &str| {
+        let mut settings = Desk::new().grants.settings().clone();
+        settings.signers[0].may_sign_for = vec![may.to_owned()];
+        settings.signers.remove(0)
+    };
+    let may = |own: &str, class: &str| may_sign(&classes(), &of(own), class);
+    assert!(may("pii.basic", "pii.email") && may("pii", "pii.network") && may("pii.network", "pii.ip"));
+    assert!(!may("pii.email", "pii") && !may("pii.basic", "pii.ip") && !may("pii.basic", "pii.network"));
 }

@@ -32,7 +32,7 @@ fn grafana(signer: &Signer) -> GrafanaSettings {
                 clearances: [].into(),
             },
             Grant {
-                to: Holder::User("jane".to_owned()),
+                to: Holder::Username("jane".to_owned()),
                 roles: ["lead".to_owned()].into(),
                 clearances: [].into(),
             },
@@ -72,7 +72,7 @@ async fn a_user_of_a_grafana_is_known_by_its_signature_together_with_its_secret(
     let reception = with_grafana(&signer);
     let lines = |id: &'static str| [("x-grafana-id", id), ("x-tutti-source", SECRET)];
     let known = who(&reception, &lines(id(&signer, &json!({"role": "Admin"})).leak())).await.unwrap();
-    assert_eq!((known.caller.subject.as_str(), known.proven.by), ("jane", ProvenBy::Grafana));
+    assert_eq!((known.caller.subject.as_str(), known.proven.by), ("user:abc", ProvenBy::Grafana));
     assert_eq!(known.caller.roles, ["lead", "sre", "viewer"].map(str::to_owned).into());
     let other =
         who(&reception, &lines(id(&signer, &json!({"username": "joe", "aud": "org:7"})).leak())).await;
@@ -217,7 +217,7 @@ async fn a_user_whose_token_is_bad_does_not_become_the_data_source_they_came_by(
     let expired = id(&signer, &json!({"exp": 1}));
     assert!(refused(&reception, &[("x-grafana-id", &expired), secret]).await.contains("it expired"));
     let good = id(&signer, &json!({}));
-    assert_eq!(who(&reception, &[("x-grafana-id", &good), secret]).await.unwrap().caller.subject, "jane");
+    assert_eq!(who(&reception, &[("x-grafana-id", &good), secret]).await.unwrap().caller.subject, "user:abc");
     // A stream and an alert of the same Grafana show no user.
     assert_eq!(who(&reception, &[secret]).await.unwrap().caller.subject, "team a");
 }
@@ -233,7 +233,13 @@ async fn a_certificate_is_known_by_its_fingerprint_or_its_name() {
     let name = ServerName::try_from("grafana.example").unwrap();
     let both =
         Factor { certificate: Some(CertificateOf::Print(*other.print())), ..secret("and-this-secret-too") };
-    let data_sources = vec![source("by name", of(CertificateOf::Name(name))), source("by both", both)];
+    let of_one = CertificateOf::Name(name);
+    let one_of_both = Factor { certificate: Some(of_one.clone()), ..secret("of-the-first-and-more") };
+    let data_sources = vec![
+        source("by name", of(of_one)),
+        source("by both", both),
+        source("by name and secret", one_of_both),
+    ];
     let reception = reception(IdentitySettings { data_sources, ..IdentitySettings::default() });
     let of = async |lines: &[(&str, &str)], certificate| {
         let headers = headers(lines);
@@ -245,4 +251,10 @@ async fn a_certificate_is_known_by_its_fingerprint_or_its_name() {
     let secret = [("x-tutti-source", "and-this-secret-too")];
     assert_eq!(of(&secret, Some(&other)).await.unwrap(), "by both");
     assert!(of(&secret, None).await.is_err());
+    // Who shows both is the one who has both, and not the one of the certificate alone.
+    let more = [("x-tutti-source", "of-the-first-and-more")];
+    assert_eq!(of(&more, Some(&one)).await.unwrap(), "by name and secret");
+    // A wrong secret is not passed over for a right certificate.
+    let wrong = of(&[("x-tutti-source", "guessed-guessed")], Some(&one)).await.unwrap_err().to_string();
+    assert!(wrong.starts_with("the value of `x-tutti-source` is not known here"), "{wrong}");
 }

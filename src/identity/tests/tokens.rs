@@ -231,6 +231,52 @@ async fn what_is_no_such_token_is_refused_by_a_clear_line() {
 }
 
 #[tokio::test]
+async fn a_path_through_what_has_no_names_refuses_the_token_and_an_absent_one_does_not() {
+    let signer = Signer::ed("ed");
+    let paths = ClaimPaths { home: "profile.place.home".to_owned(), ..ClaimPaths::default() };
+    let reception = required(vec![IssuerSettings { claims: paths, ..issuer(&[&signer]) }]);
+    let home = async |profile: Value| {
+        let known =
+            show(&reception, &signer.token(&claims(&json!({"home": null, "profile": profile})))).await;
+        known.map(|known| known.caller.home.clone()).map_err(|unknown| unknown.to_string())
+    };
+    for odd in [json!("EU"), json!([{"place": {"home": "EU"}}]), json!({"place": "EU"}), json!(true)] {
+        let line = home(odd.clone()).await.unwrap_err();
+        assert!(line.contains("`profile.place.home` is missing, or is not where"), "{odd}: {line}");
+    }
+    for absent in [json!(null), json!({}), json!({"place": null}), json!({"place": {}})] {
+        assert_eq!(home(absent).await, Ok(None));
+    }
+    assert!(home(json!({"place": {"home": "EU"}})).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn who_takes_the_name_of_another_kind_has_nothing_of_what_they_have() {
+    let signer = Signer::ed("ed");
+    let grant = |to, role: &str| Grant { to, roles: [role.to_owned()].into(), clearances: [].into() };
+    let grants = vec![
+        grant(Holder::User("jane".to_owned()), "by-subject"),
+        grant(Holder::Username("jane".to_owned()), "by-name"),
+        grant(Holder::Email("jane".to_owned()), "by-address"),
+    ];
+    let reception = required(vec![IssuerSettings { grants, ..issuer(&[&signer]) }]);
+    for (told, expected) in [
+        (json!({"sub": "jane"}), Some("by-subject")),
+        (json!({"preferred_username": "jane"}), Some("by-name")),
+        (json!({"email": "jane", "email_verified": true}), Some("by-address")),
+        (json!({"email": "jane", "email_verified": false}), None),
+        (json!({"email": "jane"}), None),
+        // Of an issuer this is no name.
+        (json!({"username": "jane"}), None),
+    ] {
+        let mut all = json!({"sub": "someone", "roles": []});
+        all.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+        let known = show(&reception, &signer.token(&claims(&all))).await.unwrap();
+        assert_eq!(known.caller.roles, expected.map(str::to_owned).into_iter().collect(), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn two_tokens_or_none_are_refused_by_a_clear_line() {
     let scene = Scene::new();
     let token = format!("Bearer {}", scene.with(json!({})));
@@ -281,7 +327,7 @@ async fn claims_stand_where_the_configuration_says_and_grants_add_to_them() {
     let grants = vec![
         grant(Holder::Group("team-a".to_owned()), "sre"),
         grant(Holder::Role("lead".to_owned()), "privacy-officer"),
-        grant(Holder::User("mallory@example.com".to_owned()), "root"),
+        grant(Holder::Email("mallory@example.com".to_owned()), "root"),
     ];
     let reception = required(vec![IssuerSettings { claims: paths, grants, ..issuer(&[&signer]) }]);
     let told = |verified: bool| {
@@ -302,7 +348,7 @@ async fn claims_stand_where_the_configuration_says_and_grants_add_to_them() {
 async fn an_address_that_nobody_verified_is_granted_nothing() {
     let signer = Signer::ed("ed");
     let grant = Grant {
-        to: Holder::User("boss@example.com".to_owned()),
+        to: Holder::Email("boss@example.com".to_owned()),
         roles: ["root".to_owned()].into(),
         clearances: [].into(),
     };
