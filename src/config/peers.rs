@@ -43,6 +43,7 @@ struct GivenTrust {
     bearer: Given<GivenSecret>,
     delivers: Given<Vec<At<String>>>,
     roles: Given<Vec<At<String>>>,
+    groups: Given<Vec<At<String>>>,
     clearances: Given<Vec<At<String>>>,
 }
 
@@ -67,6 +68,7 @@ fn trust(mut table: Table<'_>, out: &mut Findings) -> GivenTrust {
         bearer: credentials::secret(&mut table, "bearer", false, out),
         delivers: table.texts("delivers", out),
         roles: table.texts("roles", out),
+        groups: table.texts("groups", out),
         clearances: table.texts("clearances", out),
     };
     table.close(out);
@@ -154,7 +156,8 @@ fn resolve_one(given: &GivenTrust, world: &mut World<'_>, out: &mut Findings) ->
     let factor = Factor { secret: Some(Secret::new(AUTHORIZATION, &bearer)), certificate: None };
     let mut trust = Trust::new(given.gateway.value()?, given.jurisdiction.value()?, keys?, factor);
     trust.delivers.extend(delivers);
-    (trust.roles, trust.clearances) = (texts(&given.roles), texts(&given.clearances));
+    (trust.roles, trust.groups) = (texts(&given.roles), texts(&given.groups));
+    trust.clearances = texts(&given.clearances);
     Some(trust)
 }
 

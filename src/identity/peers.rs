@@ -34,8 +34,10 @@ pub struct Trust {
     pub factor: Factor,
     /// Where it may take answers, its own jurisdiction among them.
     pub delivers: BTreeSet<Jurisdiction>,
-    /// What it may say of callers; other roles and clearances are not believed. Anything where it is not said.
+    /// What it may say of callers; other roles, groups and clearances are not believed. Anything where it is not said;
+    /// no group where roles are.
     pub roles: Option<BTreeSet<String>>,
+    pub groups: Option<BTreeSet<String>>,
     pub clearances: Option<BTreeSet<String>>,
     replays: Arc<Mutex<Replays>>,
 }
@@ -54,6 +56,7 @@ impl Trust {
             keys,
             factor,
             roles: None,
+            groups: None,
             clearances: None,
             replays: Arc::default(),
         }
@@ -67,6 +70,10 @@ impl Trust {
         };
         Caller {
             roles: of(&caller.roles, &self.roles),
+            groups: match (&self.groups, &self.roles) {
+                (None, Some(_)) => BTreeSet::new(),
+                (groups, _) => of(&caller.groups, groups),
+            },
             clearances: of(&caller.clearances, &self.clearances),
             ..caller.clone()
         }
@@ -77,8 +84,8 @@ impl PartialEq for Trust {
     fn eq(&self, other: &Self) -> bool {
         (&self.gateway, &self.jurisdiction, &self.keys, &self.factor)
             == (&other.gateway, &other.jurisdiction, &other.keys, &other.factor)
-            && (&self.delivers, &self.roles, &self.clearances)
-                == (&other.delivers, &other.roles, &other.clearances)
+            && (&self.delivers, &self.roles, &self.groups, &self.clearances)
+                == (&other.delivers, &other.roles, &other.groups, &other.clearances)
     }
 }
 

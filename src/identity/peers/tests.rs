@@ -30,6 +30,7 @@ fn statement(id: &str) -> Statement {
     let caller = Caller {
         subject: "alice".to_owned(),
         roles: ["sre".to_owned(), "root".to_owned()].into(),
+        groups: ["dpo".to_owned(), "ops".to_owned()].into(),
         clearances: ["pii".to_owned()].into(),
         ..Caller::anonymous()
     };
@@ -159,6 +160,10 @@ fn what_a_gateway_may_not_say_of_callers_is_not_believed() {
     let caller = world.who(&statement("1")).unwrap().asker.caller;
     assert_eq!((caller.roles.len(), caller.clearances.len()), (1, 0));
     assert!(caller.roles.contains("sre"));
+    assert!(caller.groups.is_empty(), "where roles are listed, no group is believed that is not");
+    world.peers.trusted.get_mut("us-east").unwrap().groups = Some(["ops".to_owned()].into());
+    let caller = world.who(&statement("2")).unwrap().asker.caller;
+    assert_eq!(caller.groups, ["ops".to_owned()].into());
 }
 
 #[test]
