@@ -215,6 +215,38 @@ async fn what_cannot_be_put_on_record_shows_nothing_that_is_of_a_class() {
     assert_eq!(of_event(&records, "log.resumed").count(), 1);
 }
 
+/// Over gRPC too, where a refusal is a success of HTTP.
+#[tokio::test(start_paused = true)]
+async fn whoever_knocks_over_grpc_without_end_fills_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_full = Arc::new(AtomicBool::new(false));
+    let log = open(dir.path(), |folder| Arc::new(Weak(folder, is_full.clone())));
+    let world = audited(crate::callers::with_token(3), &log);
+    let path = "/tempopb.StreamingQuerier/Search";
+    let knock = async || {
+        let streamed = tempopb::ask(&world.estate.router, path, &[], &[]).await;
+        assert_eq!(streamed.code(), tonic::Code::Unauthenticated as i32, "{}", streamed.line());
+        streamed.trailer("tutti-audit").to_owned()
+    };
+    is_full.store(true, Ordering::SeqCst);
+    assert_eq!(
+        knock().await,
+        "unavailable",
+        "what could not be put on record is a status of gRPC all the same"
+    );
+    is_full.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let mut counted = 0;
+    for _ in 0..100 {
+        counted += u64::from(knock().await == "counted");
+    }
+    assert_eq!(counted, 70);
+    let records = records(&log, dir.path()).await;
+    assert_eq!((of_event(&records, "denied").count(), of_event(&records, "query").count()), (30, 0));
+    let denied = records.values().find(|record| record["event"] == "denied").unwrap();
+    assert_eq!(denied["answer"]["status"], "Unauthenticated", "{denied}");
+}
+
 /// A client that leaves in the middle of a stream has seen what the record of its begin speaks of.
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_on_record_before_its_first_byte() {
