@@ -35,8 +35,8 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict>
     };
     let folder = Folder::at(dir);
     // With a key from elsewhere nothing has been read yet. A checkpoint that is gone is another matter.
-    if let Err(why) = std::fs::read_dir(dir) {
-        return writeln!(out, "error: {}: {why}", dir.display()).map(|()| Verdict::Unusable);
+    if !dir.is_dir() {
+        return writeln!(out, "error: {}: it is no folder", dir.display()).map(|()| Verdict::Unusable);
     }
     if let Err(ReadError::File { name, why }) = checkpoint(&folder)
         && why.kind() != io::ErrorKind::NotFound
