@@ -17,7 +17,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::Body as _;
+use tokio::sync::{Semaphore, watch};
+use tonic::{Code, Status};
 
+use super::account;
 use super::error::{ApiError, NoRoute};
 use super::state::ApiState;
 use crate::audit::json::Json;
@@ -25,7 +28,7 @@ use crate::audit::witness::Witness;
 use crate::audit::{AppendError, AuditSettings, Event, Log, Receipt, Record, State};
 use crate::federation::Federation;
 use crate::telemetry::metrics::AuditNumbers;
-use denied::Denied;
+pub(super) use denied::Denied;
 pub(super) use docket::Docket;
 pub use grants::on_record;
 pub(super) use question::Questioned;
@@ -45,7 +48,15 @@ pub struct Auditor {
     log: Log,
     witness: Option<Witness>,
     denied: Denied,
+    /// Checkpoints of other logs that are looked at. Whoever sends one is a stranger, so it has threads of its own
+    /// number and takes none from those who ask.
+    signing: Arc<Semaphore>,
+    /// Events of grants that wait to be written.
+    waiting: watch::Sender<usize>,
 }
+
+/// Checkpoints of other logs that are looked at at once.
+const SIGNING_MAX: usize = 4;
 
 /// Nothing classified may be in the answer, since there will be no record of it.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +73,8 @@ pub struct Peer(pub std::net::SocketAddr);
 impl Auditor {
     /// Over an open log. With a witness, checkpoints of other logs are signed, too.
     pub fn new(log: Log, witness: Option<Witness>) -> Self {
-        Self { log, witness, denied: Denied::default() }
+        let signing = Arc::new(Semaphore::new(SIGNING_MAX));
+        Self { log, witness, denied: Denied::default(), signing, waiting: watch::Sender::new(0) }
     }
 
     /// The same with the witness that the settings make of this log, if they name logs to be witnessed.
@@ -78,6 +90,10 @@ impl Auditor {
 
     pub(super) fn witness(&self) -> Option<&Witness> {
         self.witness.as_ref()
+    }
+
+    pub(super) fn signing(&self) -> Arc<Semaphore> {
+        self.signing.clone()
     }
 
     pub(super) fn numbers(&self) -> AuditNumbers {
@@ -103,9 +119,7 @@ pub(super) async fn record(
     if auditor.log.is_failing() {
         // Said before anything is asked: see `unclassified`.
         if state.federation().has_peers() {
-            let mut response = ApiError::NotRecorded.into_response();
-            response.headers_mut().insert(AUDIT, UNAVAILABLE);
-            return response;
+            return not_recorded(&state);
         }
         request.extensions_mut().insert(Unrecorded);
         docket.is_unrecorded();
@@ -116,15 +130,64 @@ pub(super) async fn record(
     if response.extensions().get::<NoRoute>().is_some() || docket.has_begun() {
         return response;
     }
-    settle(&auditor, &docket, response).await
+    let end = End::of_http(response.status());
+    settle(&state, &docket, end, response, not_recorded).await
+}
+
+/// Over HTTP. Another gateway still has to see that it is one that answers.
+fn not_recorded(state: &ApiState) -> Response {
+    let mut response = ApiError::NotRecorded.into_response();
+    response.headers_mut().insert(AUDIT, UNAVAILABLE);
+    if state.in_force().peers().is_some() {
+        account::put_protocol(response.headers_mut());
+    }
+    response
+}
+
+/// How a question ended, for its record.
+struct End {
+    status: String,
+    is_denied: bool,
+    is_success: bool,
+}
+
+impl End {
+    fn of_http(status: StatusCode) -> Self {
+        let is_denied = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
+        Self { status: status.as_u16().to_string(), is_denied, is_success: status.is_success() }
+    }
+
+    /// Of HTTP, every call of gRPC succeeds; what became of it stands beside that.
+    fn of_call(response: &Response) -> Self {
+        let code = response.extensions().get::<Status>().map_or(Code::Ok, Status::code);
+        let is_denied = matches!(code, Code::Unauthenticated | Code::PermissionDenied);
+        Self { status: format!("{code:?}"), is_denied, is_success: code == Code::Ok }
+    }
+}
+
+/// The same for a call of gRPC, which goes by no route.
+pub(super) async fn settle_call(state: &ApiState, docket: &Docket, response: Response) -> Response {
+    let end = End::of_call(&response);
+    let not_recorded = |_: &ApiState| {
+        let mut response: Response = ApiError::NotRecorded.to_status().into_http();
+        response.headers_mut().insert(AUDIT, UNAVAILABLE);
+        response
+    };
+    settle(state, docket, end, response, not_recorded).await
 }
 
 /// Writes the record of an answer, and puts the receipt on it.
-pub(super) async fn settle(auditor: &Auditor, docket: &Docket, mut response: Response) -> Response {
-    let status = response.status();
-    let is_denied = status == StatusCode::UNAUTHORIZED || status == StatusCode::FORBIDDEN;
+async fn settle(
+    state: &ApiState,
+    docket: &Docket,
+    end: End,
+    mut response: Response,
+    not_recorded: impl FnOnce(&ApiState) -> Response,
+) -> Response {
+    let Some(auditor) = &state.audit else { return response };
+    let End { status, is_denied, is_success } = end;
     let event = if is_denied { Event::DENIED } else { Event::QUERY };
-    let mut record = docket.record(event, &status.as_u16().to_string());
+    let mut record = docket.record(event, &status);
     if is_denied {
         match auditor.denied.take(record.source.as_deref()) {
             None => {
@@ -138,13 +201,10 @@ pub(super) async fn settle(auditor: &Auditor, docket: &Docket, mut response: Res
     match auditor.log.append(&record).await {
         Ok(receipt) => put(response.headers_mut(), &receipt),
         // It shows nothing that would have to be on record.
-        Err(_) if docket.shows_nothing_classified() || !status.is_success() => {
+        Err(_) if docket.shows_nothing_classified() || !is_success => {
             response.headers_mut().insert(AUDIT, UNAVAILABLE);
         }
-        Err(_) => {
-            response = ApiError::NotRecorded.into_response();
-            response.headers_mut().insert(AUDIT, UNAVAILABLE);
-        }
+        Err(_) => return not_recorded(state),
     }
     response
 }
@@ -202,11 +262,15 @@ pub(super) async fn end(
     }
 }
 
-/// How long the end of the process waits for its record.
+/// How long the end of the process waits for what is still to be written, and for its own record.
 const STOP_MAX: Duration = Duration::from_secs(2);
 
-/// The last record of a process.
+/// The last record of a process, after all that became of grants in it.
 pub async fn stop(auditor: &Arc<Auditor>) {
+    let mut waiting = auditor.waiting.subscribe();
+    if tokio::time::timeout(STOP_MAX, waiting.wait_for(|waiting| *waiting == 0)).await.is_err() {
+        tracing::warn!(events = *waiting.borrow(), "events of grants are not on record: the process ends");
+    }
     let _ = tokio::time::timeout(STOP_MAX, auditor.note(Event::STOP, Json::Null)).await;
     auditor.log.close().await;
 }

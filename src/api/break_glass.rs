@@ -82,17 +82,26 @@ fn refused(
 ) -> ApiError {
     state.metrics.grant(false);
     let line = fault.to_string();
+    let is_malformed = fault.is_malformed();
+    let refusal = ApiError::Grant { line: line.clone(), is_malformed };
+    // Where nobody signs grants there is nothing to find out about whoever shows one.
+    if fault == GrantFault::NotConfigured {
+        return refusal;
+    }
+    // Anyone may show anything, without end: that fills neither log.
+    let Some(suppressed) = state.refused_grants().take(None) else { return refusal };
     let id = grant.as_ref().map_or("", |grant| &grant.id);
     // Of what could not be read nothing stands in the log: whoever sent it could write anything.
-    tracing::warn!(grant = id, why = ?line, "a grant does not hold");
+    tracing::warn!(grant = id, why = ?line, suppressed, "a grant does not hold");
     state.note_grant(&GrantEvent {
         kind: GrantEventKind::Refused,
         grant: grant.map(|grant| *grant),
         caller: caller.subject.clone(),
         at: now,
-        why: Some(line.clone()),
+        why: Some(line),
+        suppressed,
     });
-    ApiError::Grant { line, is_malformed: fault.is_malformed() }
+    refusal
 }
 
 impl Lifted {
@@ -119,6 +128,7 @@ impl Lifted {
                 caller: self.caller.clone(),
                 at: self.now,
                 why: None,
+                suppressed: 0,
             });
             if state.grant_uses().is_first_told(&self.grant) {
                 self.tell(state);

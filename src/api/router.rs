@@ -115,8 +115,12 @@ fn queries() -> impl Iterator<Item = Route> {
 }
 
 /// What gateways ask of each other. Each proves who it is in its own way, and none of it is an answer to a caller.
-fn between() -> [Route; 1] {
-    [("/api/tutti/v1/audit/witness", post(witness::sign))]
+fn between() -> [Route; 2] {
+    [
+        ("/api/tutti/v1/audit/witness", post(witness::sign)),
+        // What clients of the protocol make of that as their submission prefix.
+        ("/api/tutti/v1/audit/witness/add-checkpoint", post(witness::sign)),
+    ]
 }
 
 /// The gateway's own routes.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
-use super::audit::Auditor;
+use super::audit::{Auditor, Denied};
 use crate::backend::Notifier;
 use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
@@ -181,6 +181,8 @@ pub struct ApiState {
     grant_uses: Arc<GrantUses>,
     notifier: Option<Notifier>,
     grant_log: Option<Arc<dyn GrantLog>>,
+    /// How many grants that do not hold are told of.
+    refused_grants: Arc<Denied>,
 }
 
 impl ApiState {
@@ -199,6 +201,7 @@ impl ApiState {
             grant_uses: Arc::default(),
             notifier: None,
             grant_log: None,
+            refused_grants: Arc::default(),
         }
     }
 
@@ -216,6 +219,10 @@ impl ApiState {
 
     pub(super) fn grant_uses(&self) -> &GrantUses {
         &self.grant_uses
+    }
+
+    pub(super) fn refused_grants(&self) -> &Denied {
+        &self.refused_grants
     }
 
     pub(super) fn notifier(&self) -> Option<&Notifier> {

@@ -14,7 +14,7 @@ use super::error::plain;
 use super::state::ApiState;
 use crate::audit::Event;
 use crate::audit::json::Json;
-use crate::audit::witness::{QUESTION_BYTES_MAX, Refused};
+use crate::audit::witness::{QUESTION_BYTES_MAX, Refused, Signed};
 use crate::task;
 use crate::task::clock::wall_nanos;
 
@@ -34,14 +34,28 @@ pub async fn sign(State(state): State<ApiState>, request: Request) -> Response {
     let Some(text) = read(request.into_body()).await else {
         return said(StatusCode::BAD_REQUEST, &Refused::NoQuestion.to_string());
     };
+    let Ok(permit) = auditor.signing().try_acquire_owned() else {
+        let mut response =
+            said(StatusCode::TOO_MANY_REQUESTS, "too many checkpoints at once: try again in a second");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        return response;
+    };
     let seconds = wall_nanos() / 1_000_000_000;
     let signing = auditor.clone();
-    let signed = task::blocking(move || signing.witness().map(|witness| witness.sign(&text, seconds))).await;
+    // Held until it is signed, and not only as long as somebody waits for it.
+    let sign = move || {
+        let _permit = permit;
+        signing.witness().map(|witness| witness.sign(&text, seconds))
+    };
+    let signed = task::blocking(sign).await;
     match signed.ok().flatten() {
-        Some(Ok((checkpoint, signature))) => {
+        Some(Ok(Signed { checkpoint, signature, is_new })) => {
             // On record here too, as far as there is one: the signature is worth what it says, either way.
-            let seen = [("origin", Json::Text(checkpoint.origin)), ("size", Json::Whole(checkpoint.size))];
-            let _ = auditor.note(Event::WITNESS, Json::map(seen)).await;
+            if is_new {
+                let seen =
+                    [("origin", Json::Text(checkpoint.origin)), ("size", Json::Whole(checkpoint.size))];
+                let _ = auditor.note(Event::WITNESS, Json::map(seen)).await;
+            }
             plain(format!("{signature}\n"))
         }
         Some(Err(Refused::From(size))) => {

@@ -2,9 +2,9 @@
 //! when a call returns. Behind a trait, so that a test can take the disk away.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -53,7 +53,7 @@ impl Folder {
     /// The same, made if it is not there: for its owner alone.
     pub fn make(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        fs::create_dir_all(&path)?;
+        make_folders(&path)?;
         Ok(Self::at(path))
     }
 
@@ -63,7 +63,7 @@ impl Folder {
 
     /// The lock of the one who may write here, held as long as what is returned.
     pub fn lock(&self, name: &str) -> io::Result<File> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(self.path.join(name))?;
+        let file = open_own().truncate(false).open(self.path.join(name))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
@@ -109,7 +109,7 @@ impl Folder {
         if folder.is_dir() {
             return Ok(());
         }
-        fs::create_dir_all(folder)?;
+        make_folders(folder)?;
         for made in folder.ancestors().take_while(|made| *made != self.path.as_path()) {
             made.parent().map_or(Ok(()), sync_folder)?;
         }
@@ -130,7 +130,7 @@ impl Disk for Folder {
         // Beside its place and not in a folder of its own, so that it is never renamed across a mount.
         let mut beside = path.clone().into_os_string();
         beside.push(".new");
-        let mut file = File::create(&beside)?;
+        let mut file = open_own().truncate(true).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         drop(file);
@@ -144,7 +144,7 @@ impl Disk for Folder {
         if !is_open {
             let path = self.path.join(name);
             let is_new = !path.exists();
-            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            let file = open_own().truncate(false).read(true).open(&path)?;
             if is_new {
                 sync_folder(&self.path)?;
             }
@@ -175,6 +175,19 @@ impl Disk for Folder {
             _ => Ok(()),
         }
     }
+}
+
+/// What people did is for the owner of the folder alone, whatever the process leaves to others otherwise. A folder that
+/// is there already stays as its owner made it.
+fn make_folders(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The same for a file that is written.
+fn open_own() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).mode(0o600);
+    options
 }
 
 /// Names of new files stay only when their folder is written out.

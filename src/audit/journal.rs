@@ -26,6 +26,9 @@ pub struct Read {
     pub end: u64,
     /// Where a batch is damaged that whole ones follow: that is no write that was cut off.
     pub damaged_at: Option<u64>,
+    /// Whether what follows the last whole batch has all its bytes, and not those that its sum is of: somebody changed
+    /// it, or the disk wrote its end before what comes before that. A write that was cut off is shorter.
+    pub is_wrong: bool,
 }
 
 /// A batch as it is written; none where it would be too long.
@@ -66,28 +69,46 @@ pub fn read(bytes: &[u8]) -> Read {
     if begins.into_iter().any(is_followed) {
         read.damaged_at = Some(read.end);
     }
+    read.is_wrong = head(rest).is_some_and(|head| rest.len() >= HEAD_BYTES + head.length);
     read
+}
+
+/// What stands before the records of a batch.
+struct Head {
+    sum: u32,
+    first: u64,
+    count: usize,
+    length: usize,
+}
+
+fn head(bytes: &[u8]) -> Option<Head> {
+    let (sum, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+    let (first, rest) = rest.split_first_chunk::<8>()?;
+    let (count, rest) = rest.split_first_chunk::<4>()?;
+    let (length, _) = rest.split_first_chunk::<4>()?;
+    Some(Head {
+        sum: u32::from_be_bytes(*sum),
+        first: u64::from_be_bytes(*first),
+        count: u32::from_be_bytes(*count) as usize,
+        length: u32::from_be_bytes(*length) as usize,
+    })
 }
 
 /// The batch that begins there, and its length.
 fn one(bytes: &[u8], at: u64) -> Option<(Batch, u64)> {
     let rest = bytes.get(usize::try_from(at).ok()?..)?;
-    let after = rest.strip_prefix(MAGIC)?;
-    let (written, after) = after.split_first_chunk::<4>()?;
-    let (head, after) = after.split_at_checked(16)?;
-    let (first, sizes) = head.split_first_chunk::<8>()?;
-    let (count, length) = sizes.split_first_chunk::<4>()?;
-    let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
-    let body = after.get(..length)?;
-    if sum(head, body) != u32::from_be_bytes(*written) {
+    let Head { sum: written, first, count, length } = head(rest)?;
+    let body = rest.get(HEAD_BYTES..)?.get(..length)?;
+    let summed = rest.get(HEAD_BYTES - 16..HEAD_BYTES)?;
+    if sum(summed, body) != written {
         return None;
     }
     let (entries, over) = tile::entries(body);
-    if over != 0 || entries.len() != u32::from_be_bytes(*count) as usize {
+    if over != 0 || entries.len() != count {
         return None;
     }
     let entries = entries.into_iter().map(|(_, entry)| entry.to_vec()).collect();
-    Some((Batch { at, first: u64::from_be_bytes(*first), entries }, (HEAD_BYTES + length) as u64))
+    Some((Batch { at, first, entries }, (HEAD_BYTES + length) as u64))
 }
 
 /// Where the records of a batch begin in it.
@@ -120,11 +141,13 @@ mod tests {
         for length in last..whole.len() {
             let read = read(&whole[..length]);
             assert_eq!((read.batches.len(), read.end as usize, read.damaged_at), (2, last, None), "{length}");
+            assert!(!read.is_wrong, "{length}");
         }
         // As a disk may leave it: the end is there, and what comes before is not.
         let mut torn = whole.clone();
         torn[last + 9] ^= 1;
-        assert_eq!((read(&torn).batches.len(), read(&torn).damaged_at), (2, None));
+        let read = read(&torn);
+        assert_eq!((read.batches.len(), read.damaged_at, read.is_wrong), (2, None, true));
     }
 
     #[test]

@@ -25,6 +25,8 @@ const KEY: &str = "key.pem";
 const TOKENS: &str = "tokens.key";
 /// The public half of the key that signs, for auditors.
 pub const PUBLIC: &str = "log.vkey";
+/// The same key as that of a witness, for those whose logs this one witnesses.
+const WITNESS_PUBLIC: &str = "witness.vkey";
 
 /// A key of tokens that the log made itself is used for so long. Then the same value gets another token, so that what
 /// somebody asks after cannot be followed for ever.
@@ -112,6 +114,11 @@ pub(super) fn open(
         }
     }
     store.disk.write(PUBLIC, format!("{named}\n").as_bytes()).map_err(no_write)?;
+    if !settings.witnessed.is_empty() {
+        let witness = NamedKey::new(&store.origin, Kind::Witness, named.key.clone());
+        let witness = witness.map_err(|_| OpenError::Name(store.origin.clone()))?;
+        store.disk.write(WITNESS_PUBLIC, format!("{witness}\n").as_bytes()).map_err(no_write)?;
+    }
     store.bytes = bytes;
     if store.is_behind() {
         store.publish().map_err(no_write)?;
@@ -226,8 +233,23 @@ fn replay(store: &mut Store) -> Result<(), String> {
             store.take(bytes, leaf(bytes));
         }
     }
+    if read.is_wrong {
+        keep_wrong(store, &bytes, read.end)?;
+    }
     // Appending cuts off what a write that did not end has left.
     store.journal_bytes = if store.is_behind() { read.end } else { 0 };
+    Ok(())
+}
+
+/// What was written last is not what its sum is of. It may have been acknowledged, and somebody may want to look at it.
+fn keep_wrong(store: &Store, journal: &[u8], from: u64) -> Result<(), String> {
+    let name = format!("{JOURNAL}.wrong.{}", store.edge.size);
+    let wrong = usize::try_from(from).ok().and_then(|from| journal.get(from..)).unwrap_or_default();
+    store.disk.write(&name, wrong).map_err(|why| format!("{name}: {why}"))?;
+    tracing::warn!(
+        log = %store.origin, from = store.edge.size, kept = %name,
+        "what was written last to the audit log has not its sum: it was changed, or the disk lost some of it"
+    );
     Ok(())
 }
 

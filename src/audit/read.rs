@@ -164,6 +164,8 @@ pub struct Tail {
     pub torn: u64,
     /// Where a batch is damaged before whole ones.
     pub damaged_at: Option<u64>,
+    /// Whether those bytes are as many as their write had, and others.
+    pub is_wrong: bool,
 }
 
 /// The records that no checkpoint speaks of yet.
@@ -185,5 +187,6 @@ pub fn tail(disk: &dyn Disk, size: u64) -> Result<Tail, ReadError> {
             offset += entry.len() as u64;
         }
     }
-    Ok(Tail { records, torn: (bytes.len() as u64).saturating_sub(read.end), damaged_at: read.damaged_at })
+    let torn = (bytes.len() as u64).saturating_sub(read.end);
+    Ok(Tail { records, torn, damaged_at: read.damaged_at, is_wrong: read.is_wrong })
 }

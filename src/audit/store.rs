@@ -179,14 +179,22 @@ impl Store {
         files
     }
 
-    /// Takes away what was not full under the checkpoint before and has grown since.
+    /// Takes away what was not full under the checkpoints before, of those files that are full now. While a file is
+    /// not, whoever walks the log under an earlier checkpoint needs what stood under that one; later they find the full
+    /// one. Which widths there were is not known after a restart, so all of them are tried.
     fn tidy(&self, before: u64) -> io::Result<()> {
-        if before == self.edge.size {
-            return Ok(());
-        }
-        let now: Vec<String> = self.partial(self.edge.size).into_iter().map(|(name, _)| name).collect();
-        for (name, _) in self.partial(before).into_iter().filter(|(name, _)| !now.contains(name)) {
-            self.disk.remove(&name)?;
+        for level in 0..tile::LEVELS_MAX {
+            let number = |size: u64| size.checked_shr(tile::HEIGHT * (level + 1)).unwrap_or(0);
+            let then = number(before);
+            if then == number(self.edge.size) {
+                break;
+            }
+            for width in 1..tile::WIDTH {
+                self.disk.remove(&tile::of_hashes(level, then, width))?;
+                if level == 0 {
+                    self.disk.remove(&tile::of_entries(then, width))?;
+                }
+            }
         }
         Ok(())
     }

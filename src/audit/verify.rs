@@ -6,7 +6,7 @@ use std::fmt;
 use super::disk::Disk;
 use super::entry;
 use super::note::{Checkpoint, NamedKey};
-use super::read::{ReadError, Reader, Saved, Stored, checkpoint, tail};
+use super::read::{ReadError, Reader, Saved, Stored, Tail, checkpoint, tail};
 use super::tile::{self, WIDTH};
 use super::tree::{self, Hash, leaf};
 
@@ -234,10 +234,22 @@ fn goes_on(reader: &Reader<'_>, now: &Checkpoint, key: &NamedKey, saved: &Saved)
 /// What is acknowledged and under no checkpoint yet: how many records, and how many bytes that are none.
 fn tail_of(disk: &dyn Disk, size: u64, last: Hash) -> Result<(u64, u64), Bad> {
     let tail = tail(disk, size).map_err(unread)?;
+    chain(&tail, size, last)?;
+    Ok((tail.records.len() as u64, tail.torn))
+}
+
+/// Whether what no checkpoint speaks of goes on from the last record that one speaks of. Nobody signed it: who changed
+/// all of it, sums and hashes too, is not found out this way.
+pub fn chain(tail: &Tail, size: u64, last: Hash) -> Result<(), Bad> {
     if let Some(at) = tail.damaged_at {
         let what = "it was changed here: whole records follow, so it is no write that did not end";
         let index = Some(size + tail.records.len() as u64);
         return Err(Bad { index, offset: Some(at), ..Bad::of_file("journal", what) });
+    }
+    if tail.is_wrong {
+        let what = "what was written last has all its bytes and not its sum: it was changed, or the disk lost some of it";
+        let index = Some(size + tail.records.len() as u64);
+        return Err(Bad { index, ..Bad::of_file("journal", what) });
     }
     let (mut last, mut next) = (last, size);
     for record in &tail.records {
@@ -247,5 +259,5 @@ fn tail_of(disk: &dyn Disk, size: u64, last: Hash) -> Result<(u64, u64), Bad> {
         }
         (last, next) = (leaf(&record.bytes), next + 1);
     }
-    Ok((tail.records.len() as u64, tail.torn))
+    Ok(())
 }

@@ -36,6 +36,15 @@ pub enum Refused {
     NotKept,
 }
 
+/// A checkpoint that is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    pub checkpoint: Checkpoint,
+    pub signature: Signature,
+    /// Whether it is another than the one that was signed last.
+    pub is_new: bool,
+}
+
 /// Signs what it has seen.
 pub struct Witness {
     name: String,
@@ -70,7 +79,8 @@ impl Question {
         let note = Note::parse(note).ok()?;
         let checkpoint = Checkpoint::parse(&note.text).ok()?;
         let proof = proof.filter(|proof| proof.len() <= HEIGHT_MAX as usize)?;
-        Some(Self { old, proof, note, checkpoint })
+        // No log goes on from more than it has.
+        (old <= checkpoint.size).then_some(Self { old, proof, note, checkpoint })
     }
 }
 
@@ -93,7 +103,7 @@ impl Witness {
     }
 
     /// Signs, at this second of the epoch. Reads and writes files.
-    pub fn sign(&self, text: &str, seconds: u64) -> Result<(Checkpoint, Signature), Refused> {
+    pub fn sign(&self, text: &str, seconds: u64) -> Result<Signed, Refused> {
         let Question { old, proof, note, checkpoint } = Question::parse(text).ok_or(Refused::NoQuestion)?;
         let log = self.logs.iter().find(|log| log.name == checkpoint.origin);
         let log = log.ok_or_else(|| Refused::UnknownLog(checkpoint.origin.clone()))?;
@@ -103,6 +113,8 @@ impl Witness {
         let file: String =
             Hash::of(log.name.as_bytes()).0.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let last = last(&folder, &file)?;
+        let is_new =
+            last.as_ref().is_none_or(|last| (last.size, last.root) != (checkpoint.size, checkpoint.root));
         let (size, root) = last.map_or((0, super::tree::empty()), |last| (last.size, last.root));
         if old != size {
             return Err(Refused::From(size));
@@ -111,8 +123,11 @@ impl Witness {
             return Err(Refused::Forked);
         }
         let signature = note::cosign(&note, &self.name, &self.key, seconds).map_err(|_| Refused::NotKept)?;
-        folder.write(&file, note.to_string().as_bytes()).map_err(|_| Refused::NotKept)?;
-        Ok((checkpoint, signature))
+        // The same again is on the disk already.
+        if is_new {
+            folder.write(&file, note.to_string().as_bytes()).map_err(|_| Refused::NotKept)?;
+        }
+        Ok(Signed { checkpoint, signature, is_new })
     }
 }
 

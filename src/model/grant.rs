@@ -72,6 +72,8 @@ pub struct GrantEvent {
     pub at: Duration,
     /// Why it was refused.
     pub why: Option<String>,
+    /// Refusals before this one that were told to nobody, since there were too many.
+    pub suppressed: u64,
 }
 
 /// Takes events of grants into a record. It is called on the way of a request, so it must not wait.

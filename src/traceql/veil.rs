@@ -17,6 +17,9 @@ pub enum Said<'s> {
 /// Words that are followed by numbers about the answer, and not about anyone in it.
 const FUNCTIONS: [&str; 3] = ["quantile_over_time", "topk", "bottomk"];
 
+/// Where those numbers end, whether somebody closed the function or not.
+const ENDS: [&str; 4] = [")", "{", "}", "|"];
+
 /// Words whose numbers and durations are about the shape of traces.
 const SHAPES: [&str; 3] = ["duration", "traceDuration", "childCount"];
 
@@ -46,7 +49,7 @@ pub fn veiled(text: &str, put: &mut dyn FnMut(Said<'_>) -> String) -> Option<Str
         match &token {
             Token::End => {}
             Token::Fixed(word) => {
-                in_function = if FUNCTIONS.contains(word) { true } else { in_function && *word != ")" };
+                in_function = FUNCTIONS.contains(word) || in_function && !ENDS.contains(word);
                 fixed = Some(*word);
                 out.push_str(word);
             }

@@ -29,7 +29,7 @@ fn get(path: String, headers: &[(&'static str, &'static str)]) -> Question {
 }
 
 /// Routes without personal data, each with its reason: they are asked all the same.
-pub const OF_NOBODY: [(&str, &str); 7] = [
+pub const OF_NOBODY: [(&str, &str); 8] = [
     ("/ready", "whether it answers"),
     ("/metrics", "numbers by region and endpoint"),
     ("/status", "regions and versions"),
@@ -37,6 +37,7 @@ pub const OF_NOBODY: [(&str, &str); 7] = [
     ("/api/echo", "one word"),
     ("/api/status/buildinfo", "a version"),
     ("/api/tutti/v1/audit/witness", "signatures over hashes of logs"),
+    ("/api/tutti/v1/audit/witness/add-checkpoint", "the same"),
 ];
 
 /// Requests to a route; none where this file does not know it.

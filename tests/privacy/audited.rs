@@ -13,13 +13,15 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 use tutti::api::audit::Auditor;
 use tutti::api::grpc::METHODS;
-use tutti::api::router;
+use tutti::api::{ApiSettings, ApiState, InForce, router};
 use tutti::audit::disk::{Disk, Folder};
 use tutti::audit::read::Reader;
 use tutti::audit::verify::verify;
 use tutti::audit::{AuditSettings, Log};
-use tutti::model::RegionName;
+use tutti::identity::{Factor, Peers, Trust};
+use tutti::model::{Jurisdiction, RegionName};
 use tutti::policy::Cell;
+use tutti::telemetry::Metrics;
 
 use crate::asking::{OF_NOBODY, of_method, of_route};
 use crate::interference::as_request;
@@ -213,6 +215,59 @@ async fn what_cannot_be_put_on_record_shows_nothing_that_is_of_a_class() {
     assert!(shows_a_value(&all().await), "all is well again");
     let records = records(&log, dir.path()).await;
     assert_eq!(of_event(&records, "log.resumed").count(), 1);
+}
+
+/// Another gateway sees that it is one that answers, and not something in its place.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_put_on_record_is_still_said_by_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_full = Arc::new(AtomicBool::new(false));
+    let log = open(dir.path(), |folder| Arc::new(Weak(folder, is_full.clone())));
+    let mut world = world(3, 0, &Rules::of(&REGIONS, Cell::OPEN));
+    let federation = (*world.estate.state.federation()).clone();
+    let place = || Jurisdiction::parse("US").unwrap();
+    let factor = Factor { secret: None, certificate: None };
+    let trust = Trust::new("eu-central", place(), Vec::new(), factor);
+    let in_force = InForce::of(federation).with_peers(Arc::new(Peers::new("us-east", [trust])), place());
+    world.estate.state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());
+    let world = audited(world, &log);
+    is_full.store(true, Ordering::SeqCst);
+    let answer = world.estate.get(&format!("/api/v2/traces/{}", id(0))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("tutti-audit")), (503, "unavailable"));
+    assert_ne!(answer.header("tutti-protocol"), "");
+}
+
+/// Over gRPC too, where a refusal is a success of HTTP.
+#[tokio::test(start_paused = true)]
+async fn whoever_knocks_over_grpc_without_end_fills_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_full = Arc::new(AtomicBool::new(false));
+    let log = open(dir.path(), |folder| Arc::new(Weak(folder, is_full.clone())));
+    let world = audited(crate::callers::with_token(3), &log);
+    let path = "/tempopb.StreamingQuerier/Search";
+    let knock = async || {
+        let streamed =
+            tempopb::ask(&world.estate.router, path, &[], &[("authorization", "Bearer wrong")]).await;
+        assert_eq!(streamed.code(), tonic::Code::Unauthenticated as i32, "{}", streamed.line());
+        streamed.trailer("tutti-audit").to_owned()
+    };
+    is_full.store(true, Ordering::SeqCst);
+    assert_eq!(
+        knock().await,
+        "unavailable",
+        "what could not be put on record is a status of gRPC all the same"
+    );
+    is_full.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    let mut counted = 0;
+    for _ in 0..100 {
+        counted += u64::from(knock().await == "counted");
+    }
+    assert_eq!(counted, 70);
+    let records = records(&log, dir.path()).await;
+    assert_eq!((of_event(&records, "denied").count(), of_event(&records, "query").count()), (30, 0));
+    let denied = records.values().find(|record| record["event"] == "denied").unwrap();
+    assert_eq!(denied["answer"]["status"], "Unauthenticated", "{denied}");
 }
 
 /// A client that leaves in the middle of a stream has seen what the record of its begin speaks of.

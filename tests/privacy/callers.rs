@@ -16,7 +16,7 @@ use crate::world::{REGIONS, Rules, World, id, world};
 
 const MASKED: Cell = Cell { rung: Rung::Masked, ..Cell::OPEN };
 
-fn with_token(seed: u64) -> World {
+pub fn with_token(seed: u64) -> World {
     let mut world = world(seed, 0, &Rules::of(&REGIONS, MASKED));
     let mut callers = Callers::default();
     assert!(callers.know("s3cret", Caller { subject: "alice".to_owned(), ..Caller::anonymous() }));

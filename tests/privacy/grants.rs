@@ -415,3 +415,30 @@ async fn what_is_seen_under_a_grant_is_on_record_with_it_and_so_is_the_grant() {
     assert_eq!(of("break_glass.used")["justification"], grant().justification);
     assert_eq!(of("break_glass.refused")["grant"], "g-2");
 }
+
+/// Whoever shows what is no grant, without end, fills no log, and pushes out no use; and a process that ends has written
+/// what waited.
+#[tokio::test(start_paused = true)]
+async fn grants_that_do_not_hold_without_end_push_out_no_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = audited::open(dir.path(), |folder| Arc::new(folder));
+    let auditor = Arc::new(Auditor::new(log.clone(), None));
+    let tasks = Group::new();
+    let mut desk = Desk::new(0, 0, None);
+    let state = desk.world.estate.state.clone().with_grant_log(on_record(auditor.clone(), &tasks));
+    desk.world.estate.router = router(state);
+    let path = format!("/api/v2/traces/{}", id(1));
+    for _ in 0..100 {
+        let answer = desk.world.estate.send(request(&path, &[("tutti-grant", "nonsense")])).await;
+        assert_eq!(answer.status, 400);
+    }
+    assert_eq!(desk.under(&path, &grant()).await.status, 200);
+    tutti::api::audit::stop(&auditor).await;
+    let records = audited::records(&log, dir.path()).await;
+    let count = |event: &str| records.values().filter(|record| record["event"] == event).count();
+    assert_eq!((count("break_glass.refused"), count("break_glass.used")), (30, 1));
+    assert_eq!(records.values().last().unwrap()["event"], "stop");
+    let used = &records.values().find(|record| record["event"] == "break_glass.used").unwrap()["details"];
+    assert_eq!(used["not_before"], grant().not_before.as_secs());
+    assert_eq!(used["issued"], grant().issued.as_secs());
+}

@@ -20,7 +20,7 @@ const OTHERS_RECORDED_MAX: u64 = 600;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
-pub(super) struct Denied {
+pub(in crate::api) struct Denied {
     networks: Mutex<HashMap<String, Knocks>>,
     suppressed: AtomicU64,
 }

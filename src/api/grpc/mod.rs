@@ -94,10 +94,8 @@ async fn answer(state: ApiState, request: Request) -> Response {
                     Err(error) => error.to_status().into_http(),
                 };
                 // A question that did not become a stream was refused, and that is on record before it is said.
-                if let (Some(auditor), Some(docket)) =
-                    (&state.audit, docket.filter(|docket| !docket.has_begun()))
-                {
-                    response = audit::settle(auditor, &docket, response).await;
+                if let Some(docket) = docket.filter(|docket| !docket.has_begun()) {
+                    response = audit::settle_call(&state, &docket, response).await;
                 }
                 // The place among those in flight is in the stream already, with the question.
                 response.map(|body| Body::new(Held::new(body, (), deadline)))

@@ -1,6 +1,7 @@
 //! Whatever is done to a log is found, and the first place where it shows is named.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::audit::read::{Reader, Saved, checkpoint, parse_checkpoint};
 use crate::audit::tile::{self, put_entry};
 use crate::audit::tree::{consistency, leaf};
 use crate::audit::verify::{Bad, verify};
-use crate::audit::witness::{Refused, Witness, question};
+use crate::audit::witness::{Refused, Signed, Witness, question};
 use crate::proof::SigningKey;
 
 const BUNDLE: &str = "tile/entries/000";
@@ -314,7 +315,8 @@ async fn a_witness_signs_one_history_and_no_other() {
     log.close().await;
     let folder = Folder::at(&settings.dir);
     let (first, ten) = checkpoint(&folder).unwrap();
-    let (seen, signature) = witness().sign(&question(0, &[], &first), 1_700_000_000).unwrap();
+    let Signed { checkpoint: seen, signature, .. } =
+        witness().sign(&question(0, &[], &first), 1_700_000_000).unwrap();
     assert_eq!(seen, ten);
     let mut cosigned = first.clone();
     cosigned.signatures.push(signature);
@@ -328,7 +330,12 @@ async fn a_witness_signs_one_history_and_no_other() {
     assert_eq!(witness().sign(&question(0, &[], &second), 1), Err(Refused::From(10)));
     assert_eq!(witness().sign(&question(10, &proof[1..], &second), 1), Err(Refused::Forked));
     assert!(witness().sign(&question(10, &proof, &second), 1).is_ok());
-    assert!(witness().sign(&question(25, &[], &second), 1).is_ok(), "the same again");
+    // The same again is signed again, and nothing is written for it.
+    let kept = fs::read_dir(ours.dir.join("witness")).unwrap().next().unwrap().unwrap().path();
+    let written = fs::metadata(&kept).unwrap().ino();
+    let again = witness().sign(&question(25, &[], &second), 1).unwrap();
+    assert!(!again.is_new && fs::metadata(&kept).unwrap().ino() == written);
+    assert_eq!(witness().sign(&question(26, &[], &second), 1), Err(Refused::NoQuestion), "more than it has");
     let own = SigningKey::from_pem(&fs::read_to_string(settings.dir.join("key.pem")).unwrap()).unwrap();
     let fork = Checkpoint { size: 25, root: leaf(b"other"), ..ten.clone() }.sign(&own).unwrap();
     assert_eq!(witness().sign(&question(25, &[], &fork), 1), Err(Refused::Forked));
@@ -336,7 +343,7 @@ async fn a_witness_signs_one_history_and_no_other() {
     let by = SigningKey::generate().unwrap();
     let unknown = Refused::UnknownLog("tutti/x/1".to_owned());
     assert_eq!(witness().sign(&question(0, &[], &stranger.sign(&by).unwrap()), 1), Err(unknown));
-    assert_eq!(witness().sign(&question(25, &[], &ten.sign(&by).unwrap()), 1), Err(Refused::NotSigned));
+    assert_eq!(witness().sign(&question(10, &[], &ten.sign(&by).unwrap()), 1), Err(Refused::NotSigned));
     for text in ["", "old x\n\nnote", "old 1\n"] {
         assert_eq!(witness().sign(text, 1), Err(Refused::NoQuestion));
     }

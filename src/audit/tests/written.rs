@@ -6,7 +6,7 @@ use super::*;
 use crate::audit::disk::{Disk, Folder};
 use crate::audit::read::{Reader, checkpoint, tail};
 use crate::audit::settings::AuditSettings;
-use crate::audit::tree::{inclusion, is_included, leaf};
+use crate::audit::tree::{inclusion, is_included, leaf, root};
 use crate::audit::verify::verify;
 use crate::audit::{OpenError, tile};
 use crate::proof::SigningKey;
@@ -34,9 +34,37 @@ async fn every_receipt_leads_to_its_record_and_the_record_to_the_checkpoint() {
     }
     let verified = verify(&folder, log.key(), &[], &[]).unwrap();
     assert_eq!((verified.checkpoint.size, verified.tail, verified.torn), (600, 0, 0));
-    // Of what was not full only the last is left.
-    let partial = std::fs::read_dir(settings.dir.join("tile/entries/002.p")).unwrap().count();
-    assert_eq!(partial, 1);
+    // Of what is full now, nothing is left of before.
+    for full in ["tile/entries/000.p", "tile/entries/001.p", "tile/0/000.p", "tile/0/001.p"] {
+        let left = std::fs::read_dir(settings.dir.join(full)).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "{full}");
+    }
+    assert!(std::fs::read_dir(settings.dir.join("tile/entries/002.p")).unwrap().count() >= 1);
+}
+
+/// Who reads a log that is written has a checkpoint of before, and the files of after.
+#[tokio::test]
+async fn a_log_that_grows_while_it_is_read_is_whole_under_the_checkpoint_that_was_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let mut read = Vec::new();
+    for numbers in [0..100, 100..200, 200..300, 300..900] {
+        let log = Log::open(&settings, &region()).unwrap();
+        append_all(&log, numbers).await;
+        log.close().await;
+        let folder = Folder::at(&settings.dir);
+        read.push(checkpoint(&folder).unwrap().1);
+        for checkpoint in &read {
+            let reader = Reader::new(&folder, checkpoint.size);
+            assert_eq!(root(&reader, checkpoint.size).unwrap(), checkpoint.root);
+            for index in [0, checkpoint.size - 1] {
+                assert_eq!(reader.record(index).unwrap().unwrap().index, index);
+            }
+        }
+        leave(log, &settings).await;
+    }
+    let left = |of: &str| std::fs::read_dir(settings.dir.join(of)).map_or(0, Iterator::count);
+    assert_eq!((left("tile/entries/000.p"), left("tile/0/000.p"), left("tile/entries/001.p")), (0, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,6 +108,28 @@ async fn a_write_that_was_cut_off_takes_nothing_with_it() {
     assert_eq!(verify(&folder, &key, &[], &[]).unwrap().checkpoint.size, 11);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_write_that_has_all_its_bytes_and_not_its_sum_is_kept_for_whoever_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let log = Log::open(&settings, &region()).unwrap();
+    log.append(&record(0)).await.unwrap();
+    let key = log.key().clone();
+    leave(log, &settings).await;
+    let journal = settings.dir.join("journal");
+    let mut changed = std::fs::read(&journal).unwrap();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&journal, &changed).unwrap();
+    let folder = Folder::at(&settings.dir);
+    let bad = verify(&folder, &key, &[], &[]).unwrap_err();
+    assert!(bad.index == Some(0) && bad.what.contains("not its sum"), "{bad}");
+    let log = Log::open(&settings, &region()).unwrap();
+    assert_eq!(std::fs::read(settings.dir.join("journal.wrong.0")).unwrap(), changed);
+    log.append(&record(1)).await.unwrap();
+    log.close().await;
+    assert_eq!(verify(&folder, &key, &[], &[]).unwrap().checkpoint.size, 1);
+}
+
 #[tokio::test]
 async fn a_log_has_one_writer_one_name_and_one_key() {
     let dir = tempfile::tempdir().unwrap();
@@ -106,10 +156,19 @@ async fn keys_are_for_their_owner_alone_and_are_used_again() {
     let name = async || {
         let log = Log::open(&settings, &region()).unwrap();
         let name = log.tokens().name().to_owned();
+        log.append(&record(0)).await.unwrap();
+        log.close().await;
         leave(log, &settings).await;
         name
     };
     let tokens = name().await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for folder in ["", "tile", "tile/0", "tile/entries"] {
+        assert_eq!(mode(&settings.dir.join(folder)), 0o700, "{folder}");
+    }
+    for file in ["checkpoint", "journal", "lock", "log.vkey", "tile/entries/000.p/1", "tile/0/000.p/1"] {
+        assert_eq!(mode(&settings.dir.join(file)), 0o600, "{file}");
+    }
     for key in ["key.pem", "tokens.key"] {
         let mode = std::fs::metadata(settings.dir.join(key)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{key}");

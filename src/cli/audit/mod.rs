@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::audit::disk::{Disk, Folder};
-use crate::audit::note::NamedKey;
+use crate::audit::note::{Kind, NamedKey};
 use crate::audit::{PUBLIC, read::Stored};
 
 pub use search::SearchArgs;
@@ -99,6 +99,15 @@ impl Known {
 
 fn parse_key(text: &str) -> Result<NamedKey, String> {
     NamedKey::parse(text).map_err(|why| why.to_string())
+}
+
+/// The key of a witness. The log's own signs no time, and says nothing that the checkpoint does not.
+fn parse_witness(text: &str) -> Result<NamedKey, String> {
+    match parse_key(text)? {
+        key if key.kind == Kind::Witness => Ok(key),
+        _ => Err("it is the key of a log, and not of a witness: its gateway keeps that in `witness.vkey`"
+            .to_owned()),
+    }
 }
 
 /// A record as an object; none where it is no record.

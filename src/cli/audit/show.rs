@@ -7,9 +7,11 @@ use clap::Args;
 
 use super::{Known, Verdict, parse_key, value};
 use crate::audit::disk::Folder;
+use crate::audit::entry;
 use crate::audit::note::NamedKey;
 use crate::audit::read::{ReadError, Reader, Stored, checkpoint, tail};
 use crate::audit::tree::{inclusion, is_included, leaf};
+use crate::audit::verify::chain;
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -62,22 +64,39 @@ pub(super) fn run(args: &ShowArgs, out: &mut dyn Write) -> io::Result<Verdict> {
 /// A record, and what proves it.
 struct Found {
     record: Stored,
-    /// The checkpoint's text, the proof, and whether both hold.
-    proof: Option<(String, Vec<String>, bool)>,
+    proof: Proof,
+}
+
+enum Proof {
+    /// The checkpoint's text, the way of hashes to it, and whether both hold.
+    Signed(String, Vec<String>, bool),
+    /// No checkpoint speaks of it yet: whether it goes on from the last record that one speaks of.
+    Unsigned(Result<(), String>),
 }
 
 fn look(folder: &Folder, known: &Known, index: u64) -> Result<Option<Found>, ReadError> {
     let (note, checkpoint) = checkpoint(folder)?;
     let reader = Reader::new(folder, checkpoint.size);
     let Some(record) = reader.record(index)? else {
-        let record = tail(folder, checkpoint.size)?.records.into_iter().find(|record| record.index == index);
-        return Ok(record.map(|record| Found { record, proof: None }));
+        let tail = tail(folder, checkpoint.size)?;
+        let last = match checkpoint.size.checked_sub(1) {
+            Some(last) => reader.record(last)?.map(|record| leaf(&record.bytes)),
+            None => Some(entry::beginning(&checkpoint.origin)),
+        };
+        let is_signed = known.key.signed(&note).is_some() && known.key.name == checkpoint.origin;
+        let goes_on = match last {
+            Some(last) if is_signed => chain(&tail, checkpoint.size, last).map_err(|bad| bad.to_string()),
+            Some(_) => Err("the checkpoint before it is not of this key".to_owned()),
+            None => Err("the record before it is not there".to_owned()),
+        };
+        let record = tail.records.into_iter().find(|record| record.index == index);
+        return Ok(record.map(|record| Found { record, proof: Proof::Unsigned(goes_on) }));
     };
     let proof = inclusion(&reader, index, checkpoint.size)?;
     let is_in = is_included(&proof, leaf(&record.bytes), index, checkpoint.size, checkpoint.root);
     let is_good = is_in && known.key.signed(&note).is_some() && known.key.name == checkpoint.origin;
     let proof = proof.into_iter().map(|hash| hash.to_base64()).collect();
-    Ok(Some(Found { record, proof: Some((note.to_string(), proof, is_good)) }))
+    Ok(Some(Found { record, proof: Proof::Signed(note.to_string(), proof, is_good) }))
 }
 
 impl Found {
@@ -91,9 +110,16 @@ impl Found {
         )?;
         writeln!(out, "record  {} in {}, byte {}", record.index, record.file, record.offset)?;
         writeln!(out, "leaf    {}", leaf(&record.bytes).to_base64())?;
-        let Some((checkpoint, proof, is_good)) = proof else {
-            writeln!(out, "\nit is acknowledged and under no checkpoint yet: ask again in a second")?;
-            return Ok(Verdict::Good);
+        let (checkpoint, proof, is_good) = match proof {
+            Proof::Signed(checkpoint, proof, is_good) => (checkpoint, proof, is_good),
+            Proof::Unsigned(Ok(())) => {
+                let line = "not proven: it follows the records before it, and no checkpoint speaks of it yet: ask \
+                            again in a second; where no gateway runs on the folder, when one has begun again";
+                return writeln!(out, "\n{line}").map(|()| Verdict::Bad);
+            }
+            Proof::Unsigned(Err(why)) => {
+                return writeln!(out, "\nBAD: no checkpoint speaks of it, and {why}").map(|()| Verdict::Bad);
+            }
         };
         for hash in proof {
             writeln!(out, "proof   {hash}")?;

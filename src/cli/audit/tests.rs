@@ -54,6 +54,32 @@ async fn a_receipt_leads_to_its_record_and_its_proof() {
     assert!(code == 2 && text.contains("the receipt is of the log `tutti/us/1`"), "{text}");
 }
 
+/// What is in the journal alone nobody signed.
+#[tokio::test(start_paused = true)]
+async fn a_record_under_no_checkpoint_is_there_and_not_proven() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, journal) = (dir.path().to_str().unwrap(), dir.path().join("journal"));
+    let log = Log::open(&AuditSettings::at(dir.path()), &RegionName::parse("eu").unwrap()).unwrap();
+    log.append(&Record::of(Event::QUERY)).await.unwrap();
+    let whole = std::fs::read(&journal).unwrap();
+    assert!(!whole.is_empty());
+    let (text, code) = said(&["show", "0", "--dir", path]);
+    assert!(code == 1 && text.contains("not proven: it follows"), "{text}");
+    assert_eq!(said(&["verify", path]).1, 0);
+    // The beginning of another log stands where the record says what it follows.
+    log.append(&Record::of(Event::QUERY)).await.unwrap();
+    let both = std::fs::read(&journal).unwrap();
+    let second = both.get(whole.len()..).unwrap();
+    std::fs::write(&journal, second).unwrap();
+    let (text, code) = said(&["show", "1", "--dir", path]);
+    assert!(code == 1 && text.contains("BAD: no checkpoint speaks of it, and"), "{text}");
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&journal, changed).unwrap();
+    let (text, code) = said(&["verify", path]);
+    assert!(code == 1 && text.contains("not its sum"), "{text}");
+}
+
 #[tokio::test]
 async fn records_are_found_by_who_what_for_which_trace_and_when() {
     let dir = tempfile::tempdir().unwrap();
@@ -106,5 +132,9 @@ async fn verification_says_good_or_names_the_place() {
         "{text}"
     );
     assert_eq!(said(&["verify", "nowhere"]).1, 2);
+    assert_eq!(said(&["verify", "nowhere", "--key", &key]).1, 2);
+    let line = ["tutti", "audit", "verify", path, "--witness", &key];
+    let error = Cli::try_parse_from(line).map(drop).unwrap_err().to_string();
+    assert!(error.contains("the key of a log, and not of a witness"), "{error}");
     assert_eq!(said(&["verify", path, "--checkpoint", "nowhere"]).1, 2);
 }

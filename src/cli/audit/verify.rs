@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DirArg, Known, Verdict, parse_key};
+use super::{DirArg, Known, Verdict, parse_key, parse_witness};
 use crate::audit::disk::Folder;
 use crate::audit::note::NamedKey;
-use crate::audit::read::saved;
+use crate::audit::read::{ReadError, checkpoint, saved};
 use crate::audit::verify::verify;
 
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Vec<PathBuf>,
     /// The key of a witness that has to have signed the checkpoint, or one of those given. May be given several times.
-    #[arg(long, value_name = "VKEY", value_parser = parse_key)]
+    #[arg(long, value_name = "VKEY", value_parser = parse_witness)]
     pub witness: Vec<NamedKey>,
 }
 
@@ -33,6 +33,16 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict>
         Ok(known) => known,
         Err(line) => return writeln!(out, "{line}").map(|()| Verdict::Unusable),
     };
+    let folder = Folder::at(dir);
+    // With a key from elsewhere nothing has been read yet. A checkpoint that is gone is another matter.
+    if !dir.is_dir() {
+        return writeln!(out, "error: {}: it is no folder", dir.display()).map(|()| Verdict::Unusable);
+    }
+    if let Err(ReadError::File { name, why }) = checkpoint(&folder)
+        && why.kind() != io::ErrorKind::NotFound
+    {
+        return writeln!(out, "error: {}: {why}", dir.join(name).display()).map(|()| Verdict::Unusable);
+    }
     let mut kept = Vec::new();
     for file in &args.checkpoint {
         match saved(file) {
@@ -40,7 +50,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict>
             Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
         }
     }
-    let verified = match verify(&Folder::at(dir), &known.key, &args.witness, &kept) {
+    let verified = match verify(&folder, &known.key, &args.witness, &kept) {
         Ok(verified) => verified,
         Err(bad) => return writeln!(out, "BAD {}: {bad}", dir.display()).map(|()| Verdict::Bad),
     };
