@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::complain;
 use super::places::Places;
+use crate::backend::settings::KindSettings;
 use crate::config::policies::shipped;
 use crate::config::{Settings, process_environment, read_claims, redactor_of};
 use crate::model::{Jurisdiction, RegionName};
@@ -170,6 +171,12 @@ fn of_config(config: &Path, args: &RedactArgs) -> Result<Rules, String> {
     let (stored, delivered) = places(&Places::of(&regions, book.map(|book| book.facts())), args)?;
     if !stored.region.is_empty() {
         let region = RegionName::parse(&stored.region).map_err(|error| error.to_string())?;
+        // Here everything of it is shown as its gateway sends it, and what lies there never was seen by that one.
+        if settings.regions.iter().any(|at| at.name == region && matches!(at.kind, KindSettings::Tutti(_))) {
+            return Err(format!(
+                "--stored: `{region}` is decided by its own gateway: run this there, or name its jurisdiction"
+            ));
+        }
         let (policies, redactor) = (settings.policies.clone(), settings.redactor.clone());
         return Ok(Rules { policies, redactor, stored: region, delivered: delivered.jurisdiction });
     }

@@ -75,7 +75,9 @@ impl Federation {
         let folded = if origin.is_named() { constant::fold(text, region.name()) } else { None };
         let query = folded.as_ref().map(|folded| folded.query.clone());
         let query = query.or_else(|| traceql::compile(text).ok().filter(|_| !origin.is_named()));
-        let is_alike = |query: &Query| !self.withholds() || self.sights().is_counted_alike(0, query);
+        let max_series = ask.query.max_series;
+        let is_alike =
+            |query: &Query| !self.withholds() || self.sights().is_counted_alike(0, query, max_series);
         let Some(query) = query.filter(is_alike) else { return Ok(None) };
         let begun = Instant::now();
         let query = MetricsQuery { query: query.to_string(), ..(*ask.query).clone() };

@@ -24,7 +24,7 @@ use super::told::{self, Sum};
 use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
 use crate::model::search::{Inspected, SearchAsked};
-use crate::model::tags::{TagValue, TagValueKind, TagsForm};
+use crate::model::tags::{TagLimits, TagValue, TagValueKind, TagsForm};
 use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery, TagsQuery};
 use crate::redaction::{self, Marks, Permitted, Raw, Redacted, RegionRules, rows};
 use crate::traceql;
@@ -39,6 +39,15 @@ struct Telling<'a, A> {
 
 /// What may be seen of what a region tells; nothing where only its traces say.
 type See<'s, A> = &'s (dyn Fn(&Region, Raw<A>) -> Option<Redacted<A>> + Sync);
+
+/// How a region is asked.
+type Put<Q, A> = for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>;
+
+/// A region counts before anything is treated: what is then taken away would leave room in the answer, or none of it,
+/// and show how much there is. So what a caller limits is counted here, of what they may see.
+fn lift(limits: &mut TagLimits) {
+    *limits = TagLimits { bytes_max: limits.bytes_max, ..TagLimits::default() };
+}
 
 /// What became certain, and what was inspected so far.
 type Heard<A> = (Option<A>, Inspected);
@@ -126,8 +135,14 @@ impl Federation {
         };
         let mut telling = Telling { teller, is_silent: self.withholds(), hear: &mut hear };
         let see = |region: &Region, raw| redaction::told::names(raw, self.rules(region));
-        self.ask_all_of_tags(ask.clone(), |region, call| region.tag_names(call).boxed(), &see, &mut telling)
-            .await
+        let put: Put<TagsQuery, TagNames> = match self.withholds() {
+            true => |region, mut call| {
+                lift(&mut call.query.limits);
+                region.tag_names(call).boxed()
+            },
+            false => |region, call| region.tag_names(call).boxed(),
+        };
+        self.ask_all_of_tags(ask.clone(), put, &see, &mut telling).await
     }
 
     /// Where the region's is on every resource, it is a name like others.
@@ -212,8 +227,14 @@ impl Federation {
             Some(name) => redaction::told::values(raw, name, self.rules(region)),
             None => rows::pass(raw, self.plan.region(region.name())),
         };
-        self.ask_all_of_tags(ask.clone(), |region, call| region.tag_values(call).boxed(), &see, &mut telling)
-            .await
+        let put: Put<TagValuesQuery, TagValues> = match self.withholds() {
+            true => |region, mut call| {
+                lift(&mut call.query.limits);
+                region.tag_values(call).boxed()
+            },
+            false => |region, call| region.tag_values(call).boxed(),
+        };
+        self.ask_all_of_tags(ask.clone(), put, &see, &mut telling).await
     }
 
     async fn values_of_traces(
@@ -326,7 +347,7 @@ impl Federation {
     async fn ask_all_of_tags<Q: Clone, A: Clone>(
         &self,
         ask: Question<Permitted<Q>>,
-        put: for<'r> fn(&'r Region, Call<Q>) -> Answering<'r, RegionAnswer<A>>,
+        put: Put<Q, A>,
         see: See<'_, A>,
         telling: &mut Telling<'_, A>,
     ) -> Result<Option<Answer<Redacted<Vec<A>>>>, Refusal> {

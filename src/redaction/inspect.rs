@@ -2,9 +2,10 @@
 //! look like. No value comes out of here.
 
 use super::seal::{Raw, Redacted};
-use crate::classify::Classifier;
+use crate::classify::classifier::Scratch;
 use crate::classify::detect::{self, Care};
 use crate::classify::propose::Tally;
+use crate::classify::{Classifier, Look};
 use crate::model::tags::TagScope;
 use crate::model::{TagNames, TagValues};
 
@@ -16,14 +17,33 @@ pub struct Inspected {
     pub telling: usize,
 }
 
+/// Looks at names of attributes, by the strictest rules.
+#[derive(Debug)]
+pub struct Names<'c> {
+    classifier: &'c Classifier,
+    look: Look,
+    scratch: Scratch,
+}
+
+impl<'c> Names<'c> {
+    pub fn new(classifier: &'c Classifier) -> Self {
+        let look = classifier.look(|_| (u8::MAX, Care::Paranoid));
+        Self { classifier, look, scratch: Scratch::default() }
+    }
+
+    /// Whether a name is itself what may not be shown.
+    pub fn is_telling(&mut self, name: &str) -> bool {
+        self.classifier.is_telling_key(name, &self.look, &mut self.scratch)
+    }
+}
+
 /// The names of attributes, without those of the language.
 pub fn names(raw: Raw<TagNames>, classifier: &Classifier) -> Redacted<Inspected> {
-    let look = classifier.look(|_| (u8::MAX, Care::Paranoid));
-    let mut scratch = crate::classify::classifier::Scratch::default();
+    let mut look = Names::new(classifier);
     let mut inspected = Inspected::default();
     let scopes = raw.open().scopes.into_iter().filter(|(scope, _)| *scope != TagScope::Intrinsic);
     for (scope, name) in scopes.flat_map(|(scope, names)| names.into_iter().map(move |name| (scope, name))) {
-        if classifier.is_telling_key(&name, &look, &mut scratch) {
+        if look.is_telling(&name) {
             inspected.telling += 1;
         } else {
             inspected.names.push((scope, name));

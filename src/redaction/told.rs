@@ -36,6 +36,8 @@ pub(super) fn is_of_itself(ruled: &Ruled, says: KeyClass) -> bool {
         KeyClass::Safe => true,
         // An attribute beside it says in which language it is.
         KeyClass::Structured(Structure::Statement | Structure::Sql(Dialect::Any), _) => false,
+        // The one before it in its list says what it is, and a region tells each element alone.
+        KeyClass::Structured(Structure::CommandArgument, _) => false,
         // Nothing is looked for in what is treated as a whole.
         KeyClass::Whole(class) if !ruled.is_untouched(class) => true,
         KeyClass::Unknown if !ruled.is_untouched(ruled.classes().unknown()) => true,

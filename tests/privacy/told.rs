@@ -3,10 +3,10 @@
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tutti::policy::Rung;
+use tutti::policy::{Cell, Rung};
 
 use crate::asking::{encoded, search};
-use crate::world::{CLASSES, REGIONS, Rules, World, id, world};
+use crate::world::{CLASSES, REGIONS, Rules, World, id, one_far, world};
 
 const SEEDS: u64 = 20;
 const QUERIES: usize = 30;
@@ -165,4 +165,33 @@ async fn an_answer_is_that_of_one_region_which_holds_what_may_be_seen() {
     }
     assert!(found > 100, "{found}");
     assert_eq!(REGIONS.len(), 3);
+}
+
+/// A limit counts what may be seen: a region that counted what it stores would show how much of it is taken away.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_names_and_values_counts_what_may_be_seen() {
+    use crate::spans::{MS, NOON, span, text};
+    let dropped = Cell { rung: Rung::Dropped, ..Cell::OPEN };
+    let rules = Rules([((REGIONS[0], "pii.place"), dropped)].into());
+    let of = |made: u64, zone: &str| opentelemetry_proto::tonic::trace::v1::Span {
+        trace_id: (1u128 << 100).to_be_bytes().to_vec(),
+        start_time_unix_nano: NOON,
+        end_time_unix_nano: NOON + MS,
+        attributes: vec![text("user.city", "Lisbon 1"), text("zone", zone)],
+        ..span(made, (made > 1).then_some(1), 1)
+    };
+    let world = one_far(vec![of(1, "a"), of(2, "b")], &rules);
+    let window = "start=1794999940&end=1795000060";
+    for limits in ["limit=1", "limit=1&maxStaleValues=1"] {
+        let names = world.estate.get(&format!("/api/v2/search/tags?scope=span&{limits}&{window}")).await;
+        assert_eq!(names.json()["scopes"][0]["tags"], serde_json::json!(["zone"]), "{}", names.text());
+        let path = format!("/api/v2/search/tag/span.zone/values?{limits}&{window}");
+        let values = world.estate.get(&path).await;
+        assert_eq!(values.json()["tagValues"].as_array().map(Vec::len), Some(1), "{}", values.text());
+    }
+    let told = world.told.lock().unwrap();
+    assert_eq!(told.len(), 4, "the region tells it: {told:?}");
+    for (_, question) in told.iter() {
+        assert!(question.contains("count_max: 0, stale_max: 0"), "{question}");
+    }
 }

@@ -171,6 +171,13 @@ pub fn plain(seed: u64, rules: &Rules) -> World {
     over_with(parts(seed, 0, rules), rules, settings)
 }
 
+/// The first region alone and far away, with these spans.
+#[allow(dead_code, reason = "each test uses its part")]
+pub fn one_far(spans: Vec<Span>, rules: &Rules) -> World {
+    let held = BTreeMap::from([(REGIONS[0], export(spans))]);
+    made_over(&REGIONS[..1], true, &held, rules, FederationSettings::default())
+}
+
 fn parts(seed: u64, version: usize, rules: &Rules) -> BTreeMap<&'static str, Vec<Span>> {
     let mut chance = StdRng::seed_from_u64(seed);
     let mut parts: BTreeMap<&'static str, Vec<Span>> = REGIONS.map(|region| (region, Vec::new())).into();

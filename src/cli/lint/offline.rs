@@ -1,6 +1,7 @@
 //! Spans from standard input: every attribute of every resource, scope, span, event and link of an export in
 //! OTLP/JSON.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
 use serde_json::Value;
@@ -10,22 +11,32 @@ use crate::classify::detect::Scratch;
 use crate::cli::redact::{documents, read};
 use crate::model::tags::TagScope;
 use crate::redaction::Redactor;
+use crate::redaction::inspect::Names;
 use crate::wire::export::json_of_protobuf;
 
 pub(super) fn look(redactor: &Redactor, input: &mut dyn Read) -> Result<(Seen, Vec<Asked>), String> {
     let text = read(input)?;
     let (mut seen, mut scratch) = (Seen::default(), Scratch::default());
+    // A program says the same few keys over and over, and each is looked at once.
+    let (mut names, mut known) = (Names::new(redactor.classifier()), HashMap::new());
+    let mut telling = BTreeSet::new();
     for document in documents(&text) {
         let json = json_of_protobuf(&document?).map_err(|error| error.to_string())?;
         let export: Value = serde_json::from_str(&json).map_err(|error| error.to_string())?;
         each_attribute(&export, &mut |scope, key, value| {
-            if let Some(tally) = seen.of(scope, key, redactor) {
+            let is_telling = match known.get(key) {
+                Some(is_telling) => *is_telling,
+                None => *known.entry(key.to_owned()).or_insert(names.is_telling(key)),
+            };
+            if is_telling {
+                telling.insert((scope, key.to_owned()));
+            } else if let Some(tally) = seen.of(scope, key, redactor) {
                 each_text(value, &mut |text| tally.take(text, &mut scratch));
             }
         });
     }
     let (keys, unknown) = seen.counts();
-    Ok((seen, vec![Asked { keys, unknown, ..Asked::default() }]))
+    Ok((seen, vec![Asked { keys, unknown, telling: telling.len(), ..Asked::default() }]))
 }
 
 fn list<'v>(of: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

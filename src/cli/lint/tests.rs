@@ -34,6 +34,18 @@ fn unknown_keys_of_a_file_are_told_with_a_proposal_and_its_reasons() {
 }
 
 #[test]
+fn a_key_of_a_file_that_is_personal_data_itself_is_counted_and_not_shown() {
+    assert!(EXPORT.contains("\"cart.note\""));
+    let export = EXPORT.replace("\"cart.note\"", "\"of jane.roe@example.com\"");
+    for json in [false, true] {
+        let (_, said) = linted(&LintArgs { json, ..offline() }, &export).unwrap();
+        assert_no_value(&said);
+        let counted = if json { "\"personalKeys\": 1" } else { "1 more are personal data themselves" };
+        assert!(said.contains(counted) || said.contains(&counted.replace(": ", ":")), "{said}");
+    }
+}
+
+#[test]
 fn a_program_reads_the_same_as_json() {
     let (_, said) = linted(&LintArgs { json: true, ..offline() }, EXPORT).unwrap();
     assert_no_value(&said);

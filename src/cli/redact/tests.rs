@@ -173,3 +173,31 @@ fn a_number_of_an_account_under_a_safe_key_stays_behind_and_the_key_does_not() {
     assert!(!out.contains("370400440532"), "{out}");
     assert!(out.contains("service.name") && out.contains("checkout-5f7d9"), "{out}");
 }
+
+#[test]
+fn a_region_that_its_own_gateway_decides_is_refused_and_its_jurisdiction_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let claims = folder.path().join("claims.json");
+    std::fs::write(&claims, r#"{"sub": "alice", "roles": ["sre"], "purpose": "incident"}"#).unwrap();
+    let config = config(folder.path(), "EU", "US");
+    let key = crate::proof::SigningKey::generate().unwrap().to_pem().to_string();
+    std::fs::write(folder.path().join("peer.pem"), key).unwrap();
+    std::fs::write(folder.path().join("bearer"), "s3cret").unwrap();
+    let peer = "\n[peer]\nkey = { file = \"peer.pem\" }\n\n\
+        [[region]]\nname = \"far\"\njurisdiction = \"EU\"\nkind = \"tutti\"\n\
+        url = \"https://tutti.eu.example\"\nauth = { bearer = { file = \"bearer\" } }\n";
+    let text = std::fs::read_to_string(&config).unwrap() + peer;
+    std::fs::write(&config, text).unwrap();
+    let run_at = |stored: &str| {
+        let (stored, delivered) = (stored.into(), "there".into());
+        let args = RedactArgs { claims: claims.clone(), stored, delivered, config: Some(config.clone()) };
+        let mut out = Vec::new();
+        let ran = run(&args, &mut EXPORT.as_bytes(), &mut out, &mut Vec::new());
+        (ran, String::from_utf8(out).unwrap())
+    };
+    let line = "--stored: `far` is decided by its own gateway: run this there, or name its jurisdiction";
+    assert_eq!(run_at("far"), (Err(line.to_owned()), String::new()));
+    let (ran, out) = run_at("EU");
+    assert_eq!(ran, Ok(()));
+    assert!(!out.is_empty() && !out.contains("jane.roe"), "{out}");
+}

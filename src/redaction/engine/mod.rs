@@ -183,7 +183,12 @@ impl<'a> Engine<'a> {
         for key in self.keys.iter_mut().filter(|key| key.facts.class == KeyClass::Unknown && !key.is_telling)
         {
             let name = std::str::from_utf8(key.name);
-            key.is_telling = matches!((&echo, name), (Echo::Search(search), Ok(name)) if search.may_be_in(name, &mut self.memory));
+            key.is_telling = match (&echo, name) {
+                // It is not known what any of them says.
+                (Echo::TooMany, _) => true,
+                (Echo::Search(search), Ok(name)) => search.may_be_in(name, &mut self.memory),
+                (Echo::Search(_), Err(_)) => false,
+            };
             is_any |= key.is_telling;
         }
         self.pass = Pass::Again(echo);

@@ -63,6 +63,12 @@ impl<'a> Engine<'a> {
     }
 
     fn number(&mut self, key: KeyId, facts: KeyFacts, number: &str) -> Seen {
+        // It can't be taken apart, so it is what its key says.
+        if let KeyClass::Structured(_, class) = facts.class
+            && self.look.treats(class)
+        {
+            return self.whole(key, class, number);
+        }
         let is_whole = self.classifier.whole(facts).is_some_and(|class| self.look.treats(class));
         let digits = number.bytes().filter(u8::is_ascii_digit).count();
         if !is_whole && digits < DIGITS_MIN {

@@ -272,10 +272,12 @@ impl<'a> Engine<'a> {
 
     /// A yes or no tells nothing but under a key of which all is withheld; a token of it would be guessed at once.
     fn flag(&mut self, class: KeyClass) -> Fate {
-        let facts = KeyFacts { class, context: Context::NONE };
-        let Some(class) = self.classifier.whole(facts).filter(|class| self.look.treats(*class)) else {
-            return Fate::Keep;
+        let whole = match class {
+            // It can't be taken apart, so it is what its key says.
+            KeyClass::Structured(_, class) => Some(class),
+            class => self.classifier.whole(KeyFacts { class, context: Context::NONE }),
         };
+        let Some(class) = whole.filter(|class| self.look.treats(*class)) else { return Fate::Keep };
         self.tally.add(class);
         if self.treater.rung(class) == Rung::Dropped {
             return Fate::Drop;
@@ -315,12 +317,11 @@ impl<'a> Engine<'a> {
         let mut arguments = Arguments::of(class);
         let mut reader = Reader::new(items);
         while let Ok(Some(field)) = reader.next() {
-            let Value::Bytes(item) = field.value else { continue };
-            if field.number != list::VALUES {
+            let (list::VALUES, Value::Bytes(item)) = (field.number, field.value) else {
                 self.tally.add_other();
                 edit.drop(&field);
                 continue;
-            }
+            };
             let given = arguments.as_mut().and_then(|arguments| arguments.next(item));
             let (key, class) = match given {
                 Some(flag) => match self.argument(key, class, flag) {
@@ -376,12 +377,11 @@ impl<'a> Engine<'a> {
         let mut edit = Edit::of(pairs);
         let mut reader = Reader::new(pairs);
         while let Ok(Some(field)) = reader.next() {
-            let Value::Bytes(pair) = field.value else { continue };
-            if field.number != list::VALUES {
+            let (list::VALUES, Value::Bytes(pair)) = (field.number, field.value) else {
                 self.tally.add_other();
                 edit.drop(&field);
                 continue;
-            }
+            };
             let fate = self.pair(Some(key), pair, list::VALUES, &mut siblings, depth);
             self.edit_pair(fate, &field, &mut edit);
         }

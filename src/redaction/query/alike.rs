@@ -10,7 +10,7 @@ use crate::classify::keys::KeyClass;
 use crate::model::tags::TagsForm;
 use crate::policy::RegionPlan;
 use crate::redaction::told::is_of_itself;
-use crate::traceql::ast::{AttributeName, Binary, FieldExpr, Literal, Query, Scope};
+use crate::traceql::ast::{AttributeName, Binary, FieldExpr, Literal, MetricsExpr, Query, Root, Scope};
 use crate::traceql::conditions::{Discretion, Latitude};
 use crate::traceql::lenient::{Asks, condition_groups};
 use crate::traceql::mentions::{Named, Purpose, compares, each};
@@ -21,21 +21,28 @@ const SHORT_INTEGER_MAX: u64 = 100_000;
 
 impl Sights<'_> {
     /// Whether the region of this rank counts the same over what it stores, up to the names of its series.
-    pub fn is_counted_alike(&self, rank: usize, query: &Query) -> bool {
+    ///
+    /// `max_series` is how many series are asked for, 0 for all.
+    pub fn is_counted_alike(&self, rank: usize, query: &Query, max_series: u32) -> bool {
         if compares(query) {
             return false;
         }
+        // Whatever else looks at the groups of a question (a count of one, the highest of them, another series beside
+        // it, a limit) makes numbers or their choice of values that may be shown as one. Only where each group is a
+        // series of the answer, by its own name, is it seen on its way whether that name is shown as it is stored.
+        let is_each_a_series =
+            max_series == 0 && matches!(&query.root, Root::Metrics(MetricsExpr::Query { .. }));
         let mut is_alike = true;
         each(query, &mut |named, purpose| {
             let alike = match (named, purpose) {
                 (Named::Field(field), Purpose::Tested) => self.is_field_alike(rank, field),
                 (_, Purpose::Shown) => true,
-                (Named::Attribute(attribute), Purpose::Grouped) => self.is_told(rank, &attribute.name),
-                (Named::Field(FieldExpr::Attribute(attribute)), Purpose::Grouped) => {
+                (Named::Attribute(attribute), Purpose::Grouped) if is_each_a_series => {
                     self.is_told(rank, &attribute.name)
                 }
+                // A `by` of a function names attributes, and one within a pipeline fields.
                 (Named::Field(field), Purpose::Grouped | Purpose::Measured) => self.is_untouched(rank, field),
-                (Named::Attribute(attribute), Purpose::Measured | Purpose::Tested) => {
+                (Named::Attribute(attribute), Purpose::Grouped | Purpose::Measured | Purpose::Tested) => {
                     self.latitude(rank, &attribute.name) == Latitude::Everything
                 }
             };

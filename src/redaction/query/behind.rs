@@ -2,7 +2,7 @@
 
 use crate::classify::place::Place;
 use crate::model::region::REGION_KEY;
-use crate::traceql::ast::{AttributeName, Intrinsic};
+use crate::traceql::ast::{AttributeName, Intrinsic, Scope};
 
 /// The key of what is stored beside a span and read like its name.
 const SERVICE_NAME: &str = "service.name";
@@ -19,8 +19,12 @@ pub(in crate::redaction) enum Behind<'n> {
 
 pub(in crate::redaction) fn behind(name: &AttributeName) -> Behind<'_> {
     match name {
-        // The gateway says it itself.
-        AttributeName::Named { key, .. } if key == REGION_KEY => Behind::Untouchable,
+        // The gateway says it itself, of resources. Of anything else it is what a program wrote.
+        AttributeName::Named { key, parent: false, scope: Scope::Resource | Scope::Any }
+            if key == REGION_KEY =>
+        {
+            Behind::Untouchable
+        }
         AttributeName::Named { key, .. } => Behind::Key(key),
         AttributeName::Intrinsic(intrinsic) => match intrinsic {
             Intrinsic::Name | Intrinsic::RootName => Behind::Place(Place::SpanName),

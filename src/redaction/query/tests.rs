@@ -80,6 +80,10 @@ fn each_region_is_told_of_a_name_what_its_own_plan_lets_it() {
             ("status", Everything, Everything),
             ("trace:id", Everything, Everything),
             ("resource.tutti.region", Everything, Everything),
+            (".tutti.region", Everything, Everything),
+            // What a program wrote under the gateway's word is an attribute like others.
+            ("span.tutti.region", Clean, Everything),
+            ("event.tutti.region", Clean, Everything),
             ("name", Clean, Everything),
             ("statusMessage", Clean, Everything),
             ("rootServiceName", Clean, Everything),
@@ -220,4 +224,27 @@ fn what_a_comparison_leaves_out_is_said_by_class_whatever_there_is() {
 #[test]
 fn the_names_of_rights_are_those_of_policies() {
     assert_eq!(Right::ALL.map(Right::as_str), ["filterOn", "groupBy", "listValues", "readRaw"]);
+}
+
+#[test]
+fn a_region_counts_groups_only_where_each_is_a_series_by_its_own_name() {
+    let counted = |text: &str, max_series: u32| {
+        let query = traceql::compile(text).unwrap();
+        with(masking, |sights| [0, 2].map(|rank| sights.is_counted_alike(rank, &query, max_series)))
+    };
+    // Two notes that tell of two people are two groups as they are stored, and may be one as they are shown.
+    for text in [
+        "{ } | by(span.note) | count() > 1 | rate()",
+        "{ } | by(span.note) | rate()",
+        "{ } | rate() by(span.note) | topk(1)",
+        "{ } | rate() by(span.note) | bottomk(1)",
+        "({ } | rate() by(span.note)) / ({ } | rate() by(span.note))",
+    ] {
+        assert_eq!(counted(text, 0), [false, true], "{text}");
+    }
+    let series = "{ } | rate() by(span.note)";
+    assert_eq!((counted(series, 0), counted(series, 5)), ([true, true], [false, true]));
+    for text in ["{ } | by(status) | count() > 1 | rate()", "{ } | rate() by(status) | topk(1)"] {
+        assert_eq!(counted(text, 5), [true, true], "{text}");
+    }
 }

@@ -21,6 +21,10 @@ fn classes() -> Arc<Classes> {
         ClassFacts { echo: true, ..class("pii.name", "user.full_name") },
         ClassFacts { structure: Some("statement".to_owned()), ..class("db", "db.query.text") },
         ClassFacts { structure: Some("url".to_owned()), ..class("url", "url.full") },
+        ClassFacts {
+            structure: Some("command_argument".to_owned()),
+            ..class("argument", "process.command_args")
+        },
     ];
     let lists = KeyLists { safe_keys: vec!["service.name".to_owned()], ..KeyLists::default() };
     Arc::new(Classes::new(all, lists).unwrap())
@@ -120,6 +124,9 @@ fn where_a_value_may_be_treated_for_what_stands_beside_it_only_the_traces_tell()
     assert_eq!(shown(names_too, ".user.full_name", &told).unwrap(), ["string ‹pii.name›"]);
     // In which language it is stands beside it.
     assert_eq!(shown(emails, "span.db.query.text", &told), None);
+    // The flag before it in its list says what it is.
+    let told = ["curl", "--password", "hunter2"].map(|word| value(Text, word));
+    assert_eq!(shown(emails, "span.process.command_args", &told), None);
     // It is shown under another key.
     assert_eq!(shown(emails, "span.\"of jane@example.com\"", &told), None);
 }
@@ -199,4 +206,5 @@ fn series_pass_where_whatever_names_them_is_shown_as_it_is_stored() {
     assert!(!counted(&[("span.user.email", text("x"))], emails));
     assert!(!counted(&[("span.shop.tier", ShownValue::Array(Vec::new()))], emails));
     assert!(!counted(&[("no name at all", text("x"))], emails));
+    assert!(!counted(&[("span.process.command_args", text("hunter2"))], emails));
 }

@@ -111,7 +111,11 @@ impl<'a> Reference<'a> {
                 };
                 let is_telling = classifier.is_telling_key(&pair.key, &self.look, &mut Scratch::default())
                     || facts.class == KeyClass::Unknown
-                        && matches!(&self.echo, Some(Echo::Search(search)) if search.may_be_in(&pair.key, &mut Memory::default()));
+                        && match &self.echo {
+                            None => false,
+                            Some(Echo::TooMany) => true,
+                            Some(Echo::Search(search)) => search.may_be_in(&pair.key, &mut Memory::default()),
+                        };
                 if is_telling {
                     renamed += 1;
                     pair.key = format!("‹key {renamed}›");
@@ -154,6 +158,10 @@ impl<'a> Reference<'a> {
         let Some(value) = any.value else { return Some(any) };
         let whole = self.whole(facts);
         let is_dropped = whole.is_some_and(|class| self.treater.rung(class) == Rung::Dropped);
+        let of_structure = match facts.class {
+            KeyClass::Structured(_, class) => Some(class).filter(|class| self.look.treats(*class)),
+            _ => None,
+        };
         Some(match value {
             Value::StringValue(text) => string(self.text(facts, &text).ok()?),
             Value::IntValue(int) => {
@@ -171,6 +179,12 @@ impl<'a> Reference<'a> {
                 })
             }
             _ if is_dropped => return None,
+            Value::BoolValue(_) if let Some(class) = of_structure => {
+                if self.treater.rung(class) == Rung::Dropped {
+                    return None;
+                }
+                string(self.mark(class))
+            }
             Value::BoolValue(_) | Value::KvlistValue(_) if whole.is_some() => {
                 string(self.mark(whole.unwrap()))
             }
@@ -200,6 +214,7 @@ impl<'a> Reference<'a> {
     /// None where it goes; none within where it stays.
     fn number(&mut self, facts: KeyFacts, number: &str) -> Kept<Option<String>> {
         let class = match facts.class {
+            KeyClass::Structured(_, class) if self.look.treats(class) => KeyClass::Whole(class),
             KeyClass::Structured(..) => KeyClass::Scan,
             class => class,
         };

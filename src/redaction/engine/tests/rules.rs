@@ -202,8 +202,12 @@ fn a_part_of_a_structure_is_scrubbed_elsewhere_too() {
 fn more_echoes_than_can_be_looked_for_leave_no_text() {
     let names =
         (0..40).map(|nth| pair("user.full_name", text(&format!("{nth} {}", "Jane Roe ".repeat(7000)))));
-    let seen = texts(&seen(ABROAD, names.chain([pair("message", text("hello"))]).collect()));
+    let others = [pair("jane roe", text("x")), pair("message", text("hello"))];
+    let seen = texts(&seen(ABROAD, names.chain(others).collect()));
     assert_eq!(seen.last().unwrap().1, "‹withheld›");
+    // What a key says is not known either, but of keys of which someone told.
+    let keys: Vec<&str> = seen.iter().rev().take(2).map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["message", "‹key 1›"]);
 }
 
 #[test]
@@ -331,4 +335,49 @@ fn a_key_that_is_an_address_is_one_within_a_map_too() {
     let map = AnyValue { value: Some(Value::KvlistValue(KeyValueList { values })) };
     let seen = seen(ABROAD, vec![pair("some.key", map), pair("jane@example.com", text("y"))]);
     assert!(!format!("{seen:?}").contains("jane@example.com"), "{seen:?}");
+}
+
+#[test]
+fn what_has_no_structure_under_a_key_that_should_have_one_goes_with_its_class() {
+    let of = |value: Value| pair("url.full", AnyValue { value: Some(value) });
+    let all = vec![of(Value::IntValue(4242)), of(Value::DoubleValue(0.5)), of(Value::BoolValue(true))];
+    let masked = pair("url.full", text("‹url›"));
+    assert_eq!(seen(&[("url", Rung::Masked)], all.clone()), vec![masked; 3]);
+    assert_eq!(seen(&[("url", Rung::Dropped)], all.clone()), vec![]);
+    assert_eq!(seen(&[("pii.email", Rung::Masked)], all.clone()), all);
+}
+
+#[test]
+fn fields_of_a_list_that_are_not_known_go_however_they_are_written() {
+    use crate::wire::otlp::{any_value, key_value, list, resource_spans, scope_spans, span, trace};
+    use crate::wire::protobuf::{put_bytes_field, put_message, put_varint_field};
+    let canary = 4_111_111_111_111_111u64;
+    let mut number = Vec::new();
+    put_varint_field(&mut number, 1, canary);
+    // The tag is of one byte.
+    let number = number[1..].to_vec();
+    for kind in [any_value::ARRAY, any_value::KVLIST] {
+        let field = list::VALUES + 6;
+        let mut body = Vec::new();
+        put_message(&mut body, trace::RESOURCE_SPANS, |body| {
+            put_message(body, resource_spans::SCOPE_SPANS, |body| {
+                put_message(body, scope_spans::SPANS, |body| {
+                    put_bytes_field(body, span::TRACE_ID, &[1; 16]);
+                    put_bytes_field(body, span::SPAN_ID, &[1; 8]);
+                    put_message(body, span::ATTRIBUTES, |body| {
+                        put_bytes_field(body, key_value::KEY, b"some.key");
+                        put_message(body, key_value::VALUE, |body| {
+                            put_message(body, kind, |body| put_varint_field(body, field, canary));
+                        });
+                    });
+                });
+            });
+        });
+        let holds = |bytes: &[u8]| bytes.windows(number.len()).any(|window| window == number);
+        assert!(holds(&body));
+        let redactor = redactor();
+        let view = view(&redactor, &plan(&redactor, ABROAD), body);
+        assert_eq!(view.chunk.spans.len(), 1);
+        assert!(!holds(&shown(&view)), "field {field} of {kind}");
+    }
 }
