@@ -92,7 +92,10 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         "/api/metrics/query_range" | "/api/metrics/query" => {
             questions::until_all(questions::metrics, &path, nth)
         }
-        "/api/echo" | "/api/status/buildinfo" | "/api/tutti/v1/audit/witness" => accepting(&["*/*"]),
+        "/api/echo"
+        | "/api/status/buildinfo"
+        | "/api/tutti/v1/audit/witness"
+        | "/api/tutti/v1/audit/witness/add-checkpoint" => accepting(&["*/*"]),
         "/ready" | "/status" | "/status/version" => accepting(&["*/*"]),
         "/metrics" => accepting(&["*/*"]),
         _ => return None,

@@ -426,7 +426,7 @@ async fn grants_that_do_not_hold_without_end_push_out_no_use() {
     let tasks = Group::new();
     let mut desk = Desk::new(0, 0, None);
     let state = desk.world.estate.state.clone().with_grant_log(on_record(auditor.clone(), &tasks));
-    desk.world.estate.router = router(state);
+    desk.world.estate.router = as_alice(router(state));
     let path = format!("/api/v2/traces/{}", id(1));
     for _ in 0..100 {
         let answer = desk.world.estate.send(request(&path, &[("tutti-grant", "nonsense")])).await;
