@@ -28,10 +28,15 @@ fn searched(values: &[&str]) -> Box<Search> {
 }
 
 /// The text with a sign in the place of all that was found.
+#[track_caller]
 fn scrubbed(search: &Search, text: &str) -> String {
+    tried(search, text).unwrap()
+}
+
+fn tried(search: &Search, text: &str) -> Result<String, Unsearched> {
     let mut memory = Memory::default();
     let mut ranges: Vec<_> =
-        search.find(text, &mut memory).unwrap().iter().map(|found| found.range.clone()).collect();
+        search.find(text, &mut memory)?.iter().map(|found| found.range.clone()).collect();
     ranges.sort_by_key(|range| range.start);
     let (mut out, mut from) = (String::new(), 0);
     for range in ranges {
@@ -43,7 +48,7 @@ fn scrubbed(search: &Search, text: &str) -> String {
             from = range.end;
         }
     }
-    out + text.get(from..).unwrap()
+    Ok(out + text.get(from..).unwrap())
 }
 
 #[track_caller]
@@ -207,11 +212,18 @@ proptest! {
             said += apart;
             said += &between;
         }
-        let left = scrubbed(&search, &said);
+        // A text that repeats itself for hundreds of bytes may cost more than it may: nothing of it is shown then.
+        let Ok(left) = tried(&search, &said) else {
+            prop_assert!(said.len() > 256, "{said:?}");
+            return Ok(());
+        };
         let small = |text: &str| text.to_lowercase();
         for value in &values {
             let value = value.trim();
-            if value.chars().count() >= WORD_CHARS_MAX {
+            // A value of which hardly anything is left once its escapes are undone tells nothing of anyone.
+            let read = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+            let is_telling = read.trim().chars().count() >= ECHO_DIGITS_MIN;
+            if is_telling && value.chars().count() >= WORD_CHARS_MAX {
                 prop_assert!(!small(&left).contains(&small(value)), "{value:?} of {said:?}: {left:?}");
                 let url = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
                 prop_assert!(!small(&left).contains(&small(&url)), "{url:?} of {said:?}: {left:?}");
