@@ -1,5 +1,8 @@
-//! Every metric family, in one struct. Label values are words of `model` and names from the
+//! Every metric family, in one struct: those of requests and regions here, others in a file for each room that is
+//! counted. Label values are words of `model` and names from the
 //! configuration; never an id, a value or a query.
+
+mod audit;
 
 use std::time::Duration;
 
@@ -9,6 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+pub use audit::AuditNumbers;
+
+use audit::AuditFamilies;
 
 use crate::model::{Mode, Outcome, RegionName, RegionReport, RegionStatus};
 
@@ -77,23 +84,7 @@ pub struct Metrics {
     reload_succeeded: Gauge,
     treated: Family<RegionLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
-    audit_failing: Gauge,
-    audit_records: Gauge,
-    audit_bytes: Gauge,
-    audit_bytes_max: Gauge,
-    audit_unrecorded: Gauge,
-    audit_denials_counted: Gauge,
-}
-
-/// How the audit log is, in numbers.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct AuditNumbers {
-    pub is_failing: bool,
-    pub records: u64,
-    pub bytes: u64,
-    pub bytes_max: u64,
-    pub unrecorded: u64,
-    pub denials_counted: u64,
+    audit: AuditFamilies,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -160,12 +151,7 @@ impl Default for Metrics {
             reload_succeeded: Gauge::default(),
             treated: Family::default(),
             grants: Family::default(),
-            audit_failing: Gauge::default(),
-            audit_records: Gauge::default(),
-            audit_bytes: Gauge::default(),
-            audit_bytes_max: Gauge::default(),
-            audit_unrecorded: Gauge::default(),
-            audit_denials_counted: Gauge::default(),
+            audit: AuditFamilies::default(),
         }
     }
 }
@@ -210,29 +196,12 @@ impl Metrics {
             "Requests with a grant, by what became of it",
             self.grants.clone(),
         );
-        self.register_audit(r);
+        self.audit.register(r);
         registry
     }
 
-    fn register_audit(&self, r: &mut Registry) {
-        let failing = "1 while the audit log cannot be written and only unclassified data is shown";
-        r.register("audit_failing", failing, self.audit_failing.clone());
-        r.register("audit_records", "Records in the audit log", self.audit_records.clone());
-        r.register("audit_bytes", "Bytes of the audit log, about", self.audit_bytes.clone());
-        r.register("audit_bytes_max", "Bytes that the audit log may have", self.audit_bytes_max.clone());
-        r.register("audit_unrecorded", "Records that could not be written", self.audit_unrecorded.clone());
-        let counted = "Denials that were only counted, since one network had so many";
-        r.register("audit_denials_counted", counted, self.audit_denials_counted.clone());
-    }
-
     pub fn audit(&self, numbers: &AuditNumbers) {
-        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.audit_failing.set(i64::from(numbers.is_failing));
-        self.audit_records.set(whole(numbers.records));
-        self.audit_bytes.set(whole(numbers.bytes));
-        self.audit_bytes_max.set(whole(numbers.bytes_max));
-        self.audit_unrecorded.set(whole(numbers.unrecorded));
-        self.audit_denials_counted.set(whole(numbers.denials_counted));
+        self.audit.set(numbers);
     }
 
     /// The families as OpenMetrics text.
