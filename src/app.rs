@@ -21,6 +21,7 @@ use crate::backend::{BuildError, Notifier, Region, document};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
+use crate::task::clock::wall_now;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
 
@@ -80,7 +81,7 @@ pub async fn run(
         standing.push(stand(region, &[]).await?);
     }
     let metrics = Metrics::default();
-    metrics.reloaded(true);
+    metrics.reloaded(true, wall_now());
     let reception = reception(&settings, None);
     let in_force = in_force(&settings, &standing, reception.clone());
     let tasks = Group::new();
@@ -209,6 +210,7 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
         .with_reception(reception)
         .with_grants(settings.grants.clone())
+        .running_in(settings.gateway.region.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -299,7 +301,7 @@ impl Reloading {
                 return;
             }
             let is_good = self.reload().await;
-            self.state.metrics.reloaded(is_good);
+            self.state.metrics.reloaded(is_good, wall_now());
         }
     }
 

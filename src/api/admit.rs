@@ -67,14 +67,14 @@ pub(super) fn admit<A: Questioned>(
 impl<A: Send + 'static> Admitted<A> {
     /// Counts and logs the end of a request: once, here.
     pub fn settle(&mut self, state: &ApiState, ending: &Ending<'_>) {
-        self.in_flight.settle(ending.outcome);
+        self.in_flight.settle(ending.outcome, ending.coverage.filter(|_| ending.is_of_regions));
         if let Some(docket) = self.docket() {
             docket.settled(ending.outcome, ending.coverage);
         }
         let mut regions = String::new();
         for region in ending.coverage.iter().flat_map(|coverage| &coverage.regions) {
             if ending.is_of_regions {
-                state.metrics.region(region);
+                state.metrics.region(region, state.here().as_ref(), self.in_flight.trace());
             }
             let separator = if regions.is_empty() { "" } else { " " };
             regions.push_str(&format!("{separator}{}={}", region.region, region.status.as_str()));

@@ -12,7 +12,7 @@ use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
 use crate::identity::{Callers, Peers, Reception};
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
-use crate::model::{Asker, Caller, Errand, Jurisdiction};
+use crate::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
 use crate::policy::{Classes, Policies};
 use crate::telemetry::Metrics;
 
@@ -44,6 +44,8 @@ pub struct InForce {
     peers: Option<Arc<Peers>>,
     /// Where answers are assembled, in law; unknown where nothing depends on it.
     jurisdiction: Option<Jurisdiction>,
+    /// The region this instance runs in, where it is known.
+    here: Option<RegionName>,
 }
 
 impl InForce {
@@ -56,7 +58,15 @@ impl InForce {
             grants: no_grants(),
             peers: None,
             jurisdiction: None,
+            here: None,
         }
+    }
+
+    /// It runs in this region.
+    #[must_use]
+    pub fn running_in(mut self, here: RegionName) -> Self {
+        self.here = Some(here);
+        self
     }
 
     /// Each caller sees what these policies let them see.
@@ -254,6 +264,11 @@ impl ApiState {
     /// The federation in force now, for what is no caller's: its regions and its settings.
     pub fn federation(&self) -> Arc<Federation> {
         self.in_force.load().federation.clone()
+    }
+
+    /// The region this instance runs in, where it is known.
+    pub(super) fn here(&self) -> Option<RegionName> {
+        self.in_force.load().here.clone()
     }
 
     /// Puts something else in force; requests in flight end with what they began with.

@@ -198,6 +198,12 @@ impl Region {
         self.breaker.state()
     }
 
+    /// How many questions it works on, and how many it is let have at one time.
+    pub fn places(&self) -> (usize, usize) {
+        let max = self.shared.deadline.concurrent_max;
+        (max.saturating_sub(self.shared.places.available_permits()), max)
+    }
+
     /// Probes the region, now and again and again, until dropped. This makes the connections that
     /// questions then find open, and it is what an open circuit waits for: a region whose `watch` does
     /// not run stays closed off once its circuit has opened.

@@ -21,6 +21,7 @@ use crate::federation::{Federation, FederationSettings};
 use crate::model::{Caller, Jurisdiction, RegionName};
 use crate::redaction::KeyRing;
 use crate::task::Group;
+use crate::task::clock::wall_now;
 use crate::telemetry::Metrics;
 
 /// The first region takes OTLP/HTTP here, as every Collector does; the others on the next tens.
@@ -73,7 +74,7 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     let federation =
         Federation::new(regions, FederationSettings::default(), plan).with_redactor(redactor.into());
     let metrics = Metrics::default();
-    metrics.reloaded(true);
+    metrics.reloaded(true, wall_now());
     let state = ApiState::new(federation, metrics, ApiSettings::default());
     tasks.spawn(traffic(estate.clone()));
     // As bound: port 0 asks for any free one.
