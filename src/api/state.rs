@@ -15,6 +15,7 @@ use crate::model::grant::{GrantEvent, GrantLog, Lift};
 use crate::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
 use crate::policy::{Classes, Policies};
 use crate::telemetry::Metrics;
+use crate::telemetry::spans::Tracer;
 
 /// What the edge is told by the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +183,8 @@ fn no_grants() -> Arc<Grants> {
 pub struct ApiState {
     in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
+    /// Begins the gateway's own spans.
+    pub(super) tracer: Arc<Tracer>,
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
     /// None where nothing is put on record.
@@ -204,6 +207,7 @@ impl ApiState {
         Self {
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
+            tracer: Tracer::off(),
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             audit: None,
             settings: Arc::new(settings),
@@ -213,6 +217,12 @@ impl ApiState {
             grant_log: None,
             refused_grants: Arc::default(),
         }
+    }
+
+    /// Own spans are begun there.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Arc<Tracer>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Somebody is notified of grants.

@@ -1,6 +1,7 @@
 //! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
 //! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
 
+mod asked;
 mod body;
 mod breaker;
 mod call;

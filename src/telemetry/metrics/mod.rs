@@ -8,6 +8,7 @@ mod process;
 mod regions;
 mod reloads;
 mod requests;
+mod spans;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use audit::AuditNumbers;
 pub use endpoint::Endpoint;
 pub use regions::RegionCare;
 pub use requests::InFlight;
+pub use spans::SpanCounts;
 
 use audit::AuditFamilies;
 use process::ProcessFamilies;
@@ -56,6 +58,7 @@ pub struct Metrics {
     process: ProcessFamilies,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
+    spans: SpanCounts,
 }
 
 impl Metrics {
@@ -73,6 +76,7 @@ impl Metrics {
             self.grants.clone(),
         );
         self.audit.register(r);
+        self.spans.register(r);
         registry
     }
 
@@ -125,6 +129,11 @@ impl Metrics {
     /// `now` is since the Unix epoch.
     pub fn reloaded(&self, is_good: bool, now: Duration) {
         self.reloads.reloaded(is_good, now);
+    }
+
+    /// What counts own spans.
+    pub fn spans(&self) -> SpanCounts {
+        self.spans.clone()
     }
 
     pub fn policies_changed(&self) {
