@@ -8,6 +8,7 @@ mod call;
 mod client;
 mod deadline;
 pub mod document;
+mod exporter;
 #[cfg(test)]
 mod fake;
 mod fault;
@@ -34,6 +35,7 @@ pub use call::{
     TracesCall,
 };
 pub use client::Region;
+pub use exporter::{ExportSettings, Exporter};
 pub use notice::{NotTaken, Notifier};
 pub use peer::{Line, PeerBackend};
 pub use simulated::{Behaviour, Distance, Simulated};

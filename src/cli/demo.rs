@@ -28,7 +28,7 @@ use crate::telemetry::Metrics;
 const OTLP_PORT: u16 = 4318;
 
 pub fn run(args: &DemoArgs) -> ExitCode {
-    super::start_log();
+    super::start_log(None, None);
     let estate = Arc::new(Estate::new(args.seed));
     if let Some(unknown) = unknown_region(args, &estate) {
         let known: Vec<&str> = estate.regions().iter().map(|region| region.name.as_str()).collect();
