@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::api::audit::{self, Auditor};
 use crate::api::serve::{ServeSettings, serve, serve_as};
@@ -17,15 +19,20 @@ use crate::audit::json::Json;
 use crate::audit::{Event, Log, OpenError};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
-use crate::backend::{BuildError, Notifier, Region, document};
+use crate::backend::{BuildError, Exporter, Notifier, Region, document};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
+use crate::task::clock::wall_now;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
+use crate::telemetry::spans::Tracer;
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
+
+/// At the end, the wait until the last spans were sent.
+const LAST_SPANS_WAIT: Duration = Duration::from_secs(2);
 
 /// Why the gateway could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +47,8 @@ pub enum AppError {
     Policy,
     #[error("no notices can be sent: {0}")]
     Notifier(BuildError),
+    #[error("own spans cannot be sent: {0}")]
+    Exporter(BuildError),
     #[error("the audit log cannot be opened, and nothing is answered without: {0}")]
     Audit(#[from] OpenError),
     #[error("cannot wait for signals: {0}")]
@@ -80,11 +89,12 @@ pub async fn run(
         standing.push(stand(region, &[]).await?);
     }
     let metrics = Metrics::default();
-    metrics.reloaded(true);
+    metrics.reloaded(true, wall_now());
     let reception = reception(&settings, None);
     let in_force = in_force(&settings, &standing, reception.clone());
     let tasks = Group::new();
-    let mut state = ApiState::over(in_force, metrics, api_settings(&settings));
+    let (tracer, exporting) = tracing_to(&settings, &metrics)?;
+    let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_tracer(tracer.clone());
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
     state = state.with_notifier(notifier);
     let auditor = open_audit(&settings).await?;
@@ -126,7 +136,21 @@ pub async fn run(
     if let Some(auditor) = &auditor {
         audit::stop(auditor).await;
     }
+    // What is left of spans is sent, if their store takes it soon.
+    tracer.close();
+    let _ = timeout(LAST_SPANS_WAIT, exporting.drained()).await;
     served
+}
+
+/// What begins own spans, and the task that sends them where the configuration says.
+fn tracing_to(settings: &Settings, metrics: &Metrics) -> Result<(Arc<Tracer>, Group), AppError> {
+    let exporting = Group::new();
+    let Some(otlp) = &settings.telemetry.otlp else { return Ok((Tracer::off(), exporting)) };
+    let gateway = (settings.gateway.name.as_str(), settings.gateway.region.as_str());
+    let exporter = Exporter::new(otlp, gateway, metrics.spans()).map_err(AppError::Exporter)?;
+    let (tracer, spans) = Tracer::keeping(otlp.sample_ratio, metrics.spans());
+    exporting.spawn(exporter.run(spans));
+    Ok((tracer, exporting))
 }
 
 /// Opens the log before anything is answered, and says in it that answering begins.
@@ -209,6 +233,7 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
         .with_reception(reception)
         .with_grants(settings.grants.clone())
+        .running_in(settings.gateway.region.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -299,7 +324,7 @@ impl Reloading {
                 return;
             }
             let is_good = self.reload().await;
-            self.state.metrics.reloaded(is_good);
+            self.state.metrics.reloaded(is_good, wall_now());
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::account;
 use super::error::plain;
 use super::state::ApiState;
+use crate::telemetry::metrics::RegionCare;
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -96,7 +97,9 @@ pub async fn version() -> Response {
 
 pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
-        state.metrics.circuit(region.name(), region.circuit().as_number());
+        let (in_flight, places) = region.places();
+        let care = RegionCare { circuit: region.circuit().as_number(), in_flight, places };
+        state.metrics.care(region.name(), care);
     }
     if let Some(auditor) = state.auditor() {
         state.metrics.audit(&auditor.numbers());

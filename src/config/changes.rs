@@ -39,6 +39,9 @@ impl Changes {
         if old.audit != new.audit {
             changes.needs_restart.push("audit".to_owned());
         }
+        if old.telemetry != new.telemetry {
+            changes.needs_restart.push("telemetry".to_owned());
+        }
         changes.note(old.token_keys != new.token_keys, "keys");
         changes.note(old.peers != new.peers, "peer.trusts");
         changes.regions(old, new);

@@ -27,6 +27,7 @@ mod reload;
 mod resolve;
 mod senders;
 mod table;
+mod telemetry;
 mod tls;
 mod token_keys;
 mod warnings;
@@ -53,6 +54,7 @@ pub use keys::parse_keys;
 pub use quantity::closest;
 pub use reload::Watch;
 pub use resolve::redactor_of;
+pub use telemetry::{LogFormat, TelemetrySettings};
 pub use world::{Environment, Sources, process_environment};
 
 use crate::api::tls::Clients;
@@ -89,6 +91,8 @@ pub struct Settings {
     pub peers: Arc<Peers>,
     /// Where what was seen is put on record; none where it is not.
     pub audit: Option<AuditSettings>,
+    /// In which form the log is written, and where own spans go.
+    pub telemetry: TelemetrySettings,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

@@ -16,6 +16,7 @@ use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::senders::Listener;
+use super::telemetry;
 use super::token_keys;
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
@@ -79,6 +80,8 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
+    let taken: Vec<_> = std::iter::once(listen).chain(doors(given)).collect();
+    let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
         name: name?,
@@ -98,6 +101,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         grants,
         peers: Arc::new(trusted),
         audit,
+        telemetry,
         regions,
         policies,
         token_keys,
@@ -319,6 +323,11 @@ fn resolve_regions(
         region.is_raw_egress = egress.iter().any(|egress| egress.region == region.name);
     }
     resolved
+}
+
+/// Where embedded regions take spans.
+fn doors(given: &GivenFile) -> impl Iterator<Item = std::net::SocketAddr> {
+    given.regions.iter().filter_map(|region| region.memory.otlp.value())
 }
 
 fn check_addresses(
