@@ -68,6 +68,12 @@ pub fn parse_checkpoint(name: &str, text: &str) -> Result<(Note, Checkpoint), Re
     Ok((note, checkpoint))
 }
 
+/// `LOG/NUMBER`, or the number alone.
+pub fn parse_receipt(text: &str) -> Option<(Option<&str>, u64)> {
+    let (log, index) = text.rsplit_once('/').map_or((None, text), |(log, index)| (Some(log), index));
+    Some((log, index.parse().ok()?))
+}
+
 /// A checkpoint in a file of its own.
 pub fn saved(path: &Path) -> Result<Saved, ReadError> {
     let name = path.display().to_string();

@@ -2,11 +2,14 @@
 //! the checkpoints that somebody kept from before. The first thing that is not is named, with the place where it shows.
 
 use std::fmt;
+use std::io;
 
+use super::cosigned;
 use super::disk::Disk;
 use super::entry;
 use super::note::{Checkpoint, NamedKey};
-use super::read::{ReadError, Reader, Saved, Stored, Tail, checkpoint, tail};
+use super::read::{ReadError, Reader, Saved, Stored, Tail, checkpoint, parse_checkpoint, tail};
+use super::store::CHECKPOINT;
 use super::tile::{self, WIDTH};
 use super::tree::{self, Hash, leaf};
 
@@ -18,10 +21,20 @@ pub struct Verified {
     pub tail: u64,
     /// Bytes of a write that did not end, and was acknowledged to nobody.
     pub torn: u64,
-    /// Who signed the checkpoint besides, and when, in seconds of the epoch.
-    pub cosigned: Vec<(String, u64)>,
+    /// Who signed a checkpoint besides.
+    pub cosigned: Vec<Seen>,
     /// Checkpoints from before that this log goes on from.
     pub saved: Vec<String>,
+}
+
+/// What a witness signed last of this log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub by: String,
+    /// Records that there were.
+    pub size: u64,
+    /// When, in seconds of the epoch.
+    pub seconds: u64,
 }
 
 /// The first thing that is wrong.
@@ -89,12 +102,37 @@ pub fn verify(
     if root != checkpoint.root {
         return Err(forged(&reader, size, saved));
     }
-    let kept = saved.iter().map(|saved| goes_on(&reader, &checkpoint, key, saved));
-    let saved = kept.collect::<Result<Vec<_>, _>>()?;
-    let signed = witnesses.iter().filter_map(|key| Some((key.name.clone(), key.signed(&note)?)));
-    let cosigned = signed.collect();
+    let names = saved.iter().map(|saved| goes_on(&reader, &checkpoint, key, saved));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let now = Saved { name: CHECKPOINT.to_owned(), note, checkpoint: checkpoint.clone() };
+    let mut cosigned = Vec::new();
+    for witness in witnesses {
+        let kept = kept_of(disk, witness)?;
+        if let Some(kept) = &kept {
+            goes_on(&reader, &checkpoint, key, kept)?;
+        }
+        let all = saved.iter().chain(&kept).chain([&now]);
+        let seen = all.filter_map(|of| {
+            let seconds = witness.signed(&of.note)?;
+            Some(Seen { by: witness.name.clone(), size: of.checkpoint.size, seconds })
+        });
+        cosigned.extend(seen.max_by_key(|seen| (seen.size, seen.seconds)));
+    }
     let (tail, torn) = tail_of(disk, size, last)?;
-    Ok(Verified { checkpoint, tail, torn, cosigned, saved })
+    Ok(Verified { checkpoint, tail, torn, cosigned, saved: names })
+}
+
+/// What the folder holds of what a witness signed.
+fn kept_of(disk: &dyn Disk, witness: &NamedKey) -> Result<Option<Saved>, Bad> {
+    let name = cosigned::file_of(&witness.name);
+    let bytes = match disk.read(&name) {
+        Ok(bytes) => bytes,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(unread(ReadError::File { name, why })),
+    };
+    let read = parse_checkpoint(&name, &String::from_utf8_lossy(&bytes));
+    let (note, checkpoint) = read.map_err(unread)?;
+    Ok(Some(Saved { name, note, checkpoint }))
 }
 
 fn unread(why: ReadError) -> Bad {
@@ -247,7 +285,8 @@ pub fn chain(tail: &Tail, size: u64, last: Hash) -> Result<(), Bad> {
         return Err(Bad { index, offset: Some(at), ..Bad::of_file("journal", what) });
     }
     if tail.is_wrong {
-        let what = "what was written last has all its bytes and not its sum: it was changed, or the disk lost some of it";
+        let what = "what was written last is not as its sums say, and no write that was cut off: it was changed, or the \
+                    disk lost some of it";
         let index = Some(size + tail.records.len() as u64);
         return Err(Bad { index, ..Bad::of_file("journal", what) });
     }

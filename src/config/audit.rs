@@ -8,7 +8,9 @@ use super::credentials::{self, GivenSecret};
 use super::fault::{Findings, Place, quoted};
 use super::given::{At, Given};
 use super::table::Table;
+use super::witnesses::{self, GivenWitness};
 use super::world::{PEM_BYTES_MAX, World};
+use crate::api::audit::EdgeSettings;
 use crate::audit::note::{Kind, NamedKey, is_name};
 use crate::audit::settings::{BYTES_MAX, WAIT_MAX};
 use crate::audit::{AuditSettings, parse_key};
@@ -24,6 +26,9 @@ pub(super) struct GivenAudit {
     pub bytes_max: Given<u64>,
     pub wait_max: Given<Duration>,
     pub witnessed: Given<Vec<At<String>>>,
+    pub readers: Given<Vec<At<String>>>,
+    pub witness_every: Given<Duration>,
+    pub witnesses: Vec<GivenWitness>,
 }
 
 pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenAudit {
@@ -36,6 +41,9 @@ pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenAudit {
         bytes_max: table.size("bytes_max", 1 << 20, out),
         wait_max: table.duration("wait_max", out),
         witnessed: table.texts("witnessed", out),
+        readers: table.texts("readers", out),
+        witness_every: table.duration("witness_every", out),
+        witnesses: witnesses::read(&mut table, out),
     };
     table.close(out);
     given
@@ -46,7 +54,7 @@ pub(super) fn resolve(
     complete: Duration,
     world: &mut World<'_>,
     out: &mut Findings,
-) -> Option<AuditSettings> {
+) -> Option<(AuditSettings, EdgeSettings)> {
     let given = given?;
     let Some(dir) = given.dir.is() else {
         if given.dir.is_absent() {
@@ -73,9 +81,14 @@ pub(super) fn resolve(
         }
         key
     });
+    let edge = EdgeSettings {
+        readers: given.readers.is().into_iter().flat_map(|at| &at.value).map(|at| at.value.clone()).collect(),
+        witnesses: witnesses::resolve(&given.witnesses, world, out),
+        witness_every: witnesses::every(&given.witness_every, out),
+    };
     let witnessed = given.witnessed.is().map(|at| at.value.as_slice()).unwrap_or_default();
     let witnessed = witnessed.iter().filter_map(|at| log(at, out)).collect();
-    Some(AuditSettings {
+    let log = AuditSettings {
         dir: world.path(&dir.value),
         origin: given.origin.value(),
         key,
@@ -83,7 +96,8 @@ pub(super) fn resolve(
         bytes_max: given.bytes_max.or(BYTES_MAX),
         wait_max: given.wait_max.or(WAIT_MAX.min(complete / 2)),
         witnessed,
-    })
+    };
+    Some((log, edge))
 }
 
 fn key(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<SigningKey> {

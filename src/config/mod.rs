@@ -30,6 +30,7 @@ mod table;
 mod tls;
 mod token_keys;
 mod warnings;
+mod witnesses;
 mod words;
 mod world;
 
@@ -55,6 +56,7 @@ pub use reload::Watch;
 pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};
 
+use crate::api::audit::EdgeSettings;
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
@@ -89,6 +91,8 @@ pub struct Settings {
     pub peers: Arc<Peers>,
     /// Where what was seen is put on record; none where it is not.
     pub audit: Option<AuditSettings>,
+    /// Who may read that, and who is asked to sign it.
+    pub audit_edge: EdgeSettings,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::audit::PUBLIC;
 use crate::audit::disk::{Disk, Folder};
 use crate::audit::note::{Kind, NamedKey};
-use crate::audit::{PUBLIC, read::Stored};
 
 pub use search::SearchArgs;
 pub use show::ShowArgs;
@@ -108,16 +108,6 @@ fn parse_witness(text: &str) -> Result<NamedKey, String> {
         _ => Err("it is the key of a log, and not of a witness: its gateway keeps that in `witness.vkey`"
             .to_owned()),
     }
-}
-
-/// A record as an object; none where it is no record.
-fn value(record: &Stored) -> Option<serde_json::Value> {
-    serde_json::from_slice(&record.bytes).ok()
-}
-
-/// A text of a record by its path.
-fn text<'v>(value: &'v serde_json::Value, path: &str) -> &'v str {
-    value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or("")
 }
 
 /// A folder, as an argument.

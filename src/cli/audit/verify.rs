@@ -22,7 +22,8 @@ pub struct VerifyArgs {
     /// A checkpoint that somebody kept: the log has to go on from it. May be given several times.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Vec<PathBuf>,
-    /// The key of a witness that has to have signed the checkpoint, or one of those given. May be given several times.
+    /// The key of a witness that has to have signed the checkpoint, one that the gateway kept of it in the folder, or
+    /// one of those given. May be given several times.
     #[arg(long, value_name = "VKEY", value_parser = parse_witness)]
     pub witness: Vec<NamedKey>,
 }
@@ -69,20 +70,19 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> io::Result<Verdict>
     for name in &verified.saved {
         writeln!(out, "it goes on from {name}")?;
     }
-    // A witness may have signed any checkpoint that the log goes on from.
-    let notes = || kept.iter().map(|saved| &saved.note);
     for witness in &args.witness {
-        let signed = verified.cosigned.iter().find(|(name, _)| *name == witness.name).map(|(_, time)| *time);
-        let Some(seconds) = signed.or_else(|| notes().find_map(|note| witness.signed(note))) else {
+        // A witness may have signed any checkpoint that the log goes on from.
+        let Some(seen) = verified.cosigned.iter().find(|seen| seen.by == witness.name) else {
             let line = format!(
-                "BAD {}: {} did not sign the checkpoint, nor one that was given",
+                "BAD {}: {} did not sign the checkpoint, nor one that was kept or given",
                 dir.display(),
                 witness.name
             );
             return writeln!(out, "{line}").map(|()| Verdict::Bad);
         };
-        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-        writeln!(out, "{} saw it at {}", witness.name, humantime::format_rfc3339_seconds(at))?;
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seen.seconds);
+        let at = humantime::format_rfc3339_seconds(at);
+        writeln!(out, "{} saw {} records of it at {at}", witness.name, seen.size)?;
     }
     if !known.is_given {
         writeln!(

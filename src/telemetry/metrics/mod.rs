@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-pub use audit::AuditNumbers;
+pub use audit::{AuditNumbers, WitnessNumbers};
 
 use audit::AuditFamilies;
 
@@ -202,6 +202,15 @@ impl Metrics {
 
     pub fn audit(&self, numbers: &AuditNumbers) {
         self.audit.set(numbers);
+    }
+
+    pub fn audit_witness(&self, numbers: &WitnessNumbers) {
+        self.audit.set_witness(numbers);
+    }
+
+    /// A record was waited for.
+    pub fn audit_appended(&self, took: Duration) {
+        self.audit.appended(took);
     }
 
     /// The families as OpenMetrics text.
