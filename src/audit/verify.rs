@@ -80,6 +80,9 @@ pub fn verify(
     witnesses: &[NamedKey],
     saved: &[Saved],
 ) -> Result<Verified, Bad> {
+    // First, so that a log that is written meanwhile is not shorter than what was signed of it.
+    let kept = witnesses.iter().map(|witness| Ok((witness, kept_of(disk, witness)?)));
+    let kept = kept.collect::<Result<Vec<_>, Bad>>()?;
     let (note, checkpoint) = checkpoint(disk).map_err(|why| Bad::of_file("checkpoint", why.to_string()))?;
     if checkpoint.origin != key.name {
         let what = format!("it is of the log `{}`, and the key of `{}`", checkpoint.origin, key.name);
@@ -106,12 +109,11 @@ pub fn verify(
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let now = Saved { name: CHECKPOINT.to_owned(), note, checkpoint: checkpoint.clone() };
     let mut cosigned = Vec::new();
-    for witness in witnesses {
-        let kept = kept_of(disk, witness)?;
-        if let Some(kept) = &kept {
+    for (witness, kept) in &kept {
+        if let Some(kept) = kept {
             goes_on(&reader, &checkpoint, key, kept)?;
         }
-        let all = saved.iter().chain(&kept).chain([&now]);
+        let all = saved.iter().chain(kept).chain([&now]);
         let seen = all.filter_map(|of| {
             let seconds = witness.signed(&of.note)?;
             Some(Seen { by: witness.name.clone(), size: of.checkpoint.size, seconds })

@@ -150,6 +150,10 @@ impl Watched {
             self.fares(Standing::OtherHistory);
         }
         let mut pause = self.every;
+        // A log without a record says nothing.
+        if published.wait_for(|published| published.size > 0).await.is_err() {
+            return;
+        }
         loop {
             let begun = Instant::now();
             let standing = match self.ask(&mut from).await {
