@@ -140,7 +140,7 @@ async fn open_audit(settings: &Settings, tasks: &Group) -> Result<Option<Arc<Aud
     let log = Log::open(&audit, &region)?;
     tracing::info!(log = log.origin(), key = %log.key(), "what is seen is put on record");
     let auditor = Auditor::with(log, &audit).readable(&audit.dir, &edge.readers);
-    let watched = auditor.witnessed_by(&audit.dir, edge, tasks).await;
+    let watched = auditor.tended(&audit.dir, edge, tasks).await;
     let auditor = Arc::new(watched.map_err(AppError::Witness)?);
     let begun = [
         ("version", Json::text(env!("CARGO_PKG_VERSION"))),

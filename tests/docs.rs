@@ -22,7 +22,7 @@ use tutti::model::coverage::{
 };
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
-use tutti::telemetry::metrics::Endpoint;
+use tutti::telemetry::metrics::{Endpoint, WitnessNumbers};
 
 type Names = BTreeSet<String>;
 
@@ -202,6 +202,13 @@ fn every_metric_is_described() {
     metrics.shed();
     metrics.reloaded(true);
     metrics.grant(true);
+    metrics.audit_witness(&WitnessNumbers {
+        name: "us-west".to_owned(),
+        standing: "well",
+        is_alarm: false,
+        size: 0,
+        lag: Duration::ZERO,
+    });
     metrics.circuit(&region, 0);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));

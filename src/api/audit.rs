@@ -7,6 +7,7 @@
 mod denied;
 mod docket;
 mod grants;
+mod keeping;
 mod question;
 pub mod reading;
 pub mod witnesses;
@@ -78,6 +79,8 @@ pub struct EdgeSettings {
     /// Who is asked to sign its checkpoints, and how often.
     pub witnesses: Vec<WitnessSettings>,
     pub witness_every: Duration,
+    /// How long records are kept; for ever where nothing is said.
+    pub keep: Option<Duration>,
 }
 
 /// Checkpoints of other logs that are looked at at once.
@@ -120,14 +123,18 @@ impl Auditor {
         self
     }
 
-    /// These are asked to sign its checkpoints, for as long as the group lives.
-    pub async fn witnessed_by(
+    /// Begins what is done beside answers, for as long as the group lives: witnesses are asked to sign checkpoints, and
+    /// records that are too old are taken away.
+    pub async fn tended(
         mut self,
         dir: &Path,
         settings: &EdgeSettings,
         tasks: &Group,
     ) -> Result<Self, BuildError> {
         let (witnesses, every) = (&settings.witnesses, settings.witness_every);
+        if let Some(kept_for) = settings.keep {
+            keeping::start(&self.log, dir, kept_for, tasks);
+        }
         self.watched = witnesses::start(&self.log, dir, witnesses, every, tasks).await?;
         Ok(self)
     }

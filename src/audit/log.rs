@@ -114,6 +114,8 @@ struct Shared {
     /// What there was of times without records, until a record says so.
     gap: Mutex<Option<Gap>>,
     published: watch::Sender<Published>,
+    /// Bytes that were taken out of the folder since the writer looked.
+    lighter: AtomicU64,
 }
 
 /// A time without records.
@@ -168,6 +170,7 @@ impl Log {
             unrecorded: 0.into(),
             failing: Mutex::default(),
             gap: Mutex::default(),
+            lighter: 0.into(),
             published: watch::Sender::new(Published { size: store.published, behind_since: None }),
         });
         let (queue, wanted) = mpsc::channel(WAITING_MAX);
@@ -235,6 +238,11 @@ impl Log {
     fn missed(&self, why: AppendError) -> AppendError {
         self.shared.unrecorded.fetch_add(1, Ordering::Relaxed);
         why
+    }
+
+    /// Somebody took so many bytes out of its folder.
+    pub fn is_lighter(&self, bytes: u64) {
+        self.shared.lighter.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Whether the next record would not be written.
@@ -470,6 +478,7 @@ impl Writer {
         work: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> Option<T> {
         let mut store = self.store.take()?;
+        store.bytes = store.bytes.saturating_sub(self.shared.lighter.swap(0, Ordering::Relaxed));
         let done = task::blocking::writing(move || {
             let done = work(&mut store);
             (store, done)

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod entry;
 mod journal;
 pub mod json;
+pub mod keep;
 pub mod log;
 pub mod note;
 mod open;

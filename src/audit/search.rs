@@ -1,6 +1,7 @@
 //! Which records somebody looks for, and the newest of them, from the end of a log towards its beginning: a bounded
 //! number at a time, so that a log of years is walked in steps.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -99,6 +100,8 @@ pub struct Found {
     /// Where the next step begins: before this record. None where the beginning of the log was reached, or of the time
     /// that is looked at.
     pub next: Option<u64>,
+    /// Where records before this one are not there: they are no longer kept, or somebody took them away.
+    pub gone: Option<u64>,
 }
 
 /// The newest records that fit, of the first `size` and before `before`.
@@ -115,7 +118,14 @@ pub fn backwards(
     let last = at.saturating_sub(LOOKED_MAX);
     while at > last {
         let number = (at - 1) / WIDTH;
-        let (records, _) = reader.bundle(number)?;
+        let records = match reader.bundle(number) {
+            Ok((records, _)) => records,
+            Err(ReadError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => {
+                found.gone = Some((number + 1) * WIDTH);
+                return Ok(found);
+            }
+            Err(why) => return Err(why),
+        };
         let is_end = |of: &[Stored]| {
             let ends = [of.first(), of.last()].into_iter().flatten();
             wanted.is_before(&ends.filter_map(value).collect::<Vec<_>>())

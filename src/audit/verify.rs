@@ -7,6 +7,7 @@ use std::io;
 use super::cosigned;
 use super::disk::Disk;
 use super::entry;
+use super::keep;
 use super::note::{Checkpoint, NamedKey};
 use super::read::{ReadError, Reader, Saved, Stored, Tail, checkpoint, parse_checkpoint, tail};
 use super::store::CHECKPOINT;
@@ -17,6 +18,8 @@ use super::tree::{self, Hash, leaf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     pub checkpoint: Checkpoint,
+    /// The first record that is kept, where others are gone and the log itself says so.
+    pub kept_from: Option<u64>,
     /// Records that are acknowledged and under no checkpoint yet.
     pub tail: u64,
     /// Bytes of a write that did not end, and was acknowledged to nobody.
@@ -97,8 +100,19 @@ pub fn verify(
     let size = checkpoint.size;
     let reader = Reader::new(disk, size);
     let mut last = entry::beginning(&checkpoint.origin);
+    let mut kept_from = None;
     for number in 0..size.div_ceil(WIDTH) {
-        last = bundle(&reader, number, size, last)?;
+        let first = number * WIDTH;
+        match reader.bundle(number) {
+            Ok(records) => last = bundle(&reader, number, size, last, &records)?,
+            Err(why)
+                if is_gone(&why) && first < *kept_from.get_or_insert_with(|| first_kept(&reader, number)) =>
+            {
+                let hashes = reader.tile(0, number).map_err(unread)?;
+                last = hashes.last().copied().unwrap_or(last);
+            }
+            Err(why) => return Err(Bad { index: Some(first), ..unread(why) }),
+        }
     }
     levels(&reader, size)?;
     let root = tree::root(&reader, size).map_err(unread)?;
@@ -121,7 +135,8 @@ pub fn verify(
         cosigned.extend(seen.max_by_key(|seen| (seen.size, seen.seconds)));
     }
     let (tail, torn) = tail_of(disk, size, last)?;
-    Ok(Verified { checkpoint, tail, torn, cosigned, saved: names })
+    let kept_from = kept_from.filter(|kept_from| *kept_from > 0);
+    Ok(Verified { kept_from, checkpoint, tail, torn, cosigned, saved: names })
 }
 
 /// What the folder holds of what a witness signed.
@@ -146,12 +161,28 @@ fn unread(why: ReadError) -> Bad {
     Bad::of_file(file, why.to_string())
 }
 
+fn is_gone(why: &ReadError) -> bool {
+    matches!(why, ReadError::File { why, .. } if why.kind() == io::ErrorKind::NotFound)
+}
+
+/// The first record that is kept, as the records say that are there from this bundle on. They are looked at themselves
+/// afterwards.
+fn first_kept(reader: &Reader<'_>, from: u64) -> u64 {
+    let numbers = from..reader.size().div_ceil(WIDTH);
+    let said = numbers.filter_map(|number| reader.bundle(number).ok()?.0.iter().filter_map(keep::said).max());
+    said.max().unwrap_or(0)
+}
+
 /// The records of a bundle against their hashes, and each against the one before it. Answers with the hash of the last.
-fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<Hash, Bad> {
+fn bundle(
+    reader: &Reader<'_>,
+    number: u64,
+    size: u64,
+    before: Hash,
+    (records, over): &(Vec<Stored>, usize),
+) -> Result<Hash, Bad> {
     let first = number * WIDTH;
-    let at_first = |why| Bad { index: Some(first), ..unread(why) };
-    let hashes = reader.tile(0, number).map_err(at_first)?;
-    let (records, over) = reader.bundle(number).map_err(at_first)?;
+    let hashes = reader.tile(0, number).map_err(|why| Bad { index: Some(first), ..unread(why) })?;
     let mut last = before;
     for (at, expected) in hashes.iter().enumerate() {
         let Some(record) = records.get(at) else {
@@ -167,7 +198,7 @@ fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<H
         };
         let hash = leaf(&record.bytes);
         if hash != *expected {
-            return Err(Bad::of(record, difference(&records, &hashes, at, hash, number, size)));
+            return Err(Bad::of(record, difference(records, &hashes, at, hash, number, size)));
         }
         let (previous, _) = entry::look(&record.bytes).map_err(|why| Bad::of(record, why.to_string()))?;
         if previous != last {
@@ -178,7 +209,7 @@ fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<H
     if let Some(record) = records.get(hashes.len()) {
         return Err(Bad::of(record, "it was put in: the log has no record of this number"));
     }
-    if over > 0 {
+    if *over > 0 {
         let file = tile::of_entries(number, tile::width(0, number, size));
         return Err(Bad::of_file(&file, format!("{over} bytes at its end are no record")));
     }

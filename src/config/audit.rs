@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::credentials::{self, GivenSecret};
 use super::fault::{Findings, Place, quoted};
 use super::given::{At, Given};
+use super::quantity;
 use super::table::Table;
 use super::witnesses::{self, GivenWitness};
 use super::world::{PEM_BYTES_MAX, World};
@@ -15,6 +16,9 @@ use crate::audit::note::{Kind, NamedKey, is_name};
 use crate::audit::settings::{BYTES_MAX, WAIT_MAX};
 use crate::audit::{AuditSettings, parse_key};
 use crate::proof::SigningKey;
+
+/// Records are taken away in whole bundles, once an hour.
+const KEEP_MIN: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(super) struct GivenAudit {
@@ -29,6 +33,7 @@ pub(super) struct GivenAudit {
     pub readers: Given<Vec<At<String>>>,
     pub witness_every: Given<Duration>,
     pub witnesses: Vec<GivenWitness>,
+    pub keep: Given<Duration>,
 }
 
 pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenAudit {
@@ -44,6 +49,7 @@ pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenAudit {
         readers: table.texts("readers", out),
         witness_every: table.duration("witness_every", out),
         witnesses: witnesses::read(&mut table, out),
+        keep: table.parsed("keep", out, quantity::age),
     };
     table.close(out);
     given
@@ -67,6 +73,13 @@ pub(super) fn resolve(
         let what = format!("{} is no name of a log", quoted(&at.value));
         out.fault(&at.place, what, "write 1 to 200 printable characters without space and without `+`");
     }
+    if let Some(at) = given.keep.is().filter(|at| at.value < KEEP_MIN) {
+        out.fault(
+            &at.place,
+            "nobody could look at records so soon gone",
+            "write a day or more, as in \"400d\"",
+        );
+    }
     if let Some(at) = given.wait_max.is().filter(|at| at.value >= complete) {
         let what = "`wait_max` leaves nothing of the deadline of an answer";
         out.fault(&at.place, what, "write less than `complete` of [deadlines]");
@@ -85,6 +98,7 @@ pub(super) fn resolve(
         readers: given.readers.is().into_iter().flat_map(|at| &at.value).map(|at| at.value.clone()).collect(),
         witnesses: witnesses::resolve(&given.witnesses, world, out),
         witness_every: witnesses::every(&given.witness_every, out),
+        keep: given.keep.value(),
     };
     let witnessed = given.witnessed.is().map(|at| at.value.as_slice()).unwrap_or_default();
     let witnessed = witnessed.iter().filter_map(|at| log(at, out)).collect();

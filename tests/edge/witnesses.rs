@@ -66,7 +66,7 @@ impl Made {
     pub async fn gateway(&self, edge: &EdgeSettings, tasks: &Group) -> (ApiState, Arc<Auditor>) {
         let log = Log::open(&self.settings, &RegionName::parse("us-east").unwrap()).unwrap();
         let auditor = Auditor::with(log, &self.settings).readable(self.dir.path(), &edge.readers);
-        let auditor = Arc::new(auditor.witnessed_by(self.dir.path(), edge, tasks).await.unwrap());
+        let auditor = Arc::new(auditor.tended(self.dir.path(), edge, tasks).await.unwrap());
         let federation =
             Federation::new(Vec::new(), FederationSettings::default(), Arc::new(Plan::allow_all()));
         let state = ApiState::new(federation, Metrics::default(), ApiSettings::default());
@@ -325,7 +325,7 @@ async fn a_log_that_was_put_back_is_an_alarm() {
     let (state, auditor) = own.gateway(&edge, &asking).await;
     note(&auditor, 20).await;
     auditor.log().close().await;
-    until(&state, "witness=two  state=refusing").await;
+    until(&state, "witness=two  state=well").await;
     let kept = std::fs::read(own.dir.path().join(file_of("tutti/two"))).unwrap();
     asking.stop().await;
     drop((state, auditor));

@@ -110,18 +110,19 @@ pub async fn records(State(state): State<ApiState>, request: Request) -> Result<
     reading.docket.asks(asked(&reading.auditor, &wanted, limit));
     let found = reading.read(move |folder| {
         let (_, checkpoint) = checkpoint(folder)?;
-        let Found { records, next } = backwards(folder, checkpoint.size, &wanted, before, limit)?;
-        Ok((checkpoint, records, next))
+        Ok((backwards(folder, checkpoint.size, &wanted, before, limit)?, checkpoint))
     });
-    let (checkpoint, records, next) = found.await?;
+    let (Found { records, next, gone }, checkpoint) = found.await?;
     reading.docket.reads(records.len() as u64);
     let records: Option<Vec<_>> = records.iter().map(shown).collect();
     let records = records.ok_or_else(unread)?;
     let mut body = json!({"log": checkpoint.origin, "size": checkpoint.size, "records": []});
     if let Some(body) = body.as_object_mut() {
         body.insert("records".to_owned(), records.into());
-        if let Some(next) = next {
-            body.insert("next".to_owned(), next.into());
+        for (key, number) in [("next", next), ("gone", gone)] {
+            if let Some(number) = number {
+                body.insert(key.to_owned(), number.into());
+            }
         }
     }
     Ok(json(&body))

@@ -1,6 +1,7 @@
 //! `tutti audit`: what is on record, read from the folder of a log or a copy of it, without a gateway. What is read this
 //! way is on no record itself: whoever may read the folder is the operating system's to say, and to log.
 
+mod remote;
 mod search;
 mod show;
 mod verify;

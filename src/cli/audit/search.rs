@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{DirArg, Verdict};
 use crate::audit::disk::Folder;
-use crate::audit::read::{Reader, Stored, checkpoint, tail};
+use crate::audit::read::{ReadError, Reader, Stored, checkpoint, tail};
 use crate::audit::search::{Wanted, parse_time, text, time, value};
 use crate::audit::tile::WIDTH;
 use crate::model::TraceId;
@@ -59,16 +59,25 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> io::Result<Verdict>
         trace: args.trace,
         purpose: args.purpose.clone(),
     };
-    let mut found = 0u64;
+    let (mut found, mut gone) = (0u64, None);
     for number in 0..size.div_ceil(WIDTH) {
         match reader.bundle(number) {
             Ok((records, _)) => found += show(args, &wanted, &records, out)?,
+            Err(ReadError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => {
+                gone = Some((number + 1) * WIDTH);
+            }
             Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
         }
     }
     match tail(&folder, size) {
         Ok(tail) => found += show(args, &wanted, &tail.records, out)?,
         Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
+    }
+    if let Some(before) = gone.filter(|_| !args.json) {
+        writeln!(
+            out,
+            "some records before {before} are not there: `tutti audit verify` says whether that is so"
+        )?;
     }
     Ok(if found > 0 { Verdict::Good } else { Verdict::Bad })
 }
