@@ -49,6 +49,8 @@ pub enum AppError {
     Notifier(BuildError),
     #[error("own spans cannot be sent: {0}")]
     Exporter(BuildError),
+    #[error("no witness of the audit log can be asked: {0}")]
+    Witness(BuildError),
     #[error("the audit log cannot be opened, and nothing is answered without: {0}")]
     Audit(#[from] OpenError),
     #[error("cannot wait for signals: {0}")]
@@ -97,7 +99,7 @@ pub async fn run(
     let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_tracer(tracer.clone());
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
     state = state.with_notifier(notifier);
-    let auditor = open_audit(&settings).await?;
+    let auditor = open_audit(&settings, &tasks).await?;
     if let Some(auditor) = &auditor {
         state = state.with_audit(auditor.clone());
         state = state.with_grant_log(audit::on_record(auditor.clone(), &tasks));
@@ -154,13 +156,16 @@ fn tracing_to(settings: &Settings, metrics: &Metrics) -> Result<(Arc<Tracer>, Gr
 }
 
 /// Opens the log before anything is answered, and says in it that answering begins.
-async fn open_audit(settings: &Settings) -> Result<Option<Arc<Auditor>>, AppError> {
+async fn open_audit(settings: &Settings, tasks: &Group) -> Result<Option<Arc<Auditor>>, AppError> {
+    let edge = &settings.audit_edge;
     let Some(audit) = settings.audit.clone() else { return Ok(None) };
     let region = settings.gateway.region.clone();
     // Once, and before anyone waits for anything else.
     let log = Log::open(&audit, &region)?;
     tracing::info!(log = log.origin(), key = %log.key(), "what is seen is put on record");
-    let auditor = Arc::new(Auditor::with(log, &audit));
+    let auditor = Auditor::with(log, &audit).readable(&audit.dir, &edge.readers);
+    let watched = auditor.tended(&audit.dir, edge, tasks).await;
+    let auditor = Arc::new(watched.map_err(AppError::Witness)?);
     let begun = [
         ("version", Json::text(env!("CARGO_PKG_VERSION"))),
         ("policies", Json::text(settings.policies.digest())),

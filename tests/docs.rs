@@ -21,7 +21,7 @@ use tutti::model::coverage::{
 };
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
-use tutti::telemetry::metrics::Endpoint;
+use tutti::telemetry::metrics::{Endpoint, WitnessNumbers};
 
 type Names = BTreeSet<String>;
 
@@ -212,6 +212,13 @@ fn every_metric_is_described() {
     metrics.shed();
     metrics.reloaded(true, Duration::ZERO);
     metrics.grant(true);
+    metrics.audit_witness(&WitnessNumbers {
+        name: "us-west".to_owned(),
+        standing: "well",
+        is_alarm: false,
+        size: 0,
+        lag: Duration::ZERO,
+    });
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let families: Names = types.filter_map(|line| line.split_once(' ')).map(sample).collect();

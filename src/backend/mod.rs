@@ -15,6 +15,7 @@ mod fault;
 pub mod memory;
 mod notice;
 pub mod peer;
+pub mod post;
 mod retry;
 pub mod settings;
 mod simulated;

@@ -31,6 +31,7 @@ mod telemetry;
 mod tls;
 mod token_keys;
 mod warnings;
+mod witnesses;
 mod words;
 mod world;
 
@@ -57,6 +58,7 @@ pub use resolve::redactor_of;
 pub use telemetry::{LogFormat, TelemetrySettings};
 pub use world::{Environment, Sources, process_environment};
 
+use crate::api::audit::EdgeSettings;
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
@@ -93,6 +95,8 @@ pub struct Settings {
     pub audit: Option<AuditSettings>,
     /// In which form the log is written, and where own spans go.
     pub telemetry: TelemetrySettings,
+    /// Who may read that, and who is asked to sign it.
+    pub audit_edge: EdgeSettings,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

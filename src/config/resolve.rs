@@ -23,6 +23,7 @@ use super::{
     DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, Settings, check_listen,
     collide, is_loopback, policies, tls, warnings,
 };
+use crate::api::audit::EdgeSettings;
 use crate::backend::settings::{RegionSettings, Signer};
 use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
@@ -79,6 +80,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let grants = break_glass::resolve(&given.break_glass, &declared.names, &policies, world, out);
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
+    let (audit, audit_edge) = audit.map_or((None, EdgeSettings::default()), |(log, edge)| (Some(log), edge));
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
     let taken: Vec<_> = std::iter::once(listen).chain(doors(given)).collect();
     let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
@@ -102,6 +104,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         peers: Arc::new(trusted),
         audit,
         telemetry,
+        audit_edge,
         regions,
         policies,
         token_keys,

@@ -19,7 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::exponential_buckets;
 use prometheus_client::registry::Registry;
 
-pub use audit::AuditNumbers;
+pub use audit::{AuditNumbers, WitnessNumbers};
 pub use endpoint::Endpoint;
 pub use regions::RegionCare;
 pub use requests::InFlight;
@@ -80,6 +80,19 @@ impl Metrics {
         registry
     }
 
+    pub fn audit(&self, numbers: &AuditNumbers) {
+        self.audit.set(numbers);
+    }
+
+    pub fn audit_witness(&self, numbers: &WitnessNumbers) {
+        self.audit.set_witness(numbers);
+    }
+
+    /// A record was waited for.
+    pub fn audit_appended(&self, took: Duration) {
+        self.audit.appended(took);
+    }
+
     /// The families as OpenMetrics text.
     pub fn render(&self) -> String {
         self.process.look();
@@ -87,10 +100,6 @@ impl Metrics {
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry());
         text
-    }
-
-    pub fn audit(&self, numbers: &AuditNumbers) {
-        self.audit.set(numbers);
     }
 
     pub fn begin(&self, endpoint: Endpoint, mode: Mode) -> InFlight {
