@@ -22,7 +22,7 @@ use tutti::model::coverage::{
 };
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
-use tutti::telemetry::metrics::Endpoint;
+use tutti::telemetry::metrics::{Endpoint, KeysNumbers};
 
 type Names = BTreeSet<String>;
 
@@ -150,6 +150,8 @@ fn every_key_of_the_report_is_described() {
         gateway: "tutti-us".to_owned(),
         is_open: true,
         exactness: Exactness::Exact,
+        elsewhere: vec!["tutti-eu".to_owned()],
+        is_abridged: true,
         regions: Vec::new(),
     };
     let report = RegionReport {
@@ -202,6 +204,10 @@ fn every_metric_is_described() {
     metrics.shed();
     metrics.reloaded(true);
     metrics.grant(true);
+    metrics.keys_fetched(true);
+    metrics.nobody_known("nobody");
+    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(Duration::ZERO) };
+    metrics.keys_of_issuers(&[keys]);
     metrics.circuit(&region, 0);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::account;
 use super::error::plain;
 use super::state::ApiState;
+use crate::telemetry::metrics::KeysNumbers;
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -98,6 +99,13 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
         state.metrics.circuit(region.name(), region.circuit().as_number());
     }
+    let in_force = state.in_force();
+    let keys = in_force.reception().keys().map(|(issuer, keys, age)| KeysNumbers {
+        issuer: issuer.to_owned(),
+        keys: keys as u64,
+        age,
+    });
+    state.metrics.keys_of_issuers(&keys.collect::<Vec<_>>());
     if let Some(auditor) = state.auditor() {
         state.metrics.audit(&auditor.numbers());
     }

@@ -112,6 +112,11 @@ pub(super) fn account_of_another() -> Fault {
     answered(RegionStatus::Malformed, StatusCode::OK, detail)
 }
 
+pub(super) fn left_out_there() -> Fault {
+    let detail = "it leaves out a gateway that this one does not ask about the same";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
 pub(super) fn not_answered_there() -> Fault {
     let detail = "it cannot answer this question over its own regions (501)";
     Fault { is_blameless: true, ..answered(RegionStatus::Rejected, StatusCode::NOT_IMPLEMENTED, detail) }
@@ -133,6 +138,9 @@ pub(super) fn statement_refused(why: StatementFault, status: StatusCode) -> Faul
         F::Expired => "the statement had expired on arrival: are the clocks of both gateways right?",
         F::Early => "the statement is of a later time there: are the clocks of both gateways right?",
         F::TooLong => "it takes no statement that holds so long",
+        F::Claims => {
+            "it reads fewer roles, groups and clearances of a caller, or a shorter purpose, than these"
+        }
         F::OtherRequest => "the request was changed on the way to it: does a proxy rewrite it?",
         F::Replayed => "it has had this statement before",
         F::TooMany => "it is asked more often than it can remember statements",

@@ -98,7 +98,11 @@ pub struct Within {
     pub is_open: bool,
     /// Why the peer's answer may not be what one Tempo would have given.
     pub exactness: Exactness,
-    /// One entry for each region that the peer declares.
+    /// Gateways whose regions it left to those that ask it, since they ask these themselves: nothing of them is missing.
+    pub elsewhere: Vec<String>,
+    /// Whether more could be said than there was room for: numbers, reasons, or regions of further peers.
+    pub is_abridged: bool,
+    /// One entry for each region that the peer declares and that is not asked elsewhere.
     pub regions: Vec<RegionReport>,
 }
 
@@ -111,7 +115,8 @@ impl Within {
         let withheld = self.regions.iter().filter(|report| report.status == RegionStatus::Withheld).count();
         let has_answered = self.regions.iter().any(|report| report.status.has_answered());
         let is_whole = self.regions.iter().all(|report| report.status.is_whole());
-        if is_whole && self.exactness == Exactness::Exact && !self.regions.is_empty() {
+        let has_said = !self.regions.is_empty() || !self.elsewhere.is_empty();
+        if is_whole && self.exactness == Exactness::Exact && has_said {
             RegionStatus::Ok
         } else if withheld > 0 && !has_answered && self.missing().count() == withheld {
             RegionStatus::Withheld

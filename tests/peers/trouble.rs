@@ -268,3 +268,17 @@ async fn what_a_peer_no_longer_shows_is_shown_no_more() {
     assert_eq!(answer.status_of("eu-central"), "withheld", "{}", answer.text());
     assert_eq!((answer.outcome(), answer.header("tutti-exactness")), ("partial", "region_withheld"));
 }
+
+/// It may leave out whom it was told of, and nobody else: their regions would be missing, and nothing would say so.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_out_a_gateway_of_its_own_accord_is_not_believed() {
+    let pair = pair();
+    pair.inner.wire.changes(|mut response| {
+        if let Some(account) = response.headers().get("tutti-account") {
+            let changed = account.to_str().unwrap().replacen("{", "{\"elsewhere\":[\"tutti-ch\"],", 1);
+            response.headers_mut().insert("tutti-account", HeaderValue::from_str(&changed).unwrap());
+        }
+        response
+    });
+    check(&report(&pair.outer).await, "malformed", "leaves out a gateway that this one does not ask");
+}

@@ -110,6 +110,7 @@ impl Desk {
             uses_max: 100_000,
             notify_url,
             regions: REGIONS.map(region).into(),
+            behind: BTreeSet::new(),
         };
         let mut callers = Callers::everyone(caller.clone());
         assert!(callers.know("token-of-alice", caller.clone()));

@@ -69,6 +69,7 @@ pub fn a_peer(name: &str, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
     let asker = Asker {
         caller: Arc::new(Caller::anonymous()),
         through: Vec::new(),
+        besides: Default::default(),
         delivered: vec![here],
         plan_digest: String::new(),
         errand: Errand::default(),

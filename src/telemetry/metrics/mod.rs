@@ -3,6 +3,7 @@
 //! configuration; never an id, a value or a query.
 
 mod audit;
+mod identity;
 
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 pub use audit::AuditNumbers;
+pub use identity::KeysNumbers;
 
 use audit::AuditFamilies;
+use identity::IdentityFamilies;
 
 use crate::model::{Mode, Outcome, RegionName, RegionReport, RegionStatus};
 
@@ -85,6 +88,7 @@ pub struct Metrics {
     treated: Family<RegionLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
+    identity: IdentityFamilies,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -152,6 +156,7 @@ impl Default for Metrics {
             treated: Family::default(),
             grants: Family::default(),
             audit: AuditFamilies::default(),
+            identity: IdentityFamilies::default(),
         }
     }
 }
@@ -197,11 +202,26 @@ impl Metrics {
             self.grants.clone(),
         );
         self.audit.register(r);
+        self.identity.register(r);
         registry
     }
 
     pub fn audit(&self, numbers: &AuditNumbers) {
         self.audit.set(numbers);
+    }
+
+    /// A question for the keys of an issuer is over.
+    pub fn keys_fetched(&self, is_good: bool) {
+        self.identity.fetched(is_good);
+    }
+
+    pub fn keys_of_issuers(&self, numbers: &[KeysNumbers]) {
+        self.identity.set_keys(numbers);
+    }
+
+    /// Nobody is known of a request, for this of the reasons there are.
+    pub fn nobody_known(&self, reason: &'static str) {
+        self.identity.refused(reason);
     }
 
     /// The families as OpenMetrics text.
