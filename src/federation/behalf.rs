@@ -94,8 +94,9 @@ impl Federation {
             return None;
         }
         let line = format!(
-            "no compare() over {}: something is withheld from you there, and what may be compared is known to that \
-             gateway alone; group by attributes that you name, or ask it about its own region",
+            "no compare() over {}: something is withheld from you there, and a comparison has a series for each \
+             attribute that you may group by, which only that gateway knows, so that what it leaves out could not be \
+             told from what no span has; group by attributes that you name, or ask it about its own region",
             shut.join(", ")
         );
         Some(Refusal { why: Why::Unsupported, line, coverage: Some(coverage.clone()) })
