@@ -7,7 +7,8 @@
 use http::StatusCode;
 
 use super::Fault;
-use crate::model::RegionStatus;
+use crate::model::coverage::Within;
+use crate::model::{Exactness, RegionStatus};
 use crate::proof::statement::StatementFault;
 
 /// Tempo's words for a trace above its size limit, whatever status a version gives them.
@@ -110,6 +111,14 @@ pub(super) fn no_account() -> Fault {
 pub(super) fn account_of_another() -> Fault {
     let detail = "its account is of another question, or of another gateway than the one configured";
     answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
+/// Whatever it answers, it is about no region: each is asked by this gateway itself, or by one before it.
+pub(super) fn nothing_left_there(account: Within) -> Fault {
+    let detail = "every region behind it is one that another gateway is asked about";
+    // It answered with an error, over nothing; of what it would have to account for nothing is missing.
+    let within = Some(std::sync::Arc::new(Within { exactness: Exactness::Exact, ..account }));
+    Fault { within, is_blameless: true, ..Fault::new(RegionStatus::NotNeeded, detail) }
 }
 
 pub(super) fn left_out_there() -> Fault {

@@ -115,14 +115,18 @@ impl Within {
         let withheld = self.regions.iter().filter(|report| report.status == RegionStatus::Withheld).count();
         let has_answered = self.regions.iter().any(|report| report.status.has_answered());
         let is_whole = self.regions.iter().all(|report| report.status.is_whole());
-        let has_said = !self.regions.is_empty() || !self.elsewhere.is_empty();
-        if is_whole && self.exactness == Exactness::Exact && has_said {
+        if is_whole && self.exactness == Exactness::Exact && !self.regions.is_empty() {
             RegionStatus::Ok
         } else if withheld > 0 && !has_answered && self.missing().count() == withheld {
             RegionStatus::Withheld
         } else {
             RegionStatus::Partial
         }
+    }
+
+    /// Whether it was asked about nothing, since every region of its own is another's to answer for.
+    pub fn has_nothing_left(&self) -> bool {
+        self.regions.is_empty() && !self.elsewhere.is_empty()
     }
 
     /// Regions of which something is missing.

@@ -107,7 +107,7 @@ async fn a_certificate_is_the_credential_of_a_peer_and_only_the_one_that_is_name
     let known = secured.asking(Some(issued(&secured.clients, "tutti.us.example"))).get(&path).await;
     assert_eq!((known.outcome(), &*known.status_of("eu-central")), ("complete", "ok"), "{}", known.text());
     for other in [Some(issued(&secured.clients, "elsewhere.example")), None] {
-        let refused = secured.asking(other).get(&path).await;
+        let refused = secured.asking(other).get(&format!("/api/tutti/v1/traces/{ID}")).await;
         assert_eq!((refused.outcome(), &*refused.status_of("eu-central")), ("partial", "rejected"));
         assert!(
             refused.text().contains("does not accept the credential of this gateway"),

@@ -281,6 +281,7 @@ async fn a_gateway_all_of_whose_regions_are_asked_elsewhere_is_whole() {
     let document = document_of_nobody(&near).await;
     let report = &document["report"];
     assert_eq!((&report["outcome"], &report["exactness"]), (&"complete".into(), &"exact".into()), "{report}");
+    assert_eq!(report["regions"][1]["status"], "not_needed", "{report}");
     assert_eq!(report["regions"][1]["within"]["elsewhere"], serde_json::json!(["far"]));
     assert_eq!(spans_of(&document), 2);
     for path in [

@@ -95,10 +95,10 @@ async fn a_dead_a_silent_and_a_slow_peer_are_said_to_be_so() {
 async fn a_peer_of_another_version_is_named_as_such() {
     let pair = pair();
     pair.inner.wire.changes(|mut response| {
-        response.headers_mut().insert("tutti-protocol", HeaderValue::from_static("2/9.9.9"));
+        response.headers_mut().insert("tutti-protocol", HeaderValue::from_static("3/9.9.9"));
         response
     });
-    check(&report(&pair.outer).await, "rejected", "speaks version 2 of the protocol");
+    check(&report(&pair.outer).await, "rejected", "speaks version 3 of the protocol");
     pair.inner.wire.changes(|mut response| {
         response.headers_mut().remove("tutti-protocol");
         response

@@ -128,6 +128,11 @@ impl PeerBackend {
         check_protocol(response.headers())?;
         let status = response.status();
         let account = self.account(response.headers(), &id, asker);
+        if let Ok(Account { within, .. }) = &account
+            && within.has_nothing_left()
+        {
+            return Err(fault::nothing_left_there(within.clone()));
+        }
         if status != StatusCode::OK {
             let account = account.ok().map(|account| account.within);
             return Err(refused(status, response, account).await);
