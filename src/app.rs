@@ -92,7 +92,7 @@ pub async fn run(
     }
     let metrics = Metrics::default();
     metrics.reloaded(true, wall_now());
-    let reception = reception(&settings, None);
+    let reception = reception(&settings, &metrics, None);
     let in_force = in_force(&settings, &standing, reception.clone());
     let tasks = Group::new();
     let (tracer, exporting) = tracing_to(&settings, &metrics)?;
@@ -209,21 +209,27 @@ fn api_settings(settings: &Settings) -> ApiSettings {
 
 /// Asks issuers for their keys.
 #[derive(Debug)]
-struct KeyFetcher;
+struct KeyFetcher {
+    metrics: Metrics,
+}
 
 impl FetchKeys for KeyFetcher {
     fn fetch<'a>(&'a self, from: &'a KeysUrl) -> BoxFuture<'a, Result<FetchedKeys, String>> {
         let fetched = document::fetch(&from.url, from.ca_pem.as_deref(), KEYS_BYTES_MAX as u64);
         fetched.map_ok(|document| FetchedKeys { body: document.body, max_age: document.max_age }).boxed()
     }
+
+    fn ended(&self, is_good: bool) {
+        self.metrics.keys_fetched(is_good);
+    }
 }
 
 /// Who asks is found out there. It keeps what it remembers for as long as nothing about identity changes.
-fn reception(settings: &Settings, before: Option<&Arc<Reception>>) -> Arc<Reception> {
+fn reception(settings: &Settings, metrics: &Metrics, before: Option<&Arc<Reception>>) -> Arc<Reception> {
     match before.filter(|before| *before.settings() == settings.identity) {
         Some(before) => before.clone(),
         None => {
-            let fetch: Arc<dyn FetchKeys> = Arc::new(KeyFetcher);
+            let fetch: Arc<dyn FetchKeys> = Arc::new(KeyFetcher { metrics: metrics.clone() });
             Arc::new(Reception::new(settings.identity.clone(), &fetch, before.map(Arc::as_ref)))
         }
     }
@@ -412,7 +418,7 @@ impl Reloading {
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
-        self.reception = reception(settings, Some(&self.reception));
+        self.reception = reception(settings, &self.state.metrics, Some(&self.reception));
         self.state.swap(in_force(settings, &next, self.reception.clone()));
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {

@@ -13,6 +13,7 @@
 mod source;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::CommandFactory;
 use source::{read, rust, without_tests};
@@ -21,7 +22,7 @@ use tutti::model::coverage::{
 };
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
-use tutti::telemetry::metrics::{Endpoint, WitnessNumbers};
+use tutti::telemetry::metrics::{Endpoint, KeysNumbers, WitnessNumbers};
 
 type Names = BTreeSet<String>;
 
@@ -149,6 +150,8 @@ fn every_key_of_the_report_is_described() {
         gateway: "tutti-us".to_owned(),
         is_open: true,
         exactness: Exactness::Exact,
+        elsewhere: vec!["tutti-eu".to_owned()],
+        is_abridged: true,
         regions: Vec::new(),
     };
     let region = RegionName::parse("us-east").unwrap();
@@ -219,6 +222,10 @@ fn every_metric_is_described() {
         size: 0,
         lag: Duration::ZERO,
     });
+    metrics.keys_fetched(true);
+    metrics.nobody_known("nobody");
+    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(Duration::ZERO) };
+    metrics.keys_of_issuers(&[keys]);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let families: Names = types.filter_map(|line| line.split_once(' ')).map(sample).collect();

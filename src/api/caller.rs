@@ -64,6 +64,16 @@ enum Stranger {
     Gateway(StatementFault),
 }
 
+impl Stranger {
+    /// One word for why, for numbers of how often.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Unknown(unknown) => unknown.reason(),
+            Self::Gateway(_) => "statement",
+        }
+    }
+}
+
 impl From<Stranger> for ApiError {
     fn from(stranger: Stranger) -> Self {
         match stranger {
@@ -75,9 +85,17 @@ impl From<Stranger> for ApiError {
 
 impl Seen {
     /// And what a grant beside it lets them see.
-    fn lifted(mut self, state: &ApiState, in_force: &InForce, headers: &HeaderMap) -> Result<Self, ApiError> {
+    fn lifted(
+        mut self,
+        state: &ApiState,
+        in_force: &InForce,
+        headers: &HeaderMap,
+        is_unrecorded: bool,
+    ) -> Result<Self, ApiError> {
         self.lifted = break_glass::shown(state, in_force, headers, (&self.caller, &self.proven))?;
-        if let Some(under) = self.lifted.as_ref().and_then(|lifted| lifted.for_everything(state)) {
+        // What goes on no record is lifted by nothing.
+        let lifted = self.lifted.as_ref().filter(|_| !is_unrecorded);
+        if let Some(under) = lifted.and_then(|lifted| lifted.for_everything(state)) {
             self.federation = under;
         }
         Ok(self)
@@ -148,11 +166,14 @@ pub(super) async fn of_stream(
     extensions: &Extensions,
 ) -> Result<Seen, ApiError> {
     break_glass::refuse_on_stream(headers)?;
-    Seen::of(&state.in_force(), headers, extensions, None).await.map_err(|stranger| match stranger {
-        Stranger::Unknown(unknown) if unknown.is_nobody() => {
-            ApiError::Unauthenticated(format!("{unknown}; {STREAM_HINT}"))
+    Seen::of(&state.in_force(), headers, extensions, None).await.map_err(|stranger| {
+        state.metrics.nobody_known(stranger.reason());
+        match stranger {
+            Stranger::Unknown(unknown) if unknown.is_nobody() => {
+                ApiError::Unauthenticated(format!("{unknown}; {STREAM_HINT}"))
+            }
+            stranger => stranger.into(),
         }
-        stranger => stranger.into(),
     })
 }
 
@@ -164,9 +185,13 @@ pub(super) async fn know(State(state): State<ApiState>, mut request: Request, ne
     let is_unrecorded = request.extensions().get::<Unrecorded>().is_some();
     let seen = match seen {
         Ok(seen) if seen.guest.is_some() && is_unrecorded => Err(ApiError::NotRecorded),
-        seen => seen.map_err(ApiError::from),
+        Ok(seen) => Ok(seen),
+        Err(stranger) => {
+            state.metrics.nobody_known(stranger.reason());
+            Err(stranger.into())
+        }
     };
-    let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers()));
+    let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers(), is_unrecorded));
     let (known, mut response) = match seen {
         Ok(seen) => {
             request.extensions_mut().insert(seen.clone());

@@ -140,6 +140,7 @@ impl InForce {
                 let asker = Asker {
                     caller: Arc::new(caller.clone()),
                     through: Vec::new(),
+                    besides: federation.gateways().map(str::to_owned).collect(),
                     delivered: vec![here.clone()],
                     plan_digest: federation.plan().digest().to_owned(),
                     errand: Errand::default(),
@@ -161,8 +162,10 @@ impl InForce {
         };
         let errand = asker.errand.clone();
         let plan_digest = federation.plan().digest().to_owned();
-        let federation = federation.serving(errand).without_gateways(&asker.through);
-        Arc::new(federation.asked_by(Asker { delivered, plan_digest, ..asker }))
+        let federation = federation.serving(errand).without_gateways(&asker);
+        let own = federation.gateways().map(str::to_owned);
+        let besides: BTreeSet<String> = asker.besides.iter().cloned().chain(own).collect();
+        Arc::new(federation.asked_by(Asker { delivered, plan_digest, besides, ..asker }))
     }
 }
 
@@ -174,6 +177,7 @@ fn no_grants() -> Arc<Grants> {
         uses_max: 0,
         notify_url: None,
         regions: BTreeSet::new(),
+        behind: BTreeSet::new(),
     };
     Arc::new(Grants::new(settings, Arc::new(Classes::none())))
 }

@@ -12,8 +12,7 @@ use super::account;
 use super::audit::Auditor;
 use super::error::plain;
 use super::state::ApiState;
-use crate::telemetry::metrics::RegionCare;
-use crate::telemetry::metrics::{AuditNumbers, WitnessNumbers};
+use crate::telemetry::metrics::{AuditNumbers, KeysNumbers, RegionCare, WitnessNumbers};
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -123,6 +122,13 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
         let care = RegionCare { circuit: region.circuit().as_number(), in_flight, places };
         state.metrics.care(region.name(), care);
     }
+    let in_force = state.in_force();
+    let keys = in_force.reception().keys().map(|(issuer, keys, age)| KeysNumbers {
+        issuer: issuer.to_owned(),
+        keys: keys as u64,
+        age,
+    });
+    state.metrics.keys_of_issuers(&keys.collect::<Vec<_>>());
     if let Some(auditor) = state.auditor() {
         state.metrics.audit(&auditor.numbers());
         auditor.witnesses().for_each(|witness| state.metrics.audit_witness(&witness));

@@ -181,7 +181,7 @@ fn tempo(old: &TempoSettings, new: &TempoSettings, mut note: impl FnMut(bool, &s
 
 /// Regions that came or went are told as such.
 fn same_grants(old: &GrantSettings, new: &GrantSettings) -> bool {
-    *old == GrantSettings { regions: old.regions.clone(), ..new.clone() }
+    *old == GrantSettings { regions: old.regions.clone(), behind: old.behind.clone(), ..new.clone() }
 }
 
 fn same_auth(old: &Auth, new: &Auth) -> bool {

@@ -150,13 +150,12 @@ fn peer(
     refuse(&given.tempo.tenant, "tenant", "tutti", out);
     refuse(&given.tempo.streaming, "streaming", "tutti", out);
     let at = tempo(&given.tempo, &given.place, world, out);
-    if given.tempo.auth.is_absent() {
+    let has_certificate = given.tempo.tls.is().is_some_and(|tls| !tls.value.cert_file.is_absent());
+    if given.tempo.auth.is_absent() && !has_certificate {
         let what = "a peer gateway must be shown who asks, besides what is stated";
-        out.fault(
-            &given.place,
-            what,
-            "write `auth = { bearer = { env = \"NAME\" } }`, as its [[peer.trusts]] has it",
-        );
+        let remedy = "write `auth = { bearer = { env = \"NAME\" } }` or `tls = { cert_file = \"us.crt\", key_file = \
+                      \"us.key\" }`, as its [[peer.trusts]] has it";
+        out.fault(&given.place, what, remedy);
     }
     let gateway = given.gateway.value().or_else(|| given.name.value().map(|name| name.to_string()));
     Some(PeerSettings {

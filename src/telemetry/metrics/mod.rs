@@ -4,6 +4,7 @@
 
 mod audit;
 mod endpoint;
+mod identity;
 mod process;
 mod regions;
 mod reloads;
@@ -21,11 +22,13 @@ use prometheus_client::registry::Registry;
 
 pub use audit::{AuditNumbers, WitnessNumbers};
 pub use endpoint::Endpoint;
+pub use identity::KeysNumbers;
 pub use regions::RegionCare;
 pub use requests::InFlight;
 pub use spans::SpanCounts;
 
 use audit::AuditFamilies;
+use identity::IdentityFamilies;
 use process::ProcessFamilies;
 use regions::RegionFamilies;
 use reloads::ReloadFamilies;
@@ -59,6 +62,7 @@ pub struct Metrics {
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
     spans: SpanCounts,
+    identity: IdentityFamilies,
 }
 
 impl Metrics {
@@ -77,6 +81,7 @@ impl Metrics {
         );
         self.audit.register(r);
         self.spans.register(r);
+        self.identity.register(r);
         registry
     }
 
@@ -91,6 +96,20 @@ impl Metrics {
     /// A record was waited for.
     pub fn audit_appended(&self, took: Duration) {
         self.audit.appended(took);
+    }
+
+    /// A question for the keys of an issuer is over.
+    pub fn keys_fetched(&self, is_good: bool) {
+        self.identity.fetched(is_good);
+    }
+
+    pub fn keys_of_issuers(&self, numbers: &[KeysNumbers]) {
+        self.identity.set_keys(numbers);
+    }
+
+    /// Nobody is known of a request, for this of the reasons there are.
+    pub fn nobody_known(&self, reason: &'static str) {
+        self.identity.refused(reason);
     }
 
     /// The families as OpenMetrics text.
