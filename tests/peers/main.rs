@@ -26,6 +26,7 @@ mod border;
 mod chain;
 mod delivery;
 mod gates;
+mod recorded;
 mod same;
 mod sockets;
 mod trouble;
