@@ -197,7 +197,7 @@ fn every_metric_is_described() {
         standing: "well",
         is_alarm: false,
         size: 0,
-        lag: Duration::ZERO,
+        lag: std::time::Duration::ZERO,
     });
     metrics.circuit(&region, 0);
     let text = metrics.render();
