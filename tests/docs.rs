@@ -220,7 +220,7 @@ fn every_metric_is_described() {
         standing: "well",
         is_alarm: false,
         size: 0,
-        lag: Duration::ZERO,
+        lag: std::time::Duration::ZERO,
     });
     metrics.keys_fetched(true);
     metrics.nobody_known("nobody");
