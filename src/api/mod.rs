@@ -14,6 +14,7 @@ mod held;
 pub mod ingest;
 mod layers;
 pub mod metrics;
+pub mod operate;
 pub mod params;
 mod path;
 mod query;
@@ -30,5 +31,6 @@ pub mod tls;
 pub mod traces;
 mod witness;
 
+pub use operate::Reloader;
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

@@ -8,7 +8,7 @@ use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces, witness};
+use super::{diff, grpc, layers, metrics, operate, path, search, status, stream, tags, traces, witness};
 
 /// The mode that the path a request came in by stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +77,10 @@ fn at(prefix: &str, routes: impl IntoIterator<Item = Route>) -> Router<ApiState>
 }
 
 /// For those who run the gateway; never under a prefix.
-fn operator() -> [Route; 4] {
+fn operator() -> [Route; 6] {
     [
+        ("/-/healthy", any(operate::healthy)),
+        ("/-/reload", post(operate::reload)),
         ("/ready", any(status::ready)),
         ("/metrics", any(status::metrics)),
         ("/status", any(status::status).layer(from_fn(status::get_only))),

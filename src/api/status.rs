@@ -63,6 +63,12 @@ pub async fn ready(State(state): State<ApiState>) -> Response {
     if state.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, said("Application is stopping\n")).into_response();
     }
+    // A region that is away is none of this: that is said in each answer. What no answer comes without is.
+    let is_recording = state.auditor().is_none_or(|auditor| !auditor.log().is_failing());
+    if !is_recording && state.federation().has_peers() {
+        let line = "the audit log cannot be written, and with peers nothing is answered without\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, said(line)).into_response();
+    }
     said("ready\n")
 }
 
