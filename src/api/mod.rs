@@ -2,6 +2,7 @@
 
 mod account;
 mod admit;
+mod analytics;
 pub mod audit;
 mod break_glass;
 pub mod caller;
@@ -15,6 +16,7 @@ pub mod ingest;
 mod layers;
 pub mod metrics;
 pub mod operate;
+mod overview;
 pub mod params;
 mod path;
 mod query;

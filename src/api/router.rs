@@ -8,7 +8,10 @@ use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, grpc, layers, metrics, operate, path, search, status, stream, tags, traces, witness};
+use super::{
+    analytics, diff, grpc, layers, metrics, operate, overview, path, search, status, stream, tags, traces,
+    witness,
+};
 
 /// The mode that the path a request came in by stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +86,7 @@ fn operator() -> [Route; 6] {
         ("/-/reload", post(operate::reload)),
         ("/ready", any(status::ready)),
         ("/metrics", any(status::metrics)),
-        ("/status", any(status::status).layer(from_fn(status::get_only))),
+        ("/status", any(overview::status).layer(from_fn(status::get_only))),
         ("/status/version", any(status::version).layer(from_fn(status::get_only))),
     ]
 }
@@ -126,8 +129,9 @@ fn between() -> [Route; 2] {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 3] {
+fn own() -> [Route; 4] {
     [
+        ("/api/tutti/v1/analytics", get(analytics::analytics)),
         ("/api/tutti/v1/search", get(search::page)),
         ("/api/tutti/v1/traces/{id}", get(stream::document)),
         ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),

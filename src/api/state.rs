@@ -18,6 +18,7 @@ use crate::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
 use crate::policy::{Classes, Policies};
 use crate::task::clock::wall_now;
 use crate::telemetry::Metrics;
+use crate::telemetry::analytics::Analytics;
 use crate::telemetry::spans::Tracer;
 
 /// What the edge is told by the configuration.
@@ -221,6 +222,8 @@ fn no_grants() -> Arc<Grants> {
 pub struct ApiState {
     in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
+    /// What the last hour was like.
+    pub(super) analytics: Analytics,
     /// Begins the gateway's own spans.
     pub(super) tracer: Arc<Tracer>,
     pub settings: Arc<ApiSettings>,
@@ -251,6 +254,7 @@ impl ApiState {
         Self {
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
+            analytics: Analytics::default(),
             tracer: Tracer::off(),
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             audit: None,

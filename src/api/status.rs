@@ -72,30 +72,6 @@ pub async fn ready(State(state): State<ApiState>) -> Response {
     said("ready\n")
 }
 
-/// For a person at a terminal: who this is and how the regions are.
-pub async fn status(State(state): State<ApiState>) -> Response {
-    let federation = state.federation();
-    let mut text =
-        format!("GET /status/version\ntutti, version {}\n\nGET /status/regions\n", env!("CARGO_PKG_VERSION"));
-    let width = federation.regions().iter().map(|region| region.name().as_str().len()).max().unwrap_or(0);
-    for region in federation.regions() {
-        text.push_str(&format!(
-            "{:width$}  jurisdiction={}  circuit={}  tempo={}\n",
-            region.name().as_str(),
-            region.jurisdiction(),
-            region.circuit().as_str(),
-            region.info().version.as_deref().unwrap_or("unknown"),
-        ));
-    }
-    text.push_str(&format!(
-        "\nGET /status/limits\ndeadline={}  trace_bytes_max={}  policy={}\n",
-        humantime::format_duration(federation.settings().deadline),
-        federation.settings().trace_bytes_max,
-        federation.plan().digest(),
-    ));
-    with_type("text/plain", text)
-}
-
 pub async fn version() -> Response {
     let text = format!("GET /status/version\ntutti, version {}\n", env!("CARGO_PKG_VERSION"));
     with_type("text/plain", text)
@@ -120,7 +96,7 @@ fn said(line: &'static str) -> Response {
     response
 }
 
-fn with_type(kind: &'static str, body: String) -> Response {
+pub(super) fn with_type(kind: &'static str, body: String) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
 }
 
