@@ -16,7 +16,6 @@ use super::params::Params;
 use super::report;
 use super::state::ApiState;
 use crate::federation::Federation;
-use crate::task::clock::wall_now;
 use crate::telemetry::analytics::{Latencies, RegionTally, Tally, WINDOW_MAX, Window};
 
 /// The shortest window: a step of what is counted.
@@ -41,7 +40,6 @@ fn window(params: &Params) -> Result<Duration, ApiError> {
 
 fn told(state: &ApiState, federation: &Federation, window: Duration) -> Value {
     let Window { tally, covers } = state.analytics.last(window);
-    let now = wall_now();
     let plan = federation.plan();
     let sees = |name| !plan.region(name).is_shut();
     let sees_all = federation.regions().iter().all(|region| sees(region.name()));
@@ -70,7 +68,6 @@ fn told(state: &ApiState, federation: &Federation, window: Duration) -> Value {
         "windowSeconds": window.as_secs(),
         "coversSeconds": covers.as_secs(),
         "ofThisProcessSince": state.begun.as_secs(),
-        "now": now.as_secs(),
         "regions": regions,
         "sentences": sentences(&tally, covers, sees_all),
     });
@@ -115,7 +112,7 @@ fn in_ms(latencies: &Latencies) -> Value {
 }
 
 /// None of nothing.
-fn share(part: u64, of: u64) -> Option<f64> {
+pub(super) fn share(part: u64, of: u64) -> Option<f64> {
     (of > 0).then(|| part as f64 / of as f64)
 }
 

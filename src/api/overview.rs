@@ -1,6 +1,7 @@
 //! `/status`: for people, what this gateway is and how its regions are; as a text, or as JSON for who accepts that.
 //!
-//! Open to whoever reaches the port, as `/metrics` is. It says how regions fare and nothing of what they hold.
+//! Open to whoever reaches the port, as `/metrics` is. It says how regions fare and nothing of what they hold: not how
+//! many bytes are remembered either, since among them are those of values that are not shown.
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
+use super::analytics::share;
 use super::report;
 use super::state::ApiState;
 use super::status::with_type;
@@ -50,11 +52,10 @@ fn as_text(state: &ApiState) -> String {
     let settings = federation.settings();
     let _ = write!(
         text,
-        "\nGET /status/limits\ndeadline={}  trace_bytes_max={}  policy={}\n\nGET /status/cache\nbytes={}  bytes_max={}\n",
+        "\nGET /status/limits\ndeadline={}  trace_bytes_max={}  policy={}\n\nGET /status/cache\nbytes_max={}\n",
         humantime::format_duration(settings.deadline),
         settings.trace_bytes_max,
         federation.plan().digest(),
-        federation.remembered_bytes(),
         settings.hot.bytes_max,
     );
     if let Some(digest) = in_force.config_digest() {
@@ -119,7 +120,7 @@ fn as_json(state: &ApiState) -> Value {
             "traceBytesMax": settings.trace_bytes_max,
             "requestsConcurrentMax": state.settings.requests_concurrent_max,
         },
-        "cache": {"bytes": federation.remembered_bytes(), "bytesMax": settings.hot.bytes_max},
+        "cache": {"bytesMax": settings.hot.bytes_max, "fromMemoryShare": share(tally.from_memory, tally.lookups)},
         "audit": audit,
         "regions": regions,
     })

@@ -155,11 +155,6 @@ impl Federation {
         Err(Refusal::lost())
     }
 
-    /// Bytes of the traces that are remembered.
-    pub fn remembered_bytes(&self) -> u64 {
-        self.traces.bytes()
-    }
-
     /// Begins a lookup.
     pub fn lookup(self: &Arc<Self>, ask: Ask) -> InProgress {
         if ask.may_use_recent_miss
