@@ -260,10 +260,11 @@ fn in_order_of_lines(body: &[u8]) -> Bytes {
     lines.join("\n").into()
 }
 
-/// Status, headers and body as one; but for the id of the request, which is random.
+/// Status, headers and body as one; but for the id of the request, which is random. The length is that of the body.
 fn all_bytes(answer: &Answered) -> Vec<u8> {
     let mut all = answer.status.as_str().as_bytes().to_vec();
-    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "x-request-id") {
+    let is_told = |name: &str| !matches!(name, "x-request-id" | "content-length");
+    for (name, value) in answer.headers.iter().filter(|(name, _)| is_told(name.as_str())) {
         all.extend_from_slice(format!("\n{name}: ").as_bytes());
         all.extend_from_slice(value.as_bytes());
     }

@@ -134,7 +134,9 @@ pub fn as_request(question: &Question) -> Request<Body> {
 /// Status, headers and body as one text; but for times, and the id of the request, which is random.
 fn seen(answer: &Answered, is_metrics: bool) -> String {
     let mut all = answer.status.as_str().to_owned();
-    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "x-request-id") {
+    // The length is that of the body.
+    let is_told = |name: &str| !matches!(name, "x-request-id" | "content-length");
+    for (name, value) in answer.headers.iter().filter(|(name, _)| is_told(name.as_str())) {
         all.push_str(&format!("\n{name}: {}", String::from_utf8_lossy(value.as_bytes())));
     }
     let body = readable(&answer.body);
