@@ -33,6 +33,7 @@ pub mod serve;
 mod text;
 pub mod token;
 pub mod trace;
+pub mod verdict;
 
 /// One Grafana Tempo over several regions.
 #[derive(Debug, Parser)]
