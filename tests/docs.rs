@@ -242,7 +242,7 @@ fn sample((family, kind): (&str, &str)) -> String {
 #[test]
 fn every_key_of_the_configuration_is_described() {
     let mut keys = Names::new();
-    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "table", "tables"] {
+    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "ratio", "table", "tables"] {
         keys.extend(literals("src/config", &format!(".{call}(\"")));
     }
     keys.extend(
@@ -257,9 +257,16 @@ fn every_key_of_the_configuration_is_described() {
     let words: BTreeSet<&str> = both.split(is_word).collect();
     let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
-    for table in
-        ["[gateway]", "[deadlines]", "[limits]", "[search]", "[metrics]", "[additions]", "[[region]]"]
-    {
+    for table in [
+        "[gateway]",
+        "[deadlines]",
+        "[limits]",
+        "[search]",
+        "[metrics]",
+        "[additions]",
+        "[telemetry]",
+        "[[region]]",
+    ] {
         let heading = format!("## `{table}`");
         let unmade: Vec<_> = first_cells(&document, &heading).difference(&keys).cloned().collect();
         assert!(unmade.is_empty(), "{heading} has keys that the code does not read: {unmade:?}");

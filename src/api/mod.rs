@@ -2,6 +2,7 @@
 
 mod account;
 mod admit;
+mod analytics;
 pub mod audit;
 mod break_glass;
 pub mod caller;
@@ -14,6 +15,8 @@ mod held;
 pub mod ingest;
 mod layers;
 pub mod metrics;
+pub mod operate;
+mod overview;
 pub mod params;
 mod path;
 mod query;
@@ -30,5 +33,6 @@ pub mod tls;
 pub mod traces;
 mod witness;
 
+pub use operate::Reloader;
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

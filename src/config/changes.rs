@@ -56,6 +56,10 @@ impl Changes {
         self.note(old.region != new.region, "gateway.region");
         self.note(old.name != new.name, "gateway.name");
         self.note(old.policies != new.policies, "gateway.policies");
+        self.note(old.operators != new.operators, "gateway.operators");
+        if old.drain != new.drain {
+            self.needs_restart.push("gateway.drain".to_owned());
+        }
         match (&old.tls, &new.tls) {
             (Some(old), Some(new)) => self.note(old != new, "gateway.tls"),
             (None, None) => {}

@@ -38,6 +38,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ use rustls::sign::CertifiedKey;
 pub use changes::Changes;
 pub use claims::{ClaimsError, read_claims};
 pub use development::{DevelopmentKey, development_key};
-pub use excerpt::write_findings;
+pub use excerpt::{findings_text, write_findings};
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
 pub use quantity::closest;
@@ -93,6 +94,8 @@ pub struct Settings {
     pub peers: Arc<Peers>,
     /// Where what was seen is put on record; none where it is not.
     pub audit: Option<AuditSettings>,
+    /// What stands for the file.
+    pub digest: String,
     /// In which form the log is written, and where own spans go.
     pub telemetry: TelemetrySettings,
     /// Who may read that, and who is asked to sign it.
@@ -126,6 +129,10 @@ pub struct GatewaySettings {
     pub http_api_prefix: String,
     /// The folder of policies; none shows everything as it is stored.
     pub policies: Option<PathBuf>,
+    /// Roles that may tell the gateway what to do.
+    pub operators: BTreeSet<String>,
+    /// How long requests in flight may go on once the end has come.
+    pub drain: Duration,
 }
 
 /// A certificate with its key. Equal are those that were read from equal files.

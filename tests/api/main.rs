@@ -33,5 +33,6 @@ mod honesty;
 mod questions;
 mod residency;
 mod streaming;
+mod telling;
 mod twelve;
 mod weird;

@@ -29,7 +29,10 @@ fn get(path: String, headers: &[(&'static str, &'static str)]) -> Question {
 }
 
 /// Routes without personal data, each with its reason: they are asked all the same.
-pub const OF_NOBODY: [(&str, &str); 8] = [
+pub const OF_NOBODY: [(&str, &str); 11] = [
+    ("/-/healthy", "one word"),
+    ("/-/reload", "faults of the configuration, to operators"),
+    ("/api/tutti/v1/analytics", "counts and times by region"),
     ("/ready", "whether it answers"),
     ("/metrics", "numbers by region and endpoint"),
     ("/status", "regions and versions"),
