@@ -32,6 +32,7 @@ pub mod serve;
 mod text;
 pub mod token;
 pub mod trace;
+pub mod verdict;
 
 /// One Grafana Tempo over several regions.
 #[derive(Debug, Parser)]
