@@ -196,7 +196,7 @@ fn every_metric_is_described() {
     metrics.grant(true);
     metrics.keys_fetched(true);
     metrics.nobody_known("nobody");
-    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(Duration::ZERO) };
+    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(std::time::Duration::ZERO) };
     metrics.keys_of_issuers(&[keys]);
     metrics.circuit(&region, 0);
     let text = metrics.render();
