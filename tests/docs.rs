@@ -224,7 +224,7 @@ fn every_metric_is_described() {
     });
     metrics.keys_fetched(true);
     metrics.nobody_known("nobody");
-    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(Duration::ZERO) };
+    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(std::time::Duration::ZERO) };
     metrics.keys_of_issuers(&[keys]);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
