@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::account;
-use super::audit::{Grants, Unrecorded};
+use super::audit::Unrecorded;
 use super::break_glass::{self, Lifted};
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
@@ -52,6 +52,8 @@ pub struct Seen {
 pub struct Guest {
     /// The statement that is answered.
     pub statement: String,
+    /// Of the plan of the gateway that asks, by its own word: for the record, which then leads to the one there.
+    pub plan_digest: String,
     /// What is left of the time of whoever it asks for.
     pub left: Duration,
 }
@@ -145,13 +147,14 @@ impl Seen {
             token: Some(blake3::hash(id.as_bytes()).to_hex().to_string()),
             through: asker.through.clone(),
         };
+        let plan_digest = asker.plan_digest.clone();
         Self {
             caller: asker.caller.clone(),
             proven: Arc::new(proven),
             expires: Some(expires),
             federation: in_force.seen_through(asker),
             lifted: None,
-            guest: Some(Arc::new(Guest { statement: id, left })),
+            guest: Some(Arc::new(Guest { statement: id, plan_digest, left })),
         }
     }
 }
@@ -191,9 +194,6 @@ pub(super) async fn know(State(state): State<ApiState>, mut request: Request, ne
     let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers(), is_unrecorded));
     let (known, mut response) = match seen {
         Ok(seen) => {
-            if let Some(lifted) = &seen.lifted {
-                request.extensions_mut().insert(Grants(vec![lifted.id().to_owned()]));
-            }
             request.extensions_mut().insert(seen.clone());
             (Some(seen), next.run(request).await)
         }

@@ -17,12 +17,14 @@ use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::senders::Listener;
+use super::telemetry;
 use super::token_keys;
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
     DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, Settings, check_listen,
     collide, is_loopback, policies, tls, warnings,
 };
+use crate::api::audit::EdgeSettings;
 use crate::backend::settings::{RegionSettings, Signer};
 use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
@@ -80,7 +82,10 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let grants = break_glass::resolve(&given.break_glass, places, &policies, world, out);
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
+    let (audit, audit_edge) = audit.map_or((None, EdgeSettings::default()), |(log, edge)| (Some(log), edge));
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
+    let taken: Vec<_> = std::iter::once(listener.address).chain(doors(given)).collect();
+    let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
         name: name?,
@@ -100,6 +105,8 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         grants,
         peers: Arc::new(trusted),
         audit,
+        telemetry,
+        audit_edge,
         regions,
         policies,
         token_keys,
@@ -321,6 +328,11 @@ fn resolve_regions(
         region.is_raw_egress = egress.iter().any(|egress| egress.region == region.name);
     }
     resolved
+}
+
+/// Where embedded regions take spans.
+fn doors(given: &GivenFile) -> impl Iterator<Item = std::net::SocketAddr> {
+    given.regions.iter().filter_map(|region| region.memory.otlp.value())
 }
 
 fn check_addresses(

@@ -273,6 +273,11 @@ impl RegionStatus {
         matches!(self, Self::Ok | Self::NotNeeded)
     }
 
+    /// Whether a question was put to it.
+    pub fn was_asked(self) -> bool {
+        !matches!(self, Self::NotNeeded | Self::Withheld)
+    }
+
     /// Whether it was asked and failed, so that what it holds is unknown.
     pub fn has_failed(self) -> bool {
         !self.is_whole() && !self.has_answered()

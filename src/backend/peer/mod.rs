@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::reading::{check_protocol, refused};
 use self::signing::Signed;
+use super::asked::context;
 use super::body::{self, BodyError};
 use super::call::Answering;
 use super::deadline::within;
@@ -231,7 +232,7 @@ impl Core {
         accept: &'static str,
         statement: Option<HeaderValue>,
     ) -> Result<Response, Fault> {
-        let mut headers = HeaderMap::new();
+        let mut headers = context();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         if let Some(statement) = statement {
             headers.insert(STATEMENT, statement);
