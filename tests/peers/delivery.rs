@@ -75,8 +75,6 @@ async fn what_the_only_peer_does_not_permit_is_refused_for_the_right_that_is_lac
     let near = Made::new(&near_is, vec![peer(&near_is, "europe", &far_is, &far)]).gate();
     for path in [
         "/api/search?q=%7B%20.user.email%20!=%20nil%20%7D",
-        "/api/v2/search/tag/span.user.email/values",
-        "/api/v2/search/tags?q=%7B%20.user.email%20!=%20nil%20%7D",
         "/api/metrics/query_range?q=%7B.user.email!=nil%7D%7Crate()&start=1794999940&end=1795000060&step=60",
         "/api/metrics/query?q=%7B%7D%7Crate()by(.user.email)&start=1794999940&end=1795000060",
     ] {
