@@ -176,7 +176,7 @@ fn seen_streamed(streamed: &tempopb::Streamed) -> String {
 /// Without the numbers behind the words of time, and without the random ids of requests and traces.
 pub fn timeless(text: &str) -> String {
     let words = regex::Regex::new(concat!(
-        r#"(;ms=|took_ms=|sent_ms=|"tookMs":|"firstByteMs":|\(after |tookMs%22%3A|p50=|p99="#,
+        r#"(;ms=|took_ms=|sent_ms=|"tookMs\\?":|"firstByteMs":|\(after |tookMs%22%3A|p50=|p99="#,
         r#"|"(?:mean|p50|p95|p99)":|federated lookup |"ofThisProcessSince":|"coversSeconds":)(null|[0-9.]+)"#,
         r#"|request_id=[^ ]+|trace_id=[^ ]+|The slowest region was [^"]*|in the last [0-9]+ s"#,
         r#"|"(?:inForceSince|processSince)":"[^"]*""#,
