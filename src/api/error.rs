@@ -20,6 +20,10 @@ pub enum ApiError {
     Unauthenticated(String),
     /// A grant was shown, and it does not hold.
     Grant { line: String, is_malformed: bool },
+    /// Who asks is known, and may not do this.
+    Forbidden(String),
+    /// Some of what was to be done could not be.
+    Unreached(String),
     /// What another gateway states is not taken.
     Statement(StatementFault),
     /// Too many requests are in flight.
@@ -43,6 +47,8 @@ impl ApiError {
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unreached(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -56,7 +62,7 @@ impl ApiError {
     /// Whether the same question may be answered in a second.
     fn is_over_soon(&self) -> bool {
         match self {
-            Self::Busy | Self::NotRecorded => true,
+            Self::Busy | Self::NotRecorded | Self::Unreached(_) => true,
             Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending),
             _ => false,
         }
@@ -65,7 +71,7 @@ impl ApiError {
     pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
-            Self::Grant { line, .. } => one_line(line),
+            Self::Grant { line, .. } | Self::Forbidden(line) | Self::Unreached(line) => one_line(line),
             Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             Self::NotRecorded => {
@@ -90,7 +96,8 @@ impl ApiError {
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
-            Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
+            Self::Grant { is_malformed: false, .. } | Self::Forbidden(_) => Code::PermissionDenied,
+            Self::Unreached(_) => Code::Unavailable,
             Self::Failed(_) => Code::Internal,
             Self::NotRecorded => Code::Unavailable,
             Self::NoSuchTrace => Code::NotFound,
@@ -167,9 +174,13 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
-                report::put_refused(headers);
-            }
+            Self::BadRequest(_)
+            | Self::Busy
+            | Self::Failed(_)
+            | Self::Grant { .. }
+            | Self::Forbidden(_)
+            | Self::Unreached(_)
+            | Self::NotRecorded => report::put_refused(headers),
         }
         if let Self::Refused(refusal) = self
             && let Some(coverage) = refusal.coverage

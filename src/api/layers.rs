@@ -21,7 +21,7 @@ use super::report;
 use super::state::ApiState;
 
 /// Below this a body is sent as it is: the same number as Tempo's.
-const COMPRESSED_BYTES_MIN: u64 = 1024;
+pub(super) const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -3,12 +3,12 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 use tower::Layer;
 
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces, witness};
+use super::{diff, grpc, layers, memory, metrics, path, search, status, stream, tags, traces, witness};
 
 /// The mode that the path a request came in by stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +124,11 @@ fn between() -> [Route; 2] {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 3] {
+fn own() -> [Route; 6] {
     [
+        ("/api/tutti/v1/cache", delete(memory::forget_all)),
+        ("/api/tutti/v1/cache/traces/{id}", delete(memory::forget_one)),
+        ("/api/tutti/v1/prewarm", post(memory::prewarm)),
         ("/api/tutti/v1/search", get(search::page)),
         ("/api/tutti/v1/traces/{id}", get(stream::document)),
         ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),

@@ -44,6 +44,8 @@ pub struct InForce {
     peers: Option<Arc<Peers>>,
     /// Where answers are assembled, in law; unknown where nothing depends on it.
     jurisdiction: Option<Jurisdiction>,
+    /// Roles of those who may have what is remembered forgotten.
+    forget_roles: Arc<BTreeSet<String>>,
 }
 
 impl InForce {
@@ -56,6 +58,7 @@ impl InForce {
             grants: no_grants(),
             peers: None,
             jurisdiction: None,
+            forget_roles: Arc::default(),
         }
     }
 
@@ -72,6 +75,17 @@ impl InForce {
         self.peers = Some(peers).filter(|peers| !peers.is_empty());
         self.jurisdiction = Some(jurisdiction);
         self
+    }
+
+    /// Who has one of these roles may have what is remembered forgotten.
+    #[must_use]
+    pub fn with_forget_roles(mut self, roles: BTreeSet<String>) -> Self {
+        self.forget_roles = Arc::new(roles);
+        self
+    }
+
+    pub(super) fn forget_roles(&self) -> &BTreeSet<String> {
+        &self.forget_roles
     }
 
     pub(super) fn peers(&self) -> Option<&Arc<Peers>> {

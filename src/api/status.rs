@@ -98,6 +98,8 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
         state.metrics.circuit(region.name(), region.circuit().as_number());
     }
+    let (entries, bytes) = state.federation().remembers();
+    state.metrics.cache().holds(entries, bytes);
     if let Some(auditor) = state.auditor() {
         state.metrics.audit(&auditor.numbers());
     }

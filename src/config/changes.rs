@@ -30,7 +30,11 @@ impl Changes {
             changes.needs_restart.push("limits".to_owned());
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
-        changes.note(old.federation.hot != new.federation.hot, "cache");
+        let is_other_memory =
+            old.federation.hot != new.federation.hot || old.forget_roles != new.forget_roles;
+        changes.note(is_other_memory, "cache");
+        changes.note(old.cache_shared != new.cache_shared, "cache.shared");
+        changes.note(old.federation.prewarm != new.federation.prewarm, "prewarm");
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");

@@ -7,6 +7,7 @@
 
 mod audit;
 mod break_glass;
+mod cache;
 mod changes;
 mod claims;
 mod credentials;
@@ -36,6 +37,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,7 @@ pub use world::{Environment, Sources, process_environment};
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
+use crate::cache::SharedSettings;
 use crate::federation::settings::FederationSettings;
 use crate::identity::grants::Grants;
 use crate::identity::{IdentitySettings, Mode, Peers};
@@ -99,6 +102,10 @@ pub struct Settings {
     pub redactor: Arc<Redactor>,
     /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
     pub raw_egress: Vec<RawEgress>,
+    /// A memory of whole traces behind that of the process, which several gateways share.
+    pub cache_shared: Option<SharedSettings>,
+    /// Roles of those who may have what is remembered forgotten.
+    pub forget_roles: BTreeSet<String>,
     /// What all this was made of, for `Watch`.
     pub sources: Sources,
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::audit;
 use super::break_glass;
+use super::cache;
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
-use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
+use super::file::{self, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
 use super::peers;
@@ -23,7 +24,6 @@ use super::{
     collide, is_loopback, policies, tls, warnings,
 };
 use crate::backend::settings::{RegionSettings, Signer};
-use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::identity::IdentitySettings;
 use crate::identity::grants::Grants;
@@ -79,6 +79,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
+    let cache_shared = cache::shared(&given.cache, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
         name: name?,
@@ -89,7 +90,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
         policies: folder,
     };
-    Some(Settings {
+    let mut settings = Settings {
         gateway,
         federation: federation(given, &deadlines, out),
         deadlines,
@@ -103,8 +104,15 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         token_keys,
         redactor,
         raw_egress: egress,
+        cache_shared,
+        forget_roles: cache::forget_roles(&given.cache),
         sources: super::Sources::default(),
-    })
+    };
+    if let Some(mut shared) = settings.cache_shared.take() {
+        shared.estate = cache::estate(&settings, &shared.vault);
+        settings.cache_shared = Some(shared);
+    }
+    Some(settings)
 }
 
 fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
@@ -145,7 +153,8 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
-        hot: hot(&given.cache),
+        hot: cache::hot(&given.cache),
+        prewarm: cache::prewarm(&given.prewarm),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(
@@ -175,16 +184,6 @@ fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
             .value()
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(default.assembly_concurrent_max),
-    }
-}
-
-fn hot(given: &GivenCache) -> HotSettings {
-    let default = HotSettings::GATEWAY;
-    HotSettings {
-        bytes_max: given.bytes_max.or(default.bytes_max),
-        lateness: given.lateness.or(default.lateness),
-        young: given.young_for.or(default.young),
-        old: given.old_for.or(default.old),
     }
 }
 

@@ -102,8 +102,10 @@ impl Federation {
     /// What a view is remembered by. What peers show depends on the caller's claims, of which the plan here knows
     /// nothing.
     pub(super) fn remembered_as(&self) -> String {
-        let digest = self.plan.digest();
-        let Some(asker) = &self.asker else { return digest.to_owned() };
+        // To another gateway nothing is added.
+        let whom = if self.errand.is_some() { " for a gateway" } else { "" };
+        let digest = format!("{}{whom}", self.plan.digest());
+        let Some(asker) = &self.asker else { return digest };
         let claims = format!("{:?} {:?}", asker.caller, asker.delivered);
         format!("{digest} {}", blake3::hash(claims.as_bytes()).to_hex())
     }

@@ -3,6 +3,7 @@
 //! configuration; never an id, a value or a query.
 
 mod audit;
+pub mod cache;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 pub use audit::AuditNumbers;
+pub use cache::CacheFamilies;
 
 use audit::AuditFamilies;
 
@@ -85,6 +87,7 @@ pub struct Metrics {
     treated: Family<RegionLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
+    cache: CacheFamilies,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -152,6 +155,7 @@ impl Default for Metrics {
             treated: Family::default(),
             grants: Family::default(),
             audit: AuditFamilies::default(),
+            cache: CacheFamilies::default(),
         }
     }
 }
@@ -197,7 +201,13 @@ impl Metrics {
             self.grants.clone(),
         );
         self.audit.register(r);
+        self.cache.register(r);
         registry
+    }
+
+    /// What the memory of whole traces counts.
+    pub fn cache(&self) -> &CacheFamilies {
+        &self.cache
     }
 
     pub fn audit(&self, numbers: &AuditNumbers) {
