@@ -23,6 +23,9 @@ use tutti::model::coverage::{
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
 use tutti::telemetry::metrics::Endpoint;
+use tutti::telemetry::metrics::cache::{
+    CacheFamilies, Cause, Kept, Level, Prewarm, SharedOperation, SharedOutcome,
+};
 
 type Names = BTreeSet<String>;
 
@@ -203,6 +206,7 @@ fn every_metric_is_described() {
     metrics.reloaded(true);
     metrics.grant(true);
     metrics.circuit(&region, 0);
+    count_memory(metrics.cache());
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let families: Names = types.filter_map(|line| line.split_once(' ')).map(sample).collect();
@@ -214,6 +218,15 @@ fn every_metric_is_described() {
     let families: Names = families.into_iter().chain(unseen).collect();
     assert_eq!(families.len(), registered, "{families:?}");
     assert_same("metrics", &families, &first_cells(&read("docs/api.md"), "## Metrics"));
+}
+
+/// Families with labels have no sample before one was counted.
+fn count_memory(counts: &CacheFamilies) {
+    counts.looked(Level::Memory, Kept::Trace, true);
+    counts.evicted(Cause::Size);
+    counts.refused(Cause::Partial);
+    counts.shared(SharedOperation::Get, SharedOutcome::Done, Some(std::time::Duration::ZERO));
+    counts.prewarmed(Prewarm::Asked);
 }
 
 /// A family by the name its samples have.
@@ -232,6 +245,7 @@ fn every_key_of_the_configuration_is_described() {
             .into_iter()
             .flat_map(|of| literals("src/config", &format!("secret(&mut {of}"))),
     );
+    keys.extend(literals("src/config", "secret(&mut shared, \""));
     let document = read("docs/configuration.md");
     // Files of policies are configuration too.
     let both = format!("{document}\n{}", read("docs/policy.md"));
@@ -239,9 +253,18 @@ fn every_key_of_the_configuration_is_described() {
     let words: BTreeSet<&str> = both.split(is_word).collect();
     let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
-    for table in
-        ["[gateway]", "[deadlines]", "[limits]", "[search]", "[metrics]", "[additions]", "[[region]]"]
-    {
+    for table in [
+        "[cache]",
+        "[cache.shared]",
+        "[prewarm]",
+        "[gateway]",
+        "[deadlines]",
+        "[limits]",
+        "[search]",
+        "[metrics]",
+        "[additions]",
+        "[[region]]",
+    ] {
         let heading = format!("## `{table}`");
         let unmade: Vec<_> = first_cells(&document, &heading).difference(&keys).cloned().collect();
         assert!(unmade.is_empty(), "{heading} has keys that the code does not read: {unmade:?}");
