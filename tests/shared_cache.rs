@@ -305,7 +305,7 @@ async fn what_is_forged_cut_moved_or_of_another_form_is_not_there() {
         other.connected().await;
         // Until it is written anew, so that this is not the next one's.
         let answer = other.look_and_share("").await;
-        assert_eq!((answer.header("tutti-cache"), answer.body), ("miss", good.body.clone()), "{nth}");
+        assert_eq!((answer.header("tutti-cache"), &answer.body), ("miss", &good.body), "{nth}");
         assert_eq!(other.shared("get", "unopened").await, 1.0, "{nth}");
     }
 }
@@ -523,7 +523,7 @@ async fn it_may_ask_for_a_password_have_several_databases_and_speak_tls() {
     let other = Gateway::new(Some(plain.clone()), Plan::allow_all());
     other.connected().await;
     let answer = other.look("").await;
-    assert_eq!((answer.header("tutti-cache"), answer.body), ("hit", good.body));
+    assert_eq!((answer.header("tutti-cache"), &answer.body), ("hit", &good.body));
     let strangers = [
         SharedSettings { password: Some("open".to_owned().into()), ..plain.clone() },
         SharedSettings { password: None, ..plain },

@@ -260,7 +260,7 @@ async fn another_policy_is_never_answered_from_what_was_kept_under_the_one_befor
     }
     world.estate.state.swap(InForce::of(federation));
     let again = world.estate.get(LOOK).await;
-    assert_eq!((again.header("tutti-cache"), again.body), ("hit", open.body));
+    assert_eq!((again.header("tutti-cache"), &again.body), ("hit", &open.body));
 }
 
 #[tokio::test(start_paused = true)]
