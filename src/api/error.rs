@@ -18,10 +18,12 @@ pub enum ApiError {
     BadRequest(String),
     /// Who asks shows something that is not known.
     Unauthenticated(String),
+    /// Who asks is known, and may not have it.
+    Forbidden(String),
+    /// There is nothing at this place of a path.
+    NotThere(String),
     /// A grant was shown, and it does not hold.
     Grant { line: String, is_malformed: bool },
-    /// Who asks is known, and may not do this.
-    Forbidden(String),
     /// Some of what was to be done could not be.
     Unreached(String),
     /// What another gateway states is not taken.
@@ -45,9 +47,10 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotThere(_) => StatusCode::NOT_FOUND,
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Unreached(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -71,7 +74,8 @@ impl ApiError {
     pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
-            Self::Grant { line, .. } | Self::Forbidden(line) | Self::Unreached(line) => one_line(line),
+            Self::Forbidden(line) | Self::NotThere(line) | Self::Unreached(line) => one_line(line),
+            Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             Self::NotRecorded => {
@@ -96,11 +100,12 @@ impl ApiError {
             Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
-            Self::Grant { is_malformed: false, .. } | Self::Forbidden(_) => Code::PermissionDenied,
+            Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
             Self::Unreached(_) => Code::Unavailable,
             Self::Failed(_) => Code::Internal,
             Self::NotRecorded => Code::Unavailable,
-            Self::NoSuchTrace => Code::NotFound,
+            Self::Forbidden(_) => Code::PermissionDenied,
+            Self::NoSuchTrace | Self::NotThere(_) => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
         }
     }
@@ -179,6 +184,7 @@ impl IntoResponse for ApiError {
             | Self::Failed(_)
             | Self::Grant { .. }
             | Self::Forbidden(_)
+            | Self::NotThere(_)
             | Self::Unreached(_)
             | Self::NotRecorded => report::put_refused(headers),
         }

@@ -6,6 +6,7 @@ use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{MethodRouter, any, delete, get, post};
 use tower::Layer;
 
+use super::audit::reading;
 use super::error::page_not_found;
 use super::state::ApiState;
 use super::{diff, grpc, layers, memory, metrics, path, search, status, stream, tags, traces, witness};
@@ -124,8 +125,13 @@ fn between() -> [Route; 2] {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 6] {
+fn own() -> [Route; 11] {
     [
+        ("/api/tutti/v1/audit/records", get(reading::records)),
+        ("/api/tutti/v1/audit/receipts/{*receipt}", get(reading::receipt)),
+        ("/api/tutti/v1/audit/checkpoint", get(reading::last_checkpoint)),
+        ("/api/tutti/v1/audit/tile/{*tile}", get(reading::tile)),
+        ("/api/tutti/v1/audit/cosigned/{witness}", get(reading::cosigned)),
         ("/api/tutti/v1/cache", delete(memory::forget_all)),
         ("/api/tutti/v1/cache/traces/{id}", delete(memory::forget_one)),
         ("/api/tutti/v1/prewarm", post(memory::prewarm)),

@@ -1,3 +1,5 @@
+//! What is kept is found by its plan and shape alone, for its time, within its room, and until it is forgotten.
+
 use super::*;
 use crate::model::coverage::Owing;
 use crate::model::{Answer, Coverage, Jurisdiction, Mode, RegionName, RegionReport, RegionStatus};
