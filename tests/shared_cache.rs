@@ -11,6 +11,7 @@
     reason = "a test may fail by panicking, and so may what it is made of; this one takes real time"
 )]
 
+#[allow(dead_code, reason = "each test uses its part")]
 #[path = "support/estate.rs"]
 mod estate;
 #[path = "support/fakes.rs"]

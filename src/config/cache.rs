@@ -251,14 +251,8 @@ pub(super) fn shared(
         db,
         prefix: given_shared.prefix.value().unwrap_or_else(|| "tutti".to_owned()),
         deadline: given_shared.deadline.or(DEADLINE),
-        bytes_max: number(
-            &Given::Is(At { value: given_shared.bytes_max.or(BYTES_MAX), place: place.clone() }),
-            0,
-        ),
-        connections_max: number(
-            &Given::Is(At { value: given_shared.connections_max.or(CONNECTIONS), place: place.clone() }),
-            1,
-        ),
+        bytes_max: usize::try_from(given_shared.bytes_max.or(BYTES_MAX)).unwrap_or(usize::MAX),
+        connections_max: usize::try_from(given_shared.connections_max.or(CONNECTIONS)).unwrap_or(1),
         vault: Arc::new(Vault::new(root?)),
         estate: String::new(),
     })

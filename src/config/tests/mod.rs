@@ -1,6 +1,7 @@
 //! The configuration, told as files that a person might write.
 
 mod break_glass;
+mod cache;
 mod callers;
 mod faults;
 mod good;
