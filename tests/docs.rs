@@ -224,11 +224,11 @@ fn every_metric_is_described() {
         standing: "well",
         is_alarm: false,
         size: 0,
-        lag: Duration::ZERO,
+        lag: std::time::Duration::ZERO,
     });
     metrics.keys_fetched(true);
     metrics.nobody_known("nobody");
-    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(Duration::ZERO) };
+    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(std::time::Duration::ZERO) };
     metrics.keys_of_issuers(&[keys]);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -255,7 +255,7 @@ fn sample((family, kind): (&str, &str)) -> String {
 #[test]
 fn every_key_of_the_configuration_is_described() {
     let mut keys = Names::new();
-    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "table", "tables"] {
+    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "ratio", "table", "tables"] {
         keys.extend(literals("src/config", &format!(".{call}(\"")));
     }
     keys.extend(
@@ -281,6 +281,7 @@ fn every_key_of_the_configuration_is_described() {
         "[search]",
         "[metrics]",
         "[additions]",
+        "[telemetry]",
         "[[region]]",
     ] {
         let heading = format!("## `{table}`");

@@ -1,4 +1,5 @@
-//! What is remembered, for those who run the gateway: forget a trace or all, and have traces fetched ahead.
+//! What is remembered: those who run the gateway have a trace forgotten, or all; and any caller has traces fetched
+//! ahead.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::audit::{Docket, Peer, Unrecorded};
-use super::caller::{self, Seen};
+use super::audit::{Docket, Unrecorded};
+use super::caller;
 use super::encode::Written;
 use super::error::ApiError;
+use super::operate::may_operate;
 use super::state::ApiState;
 use crate::audit::json::Json;
 use crate::federation::Forgotten;
-use crate::identity::Mode;
 use crate::model::{Outcome, TraceId};
 
 /// A list of ids: a thousand of them, however they are set.
@@ -30,14 +31,20 @@ pub async fn forget_one(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    may_forget(&state, request.extensions())?;
+    let (parts, _) = request.into_parts();
+    if let Err(refused) = may_operate(&state, &parts).await {
+        return Ok(*refused);
+    }
     let id = TraceId::parse(&id).map_err(|error| ApiError::BadRequest(error.to_string()))?;
-    forget(&state, request.extensions(), Some(id)).await
+    forget(&state, &parts.extensions, Some(id)).await
 }
 
 pub async fn forget_all(State(state): State<ApiState>, request: Request) -> Result<Response, ApiError> {
-    may_forget(&state, request.extensions())?;
-    forget(&state, request.extensions(), None).await
+    let (parts, _) = request.into_parts();
+    match may_operate(&state, &parts).await {
+        Ok(_) => forget(&state, &parts.extensions, None).await,
+        Err(refused) => Ok(*refused),
+    }
 }
 
 async fn forget(state: &ApiState, of: &Extensions, id: Option<TraceId>) -> Result<Response, ApiError> {
@@ -62,22 +69,6 @@ async fn forget(state: &ApiState, of: &Extensions, id: Option<TraceId>) -> Resul
         }
     };
     Ok(Written::json(json!({ "forgotten": what, "shared": shared }).to_string()).into_response())
-}
-
-/// Who has one of the roles that the configuration names; where nobody is asked who they are, whoever is on this
-/// machine.
-fn may_forget(state: &ApiState, of: &Extensions) -> Result<(), ApiError> {
-    let in_force = state.in_force();
-    let seen = of.get::<Seen>().filter(|seen| seen.guest.is_none());
-    let has_role = seen.is_some_and(|seen| !seen.caller.roles.is_disjoint(in_force.forget_roles()));
-    let is_near = of.get::<Peer>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    let is_open = in_force.reception().settings().mode == Mode::Open;
-    if has_role || (is_open && is_near && seen.is_some()) {
-        return Ok(());
-    }
-    let line = "only callers with a role of cache.forget_roles may have something forgotten, or, where identity is \
-                not required, callers on the gateway's own machine";
-    Err(ApiError::Forbidden(line.to_owned()))
 }
 
 /// Has traces fetched as the caller would see them, for when they are asked for.

@@ -2,6 +2,7 @@
 
 mod account;
 mod admit;
+mod analytics;
 pub mod audit;
 mod break_glass;
 pub mod caller;
@@ -16,6 +17,8 @@ mod kept;
 mod layers;
 mod memory;
 pub mod metrics;
+pub mod operate;
+mod overview;
 pub mod params;
 mod path;
 mod query;
@@ -32,5 +35,6 @@ pub mod tls;
 pub mod traces;
 mod witness;
 
+pub use operate::Reloader;
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

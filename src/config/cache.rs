@@ -1,7 +1,6 @@
 //! `[cache]`, `[cache.shared]` and `[prewarm]`: what is remembered of whole traces, where else, and what is fetched
 //! ahead; as given and as resolved.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +53,6 @@ pub(super) struct GivenCache {
     pub lateness: Given<Duration>,
     pub young_for: Given<Duration>,
     pub old_for: Given<Duration>,
-    pub forget_roles: Given<Vec<At<String>>>,
     pub shared: Given<GivenShared>,
 }
 
@@ -95,7 +93,6 @@ pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenCache {
         lateness: table.duration("lateness", out),
         young_for: table.duration("young_for", out),
         old_for: table.duration("old_for", out),
-        forget_roles: table.texts("forget_roles", out),
         shared: table.table("shared", out).map(|shared| read_shared(shared, out)),
     };
     table.close(out);
@@ -195,11 +192,6 @@ pub(super) fn prewarm(given: &GivenPrewarm) -> PrewarmSettings {
 /// Read within its bounds.
 fn number<N: TryFrom<u64>>(given: &Given<u64>, default: N) -> N {
     given.value().and_then(|number| N::try_from(number).ok()).unwrap_or(default)
-}
-
-pub(super) fn forget_roles(given: &GivenCache) -> BTreeSet<String> {
-    let named = given.forget_roles.is().into_iter().flat_map(|at| &at.value);
-    named.map(|role| role.value.clone()).collect()
 }
 
 /// The shared memory as far as it is known before everything else is; its estate follows.

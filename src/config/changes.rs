@@ -30,9 +30,7 @@ impl Changes {
             changes.needs_restart.push("limits".to_owned());
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
-        let is_other_memory =
-            old.federation.hot != new.federation.hot || old.forget_roles != new.forget_roles;
-        changes.note(is_other_memory, "cache");
+        changes.note(old.federation.hot != new.federation.hot, "cache");
         changes.note(old.cache_shared != new.cache_shared, "cache.shared");
         changes.note(old.federation.prewarm != new.federation.prewarm, "prewarm");
         changes.note(old.federation.search != new.federation.search, "search");
@@ -60,6 +58,10 @@ impl Changes {
         self.note(old.region != new.region, "gateway.region");
         self.note(old.name != new.name, "gateway.name");
         self.note(old.policies != new.policies, "gateway.policies");
+        self.note(old.operators != new.operators, "gateway.operators");
+        if old.drain != new.drain {
+            self.needs_restart.push("gateway.drain".to_owned());
+        }
         match (&old.tls, &new.tls) {
             (Some(old), Some(new)) => self.note(old != new, "gateway.tls"),
             (None, None) => {}

@@ -60,6 +60,9 @@ pub(super) struct GivenGateway {
     /// Packs of the folder that are in force.
     pub packs: Given<Vec<At<String>>>,
     pub http_api_prefix: Given<String>,
+    /// Roles that may tell the gateway what to do.
+    pub operators: Given<Vec<At<String>>>,
+    pub drain: Given<Duration>,
 }
 
 #[derive(Debug)]
@@ -213,6 +216,8 @@ fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
         policies: table.text("policies", out),
         packs: table.texts("packs", out),
         http_api_prefix: table.parsed("http_api_prefix", out, words::path_prefix),
+        operators: table.texts("operators", out),
+        drain: table.duration("drain", out),
     };
     table.close(out);
     given

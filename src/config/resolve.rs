@@ -26,6 +26,7 @@ use super::{
     collide, is_loopback, policies, tls, warnings,
 };
 use crate::api::audit::EdgeSettings;
+use crate::api::serve::ServeSettings;
 use crate::backend::settings::{RegionSettings, Signer};
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::identity::IdentitySettings;
@@ -56,6 +57,7 @@ pub(super) fn load(path: &Path, environment: Environment<'_>) -> Result<(Setting
     match settings {
         Some(mut settings) if !faulty => {
             settings.sources = world.sources;
+            settings.digest = digest(&source.text);
             Ok((settings, findings))
         }
         _ => Err(LoadError::Faulty(Faults { findings, sources: world.sources })),
@@ -96,6 +98,15 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         tls,
         http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
         policies: folder,
+        operators: given
+            .gateway
+            .operators
+            .is()
+            .into_iter()
+            .flat_map(|at| &at.value)
+            .map(|at| at.value.clone())
+            .collect(),
+        drain: given.gateway.drain.or(ServeSettings::default().drain),
     };
     let mut settings = Settings {
         gateway,
@@ -108,13 +119,13 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         audit,
         telemetry,
         audit_edge,
+        digest: String::new(),
         regions,
         policies,
         token_keys,
         redactor,
         raw_egress: egress,
         cache_shared,
-        forget_roles: cache::forget_roles(&given.cache),
         sources: super::Sources::default(),
     };
     if let Some(mut shared) = settings.cache_shared.take() {
@@ -327,6 +338,11 @@ fn resolve_regions(
         region.is_raw_egress = egress.iter().any(|egress| egress.region == region.name);
     }
     resolved
+}
+
+/// 16 hex digits that stand for a file.
+fn digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
 }
 
 /// Where embedded regions take spans.

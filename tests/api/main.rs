@@ -34,5 +34,6 @@ mod kept;
 mod questions;
 mod residency;
 mod streaming;
+mod telling;
 mod twelve;
 mod weird;

@@ -29,9 +29,12 @@ fn get(path: String, headers: &[(&'static str, &'static str)]) -> Question {
 }
 
 /// Routes without personal data, each with its reason: they are asked all the same.
-pub const OF_NOBODY: [(&str, &str); 10] = [
+pub const OF_NOBODY: [(&str, &str); 13] = [
     ("/api/tutti/v1/cache", "that something was forgotten"),
     ("/api/tutti/v1/cache/traces/{id}", "the same"),
+    ("/-/healthy", "one word"),
+    ("/-/reload", "faults of the configuration, to operators"),
+    ("/api/tutti/v1/analytics", "counts and times by region"),
     ("/ready", "whether it answers"),
     ("/metrics", "numbers by region and endpoint"),
     ("/status", "regions and versions"),

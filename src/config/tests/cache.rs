@@ -78,7 +78,7 @@ fn changes_of_each_memory_are_told_by_its_table_and_never_the_key() {
     assert_eq!(changed("", SHARED), ["cache.shared"]);
     assert_eq!(changed(SHARED, SHARED), [""; 0]);
     assert_eq!(changed(SHARED, &SHARED.replace("CACHE_KEY", "OTHER_KEY")), ["cache.shared"]);
-    assert_eq!(changed("", "[cache]\nforget_roles = [\"sre\"]"), ["cache"]);
+    assert_eq!(changed("", "[cache]\nyoung_for = \"1s\""), ["cache"]);
     assert_eq!(changed("", "[prewarm]\nper_minute_max = 0"), ["prewarm"]);
     let shown = format!("{:?}", with(SHARED).settings().cache_shared);
     assert!(!shown.contains(KEY_TEXT) && !shown.contains("000102"), "{shown}");

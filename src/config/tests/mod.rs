@@ -1,5 +1,6 @@
 //! The configuration, told as files that a person might write.
 
+mod audit;
 mod break_glass;
 mod cache;
 mod callers;
