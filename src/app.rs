@@ -23,6 +23,8 @@ use crate::audit::{Event, Log, OpenError};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Exporter, Notifier, Region, document};
+use crate::cache::Shared;
+use crate::cache::shared::SharedError;
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch, findings_text};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
@@ -59,6 +61,8 @@ pub enum AppError {
     Witness(BuildError),
     #[error("the audit log cannot be opened, and nothing is answered without: {0}")]
     Audit(#[from] OpenError),
+    #[error("no memory can be shared: {0}")]
+    Shared(SharedError),
     #[error("cannot wait for signals: {0}")]
     Signal(std::io::Error),
     #[error("serving ended: {0}")]
@@ -99,7 +103,8 @@ pub async fn run(
     let metrics = Metrics::default();
     metrics.reloaded(true, wall_now());
     let reception = reception(&settings, &metrics, None);
-    let in_force = in_force(&settings, &standing, reception.clone());
+    let shared = shared(&settings, &metrics, None)?;
+    let in_force = in_force(&settings, &standing, reception.clone(), &metrics, shared);
     let tasks = Group::new();
     let (tracer, exporting) = tracing_to(&settings, &metrics)?;
     let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_tracer(tracer.clone());
@@ -260,10 +265,30 @@ fn reception(settings: &Settings, metrics: &Metrics, before: Option<&Arc<Recepti
     }
 }
 
-fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception>) -> InForce {
+/// The memory behind the first. It keeps its connections for as long as nothing about it changes.
+fn shared(
+    settings: &Settings,
+    metrics: &Metrics,
+    before: Option<&Shared>,
+) -> Result<Option<Shared>, AppError> {
+    let Some(wanted) = &settings.cache_shared else { return Ok(None) };
+    match before.filter(|before| before.settings() == wanted) {
+        Some(before) => Ok(Some(before.clone())),
+        None => Shared::start(wanted.clone(), metrics.cache().clone()).map(Some).map_err(AppError::Shared),
+    }
+}
+
+fn in_force(
+    settings: &Settings,
+    standing: &[Standing],
+    reception: Arc<Reception>,
+    metrics: &Metrics,
+    shared: Option<Shared>,
+) -> InForce {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
     let plan = settings.policies.plan(settings.identity.callers.anyone());
     let federation = Federation::new(regions, settings.federation.clone(), plan);
+    let federation = federation.counted_by(metrics.cache().clone()).with_shared(shared);
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
@@ -457,11 +482,13 @@ impl Reloading {
                 None => stand(region, &self.standing).await?,
             });
         }
+        let shared = shared(settings, &self.state.metrics, self.state.federation().shared())?;
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
         self.reception = reception(settings, &self.state.metrics, Some(&self.reception));
-        self.state.swap(in_force(settings, &next, self.reception.clone()));
+        let metrics = &self.state.metrics;
+        self.state.swap(in_force(settings, &next, self.reception.clone(), metrics, shared));
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {
             if !self.standing.iter().any(|standing| standing.region.name() == gone) {

@@ -22,6 +22,9 @@ use tutti::model::coverage::{
 };
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
+use tutti::telemetry::metrics::cache::{
+    CacheFamilies, Cause, Kept, Level, Prewarm, SharedOperation, SharedOutcome,
+};
 use tutti::telemetry::metrics::{Endpoint, KeysNumbers, WitnessNumbers};
 
 type Names = BTreeSet<String>;
@@ -215,6 +218,7 @@ fn every_metric_is_described() {
     metrics.shed();
     metrics.reloaded(true, Duration::ZERO);
     metrics.grant(true);
+    count_memory(metrics.cache());
     metrics.audit_witness(&WitnessNumbers {
         name: "us-west".to_owned(),
         standing: "well",
@@ -234,6 +238,15 @@ fn every_metric_is_described() {
     assert!(unsaid.is_empty(), "metrics whose samples have other names than docs/api.md gives: {unsaid:?}");
 }
 
+/// Families with labels have no sample before one was counted.
+fn count_memory(counts: &CacheFamilies) {
+    counts.looked(Level::Memory, Kept::Trace, true);
+    counts.evicted(Cause::Size);
+    counts.refused(Cause::Partial);
+    counts.shared(SharedOperation::Get, SharedOutcome::Done, Some(std::time::Duration::ZERO));
+    counts.prewarmed(Prewarm::Asked);
+}
+
 /// A family by the name its samples have.
 fn sample((family, kind): (&str, &str)) -> String {
     if kind == "counter" { format!("{family}_total") } else { family.to_owned() }
@@ -250,6 +263,7 @@ fn every_key_of_the_configuration_is_described() {
             .into_iter()
             .flat_map(|of| literals("src/config", &format!("secret(&mut {of}"))),
     );
+    keys.extend(literals("src/config", "secret(&mut shared, \""));
     let document = read("docs/configuration.md");
     // Files of policies are configuration too.
     let both = format!("{document}\n{}", read("docs/policy.md"));
@@ -258,6 +272,9 @@ fn every_key_of_the_configuration_is_described() {
     let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
     for table in [
+        "[cache]",
+        "[cache.shared]",
+        "[prewarm]",
         "[gateway]",
         "[deadlines]",
         "[limits]",

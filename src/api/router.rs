@@ -3,15 +3,15 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 use tower::Layer;
 
 use super::audit::reading;
 use super::error::page_not_found;
 use super::state::ApiState;
 use super::{
-    analytics, diff, grpc, layers, metrics, operate, overview, path, search, status, stream, tags, traces,
-    witness,
+    analytics, diff, grpc, layers, memory, metrics, operate, overview, path, search, status, stream, tags,
+    traces, witness,
 };
 
 /// The mode that the path a request came in by stands for.
@@ -130,7 +130,7 @@ fn between() -> [Route; 2] {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 9] {
+fn own() -> [Route; 12] {
     [
         ("/api/tutti/v1/analytics", get(analytics::analytics)),
         ("/api/tutti/v1/audit/records", get(reading::records)),
@@ -138,6 +138,9 @@ fn own() -> [Route; 9] {
         ("/api/tutti/v1/audit/checkpoint", get(reading::last_checkpoint)),
         ("/api/tutti/v1/audit/tile/{*tile}", get(reading::tile)),
         ("/api/tutti/v1/audit/cosigned/{witness}", get(reading::cosigned)),
+        ("/api/tutti/v1/cache", delete(memory::forget_all)),
+        ("/api/tutti/v1/cache/traces/{id}", delete(memory::forget_one)),
+        ("/api/tutti/v1/prewarm", post(memory::prewarm)),
         ("/api/tutti/v1/search", get(search::page)),
         ("/api/tutti/v1/traces/{id}", get(stream::document)),
         ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),

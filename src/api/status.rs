@@ -83,6 +83,8 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
         let care = RegionCare { circuit: region.circuit().as_number(), in_flight, places };
         state.metrics.care(region.name(), care);
     }
+    let (entries, bytes) = state.federation().remembers();
+    state.metrics.cache().holds(entries, bytes);
     let in_force = state.in_force();
     let keys = in_force.reception().keys().map(|(issuer, keys, age)| KeysNumbers {
         issuer: issuer.to_owned(),

@@ -31,6 +31,8 @@ impl Changes {
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.federation.hot != new.federation.hot, "cache");
+        changes.note(old.cache_shared != new.cache_shared, "cache.shared");
+        changes.note(old.federation.prewarm != new.federation.prewarm, "prewarm");
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");

@@ -7,6 +7,7 @@
 
 mod audit;
 mod break_glass;
+mod cache;
 mod changes;
 mod claims;
 mod credentials;
@@ -63,6 +64,7 @@ use crate::api::audit::EdgeSettings;
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
+use crate::cache::SharedSettings;
 use crate::federation::settings::FederationSettings;
 use crate::identity::grants::Grants;
 use crate::identity::{IdentitySettings, Mode, Peers};
@@ -110,6 +112,8 @@ pub struct Settings {
     pub redactor: Arc<Redactor>,
     /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
     pub raw_egress: Vec<RawEgress>,
+    /// A memory of whole traces behind that of the process, which several gateways share.
+    pub cache_shared: Option<SharedSettings>,
     /// What all this was made of, for `Watch`.
     pub sources: Sources,
 }

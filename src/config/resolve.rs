@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::audit;
 use super::break_glass;
+use super::cache;
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
-use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
+use super::file::{self, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
 use super::peers;
@@ -27,7 +28,6 @@ use super::{
 use crate::api::audit::EdgeSettings;
 use crate::api::serve::ServeSettings;
 use crate::backend::settings::{RegionSettings, Signer};
-use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::identity::IdentitySettings;
 use crate::identity::grants::Grants;
@@ -86,6 +86,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
     let (audit, audit_edge) = audit.map_or((None, EdgeSettings::default()), |(log, edge)| (Some(log), edge));
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
+    let cache_shared = cache::shared(&given.cache, world, out);
     let taken: Vec<_> = std::iter::once(listener.address).chain(doors(given)).collect();
     let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
     warnings::find(given, &regions, &egress, out);
@@ -107,7 +108,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
             .collect(),
         drain: given.gateway.drain.or(ServeSettings::default().drain),
     };
-    Some(Settings {
+    let mut settings = Settings {
         gateway,
         federation: federation(given, &deadlines, out),
         deadlines,
@@ -124,8 +125,14 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         token_keys,
         redactor,
         raw_egress: egress,
+        cache_shared,
         sources: super::Sources::default(),
-    })
+    };
+    if let Some(mut shared) = settings.cache_shared.take() {
+        shared.estate = cache::estate(&settings, &shared.vault);
+        settings.cache_shared = Some(shared);
+    }
+    Some(settings)
 }
 
 fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
@@ -166,7 +173,8 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
-        hot: hot(&given.cache),
+        hot: cache::hot(&given.cache),
+        prewarm: cache::prewarm(&given.prewarm),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(
@@ -196,16 +204,6 @@ fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
             .value()
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(default.assembly_concurrent_max),
-    }
-}
-
-fn hot(given: &GivenCache) -> HotSettings {
-    let default = HotSettings::GATEWAY;
-    HotSettings {
-        bytes_max: given.bytes_max.or(default.bytes_max),
-        lateness: given.lateness.or(default.lateness),
-        young: given.young_for.or(default.young),
-        old: given.old_for.or(default.old),
     }
 }
 

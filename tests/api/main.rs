@@ -30,6 +30,7 @@ mod diff;
 mod fast;
 mod growing;
 mod honesty;
+mod kept;
 mod questions;
 mod residency;
 mod streaming;

@@ -103,7 +103,10 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         | "/api/tutti/v1/audit/receipts/{*receipt}"
         | "/api/tutti/v1/audit/checkpoint"
         | "/api/tutti/v1/audit/tile/{*tile}"
-        | "/api/tutti/v1/audit/cosigned/{witness}" => accepting(&["*/*"]),
+        | "/api/tutti/v1/audit/cosigned/{witness}"
+        | "/api/tutti/v1/cache"
+        | "/api/tutti/v1/cache/traces/{id}"
+        | "/api/tutti/v1/prewarm" => accepting(&["*/*"]),
         "/ready" | "/status/version" => accepting(&["*/*"]),
         "/status" => accepting(&["*/*", "application/json"]),
         "/metrics" => accepting(&["*/*"]),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod break_glass;
+mod cache;
 mod callers;
 mod faults;
 mod good;
