@@ -17,7 +17,7 @@ fn config(more: &str) -> String {
 fn reloading(path: &Path, bound: &str, tasks: &Group) -> Reloading {
     let (settings, _) = Settings::load(path, &process_environment).unwrap();
     let reception = reception(&settings, &Metrics::default(), None);
-    let in_force = in_force(&settings, &[], reception.clone());
+    let in_force = in_force(&settings, &[], reception.clone(), &Metrics::default(), None);
     Reloading {
         path: path.to_owned(),
         listen: None,

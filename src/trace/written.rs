@@ -63,8 +63,8 @@ mod tests {
                                 put_bytes_field(body, span::SPAN_ID, &number.to_be_bytes());
                                 put_varint_field(body, span::KIND, 1);
                                 let start = 1_000 + (number * 7919) % 101;
-                                put_fixed64_field(body, span::START_TIME_UNIX_NANO, start);
-                                put_fixed64_field(body, span::END_TIME_UNIX_NANO, start + 5);
+                                put_fixed64_field(body, span::START_TIME, start);
+                                put_fixed64_field(body, span::END_TIME, start + 5);
                             });
                         }
                     });
