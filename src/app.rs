@@ -21,7 +21,7 @@ use crate::backend::{BuildError, Notifier, Region, document};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
-use crate::task::{self, Group};
+use crate::task::{self, Group, Ledger};
 use crate::telemetry::Metrics;
 
 /// What to do about the address of a region that is taken.
@@ -75,16 +75,17 @@ pub async fn run(
     listen: Option<SocketAddr>,
     environment: Environment<'static>,
 ) -> Result<(), AppError> {
+    let ledger = Ledger::new(settings.limits.in_flight_bytes_max);
     let mut standing = Vec::new();
     for region in &settings.regions {
-        standing.push(stand(region, &[]).await?);
+        standing.push(stand(region, &[], &ledger).await?);
     }
     let metrics = Metrics::default();
     metrics.reloaded(true);
     let reception = reception(&settings, None);
     let in_force = in_force(&settings, &standing, reception.clone());
     let tasks = Group::new();
-    let mut state = ApiState::over(in_force, metrics, api_settings(&settings));
+    let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_ledger(ledger);
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
     state = state.with_notifier(notifier);
     let auditor = open_audit(&settings).await?;
@@ -213,11 +214,15 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
 /// region keeps what it holds, and an address stays open whichever region has it.
-async fn stand(settings: &RegionSettings, before: &[Standing]) -> Result<Standing, AppError> {
+async fn stand(
+    settings: &RegionSettings,
+    before: &[Standing],
+    ledger: &Ledger,
+) -> Result<Standing, AppError> {
     let built = |why| AppError::Region { region: settings.name.to_string(), why };
     let (region, memory, door) = match &settings.kind {
         KindSettings::Tempo(_) | KindSettings::Tutti(_) => {
-            (Region::build(settings).map_err(built)?, None, None)
+            (Region::build_within(settings, ledger).map_err(built)?, None, None)
         }
         KindSettings::Memory(memory) => {
             let same = before.iter().find(|standing| standing.settings.name == settings.name);
@@ -376,18 +381,21 @@ impl Reloading {
             let same = self.standing.iter().find(|standing| standing.settings == *region);
             next.push(match same {
                 Some(same) => same.clone(),
-                None => stand(region, &self.standing).await?,
+                None => stand(region, &self.standing, self.state.gate().ledger()).await?,
             });
         }
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
+        self.state.gate().ledger().set_max(settings.limits.in_flight_bytes_max);
+        self.state.gate().set_places(settings.limits.requests_concurrent_max);
         self.reception = reception(settings, Some(&self.reception));
         self.state.swap(in_force(settings, &next, self.reception.clone()));
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {
             if !self.standing.iter().any(|standing| standing.region.name() == gone) {
                 self.state.metrics.forget_circuit(gone);
+                self.state.metrics.limits().forget(gone.as_str());
             }
         }
         Ok(())

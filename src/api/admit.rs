@@ -1,12 +1,19 @@
 //! What every question goes through: a place among those in flight, a deadline, its end counted and logged
 //! once, and its place held until the answer has left.
 
+mod floor;
+mod gate;
+
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
-use tokio::sync::OwnedSemaphorePermit;
+use hyper::body::Body as HttpBody;
 
+pub use self::floor::{CallerKey, Class};
+pub use self::gate::{Gate, GateNumbers, Reason, Shed};
+
+use self::gate::Place;
 use super::audit::{Docket, Questioned};
 use super::caller;
 use super::error::ApiError;
@@ -16,6 +23,7 @@ use super::state::ApiState;
 use crate::audit::json::Json;
 use crate::model::{Coverage, Mode, Outcome};
 use crate::task::Deadline;
+use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 
 /// A request id that is logged; proxies write 36 bytes, some twice that.
@@ -29,7 +37,9 @@ pub(super) struct Admitted<A> {
     pub deadline: Deadline,
     endpoint: Endpoint,
     mode: Mode,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
+    gate: Gate,
+    metrics: Metrics,
 }
 
 /// How a request ended.
@@ -40,20 +50,19 @@ pub(super) struct Ending<'a> {
     pub is_of_regions: bool,
 }
 
-/// Takes a request in if there is room.
-pub(super) fn admit<A: Questioned>(
+/// Takes a request in if there is room, or after a short wait that is part of its time.
+pub(super) async fn admit<A: Questioned>(
     state: &ApiState,
     endpoint: Endpoint,
     mode: Mode,
     parts: Parts,
     ask: impl FnOnce(Deadline) -> A,
 ) -> Result<Admitted<A>, ApiError> {
-    let Ok(permit) = state.permits.clone().try_acquire_owned() else {
-        state.metrics.shed();
-        return Err(ApiError::Busy);
-    };
     let deadline = Deadline::starting_now(state.federation().settings().deadline);
     let deadline = caller::guest(&parts.extensions).map_or(deadline, |guest| deadline.at_most(guest.left));
+    let class = Class::of(endpoint);
+    let caller = parts.extensions.get::<CallerKey>().copied().unwrap_or_else(|| state.gate.key(&parts.extensions));
+    let place = state.gate.enter(class, caller, deadline).await.map_err(|shed| turned_away(&state.metrics, shed))?;
     let in_flight = state.metrics.begin(endpoint, mode);
     let ask = ask(deadline);
     if let (Some(auditor), Some(docket)) = (&state.audit, parts.extensions.get::<Docket>()) {
@@ -61,7 +70,13 @@ pub(super) fn admit<A: Questioned>(
         asked.insert("mode".to_owned(), Json::text(mode.as_str()));
         docket.asks(asked);
     }
-    Ok(Admitted { ask, in_flight, parts, deadline, endpoint, mode, _permit: permit })
+    let gate = state.gate.clone();
+    Ok(Admitted { ask, in_flight, parts, deadline, endpoint, mode, place, gate, metrics: state.metrics.clone() })
+}
+
+fn turned_away(metrics: &Metrics, shed: Shed) -> ApiError {
+    metrics.limits().shed(shed.class.as_str(), shed.reason.as_str());
+    ApiError::Shed(shed)
 }
 
 impl<A: Send + 'static> Admitted<A> {
@@ -97,9 +112,17 @@ impl<A: Send + 'static> Admitted<A> {
 
     /// The answer, which from here on holds this request's place until it has left.
     pub fn hold(mut self, response: Response) -> Response {
+        // One that was written whole is held until the client has taken it; others leave piece by piece. For a piece
+        // there is room already.
+        let written = response.body().size_hint().exact().unwrap_or(0);
+        let more = written.saturating_sub(self.place.class().bytes());
+        let Ok(hold) = self.gate.ledger().try_hold(more) else {
+            let shed = self.gate.no_room(self.place.class());
+            return turned_away(&self.metrics, shed).into_response();
+        };
         self.in_flight.is_answered();
         let deadline = self.deadline;
-        response.map(|body| Body::new(Held::new(body, self, deadline)))
+        response.map(|body| Body::new(Held::new(body, (self, hold), deadline)))
     }
 }
 

@@ -6,6 +6,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 use super::account::Covered;
+use super::admit::Shed;
 use super::report;
 use crate::backend::peer::STATEMENT_FAULT;
 use crate::federation::{Refusal, Why};
@@ -22,8 +23,8 @@ pub enum ApiError {
     Grant { line: String, is_malformed: bool },
     /// What another gateway states is not taken.
     Statement(StatementFault),
-    /// Too many requests are in flight.
-    Busy,
+    /// There is no place for it now, or no room.
+    Shed(Shed),
     /// The federation has nothing honest to answer with.
     Refused(Box<Refusal>),
     /// What was asked cannot be computed on this trace.
@@ -44,7 +45,7 @@ impl ApiError {
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
             Self::Statement(fault) => statement_status(*fault),
-            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Shed(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -53,12 +54,13 @@ impl ApiError {
         }
     }
 
-    /// Whether the same question may be answered in a second.
-    fn is_over_soon(&self) -> bool {
+    /// In how many seconds the same question may be answered.
+    fn over_in(&self) -> Option<u64> {
         match self {
-            Self::Busy | Self::NotRecorded => true,
-            Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending),
-            _ => false,
+            Self::Shed(shed) => Some(shed.back_after.as_secs()),
+            Self::NotRecorded => Some(1),
+            Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending).then_some(1),
+            _ => None,
         }
     }
 
@@ -67,7 +69,7 @@ impl ApiError {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
             Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
-            Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
+            Self::Shed(shed) => shed.line(),
             Self::NotRecorded => {
                 "the audit log cannot be written, so what was read is not shown: ask again in a second \
                                   for what is of no class"
@@ -87,7 +89,7 @@ impl ApiError {
     fn code(&self) -> Code {
         match self {
             Self::BadRequest(_) => Code::InvalidArgument,
-            Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
+            Self::Shed(_) | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
@@ -153,8 +155,8 @@ impl IntoResponse for ApiError {
         };
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        if self.is_over_soon() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.over_in() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         match &self {
             Self::Refused(refusal) => report::put_refusal(headers, refusal),
@@ -167,7 +169,7 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
+            Self::BadRequest(_) | Self::Shed(_) | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
                 report::put_refused(headers);
             }
         }

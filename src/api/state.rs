@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::admit::Gate;
 use super::audit::{Auditor, Denied};
 use crate::backend::Notifier;
 use crate::federation::{Federation, passing};
@@ -14,6 +15,7 @@ use crate::identity::{Callers, Peers, Reception};
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
 use crate::model::{Asker, Caller, Errand, Jurisdiction};
 use crate::policy::{Classes, Policies};
+use crate::task::Ledger;
 use crate::telemetry::Metrics;
 
 /// What the edge is told by the configuration.
@@ -21,7 +23,7 @@ use crate::telemetry::Metrics;
 pub struct ApiSettings {
     /// Tempo's `http_api_prefix`: before every `/api` path, or empty.
     pub prefix: String,
-    /// Query requests answered at one time; the next is refused with 429.
+    /// Query requests answered at one time; the next waits shortly, and is then shed.
     pub requests_concurrent_max: usize,
 }
 
@@ -173,7 +175,7 @@ pub struct ApiState {
     in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
     pub settings: Arc<ApiSettings>,
-    pub permits: Arc<Semaphore>,
+    pub(super) gate: Gate,
     /// None where nothing is put on record.
     pub(super) audit: Option<Arc<Auditor>>,
     stopping: Arc<watch::Sender<bool>>,
@@ -194,7 +196,7 @@ impl ApiState {
         Self {
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
-            permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
+            gate: Gate::new(settings.requests_concurrent_max, Ledger::unlimited()),
             audit: None,
             settings: Arc::new(settings),
             stopping: Arc::default(),
@@ -203,6 +205,18 @@ impl ApiState {
             grant_log: None,
             refused_grants: Arc::default(),
         }
+    }
+
+    /// What is held of answers is counted there.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Ledger) -> Self {
+        self.gate = self.gate.within(ledger);
+        self
+    }
+
+    /// What every question goes through.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Somebody is notified of grants.

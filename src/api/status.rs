@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::account;
 use super::error::plain;
 use super::state::ApiState;
+use crate::backend::{Load, Put};
+use crate::telemetry::metrics::{EdgeNumbers, RegionNumbers};
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -97,11 +99,39 @@ pub async fn version() -> Response {
 pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
         state.metrics.circuit(region.name(), region.circuit().as_number());
+        let Load { limit, in_flight, waiting, refused, put } = region.load();
+        let Put { retries_left, hedged, hedges_won, ejections, out } = put;
+        let numbers = RegionNumbers {
+            limit,
+            in_flight,
+            waiting,
+            refused,
+            retries_left,
+            hedged,
+            hedges_won,
+            ejections,
+            out,
+        };
+        state.metrics.limits().region(region.name().as_str(), &numbers);
     }
+    state.metrics.limits().edge(&edge(&state));
     if let Some(auditor) = state.auditor() {
         state.metrics.audit(&auditor.numbers());
     }
     with_type("application/openmetrics-text; version=1.0.0; charset=utf-8", state.metrics.render())
+}
+
+fn edge(state: &ApiState) -> EdgeNumbers {
+    let (gate, ledger) = (state.gate().numbers(), state.gate().ledger().numbers());
+    EdgeNumbers {
+        places: gate.places,
+        placed: gate.in_flight.map(|(class, count)| (class.as_str(), count)),
+        waiting: gate.waiting,
+        held: ledger.held,
+        held_max: ledger.max,
+        held_peak: ledger.peak,
+        not_held: ledger.refused,
+    }
 }
 
 /// A word to a probe, as Go says it.

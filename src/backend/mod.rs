@@ -3,6 +3,7 @@
 
 mod body;
 mod breaker;
+mod budget;
 mod call;
 mod client;
 mod deadline;
@@ -10,10 +11,11 @@ pub mod document;
 #[cfg(test)]
 mod fake;
 mod fault;
+mod limit;
 pub mod memory;
 mod notice;
 pub mod peer;
-mod retry;
+mod replicas;
 pub mod settings;
 mod simulated;
 mod tempo;
@@ -22,6 +24,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::coverage::Within;
 use crate::model::{Asker, MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
@@ -32,9 +35,10 @@ pub use call::{
     Answering, Call, MetricsCall, RegionAnswer, RegionTrace, SearchCall, TagValuesCall, TagsCall, TraceCall,
     TracesCall,
 };
-pub use client::Region;
+pub use client::{Load, Region};
 pub use notice::{NotTaken, Notifier};
 pub use peer::{Line, PeerBackend};
+pub use replicas::Put;
 pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
 
@@ -126,6 +130,8 @@ pub struct Fault {
     pub detail: String,
     pub http_status: Option<u16>,
     pub attempts: u32,
+    /// Of these, such as were put to a second replica while the first had not answered.
+    pub hedged: u32,
     /// Whether the same question, asked again at once, may be answered: true only where the region did
     /// no work for it (the connection broke before an answer began).
     pub is_retryable: bool,
@@ -134,6 +140,8 @@ pub struct Fault {
     pub is_blameless: bool,
     /// Whether the query itself failed on a span, as it would in any region that holds such a one.
     pub is_of_the_query: bool,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<Duration>,
     /// What a peer gateway said of its own regions.
     pub within: Option<Arc<Within>>,
 }
@@ -173,9 +181,11 @@ impl Fault {
             detail: detail.into(),
             http_status: None,
             attempts: 1,
+            hedged: 0,
             is_retryable: false,
             is_blameless: false,
             is_of_the_query: false,
+            retry_after: None,
             within: None,
         }
     }

@@ -147,6 +147,7 @@ mod tests {
             bytes: 0,
             spans: 0,
             attempts: 1,
+            hedged: 0,
             treated: 0,
             treated_by_class: Vec::new(),
             within: None,

@@ -12,6 +12,7 @@ use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
+use super::memory::{self, Memory};
 use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
@@ -69,6 +70,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
     let trusted = peers::resolve(&given.peers, name.as_deref(), world, out);
     let listen = given.gateway.listen.or(LISTEN);
+    let memory = memory::resolve(&given.limits, &regions, out);
     let identity = identity::resolve(&given.identity, listener(given, listen), world, out);
     check_addresses(given, &regions, &identity, out);
     let (folder, policies) = resolve_policies(given, &declared, world, out);
@@ -91,9 +93,9 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     };
     Some(Settings {
         gateway,
-        federation: federation(given, &deadlines, out),
+        federation: federation(given, &deadlines, memory, out),
         deadlines,
-        limits: limits(given),
+        limits: limits(given, memory),
         identity: Arc::new(identity),
         grants,
         peers: Arc::new(trusted),
@@ -130,7 +132,12 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
     }
 }
 
-fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Findings) -> FederationSettings {
+fn federation(
+    given: &GivenFile,
+    deadlines: &DeadlineSettings,
+    memory: Memory,
+    out: &mut Findings,
+) -> FederationSettings {
     let default = FederationSettings::default();
     let added = &given.additions;
     FederationSettings {
@@ -145,7 +152,7 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
-        hot: hot(&given.cache),
+        hot: hot(&given.cache, memory, out),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(
@@ -178,10 +185,10 @@ fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
     }
 }
 
-fn hot(given: &GivenCache) -> HotSettings {
+fn hot(given: &GivenCache, memory: Memory, out: &mut Findings) -> HotSettings {
     let default = HotSettings::GATEWAY;
     HotSettings {
-        bytes_max: given.bytes_max.or(default.bytes_max),
+        bytes_max: memory.cache(&given.bytes_max, default.bytes_max, out),
         lateness: given.lateness.or(default.lateness),
         young: given.young_for.or(default.young),
         old: given.old_for.or(default.old),
@@ -215,7 +222,7 @@ fn count(given: &Given<u64>, default: u32) -> u32 {
     given.value().and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
 }
 
-fn limits(given: &GivenFile) -> LimitSettings {
+fn limits(given: &GivenFile, memory: Memory) -> LimitSettings {
     let default = LimitSettings::default();
     let count =
         |given: &Given<u64>, default| given.value().and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
@@ -225,6 +232,8 @@ fn limits(given: &GivenFile) -> LimitSettings {
             default.requests_concurrent_max,
         ),
         connections_max: count(&given.limits.connections_max, default.connections_max),
+        memory_max: memory.max,
+        in_flight_bytes_max: memory.in_flight,
     }
 }
 

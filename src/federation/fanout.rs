@@ -144,6 +144,7 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         bytes: 0,
         spans: 0,
         attempts: 0,
+        hedged: 0,
         treated: 0,
         treated_by_class: Vec::new(),
         within: None,
@@ -188,6 +189,7 @@ pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionRep
         detail: Some(fault.detail),
         http_status: fault.http_status.filter(|_| fault.status != RegionStatus::Withheld),
         attempts: fault.attempts,
+        hedged: fault.hedged,
         within: fault.within,
         ..blank(region, fault.status, took)
     }
@@ -208,6 +210,7 @@ async fn receive(
         first_byte: part.first_byte,
         bytes: part.bytes,
         attempts: part.attempts,
+        hedged: part.hedged,
         ..blank(region, status, took)
     };
     let mut inspected_bytes = part.inspected_bytes;

@@ -209,6 +209,8 @@ fn region(written: WrittenRegion, depth: usize) -> Option<RegionReport> {
         bytes: written.bytes,
         spans: written.spans,
         attempts: u32::try_from(written.attempts).unwrap_or(u32::MAX),
+        // Replicas there are the business of the gateway there.
+        hedged: 0,
         treated: written.treated,
         treated_by_class: written.classes,
         within: inner.map(std::sync::Arc::new),
@@ -265,6 +267,7 @@ mod tests {
             bytes: 5,
             spans: 2,
             attempts: 1,
+            hedged: 0,
             treated: 3,
             treated_by_class: vec![("pii.email".to_owned(), 3)],
             within: None,

@@ -3,6 +3,7 @@
 //! configuration; never an id, a value or a query.
 
 mod audit;
+mod limits;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 pub use audit::AuditNumbers;
+pub use limits::{EdgeNumbers, LimitFamilies, RegionNumbers};
 
 use audit::AuditFamilies;
 
@@ -75,7 +77,6 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<EndpointLabels, Histogram>,
     in_flight: Gauge,
-    shed: Counter,
     region_requests: Family<RegionStatusLabels, Counter>,
     region_seconds: Family<RegionLabels, Histogram>,
     region_bytes: Family<RegionLabels, Counter>,
@@ -85,6 +86,7 @@ pub struct Metrics {
     treated: Family<RegionLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
+    limits: LimitFamilies,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -142,7 +144,6 @@ impl Default for Metrics {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
             in_flight: Gauge::default(),
-            shed: Counter::default(),
             region_requests: Family::default(),
             region_seconds: Family::new_with_constructor(seconds),
             region_bytes: Family::default(),
@@ -152,6 +153,7 @@ impl Default for Metrics {
             treated: Family::default(),
             grants: Family::default(),
             audit: AuditFamilies::default(),
+            limits: LimitFamilies::default(),
         }
     }
 }
@@ -169,7 +171,6 @@ impl Metrics {
             self.request_seconds.clone(),
         );
         r.register("requests_in_flight", "Requests whose answer has not left yet", self.in_flight.clone());
-        r.register("requests_shed", "Requests refused because too many were in flight", self.shed.clone());
         r.register("region_requests", "Questions to a region by how it fared", self.region_requests.clone());
         r.register_with_unit(
             "region_request",
@@ -197,6 +198,7 @@ impl Metrics {
             self.grants.clone(),
         );
         self.audit.register(r);
+        self.limits.register(r);
         registry
     }
 
@@ -218,8 +220,8 @@ impl Metrics {
         InFlight { metrics: self.clone(), endpoint, mode, begun, outcome: None, took: None }
     }
 
-    pub fn shed(&self) {
-        self.shed.inc();
+    pub fn limits(&self) -> &LimitFamilies {
+        &self.limits
     }
 
     /// Counts a question to a region; where none was put, there is none to count.
