@@ -61,8 +61,10 @@ pub(super) async fn admit<A: Questioned>(
     let deadline = Deadline::starting_now(state.federation().settings().deadline);
     let deadline = caller::guest(&parts.extensions).map_or(deadline, |guest| deadline.at_most(guest.left));
     let class = Class::of(endpoint);
-    let caller = parts.extensions.get::<CallerKey>().copied().unwrap_or_else(|| state.gate.key(&parts.extensions));
-    let place = state.gate.enter(class, caller, deadline).await.map_err(|shed| turned_away(&state.metrics, shed))?;
+    let caller =
+        parts.extensions.get::<CallerKey>().copied().unwrap_or_else(|| state.gate.key(&parts.extensions));
+    let place =
+        state.gate.enter(class, caller, deadline).await.map_err(|shed| turned_away(&state.metrics, shed))?;
     let in_flight = state.metrics.begin(endpoint, mode);
     let ask = ask(deadline);
     if let (Some(auditor), Some(docket)) = (&state.audit, parts.extensions.get::<Docket>()) {
@@ -71,7 +73,17 @@ pub(super) async fn admit<A: Questioned>(
         docket.asks(asked);
     }
     let gate = state.gate.clone();
-    Ok(Admitted { ask, in_flight, parts, deadline, endpoint, mode, place, gate, metrics: state.metrics.clone() })
+    Ok(Admitted {
+        ask,
+        in_flight,
+        parts,
+        deadline,
+        endpoint,
+        mode,
+        place,
+        gate,
+        metrics: state.metrics.clone(),
+    })
 }
 
 fn turned_away(metrics: &Metrics, shed: Shed) -> ApiError {

@@ -169,7 +169,11 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Shed(_) | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
+            Self::BadRequest(_)
+            | Self::Shed(_)
+            | Self::Failed(_)
+            | Self::Grant { .. }
+            | Self::NotRecorded => {
                 report::put_refused(headers);
             }
         }

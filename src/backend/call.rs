@@ -104,7 +104,14 @@ impl RegionTrace {
 impl<A> RegionAnswer<A> {
     /// A whole answer.
     pub fn whole(answer: A) -> Self {
-        Self { answer: Raw::seal(answer), is_partial: false, first_byte: None, attempts: 1, hedged: 0, within: None }
+        Self {
+            answer: Raw::seal(answer),
+            is_partial: false,
+            first_byte: None,
+            attempts: 1,
+            hedged: 0,
+            within: None,
+        }
     }
 }
 

@@ -120,7 +120,8 @@ impl Region {
     /// The same; what it sends is held within this ledger.
     pub fn build_within(settings: &RegionSettings, ledger: &Ledger) -> Result<Self, BuildError> {
         let first = reach(settings, None, ledger)?;
-        let others: Result<_, _> = settings.replicas.iter().map(|at| reach(settings, Some(at), ledger)).collect();
+        let others: Result<_, _> =
+            settings.replicas.iter().map(|at| reach(settings, Some(at), ledger)).collect();
         let (name, jurisdiction) = (settings.name.clone(), settings.jurisdiction.clone());
         let region = Self::of_replicas(name, jurisdiction, (first, others?), settings.layers.clone());
         Ok(if settings.is_raw_egress { region.with_raw_egress() } else { region })
@@ -287,9 +288,14 @@ impl Region {
 }
 
 /// Whoever answers for a region at its url, or at another place of it.
-fn reach(settings: &RegionSettings, at: Option<&Uri>, ledger: &Ledger) -> Result<Arc<dyn Backend>, BuildError> {
+fn reach(
+    settings: &RegionSettings,
+    at: Option<&Uri>,
+    ledger: &Ledger,
+) -> Result<Arc<dyn Backend>, BuildError> {
     let body_bytes_max = settings.layers.body_bytes_max;
-    let moved = |tempo: &TempoSettings| TempoSettings { url: at.unwrap_or(&tempo.url).clone(), ..tempo.clone() };
+    let moved =
+        |tempo: &TempoSettings| TempoSettings { url: at.unwrap_or(&tempo.url).clone(), ..tempo.clone() };
     Ok(match &settings.kind {
         KindSettings::Tempo(tempo) => {
             Arc::new(TempoBackend::new(&moved(tempo), body_bytes_max)?.within(ledger.clone()))

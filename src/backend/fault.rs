@@ -39,7 +39,8 @@ pub(super) fn line_is_full(concurrent_max: usize, waiting_max: usize) -> Fault {
 
 /// What it sent does not fit beside everything else that is held.
 pub(super) fn no_room() -> Fault {
-    let detail = "its answer was not taken in: this gateway holds as many bytes as it may (limits.memory_max)";
+    let detail =
+        "its answer was not taken in: this gateway holds as many bytes as it may (limits.memory_max)";
     Fault { is_blameless: true, ..Fault::new(RegionStatus::Limited, detail) }
 }
 
@@ -57,7 +58,10 @@ pub(super) fn asking_for_rest(fault: Fault, headers: &HeaderMap) -> Fault {
     let Some(rest) = retry_after(headers).filter(|_| is_of_load) else { return fault };
     if fault.status == RegionStatus::Error {
         let detail = "it answered that it is overloaded (503)";
-        return Fault { retry_after: Some(rest), ..answered(RegionStatus::Overloaded, StatusCode::SERVICE_UNAVAILABLE, detail) };
+        return Fault {
+            retry_after: Some(rest),
+            ..answered(RegionStatus::Overloaded, StatusCode::SERVICE_UNAVAILABLE, detail)
+        };
     }
     Fault { retry_after: Some(rest), ..fault }
 }

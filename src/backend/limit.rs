@@ -264,3 +264,6 @@ where
         .boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

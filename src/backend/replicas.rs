@@ -368,3 +368,6 @@ impl Drop for Ticket<'_> {
         self.known.health().settle(self.nth, ended, Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests;

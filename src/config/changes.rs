@@ -27,7 +27,10 @@ impl Changes {
         let is_other_size = old.federation.trace_bytes_max != new.federation.trace_bytes_max;
         changes.note(is_other_size, "limits.trace_bytes_max");
         let (was, is) = (&old.limits, &new.limits);
-        changes.note(was.requests_concurrent_max != is.requests_concurrent_max, "limits.requests_concurrent_max");
+        changes.note(
+            was.requests_concurrent_max != is.requests_concurrent_max,
+            "limits.requests_concurrent_max",
+        );
         changes.note(was.memory_max != is.memory_max, "limits.memory_max");
         if was.connections_max != is.connections_max {
             changes.needs_restart.push("limits.connections_max".to_owned());

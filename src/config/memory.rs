@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::fault::Findings;
 use super::file::GivenLimits;
 use super::given::{At, Given};
-use super::fault::Findings;
 use crate::backend::settings::{KindSettings, RegionSettings};
 
 /// Of the machine, or of the container, in percent: the rest is for the system, and for what nobody counts.
@@ -57,8 +57,13 @@ pub(super) fn resolve(given: &GivenLimits, regions: &[RegionSettings], out: &mut
     {
         let needed = BASE_BYTES + IN_FLIGHT_BYTES_MIN / 100 * (100 + OVERHEAD_PERCENT) + (1 << 20);
         let needed = in_mib(needed.saturating_add(stores));
-        let what = "this leaves too little for answers: the program and the embedded regions take their part of it";
-        out.fault(place, what, format!("write \"{needed}\" at least, or lower `bytes_max` of embedded regions"));
+        let what =
+            "this leaves too little for answers: the program and the embedded regions take their part of it";
+        out.fault(
+            place,
+            what,
+            format!("write \"{needed}\" at least, or lower `bytes_max` of embedded regions"),
+        );
     }
     let is_written = given.memory_max.is().is_some();
     Memory { max, in_flight: in_flight.max(IN_FLIGHT_BYTES_MIN), is_written }
@@ -110,7 +115,9 @@ fn limits_of(groups: &str) -> Vec<String> {
     let mut files = vec![format!("{ROOT}/memory.max"), format!("{ROOT}/memory/memory.limit_in_bytes")];
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         if controllers.is_empty() {
             let around = Path::new(path).ancestors().take(GROUPS_MAX);
             files.extend(around.map(|group| format!("{ROOT}{}/memory.max", group.display())));

@@ -199,7 +199,12 @@ impl Default for LimitSettings {
     /// 512 requests of a few hundred kB each are well under a gigabyte; eight connections for each
     /// request is what browsers and Grafana's pools keep idle.
     fn default() -> Self {
-        Self { requests_concurrent_max: 512, connections_max: 4096, memory_max: u64::MAX, in_flight_bytes_max: u64::MAX }
+        Self {
+            requests_concurrent_max: 512,
+            connections_max: 4096,
+            memory_max: u64::MAX,
+            in_flight_bytes_max: u64::MAX,
+        }
     }
 }
 

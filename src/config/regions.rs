@@ -144,7 +144,11 @@ fn replicas(given: &GivenTempo, out: &mut Findings) -> Vec<Uri> {
         }
         if first.is_some_and(|first| first.value.scheme() != at.value.scheme()) {
             let what = "one place of the region is reached by https and another is not";
-            out.fault(&at.place, what, "reach all of them in the same way: they are shown the same credentials");
+            out.fault(
+                &at.place,
+                what,
+                "reach all of them in the same way: they are shown the same credentials",
+            );
         }
         warn_of_plain_credentials(at, given, out);
         known.push(&at.value);

@@ -10,6 +10,9 @@
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
+#[path = "../support/dice.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use other parts")]
+mod dice;
 #[path = "../support/estate.rs"]
 mod estate;
 #[path = "../support/fakes.rs"]
@@ -30,6 +33,7 @@ mod diff;
 mod fast;
 mod growing;
 mod honesty;
+mod overload;
 mod questions;
 mod residency;
 mod streaming;

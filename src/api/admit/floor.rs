@@ -1,8 +1,8 @@
 //! Who is let in next. Pure: time comes in as values.
 //!
 //! There is a number of places. Some are kept for traces by id, which somebody waits for with an incident in hand, and
-//! of what is left metrics may take a half, since a dashboard asks for many at once. Nobody takes all: a caller may have
-//! all places but an eighth. Whoever finds no place waits, and when one comes free it goes first by class, then to the
+//! of what is left metrics may take a half, since a dashboard asks for many at once. Nobody takes all: of what others may
+//! search and count with an eighth is left by each, and of what is kept a half. Whoever finds no place waits, and when one comes free it goes first by class, then to the
 //! caller who has the fewest, then by order.
 //!
 //! The order is that of arrival, until somebody has waited all through the last second: then the gateway is asked more
@@ -67,7 +67,7 @@ pub(super) struct Floor<W> {
 impl<W> Floor<W> {
     pub(super) fn new(places: usize) -> Self {
         Self {
-            places: places.max(1),
+            places,
             in_flight: [0; 3],
             by_caller: HashMap::new(),
             waiting: Vec::new(),
@@ -76,7 +76,7 @@ impl<W> Floor<W> {
     }
 
     pub(super) fn set_places(&mut self, places: usize) {
-        self.places = places.max(1);
+        self.places = places;
     }
 
     pub(super) fn places(&self) -> usize {
@@ -93,7 +93,10 @@ impl<W> Floor<W> {
 
     /// Takes a place where there is one, and nobody waits who would come first.
     pub(super) fn enter(&mut self, class: Class, caller: CallerKey) -> bool {
-        let is_first = !self.waiting.iter().any(|other| other.class <= class && self.may_enter(other.class, other.caller));
+        let is_first = !self
+            .waiting
+            .iter()
+            .any(|other| other.class <= class && self.may_enter(other.class, other.caller));
         let may = is_first && self.may_enter(class, caller);
         if may {
             self.take(class, caller);
@@ -103,7 +106,13 @@ impl<W> Floor<W> {
 
     /// Stands in line. Where as many wait as there are places, somebody is sent away who is less urgent: whoever is
     /// told so. Without such a one it is whoever comes.
-    pub(super) fn join(&mut self, class: Class, caller: CallerKey, who: W, now: Instant) -> Result<Option<W>, W> {
+    pub(super) fn join(
+        &mut self,
+        class: Class,
+        caller: CallerKey,
+        who: W,
+        now: Instant,
+    ) -> Result<Option<W>, W> {
         let mut away = None;
         if self.waiting.len() >= self.places {
             let last = self.waiting.iter().map(|other| other.class).max();
@@ -198,7 +207,11 @@ impl<W> Floor<W> {
                 others < self.places - kept && self.in_flight(Class::Metrics) < self.places.div_ceil(2)
             }
         };
-        all < self.places && has_room && self.has(caller) < self.places - kept
+        let of_caller = match class {
+            Class::ById => self.places - kept / 2,
+            Class::Search | Class::Metrics => self.places - kept * 2,
+        };
+        all < self.places && has_room && self.has(caller) < of_caller
     }
 }
 
@@ -219,9 +232,14 @@ mod tests {
     #[test]
     fn no_caller_takes_all_and_no_class_takes_what_is_kept_for_traces() {
         let mut floor = filled(Class::ById);
-        assert_eq!(floor.in_flight(Class::ById), 14);
-        assert!(floor.enter(Class::Metrics, OTHER) && floor.enter(Class::ById, OTHER), "two are left for others");
+        assert_eq!(floor.in_flight(Class::ById), 15);
+        assert!(floor.enter(Class::ById, OTHER), "one is left for others");
         assert!(!floor.enter(Class::ById, OTHER));
+
+        let mut floor = filled(Class::Search);
+        assert_eq!(floor.in_flight(Class::Search), 12);
+        assert!(floor.enter(Class::Search, OTHER) && floor.enter(Class::Metrics, OTHER));
+        assert!(!floor.enter(Class::Search, THIRD) && floor.enter(Class::ById, GREEDY), "of what is kept");
 
         let mut floor = filled(Class::Metrics);
         assert_eq!(floor.in_flight(Class::Metrics), 8);
@@ -242,6 +260,7 @@ mod tests {
     fn a_free_place_goes_by_class_then_to_who_has_fewest_then_by_order() {
         let now = Instant::now();
         let mut floor = filled(Class::Search);
+        while floor.enter(Class::Search, CallerKey(4)) {}
         for (nth, class, caller) in [
             (1, Class::Search, GREEDY),
             (2, Class::Metrics, OTHER),

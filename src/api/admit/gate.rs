@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::floor::{CallerKey, Class, Floor};
 use crate::api::caller::Seen;
-use crate::task::ledger::{Hold, Ledger};
 use crate::task::Deadline;
+use crate::task::ledger::{Hold, Ledger};
 use crate::telemetry::metrics::Endpoint;
 
 /// Held for a request from its begin to its end, besides the bodies it reads: its question, rows and series as they
@@ -128,6 +128,14 @@ pub struct GateNumbers {
     pub waiting: usize,
 }
 
+impl GateNumbers {
+    /// Places that nobody has.
+    pub fn free(&self) -> usize {
+        let taken: usize = self.in_flight.iter().map(|(_, count)| count).sum();
+        self.places.saturating_sub(taken)
+    }
+}
+
 impl Gate {
     pub fn new(places: usize, ledger: Ledger) -> Self {
         let shared = Shared { floor: Mutex::new(Floor::new(places)), keys: RandomState::new() };
@@ -171,7 +179,12 @@ impl Gate {
     }
 
     /// A place, at once or after a wait that is part of the request's time.
-    pub(super) async fn enter(&self, class: Class, caller: CallerKey, deadline: Deadline) -> Result<Place, Shed> {
+    pub(super) async fn enter(
+        &self,
+        class: Class,
+        caller: CallerKey,
+        deadline: Deadline,
+    ) -> Result<Place, Shed> {
         let mut place = self.place(class, caller, deadline).await?;
         let hold = self.ledger.hold(class.bytes(), MEMORY_PATIENCE.min(deadline.remaining() / 4)).await;
         place.hold = Some(hold.map_err(|_| self.shed(class, Reason::NoRoom))?);
@@ -318,7 +331,8 @@ mod tests {
         let gate = Gate::new(1, Ledger::unlimited());
         let places = fill(&gate, Class::ById).await;
         for _ in 0..3 {
-            let waiting = tokio::time::timeout(Duration::from_millis(10), gate.enter(Class::ById, OTHER, soon()));
+            let waiting =
+                tokio::time::timeout(Duration::from_millis(10), gate.enter(Class::ById, OTHER, soon()));
             assert!(waiting.await.is_err());
         }
         drop(places);

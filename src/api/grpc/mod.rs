@@ -103,8 +103,12 @@ async fn answer(state: ApiState, request: Request) -> Response {
             None => unknown_method(service, method),
         },
         "grpc.health.v1.Health" => match method {
-            "Check" => call(request, async move |_, question: bytes::Bytes| health::check(&state, &question)).await,
-            "Watch" => call(request, async move |_, question: bytes::Bytes| health::watch(&state, &question)).await,
+            "Check" => {
+                call(request, async move |_, question: bytes::Bytes| health::check(&state, &question)).await
+            }
+            "Watch" => {
+                call(request, async move |_, question: bytes::Bytes| health::watch(&state, &question)).await
+            }
             _ => unknown_method(service, method),
         },
         _ => Status::unimplemented(format!("unknown service {service}")).into_http(),

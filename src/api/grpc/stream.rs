@@ -137,7 +137,8 @@ impl Calling<'_> {
                 .unwrap_or_default()
         };
         let grow = |federation: Estate, ask| federation.naming(ask);
-        self.open(endpoint, query, Way { grow, part, write: move |answer: &TagNames, _: &_| write(answer) }).await
+        self.open(endpoint, query, Way { grow, part, write: move |answer: &TagNames, _: &_| write(answer) })
+            .await
     }
 
     async fn values(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
@@ -153,7 +154,8 @@ impl Calling<'_> {
             values.map(|values| write(&told(values))).unwrap_or_default()
         };
         let grow = |federation: Estate, ask| federation.valuing(ask);
-        self.open(endpoint, query, Way { grow, part, write: move |answer: &TagValues, _: &_| write(answer) }).await
+        self.open(endpoint, query, Way { grow, part, write: move |answer: &TagValues, _: &_| write(answer) })
+            .await
     }
 
     async fn range(self, question: &[u8]) -> Result<Messages, Box<Status>> {

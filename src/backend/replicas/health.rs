@@ -25,6 +25,10 @@ const SLOW_FACTOR: f64 = 4.0;
 /// From so many answers on it is known how slow one is.
 const SLOW_ANSWERS_MIN: u32 = 10;
 
+/// No single answer counts as slower than this, so that it takes three in a row to tell a slow replica from a slow
+/// question.
+const RATIO_MAX: f64 = 8.0;
+
 /// How much a new answer says against those before.
 const SLOWNESS_WEIGHT: f64 = 0.2;
 
@@ -42,12 +46,19 @@ const RAMP_FIRST: f64 = 0.1;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Ended {
     /// Answered, in so many usual times.
-    Answered { ratio: f64 },
+    Answered {
+        ratio: f64,
+    },
     Failed,
     /// It wants no more of this kind until then.
-    Rests { kind: Kind, until: Instant },
+    Rests {
+        kind: Kind,
+        until: Instant,
+    },
     /// Nobody waited for it any more; it had taken so many usual times.
-    Left { ratio: f64 },
+    Left {
+        ratio: f64,
+    },
     /// It says nothing of the replica.
     Neutral,
 }
@@ -206,7 +217,9 @@ impl Health {
                     Ended::Answered { ratio } if ratio <= SLOW_FACTOR => {
                         State::Trial { is_out: false, answered: answered + 1, pause }
                     }
-                    Ended::Left { ratio } if ratio <= SLOW_FACTOR => State::Trial { is_out: false, answered, pause },
+                    Ended::Left { ratio } if ratio <= SLOW_FACTOR => {
+                        State::Trial { is_out: false, answered, pause }
+                    }
                     Ended::Neutral | Ended::Rests { .. } => State::Trial { is_out: false, answered, pause },
                     Ended::Answered { .. } | Ended::Left { .. } | Ended::Failed => {
                         self.eject(nth, pause.saturating_mul(2), now);
@@ -215,7 +228,8 @@ impl Health {
                 };
             }
             State::Well | State::Recovering { .. } => {
-                let pause = if let State::Recovering { pause: last, .. } = seat.state { last * 2 } else { pause };
+                let pause =
+                    if let State::Recovering { pause: last, .. } = seat.state { last * 2 } else { pause };
                 let has_failed = seat.failures >= failures_max;
                 if (has_failed || self.is_far_slower(nth, now)) && self.may_eject() {
                     self.eject(nth, pause, now);
@@ -247,7 +261,9 @@ impl Health {
     }
 
     fn is_far_slower(&self, nth: usize, now: Instant) -> bool {
-        let Some(seat) = self.seats.get(nth).filter(|seat| seat.answers >= SLOW_ANSWERS_MIN) else { return false };
+        let Some(seat) = self.seats.get(nth).filter(|seat| seat.answers >= SLOW_ANSWERS_MIN) else {
+            return false;
+        };
         let siblings = self.seats.iter().enumerate().filter(|(other, seat)| *other != nth && !seat.is_out());
         let mut siblings: Vec<f64> = siblings.map(|(_, seat)| seat.slowness_now(now)).collect();
         siblings.sort_unstable_by(f64::total_cmp);
@@ -297,7 +313,7 @@ impl Seat {
 
     fn learn(&mut self, ratio: f64, now: Instant) {
         self.slowness = self.slowness_now(now);
-        self.slowness += (ratio - self.slowness) * SLOWNESS_WEIGHT;
+        self.slowness += (ratio.min(RATIO_MAX) - self.slowness) * SLOWNESS_WEIGHT;
         (self.answers, self.answered_at) = (self.answers.saturating_add(1), now);
     }
 
@@ -317,3 +333,6 @@ impl Seat {
         self.slowness_now(now) * (self.in_flight as f64 + 1.0) / share
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,8 @@ mod tests {
             Ok::<_, std::io::Error>(Frame::trailers(trailers))
         });
         let frames: Vec<_> = data.chain(trailers).collect();
-        let mut frames = Frames::new(Body::wrap(StreamBody::new(stream::iter(frames))), bytes_max, Ledger::unlimited());
+        let mut frames =
+            Frames::new(Body::wrap(StreamBody::new(stream::iter(frames))), bytes_max, Ledger::unlimited());
         let mut messages = Vec::new();
         loop {
             match frames.next().await {

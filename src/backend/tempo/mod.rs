@@ -138,11 +138,14 @@ impl TempoBackend {
             beginning(response).await;
             return Err(fault::no_protobuf());
         }
-        let body = body::collect(response, self.body_bytes_max, &self.ledger).await.map_err(|error| match error {
-            BodyError::NoRoom => fault::no_room(),
-            BodyError::TooLarge => fault::over_cap(self.body_bytes_max),
-            BodyError::Broken(error) => transport::within_body(&error.without_url()),
-        })?;
+        let body =
+            body::collect(response, self.body_bytes_max, &self.ledger).await.map_err(
+                |error| match error {
+                    BodyError::NoRoom => fault::no_room(),
+                    BodyError::TooLarge => fault::over_cap(self.body_bytes_max),
+                    BodyError::Broken(error) => transport::within_body(&error.without_url()),
+                },
+            )?;
         let bytes = body.len() as u64;
         let parts = take_apart(body)?;
         Ok(RegionTrace {

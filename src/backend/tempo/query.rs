@@ -101,7 +101,14 @@ impl TempoBackend {
             let first_byte = Some(began.elapsed());
             let body = self.body_of(response, form).await?;
             let (answer, is_partial) = read(&body).map_err(unreadable)?;
-            Ok(RegionAnswer { answer: Raw::seal(answer), is_partial, first_byte, attempts: 1, hedged: 0, within: None })
+            Ok(RegionAnswer {
+                answer: Raw::seal(answer),
+                is_partial,
+                first_byte,
+                attempts: 1,
+                hedged: 0,
+                within: None,
+            })
         };
         async move { within(deadline, ask).await }.boxed()
     }

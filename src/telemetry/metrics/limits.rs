@@ -92,7 +92,11 @@ impl LimitFamilies {
         r.register("held_bytes", "Bytes of answers that are held", self.held.clone());
         r.register("held_bytes_max", "Bytes of answers that may be held", self.held_max.clone());
         r.register("held_bytes_peak", "The most bytes that were held at one time", self.held_peak.clone());
-        r.register("held_bytes_refused", "Times that there was no room for more bytes", self.not_held.clone());
+        r.register(
+            "held_bytes_refused",
+            "Times that there was no room for more bytes",
+            self.not_held.clone(),
+        );
         r.register("region_limit", "Questions a region may be asked at one time", self.limit.clone());
         r.register("region_in_flight", "Questions to a region that are under way", self.in_flight.clone());
         r.register("region_waiting", "Questions that wait for a region", self.region_waiting.clone());
