@@ -138,6 +138,7 @@ fn a_slow_question_or_two_are_no_slow_replica() {
     for _ in 0..30 {
         tried.questions(20, |_| WELL);
         tried.questions(2, |_| Ended::Answered { ratio: 500.0 });
+        tried.now += 3 * FORGET;
     }
     assert_eq!(tried.health.ejections(), 0);
 }
