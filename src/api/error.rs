@@ -19,10 +19,16 @@ pub enum ApiError {
     BadRequest(String),
     /// Who asks shows something that is not known.
     Unauthenticated(String),
+    /// Who asks is known, and may not have it.
+    Forbidden(String),
+    /// There is nothing at this place of a path.
+    NotThere(String),
     /// A grant was shown, and it does not hold.
     Grant { line: String, is_malformed: bool },
     /// What another gateway states is not taken.
     Statement(StatementFault),
+    /// Too many of such requests are in flight, which are no questions.
+    Busy,
     /// There is no place for it now, or no room.
     Shed(Shed),
     /// The federation has nothing honest to answer with.
@@ -42,9 +48,12 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotThere(_) => StatusCode::NOT_FOUND,
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
             Self::Statement(fault) => statement_status(*fault),
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Shed(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
@@ -58,7 +67,7 @@ impl ApiError {
     fn over_in(&self) -> Option<u64> {
         match self {
             Self::Shed(shed) => Some(shed.back_after.as_secs()),
-            Self::NotRecorded => Some(1),
+            Self::Busy | Self::NotRecorded => Some(1),
             Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending).then_some(1),
             _ => None,
         }
@@ -67,8 +76,10 @@ impl ApiError {
     pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
+            Self::Forbidden(line) | Self::NotThere(line) => one_line(line),
             Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
+            Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
             Self::Shed(shed) => shed.line(),
             Self::NotRecorded => {
                 "the audit log cannot be written, so what was read is not shown: ask again in a second \
@@ -89,13 +100,14 @@ impl ApiError {
     fn code(&self) -> Code {
         match self {
             Self::BadRequest(_) => Code::InvalidArgument,
-            Self::Shed(_) | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
+            Self::Busy | Self::Shed(_) | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
             Self::Failed(_) => Code::Internal,
             Self::NotRecorded => Code::Unavailable,
-            Self::NoSuchTrace => Code::NotFound,
+            Self::Forbidden(_) => Code::PermissionDenied,
+            Self::NoSuchTrace | Self::NotThere(_) => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
         }
     }
@@ -170,12 +182,14 @@ impl IntoResponse for ApiError {
                 report::put_refused(headers);
             }
             Self::BadRequest(_)
+            | Self::Busy
             | Self::Shed(_)
             | Self::Failed(_)
             | Self::Grant { .. }
             | Self::NotRecorded => {
                 report::put_refused(headers);
             }
+            Self::Forbidden(_) | Self::NotThere(_) => report::put_refused(headers),
         }
         if let Self::Refused(refusal) = self
             && let Some(coverage) = refusal.coverage

@@ -1,6 +1,7 @@
 //! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
 //! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
 
+mod asked;
 mod body;
 mod breaker;
 mod budget;
@@ -8,6 +9,7 @@ mod call;
 mod client;
 mod deadline;
 pub mod document;
+mod exporter;
 #[cfg(test)]
 mod fake;
 mod fault;
@@ -15,6 +17,7 @@ mod limit;
 pub mod memory;
 mod notice;
 pub mod peer;
+pub mod post;
 mod replicas;
 pub mod settings;
 mod simulated;
@@ -36,6 +39,7 @@ pub use call::{
     TracesCall,
 };
 pub use client::{Load, Region};
+pub use exporter::{ExportSettings, Exporter};
 pub use notice::{NotTaken, Notifier};
 pub use peer::{Line, PeerBackend};
 pub use replicas::Put;

@@ -37,7 +37,6 @@ pub struct LimitFamilies {
     held_peak: Gauge,
     not_held: Counter,
     limit: OfRegion,
-    in_flight: OfRegion,
     region_waiting: OfRegion,
     refused: CountOfRegion,
     retries_left: OfRegion,
@@ -64,7 +63,6 @@ pub struct EdgeNumbers {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegionNumbers {
     pub limit: usize,
-    pub in_flight: usize,
     pub waiting: usize,
     pub refused: u64,
     pub retries_left: f64,
@@ -98,7 +96,6 @@ impl LimitFamilies {
             self.not_held.clone(),
         );
         r.register("region_limit", "Questions a region may be asked at one time", self.limit.clone());
-        r.register("region_in_flight", "Questions to a region that are under way", self.in_flight.clone());
         r.register("region_waiting", "Questions that wait for a region", self.region_waiting.clone());
         r.register("region_limited", "Questions refused since the line was full", self.refused.clone());
         let left = "Second attempts that the budget of a region allows now";
@@ -128,7 +125,6 @@ impl LimitFamilies {
     pub fn region(&self, region: &str, numbers: &RegionNumbers) {
         let labels = RegionLabels { region: region.to_owned() };
         self.limit.get_or_create(&labels).set(whole(numbers.limit));
-        self.in_flight.get_or_create(&labels).set(whole(numbers.in_flight));
         self.region_waiting.get_or_create(&labels).set(whole(numbers.waiting));
         is(&self.refused.get_or_create(&labels), numbers.refused);
         self.retries_left.get_or_create(&labels).set(numbers.retries_left as i64);
@@ -141,7 +137,7 @@ impl LimitFamilies {
     /// A region that is no longer declared has no numbers.
     pub fn forget(&self, region: &str) {
         let labels = RegionLabels { region: region.to_owned() };
-        for family in [&self.limit, &self.in_flight, &self.region_waiting, &self.retries_left, &self.out] {
+        for family in [&self.limit, &self.region_waiting, &self.retries_left, &self.out] {
             family.remove(&labels);
         }
         for family in [&self.refused, &self.hedged, &self.hedges_won, &self.ejections] {
