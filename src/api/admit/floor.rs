@@ -2,7 +2,7 @@
 //!
 //! There is a number of places. Some are kept for traces by id, which somebody waits for with an incident in hand, and
 //! of what is left metrics may take a half, since a dashboard asks for many at once. Nobody takes all: of what others may
-//! search and count with an eighth is left by each, and of what is kept a half. Whoever finds no place waits, and when one comes free it goes first by class, then to the
+//! search and count with an eighth is left by each, and traces by id have no such bound. Whoever finds no place waits, and when one comes free it goes first by class, then to the
 //! caller who has the fewest, then by order.
 //!
 //! The order is that of arrival, until somebody has waited all through the last second: then the gateway is asked more
@@ -208,7 +208,8 @@ impl<W> Floor<W> {
             }
         };
         let of_caller = match class {
-            Class::ById => self.places - kept / 2,
+            // One trace that many ask for at once is one question: whoever is alone may have all.
+            Class::ById => self.places,
             Class::Search | Class::Metrics => self.places - kept * 2,
         };
         all < self.places && has_room && self.has(caller) < of_caller
@@ -232,8 +233,7 @@ mod tests {
     #[test]
     fn no_caller_takes_all_and_no_class_takes_what_is_kept_for_traces() {
         let mut floor = filled(Class::ById);
-        assert_eq!(floor.in_flight(Class::ById), 15);
-        assert!(floor.enter(Class::ById, OTHER), "one is left for others");
+        assert_eq!(floor.in_flight(Class::ById), 16);
         assert!(!floor.enter(Class::ById, OTHER));
 
         let mut floor = filled(Class::Search);

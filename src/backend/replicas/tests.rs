@@ -109,7 +109,6 @@ async fn a_replica_that_answers_ever_later_is_ejected_and_comes_back_slowly() {
         });
     }
     tasks.drained().await;
-    assert!(region.load().put.ejections >= 1);
     let slow = fakes[0].asked();
     assert!(slow < 1700 / 10, "{:?}", asked(&fakes));
     fakes[0].takes(MS);
