@@ -29,7 +29,7 @@ use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, W
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
 use crate::task::clock::wall_now;
-use crate::task::{self, Group};
+use crate::task::{self, Group, Ledger};
 use crate::telemetry::Metrics;
 use crate::telemetry::spans::Tracer;
 
@@ -96,9 +96,10 @@ pub async fn run(
     listen: Option<SocketAddr>,
     environment: Environment<'static>,
 ) -> Result<(), AppError> {
+    let ledger = Ledger::new(settings.limits.in_flight_bytes_max);
     let mut standing = Vec::new();
     for region in &settings.regions {
-        standing.push(stand(region, &[]).await?);
+        standing.push(stand(region, &[], &ledger).await?);
     }
     let metrics = Metrics::default();
     metrics.reloaded(true, wall_now());
@@ -107,7 +108,9 @@ pub async fn run(
     let in_force = in_force(&settings, &standing, reception.clone(), &metrics, shared);
     let tasks = Group::new();
     let (tracer, exporting) = tracing_to(&settings, &metrics)?;
-    let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_tracer(tracer.clone());
+    let mut state = ApiState::over(in_force, metrics, api_settings(&settings))
+        .with_tracer(tracer.clone())
+        .with_ledger(ledger);
     let (reloader, asked) = Reloader::new();
     state = state.with_reloader(reloader);
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
@@ -301,11 +304,15 @@ fn in_force(
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
 /// region keeps what it holds, and an address stays open whichever region has it.
-async fn stand(settings: &RegionSettings, before: &[Standing]) -> Result<Standing, AppError> {
+async fn stand(
+    settings: &RegionSettings,
+    before: &[Standing],
+    ledger: &Ledger,
+) -> Result<Standing, AppError> {
     let built = |why| AppError::Region { region: settings.name.to_string(), why };
     let (region, memory, door) = match &settings.kind {
         KindSettings::Tempo(_) | KindSettings::Tutti(_) => {
-            (Region::build(settings).map_err(built)?, None, None)
+            (Region::build_within(settings, ledger).map_err(built)?, None, None)
         }
         KindSettings::Memory(memory) => {
             let same = before.iter().find(|standing| standing.settings.name == settings.name);
@@ -479,13 +486,15 @@ impl Reloading {
             let same = self.standing.iter().find(|standing| standing.settings == *region);
             next.push(match same {
                 Some(same) => same.clone(),
-                None => stand(region, &self.standing).await?,
+                None => stand(region, &self.standing, self.state.gate().ledger()).await?,
             });
         }
         let shared = shared(settings, &self.state.metrics, self.state.federation().shared())?;
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
+        self.state.gate().ledger().set_max(settings.limits.in_flight_bytes_max);
+        self.state.gate().set_places(settings.limits.requests_concurrent_max);
         self.reception = reception(settings, &self.state.metrics, Some(&self.reception));
         let metrics = &self.state.metrics;
         self.state.swap(in_force(settings, &next, self.reception.clone(), metrics, shared));
@@ -493,6 +502,7 @@ impl Reloading {
         for gone in before.iter().map(|standing| standing.region.name()) {
             if !self.standing.iter().any(|standing| standing.region.name() == gone) {
                 self.state.metrics.forget_circuit(gone);
+                self.state.metrics.limits().forget(gone.as_str());
             }
         }
         Ok(())

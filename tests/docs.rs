@@ -159,6 +159,7 @@ fn every_key_of_the_report_is_described() {
     };
     let region = RegionName::parse("us-east").unwrap();
     let report = RegionReport {
+        hedged: 1,
         treated_by_class: vec![("pii.email".to_owned(), 1)],
         within: Some(std::sync::Arc::new(within)),
         is_raw_egress: true,
@@ -215,7 +216,7 @@ fn every_metric_is_described() {
     // Those that have samples at once show how the others are written, too.
     let metrics = Metrics::default();
     drop(metrics.begin(Endpoint::TraceV1, Mode::Strict));
-    metrics.shed();
+    metrics.limits().shed("by_id", "no_place");
     metrics.reloaded(true, Duration::ZERO);
     metrics.grant(true);
     count_memory(metrics.cache());

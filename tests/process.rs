@@ -21,6 +21,8 @@ mod demo;
 mod end;
 #[path = "process/identity.rs"]
 mod identity;
+#[path = "process/memory.rs"]
+mod memory;
 #[path = "process/reload.rs"]
 mod reload;
 #[path = "process/running.rs"]

@@ -1,14 +1,21 @@
 //! What every question goes through: a place among those in flight, a deadline, its end counted and logged
 //! once, and its place held until the answer has left.
 
+mod floor;
+mod gate;
+
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::Extensions;
 use http::request::Parts;
-use tokio::sync::OwnedSemaphorePermit;
+use hyper::body::Body as HttpBody;
 
+pub use self::floor::{CallerKey, Class};
+pub use self::gate::{Gate, GateNumbers, Reason, Shed};
+
+use self::gate::Place;
 use super::audit::{Docket, Questioned};
 use super::caller::{self, Seen};
 use super::error::ApiError;
@@ -18,6 +25,7 @@ use super::story::Story;
 use crate::audit::json::Json;
 use crate::model::{Coverage, Mode, Outcome};
 use crate::task::Deadline;
+use crate::telemetry::Metrics;
 use crate::telemetry::analytics::Ended;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 
@@ -27,7 +35,9 @@ pub(super) struct Admitted<A> {
     pub in_flight: InFlight,
     pub parts: Parts,
     pub deadline: Deadline,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
+    gate: Gate,
+    metrics: Metrics,
 }
 
 /// How a request ended.
@@ -38,20 +48,20 @@ pub(super) struct Ending<'a> {
     pub is_of_regions: bool,
 }
 
-/// Takes a request in if there is room.
-pub(super) fn admit<A: Questioned>(
+/// Takes a request in if there is room, or after a short wait that is part of its time.
+pub(super) async fn admit<A: Questioned>(
     state: &ApiState,
     endpoint: Endpoint,
     mode: Mode,
     parts: Parts,
     ask: impl FnOnce(Deadline) -> A,
 ) -> Result<Admitted<A>, ApiError> {
-    let Ok(permit) = state.permits.clone().try_acquire_owned() else {
-        state.metrics.shed();
-        return Err(ApiError::Busy);
-    };
     let deadline = Deadline::starting_now(state.federation().settings().deadline);
     let deadline = caller::guest(&parts.extensions).map_or(deadline, |guest| deadline.at_most(guest.left));
+    let class = Class::of(endpoint);
+    let caller = state.gate.key(&parts.extensions);
+    let place =
+        state.gate.enter(class, caller, deadline).await.map_err(|shed| turned_away(&state.metrics, shed))?;
     let mut in_flight = state.metrics.begin(endpoint, mode);
     if let Some(story) = parts.extensions.get::<Arc<Story>>() {
         story.asks(endpoint, mode, pseudonym(state, &parts.extensions));
@@ -63,7 +73,13 @@ pub(super) fn admit<A: Questioned>(
         asked.insert("mode".to_owned(), Json::text(mode.as_str()));
         docket.asks(asked);
     }
-    Ok(Admitted { ask, in_flight, parts, deadline, _permit: permit })
+    let (gate, metrics) = (state.gate.clone(), state.metrics.clone());
+    Ok(Admitted { ask, in_flight, parts, deadline, place, gate, metrics })
+}
+
+fn turned_away(metrics: &Metrics, shed: Shed) -> ApiError {
+    metrics.limits().shed(shed.class.as_str(), shed.reason.as_str());
+    ApiError::Shed(shed)
 }
 
 /// Who asks, as the audit log's key hides them: the same for the same as long as the key is.
@@ -103,8 +119,16 @@ impl<A: Send + 'static> Admitted<A> {
 
     /// The answer, which from here on holds this request's place until it has left.
     pub fn hold(mut self, response: Response) -> Response {
+        // One that was written whole is held until the client has taken it; others leave piece by piece. For a piece
+        // there is room already.
+        let written = response.body().size_hint().exact().unwrap_or(0);
+        let more = written.saturating_sub(self.place.class().bytes());
+        let Ok(hold) = self.gate.ledger().try_hold(more) else {
+            let shed = self.gate.no_room(self.place.class());
+            return turned_away(&self.metrics, shed).into_response();
+        };
         self.in_flight.is_answered();
         let deadline = self.deadline;
-        response.map(|body| Body::new(Held::new(body, self, deadline)))
+        response.map(|body| Body::new(Held::new(body, (self, hold), deadline)))
     }
 }

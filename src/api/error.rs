@@ -6,6 +6,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 use super::account::Covered;
+use super::admit::Shed;
 use super::report;
 use crate::backend::peer::STATEMENT_FAULT;
 use crate::federation::{Refusal, Why};
@@ -28,8 +29,10 @@ pub enum ApiError {
     Unreached(String),
     /// What another gateway states is not taken.
     Statement(StatementFault),
-    /// Too many requests are in flight.
+    /// Too many of such requests are in flight, which are no questions.
     Busy,
+    /// There is no place for it now, or no room.
+    Shed(Shed),
     /// The federation has nothing honest to answer with.
     Refused(Box<Refusal>),
     /// What was asked cannot be computed on this trace.
@@ -54,6 +57,7 @@ impl ApiError {
             Self::Unreached(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Shed(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             Self::TraceTooLarge { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -62,12 +66,13 @@ impl ApiError {
         }
     }
 
-    /// Whether the same question may be answered in a second.
-    fn is_over_soon(&self) -> bool {
+    /// In how many seconds the same question may be answered.
+    fn over_in(&self) -> Option<u64> {
         match self {
-            Self::Busy | Self::NotRecorded | Self::Unreached(_) => true,
-            Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending),
-            _ => false,
+            Self::Shed(shed) => Some(shed.back_after.as_secs()),
+            Self::Busy | Self::NotRecorded | Self::Unreached(_) => Some(1),
+            Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending).then_some(1),
+            _ => None,
         }
     }
 
@@ -78,6 +83,7 @@ impl ApiError {
             Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
+            Self::Shed(shed) => shed.line(),
             Self::NotRecorded => {
                 "the audit log cannot be written, so what was read is not shown: ask again in a second \
                                   for what is of no class"
@@ -97,7 +103,7 @@ impl ApiError {
     fn code(&self) -> Code {
         match self {
             Self::BadRequest(_) => Code::InvalidArgument,
-            Self::Busy | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
+            Self::Busy | Self::Shed(_) | Self::TraceTooLarge { .. } => Code::ResourceExhausted,
             Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
@@ -165,8 +171,8 @@ impl IntoResponse for ApiError {
         };
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        if self.is_over_soon() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.over_in() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         match &self {
             Self::Refused(refusal) => report::put_refusal(headers, refusal),
@@ -181,6 +187,7 @@ impl IntoResponse for ApiError {
             }
             Self::BadRequest(_)
             | Self::Busy
+            | Self::Shed(_)
             | Self::Failed(_)
             | Self::Grant { .. }
             | Self::Forbidden(_)

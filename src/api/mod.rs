@@ -1,7 +1,7 @@
 //! The edge: Tempo's query API over HTTP and gRPC. Only this room knows status codes and headers.
 
 mod account;
-mod admit;
+pub mod admit;
 mod analytics;
 pub mod audit;
 mod break_glass;

@@ -115,7 +115,8 @@ impl Asking {
         let mut admitted = admit(state, endpoint, mode, parts, |deadline| {
             let deadline = early(mode, deadline, federation.settings());
             Question { query, mode, deadline }
-        })?;
+        })
+        .await?;
         let answered = put(federation, admitted.ask.clone()).await;
         let (outcome, coverage) = match &answered {
             Ok(answer) => (answer.coverage.outcome(), Some(&answer.coverage)),

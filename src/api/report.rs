@@ -119,6 +119,9 @@ pub fn region_to_json(report: &RegionReport) -> Value {
         "treated": report.treated,
     });
     if let Some(json) = json.as_object_mut() {
+        if report.hedged > 0 {
+            json.insert("hedged".to_owned(), report.hedged.into());
+        }
         if report.is_raw_egress {
             json.insert("rawEgress".to_owned(), true.into());
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use super::admit::Gate;
 use super::audit::{Auditor, Denied};
 use super::operate::Reloader;
 use crate::backend::Notifier;
@@ -16,6 +17,7 @@ use crate::identity::{Callers, Peers, Reception};
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
 use crate::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
 use crate::policy::{Classes, Policies};
+use crate::task::Ledger;
 use crate::task::clock::wall_now;
 use crate::telemetry::Metrics;
 use crate::telemetry::analytics::Analytics;
@@ -26,7 +28,7 @@ use crate::telemetry::spans::Tracer;
 pub struct ApiSettings {
     /// Tempo's `http_api_prefix`: before every `/api` path, or empty.
     pub prefix: String,
-    /// Query requests answered at one time; the next is refused with 429.
+    /// Query requests answered at one time; the next waits shortly, and is then shed.
     pub requests_concurrent_max: usize,
 }
 
@@ -231,7 +233,7 @@ pub struct ApiState {
     /// Begins the gateway's own spans.
     pub(super) tracer: Arc<Tracer>,
     pub settings: Arc<ApiSettings>,
-    pub permits: Arc<Semaphore>,
+    pub(super) gate: Gate,
     /// None where nothing is put on record.
     pub(super) audit: Option<Arc<Auditor>>,
     stopping: Arc<watch::Sender<bool>>,
@@ -260,7 +262,7 @@ impl ApiState {
             metrics,
             analytics: Analytics::default(),
             tracer: Tracer::off(),
-            permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
+            gate: Gate::new(settings.requests_concurrent_max, Ledger::unlimited()),
             audit: None,
             settings: Arc::new(settings),
             stopping: Arc::default(),
@@ -284,6 +286,18 @@ impl ApiState {
     #[must_use]
     pub fn with_tracer(self, tracer: Arc<Tracer>) -> Self {
         Self { tracer, ..self }
+    }
+
+    /// What is held of answers is counted there.
+    #[must_use]
+    pub fn with_ledger(mut self, ledger: Ledger) -> Self {
+        self.gate = self.gate.within(ledger);
+        self
+    }
+
+    /// What every question goes through.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Somebody is notified of grants.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::account;
 use super::error::plain;
 use super::state::ApiState;
-use crate::telemetry::metrics::{KeysNumbers, RegionCare};
+use crate::backend::{Load, Put};
+use crate::telemetry::metrics::{EdgeNumbers, KeysNumbers, RegionCare, RegionNumbers};
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -82,9 +83,15 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
         let (in_flight, places) = region.places();
         let care = RegionCare { circuit: region.circuit().as_number(), in_flight, places };
         state.metrics.care(region.name(), care);
+        let Load { limit, waiting, refused, put, .. } = region.load();
+        let Put { retries_left, hedged, hedges_won, ejections, out } = put;
+        let numbers =
+            RegionNumbers { limit, waiting, refused, retries_left, hedged, hedges_won, ejections, out };
+        state.metrics.limits().region(region.name().as_str(), &numbers);
     }
     let (entries, bytes) = state.federation().remembers();
     state.metrics.cache().holds(entries, bytes);
+    state.metrics.limits().edge(&edge(&state));
     let in_force = state.in_force();
     let keys = in_force.reception().keys().map(|(issuer, keys, age)| KeysNumbers {
         issuer: issuer.to_owned(),
@@ -97,6 +104,19 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
         auditor.witnesses().for_each(|witness| state.metrics.audit_witness(&witness));
     }
     with_type("application/openmetrics-text; version=1.0.0; charset=utf-8", state.metrics.render())
+}
+
+fn edge(state: &ApiState) -> EdgeNumbers {
+    let (gate, ledger) = (state.gate().numbers(), state.gate().ledger().numbers());
+    EdgeNumbers {
+        places: gate.places,
+        placed: gate.in_flight.map(|(class, count)| (class.as_str(), count)),
+        waiting: gate.waiting,
+        held: ledger.held,
+        held_max: ledger.max,
+        held_peak: ledger.peak,
+        not_held: ledger.refused,
+    }
 }
 
 /// A word to a probe, as Go says it.

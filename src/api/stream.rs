@@ -31,7 +31,7 @@ pub async fn document(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?)?;
+    let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?).await?;
     let federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
     let found = federation.trace(admitted.ask.clone()).await;
     admitted.settle_lookup(&state, found.as_ref());
@@ -75,7 +75,7 @@ pub async fn events(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?)?;
+    let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?).await?;
     let mut federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
     let mut head = HeaderMap::new();
     audit::begin(&state, admitted.docket(), &mut head).await;

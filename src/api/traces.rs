@@ -51,7 +51,7 @@ impl Asked {
 }
 
 /// Takes a request in if there is room.
-pub(super) fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) -> Result<Admitted, ApiError> {
+pub(super) async fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) -> Result<Admitted, ApiError> {
     let Asked { query, mode, adjusts_skew, filter, parts, .. } = asked;
     let may_use_recent_miss = endpoint == Endpoint::TraceV1;
     admit::admit(state, endpoint, mode, parts, |deadline| Ask {
@@ -62,6 +62,7 @@ pub(super) fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) -> Resul
         filter,
         may_use_recent_miss,
     })
+    .await
 }
 
 impl Admitted {
@@ -96,7 +97,7 @@ pub async fn v1(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?)?;
+    let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?).await?;
     let lookup = admitted.look_up(&state).await?;
     if let Some(response) = kept::response(FormEndpoint::V1, &lookup, &admitted.parts.headers).await {
         return Ok(admitted.hold(response));
@@ -124,7 +125,7 @@ pub async fn v2(
     let wanted = params::filter(&asked.params)?;
     let filter = wanted.as_ref().map(compiled).transpose()?;
     asked.filter = wanted.map(|wanted| SpanFilter(wanted.query));
-    let mut admitted = admit(&state, Endpoint::TraceV2, asked)?;
+    let mut admitted = admit(&state, Endpoint::TraceV2, asked).await?;
     if caller::guest(&admitted.parts.extensions).is_some() {
         return view(&state, admitted).await;
     }

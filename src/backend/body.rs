@@ -9,6 +9,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
+use crate::task::ledger::{Hold, Ledger};
+
 /// Room made at first for a body of unknown length; it grows by doubling.
 const ROOM_BYTES: usize = 64 << 10;
 
@@ -16,19 +18,26 @@ const ROOM_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) enum BodyError {
     TooLarge,
+    /// It does not fit beside everything else that is held, and did not after a short wait.
+    NoRoom,
     Broken(reqwest::Error),
 }
 
 /// The whole body in one buffer, made at its announced size: each byte is copied once, and not at all if
-/// the body came in one piece.
-pub(super) async fn collect(mut response: Response, bytes_max: u64) -> Result<Bytes, BodyError> {
+/// the body came in one piece. What is held of it is in the ledger for as long as any slice of it lives.
+pub(super) async fn collect(
+    mut response: Response,
+    bytes_max: u64,
+    ledger: &Ledger,
+) -> Result<Bytes, BodyError> {
     let announced = response.content_length();
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(BodyError::TooLarge);
     }
+    let mut hold = hold(ledger, announced.unwrap_or(ROOM_BYTES as u64)).await?;
     let Some(first) = next(&mut response).await? else { return Ok(Bytes::new()) };
     if announced == Some(first.len() as u64) {
-        return Ok(first);
+        return Ok(held(first, hold));
     }
     let room = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(ROOM_BYTES);
     let mut body = BytesMut::with_capacity(room.max(first.len()));
@@ -37,10 +46,40 @@ pub(super) async fn collect(mut response: Response, bytes_max: u64) -> Result<By
         if (body.len() as u64).saturating_add(bytes.len() as u64) > bytes_max {
             return Err(BodyError::TooLarge);
         }
+        // A buffer that is full grows to twice its size, and while it is copied both are there.
+        let wanted = body.len().saturating_add(bytes.len());
+        if wanted > body.capacity() {
+            let more = hold.missing_for((wanted as u64).saturating_mul(3));
+            hold.grow(more, MEMORY_PATIENCE).await.map_err(|_| BodyError::NoRoom)?;
+        }
         body.extend_from_slice(&bytes);
         chunk = next(&mut response).await?;
     }
-    Ok(body.freeze())
+    hold.shrink_to(body.capacity() as u64);
+    Ok(held(body.freeze(), hold))
+}
+
+/// How long a body waits for others to be let go of, where all that may be held is.
+pub(super) const MEMORY_PATIENCE: Duration = Duration::from_millis(500);
+
+async fn hold(ledger: &Ledger, bytes: u64) -> Result<Hold, BodyError> {
+    ledger.hold(bytes, MEMORY_PATIENCE).await.map_err(|_| BodyError::NoRoom)
+}
+
+/// Bytes and their entry in the ledger.
+struct Held {
+    bytes: Bytes,
+    _hold: Hold,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn held(bytes: Bytes, hold: Hold) -> Bytes {
+    if hold.is_counted() { Bytes::from_owner(Held { bytes, _hold: hold }) } else { bytes }
 }
 
 /// The beginning of a body, for a look at what it says. A body that breaks off, or takes its time, is good

@@ -41,6 +41,8 @@ pub struct RegionTrace {
     pub first_byte: Option<Duration>,
     pub http_status: Option<u16>,
     pub attempts: u32,
+    /// Of these, such as were put to a second replica while the first had not answered.
+    pub hedged: u32,
     /// What a peer gateway says of its own regions.
     pub within: Option<Arc<Within>>,
 }
@@ -53,8 +55,25 @@ pub struct RegionAnswer<A> {
     pub is_partial: bool,
     pub first_byte: Option<Duration>,
     pub attempts: u32,
+    /// Of these, such as were put to a second replica while the first had not answered.
+    pub hedged: u32,
     /// What a peer gateway says of its own regions.
     pub within: Option<Arc<Within>>,
+}
+
+/// What kind of question it is: what takes how long is known of each kind by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Trace,
+    Traces,
+    Search,
+    TagNames,
+    TagValues,
+    Metrics,
+}
+
+impl Kind {
+    pub(super) const COUNT: usize = 6;
 }
 
 /// An answer on its way.
@@ -62,7 +81,7 @@ pub type Answering<'a, A> = BoxFuture<'a, Result<A, Fault>>;
 
 /// What every answer of a region has, whatever it answers: what the layers and the simulation write on it.
 pub(super) trait Reply: Send + 'static {
-    fn set_attempts(&mut self, attempts: u32);
+    fn set_attempts(&mut self, attempts: u32, hedged: u32);
 }
 
 impl RegionTrace {
@@ -76,6 +95,7 @@ impl RegionTrace {
             first_byte: None,
             http_status: None,
             attempts: 1,
+            hedged: 0,
             within: None,
         }
     }
@@ -84,24 +104,31 @@ impl RegionTrace {
 impl<A> RegionAnswer<A> {
     /// A whole answer.
     pub fn whole(answer: A) -> Self {
-        Self { answer: Raw::seal(answer), is_partial: false, first_byte: None, attempts: 1, within: None }
+        Self {
+            answer: Raw::seal(answer),
+            is_partial: false,
+            first_byte: None,
+            attempts: 1,
+            hedged: 0,
+            within: None,
+        }
     }
 }
 
 impl Reply for RegionTrace {
-    fn set_attempts(&mut self, attempts: u32) {
-        self.attempts = attempts;
+    fn set_attempts(&mut self, attempts: u32, hedged: u32) {
+        (self.attempts, self.hedged) = (attempts, hedged);
     }
 }
 
 impl Reply for Vec<RegionTrace> {
-    fn set_attempts(&mut self, attempts: u32) {
-        self.iter_mut().for_each(|trace| trace.attempts = attempts);
+    fn set_attempts(&mut self, attempts: u32, hedged: u32) {
+        self.iter_mut().for_each(|trace| trace.set_attempts(attempts, hedged));
     }
 }
 
 impl<A: Send + 'static> Reply for RegionAnswer<A> {
-    fn set_attempts(&mut self, attempts: u32) {
-        self.attempts = attempts;
+    fn set_attempts(&mut self, attempts: u32, hedged: u32) {
+        (self.attempts, self.hedged) = (attempts, hedged);
     }
 }

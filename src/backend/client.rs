@@ -5,30 +5,29 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use http::Uri;
 use tokio::time::{Instant, sleep_until};
-use tower::limit::GlobalConcurrencyLimitLayer;
-use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use super::asked::spanned;
 use super::breaker::{Breaker, BreakerLayer, CircuitState, PAUSE_MIN};
 use super::call::{
-    Answering, Call, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall,
+    Answering, Call, Kind, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall,
 };
 use super::call::{TagsCall, TraceCall, TracesCall};
 use super::deadline::{DeadlineLayer, within};
+use super::limit::{Limit, LimitLayer};
 use super::peer::PeerBackend;
-use super::retry::RetryOnce;
-use super::settings::{KindSettings, LayerSettings, RegionSettings};
+use super::replicas::{Put, Replicas};
+use super::settings::{KindSettings, LayerSettings, PeerSettings, RegionSettings, TempoSettings};
 use super::tempo::TempoBackend;
 use super::{Backend, BuildError, Fault, RegionInfo};
 use crate::model::{
     Asker, Jurisdiction, MetricsAnswer, MetricsQuery, RegionName, SearchAnswer, SearchQuery, TagNames,
     TagValues, TagValuesQuery, TagsQuery, TraceId, TraceQuery,
 };
-use crate::task::Deadline;
+use crate::task::{Deadline, Ledger};
 
 /// What a probe waits for an answer, or longer where a question may take longer: a region that is only slow
 /// must not be closed off by a probe that had less time than questions have. Nor may a probe have as little
@@ -54,6 +53,18 @@ struct Stacks {
     metrics: Stack<MetricsQuery, RegionAnswer<MetricsAnswer>>,
 }
 
+/// How much a region is asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Questions it may be asked at one time, as it bears them now.
+    pub limit: usize,
+    pub in_flight: usize,
+    pub waiting: usize,
+    /// Questions that found the line full, ever.
+    pub refused: u64,
+    pub put: Put,
+}
+
 /// One declared region. Shared in an `Arc` by everyone who asks it.
 #[derive(Debug)]
 pub struct Region {
@@ -76,8 +87,19 @@ impl Region {
         backend: Arc<dyn Backend>,
         layers: LayerSettings,
     ) -> Self {
+        Self::of_replicas(name, jurisdiction, (backend, Vec::new()), layers)
+    }
+
+    /// A region that is reached in several places, which hold the same spans.
+    pub fn of_replicas(
+        name: RegionName,
+        jurisdiction: Jurisdiction,
+        (backend, others): (Arc<dyn Backend>, Vec<Arc<dyn Backend>>),
+        layers: LayerSettings,
+    ) -> Self {
         let breaker = Breaker::new(layers.breaker.clone());
-        let shared = Shared::of(backend.clone(), breaker.clone(), &layers);
+        let replicas = [vec![backend.clone()], others].concat();
+        let shared = Shared::of(Replicas::new(replicas, &layers), breaker.clone(), &layers);
         Self {
             name,
             jurisdiction,
@@ -93,14 +115,16 @@ impl Region {
 
     /// A region over the network.
     pub fn build(settings: &RegionSettings) -> Result<Self, BuildError> {
-        let body_bytes_max = settings.layers.body_bytes_max;
-        let backend: Arc<dyn Backend> = match &settings.kind {
-            KindSettings::Tempo(tempo) => Arc::new(TempoBackend::new(tempo, body_bytes_max)?),
-            KindSettings::Tutti(peer) => Arc::new(PeerBackend::new(peer, body_bytes_max)?),
-            KindSettings::Memory(_) => return Err(BuildError::Embedded),
-        };
+        Self::build_within(settings, &Ledger::unlimited())
+    }
+
+    /// The same; what it sends is held within this ledger.
+    pub fn build_within(settings: &RegionSettings, ledger: &Ledger) -> Result<Self, BuildError> {
+        let first = reach(settings, None, ledger)?;
+        let others: Result<_, _> =
+            settings.replicas.iter().map(|at| reach(settings, Some(at), ledger)).collect();
         let (name, jurisdiction) = (settings.name.clone(), settings.jurisdiction.clone());
-        let region = Self::new(name, jurisdiction, backend, settings.layers.clone());
+        let region = Self::of_replicas(name, jurisdiction, (first, others?), settings.layers.clone());
         Ok(if settings.is_raw_egress { region.with_raw_egress() } else { region })
     }
 
@@ -117,7 +141,7 @@ impl Region {
     /// The same region as it is asked for somebody, with the layers it has; nothing where that makes no difference.
     pub fn on_behalf_of(&self, asker: &Arc<Asker>) -> Option<Arc<Self>> {
         let backend = self.backend.on_behalf_of(asker)?;
-        let shared = Shared { backend: backend.clone(), ..self.shared.clone() };
+        let shared = Shared { replicas: self.shared.replicas.on_behalf_of(asker)?, ..self.shared.clone() };
         Some(Arc::new(Self {
             name: self.name.clone(),
             jurisdiction: self.jurisdiction.clone(),
@@ -199,10 +223,21 @@ impl Region {
         self.breaker.state()
     }
 
-    /// How many questions it works on, and how many it is let have at one time.
+    /// How much it is asked, and how that is bounded now.
+    pub fn load(&self) -> Load {
+        let limit = &self.shared.limit;
+        Load {
+            limit: limit.now(),
+            in_flight: limit.in_flight(),
+            waiting: limit.waiting(),
+            refused: limit.refused(),
+            put: self.shared.replicas.put_so_far(),
+        }
+    }
+
+    /// How many questions it works on, and how many it may be let have at one time.
     pub fn places(&self) -> (usize, usize) {
-        let max = self.shared.deadline.concurrent_max;
-        (max.saturating_sub(self.shared.places.available_permits()), max)
+        (self.shared.limit.in_flight(), self.layers.concurrent_max)
     }
 
     /// Probes the region, now and again and again, until dropped. This makes the connections that
@@ -217,7 +252,7 @@ impl Region {
 
     async fn probe(&self) -> bool {
         let deadline = Deadline::starting_now(PROBE_DEADLINE_MIN.max(self.layers.deadline));
-        let outcome = within(deadline, self.backend.probe(deadline)).await;
+        let outcome = within(deadline, self.shared.replicas.probe(deadline)).await;
         let before = self.breaker.state();
         self.breaker.settle_probe(&outcome);
         let after = self.breaker.state();
@@ -258,6 +293,27 @@ impl Region {
     }
 }
 
+/// Whoever answers for a region at its url, or at another place of it.
+fn reach(
+    settings: &RegionSettings,
+    at: Option<&Uri>,
+    ledger: &Ledger,
+) -> Result<Arc<dyn Backend>, BuildError> {
+    let body_bytes_max = settings.layers.body_bytes_max;
+    let moved =
+        |tempo: &TempoSettings| TempoSettings { url: at.unwrap_or(&tempo.url).clone(), ..tempo.clone() };
+    Ok(match &settings.kind {
+        KindSettings::Tempo(tempo) => {
+            Arc::new(TempoBackend::new(&moved(tempo), body_bytes_max)?.within(ledger.clone()))
+        }
+        KindSettings::Tutti(peer) => {
+            let peer = PeerSettings { at: moved(&peer.at), ..peer.clone() };
+            Arc::new(PeerBackend::within(&peer, body_bytes_max, ledger.clone())?)
+        }
+        KindSettings::Memory(_) => return Err(BuildError::Embedded),
+    })
+}
+
 fn with_jitter(wait: Duration) -> Duration {
     wait.mul_f64(rand::random_range(1.0 - PROBE_JITTER..1.0 + PROBE_JITTER))
 }
@@ -265,43 +321,41 @@ fn with_jitter(wait: Duration) -> Duration {
 /// What the stacks of one region have in common.
 #[derive(Debug, Clone)]
 struct Shared {
-    backend: Arc<dyn Backend>,
+    replicas: Replicas,
     breaker: Arc<Breaker>,
     deadline: DeadlineLayer,
-    places: Arc<Semaphore>,
-    retry: RetryOnce,
+    limit: Arc<Limit>,
 }
 
 impl Shared {
-    fn of(backend: Arc<dyn Backend>, breaker: Arc<Breaker>, layers: &LayerSettings) -> Self {
-        let concurrent_max = layers.concurrent_max.clamp(1, Semaphore::MAX_PERMITS);
-        Self {
-            backend,
-            breaker,
-            deadline: DeadlineLayer { allowed: layers.deadline, concurrent_max },
-            places: Arc::new(Semaphore::new(concurrent_max)),
-            retry: RetryOnce::new(&layers.retry),
-        }
+    fn of(replicas: Replicas, breaker: Arc<Breaker>, layers: &LayerSettings) -> Self {
+        let limit = Limit::new(layers);
+        let deadline = DeadlineLayer { allowed: layers.deadline, limit: limit.clone() };
+        Self { replicas, breaker, deadline, limit }
     }
 
     fn stacks(&self) -> Stacks {
         Stacks {
-            trace: self.stack(|backend, call| backend.trace_by_id(call)),
-            traces: self.stack(|backend, call| backend.traces(call)),
-            search: self.stack(|backend, call| backend.search(call)),
-            tag_names: self.stack(|backend, call| backend.tag_names(call)),
-            tag_values: self.stack(|backend, call| backend.tag_values(call)),
-            metrics: self.stack(|backend, call| backend.metrics(call)),
+            trace: self.stack(Kind::Trace, |backend, call| backend.trace_by_id(call)),
+            traces: self.stack(Kind::Traces, |backend, call| backend.traces(call)),
+            search: self.stack(Kind::Search, |backend, call| backend.search(call)),
+            tag_names: self.stack(Kind::TagNames, |backend, call| backend.tag_names(call)),
+            tag_values: self.stack(Kind::TagValues, |backend, call| backend.tag_values(call)),
+            metrics: self.stack(Kind::Metrics, |backend, call| backend.metrics(call)),
         }
     }
 
     /// The layers around one kind of question, outermost first.
-    fn stack<Q, A>(&self, put: for<'b> fn(&'b dyn Backend, Call<Q>) -> Answering<'b, A>) -> Stack<Q, A>
+    fn stack<Q, A>(
+        &self,
+        kind: Kind,
+        put: for<'b> fn(&'b dyn Backend, Call<Q>) -> Answering<'b, A>,
+    ) -> Stack<Q, A>
     where
         Q: Clone + Send + Sync + 'static,
         A: Reply,
     {
-        let backend = self.backend.clone();
+        let replicas = self.replicas.clone();
         let stack = ServiceBuilder::new()
             // Outermost, so that a closed-off region costs nothing: no timer, no place in line. It judges
             // the outcome a caller sees, after retries, and a timeout among them.
@@ -312,12 +366,11 @@ impl Shared {
             // Above the retries, so that a question keeps its place for the second attempt and the region
             // never has more than its number at once, of all kinds together. A caller who leaves gives the
             // place back.
-            .layer(GlobalConcurrencyLimitLayer::with_semaphore(self.places.clone()))
-            // Innermost, so that it sees single attempts, each with the time it took.
-            .layer(RetryLayer::new(self.retry.clone()))
+            .layer(LimitLayer { limit: self.limit.clone(), kind })
+            // Innermost, since only there single attempts are seen, each with its replica and the time it took.
             .service(service_fn(move |call: Call<Q>| {
-                let backend = backend.clone();
-                async move { put(&*backend, call).await }
+                let replicas = replicas.clone();
+                async move { replicas.ask(kind, call, put).await }
             }));
         BoxCloneSyncService::new(stack)
     }

@@ -4,6 +4,7 @@
 //! and body alike. How far an answer had got makes no difference to the fault.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::time::timeout_at;
 use tower::{Layer, Service, ServiceExt};
 
 use super::call::Call;
+use super::limit::Limit;
 use super::{Fault, fault};
 use crate::model::RegionStatus;
 use crate::task::Deadline;
@@ -20,6 +22,11 @@ use crate::task::Deadline;
 /// A region that was given less time than this is not blamed for being late: a caller in a hurry, or a
 /// long line, must not close off a region that answers. Half its own deadline where that is shorter.
 const FAIR_TIME_MIN: Duration = Duration::from_secs(1);
+
+/// What counts as a fair time for a region with this deadline.
+pub(super) fn fair_time(allowed: Duration) -> Duration {
+    FAIR_TIME_MIN.min(allowed / 2)
+}
 
 /// The outcome of `work`, or `Timeout` at the deadline; work that is late is dropped.
 pub(super) async fn within<T>(
@@ -33,8 +40,8 @@ pub(super) async fn within<T>(
 pub(super) struct DeadlineLayer {
     /// The region's own deadline.
     pub allowed: Duration,
-    /// Of the layer below, to be named when the time was spent waiting in line.
-    pub concurrent_max: usize,
+    /// Of the layer below: it is named when the time was spent waiting in line, and told how a question ended.
+    pub limit: Arc<Limit>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,8 +75,8 @@ where
 
     fn call(&mut self, call: Call<Q>) -> Self::Future {
         let deadline = call.deadline.at_most(self.settings.allowed);
-        let concurrent_max = self.settings.concurrent_max;
-        let fair = FAIR_TIME_MIN.min(self.settings.allowed / 2);
+        let limit = self.settings.limit.clone();
+        let fair = fair_time(self.settings.allowed);
         let mut inner = self.inner.clone();
         async move {
             let in_line = timeout_at(deadline.instant(), inner.ready()).await;
@@ -78,14 +85,16 @@ where
                 Ok(Err(fault)) => return Err(fault),
                 // Its turn may come in the very moment in which the time is over.
                 Ok(Ok(_)) if !time_left.is_zero() => {}
-                _ => return Err(fault::timeout_in_line(concurrent_max)),
+                _ => return Err(fault::timeout_in_line(limit.now())),
             }
             let outcome = within(deadline, inner.call(Call { deadline, ..call })).await;
-            outcome.map_err(|fault| Fault {
+            let outcome = outcome.map_err(|fault| Fault {
                 is_blameless: fault.is_blameless
                     || (fault.status == RegionStatus::Timeout && time_left < fair),
                 ..fault
-            })
+            });
+            limit.note(&outcome);
+            outcome
         }
         .boxed()
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, Uri, header};
 
 use super::body::{self, BodyError};
 use super::tempo::plain_client;
-use crate::task;
+use crate::task::{self, Ledger};
 
 /// A document, and for how long it holds by its sender's word.
 #[derive(Debug, Clone)]
@@ -31,8 +31,9 @@ pub async fn fetch(url: &Uri, ca_pem: Option<&[u8]>, bytes_max: u64) -> Result<D
         return Err(format!("it answered with status {status}"));
     }
     let max_age = max_age(response.headers());
-    match body::collect(response, bytes_max).await {
+    match body::collect(response, bytes_max, &Ledger::unlimited()).await {
         Ok(body) => Ok(Document { body, max_age }),
+        Err(BodyError::NoRoom) => Err("there is no room for its answer".to_owned()),
         Err(BodyError::TooLarge) => Err(format!("it answered with more than {bytes_max} bytes")),
         Err(BodyError::Broken(_)) => Err("its answer broke off".to_owned()),
     }

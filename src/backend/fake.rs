@@ -20,6 +20,8 @@ pub(super) enum Turn {
     Fail(RegionStatus),
     /// The query itself fails.
     QueryFails,
+    /// It is overloaded, and wants to be left alone for so many seconds.
+    Rests(u64),
     /// A failure for which the region did no work.
     Break,
     Never,
@@ -70,6 +72,11 @@ impl Fake {
         self.probed.load(Ordering::SeqCst)
     }
 
+    /// Questions that are being worked on.
+    pub(super) fn under_way(&self) -> usize {
+        self.now.load(Ordering::SeqCst)
+    }
+
     fn next(&self) -> Turn {
         let mut script = self.script.lock().unwrap();
         if script.len() > 1 { script.remove(0) } else { script[0] }
@@ -92,6 +99,10 @@ impl Fake {
             Turn::Answer => Ok(()),
             Turn::QueryFails => Err(super::fault::of_query("integer divide by zero")),
             Turn::Fail(status) => Err(Fault::new(status, "as the script says")),
+            Turn::Rests(seconds) => Err(Fault {
+                retry_after: Some(Duration::from_secs(seconds)),
+                ..Fault::new(RegionStatus::Overloaded, "as the script says")
+            }),
             Turn::Break => Err(super::fault::broke_before_answer()),
             Turn::Never => pending().await,
         }

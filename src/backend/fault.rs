@@ -4,7 +4,9 @@
 //! looked at, to tell one fault from another. Both the network and its simulation make their faults here,
 //! so that a simulated failure reads exactly as the real one.
 
-use http::StatusCode;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
 
 use super::Fault;
 use crate::model::coverage::Within;
@@ -26,6 +28,52 @@ pub(super) fn timeout() -> Fault {
 pub(super) fn timeout_in_line(concurrent_max: usize) -> Fault {
     let detail = format!("not asked by the deadline: {concurrent_max} questions to it were under way");
     not_asked(RegionStatus::Timeout, detail)
+}
+
+/// Nobody more can wait for a place.
+pub(super) fn line_is_full(concurrent_max: usize, waiting_max: usize) -> Fault {
+    let detail = format!(
+        "not asked: the region's limit of {concurrent_max} questions at one time is reached, and {waiting_max} wait"
+    );
+    not_asked(RegionStatus::Limited, detail)
+}
+
+/// What it sent does not fit beside everything else that is held.
+pub(super) fn no_room() -> Fault {
+    let detail =
+        "its answer was not taken in: this gateway holds as many bytes as it may (limits.memory_max)";
+    Fault { is_blameless: true, ..Fault::new(RegionStatus::Limited, detail) }
+}
+
+/// It said how long it wants to be left alone, and that is not over.
+pub(super) fn resting(left: Duration) -> Fault {
+    let seconds = left.as_secs_f64().ceil();
+    let detail = format!("not asked: it asks to be left alone for another {seconds} s");
+    not_asked(RegionStatus::Overloaded, detail)
+}
+
+/// The same with how long it wants to be left alone: whoever says that is well, and busy.
+#[must_use]
+pub(super) fn asking_for_rest(fault: Fault, headers: &HeaderMap) -> Fault {
+    let is_of_load = matches!(fault.http_status, Some(429 | 503));
+    let Some(rest) = retry_after(headers).filter(|_| is_of_load) else { return fault };
+    if fault.status == RegionStatus::Error {
+        let detail = "it answered that it is overloaded (503)";
+        return Fault {
+            retry_after: Some(rest),
+            ..answered(RegionStatus::Overloaded, StatusCode::SERVICE_UNAVAILABLE, detail)
+        };
+    }
+    Fault { retry_after: Some(rest), ..fault }
+}
+
+/// Nobody is left alone for longer: a clock that is wrong must not close a region off.
+const REST_MAX: Duration = Duration::from_secs(30);
+
+/// In seconds, as all send it who limit what they are asked; a date is not read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse::<u64>().ok()?;
+    Some(Duration::from_secs(seconds).min(REST_MAX)).filter(|rest| !rest.is_zero())
 }
 
 /// No attempt was made, so it says nothing about the region.

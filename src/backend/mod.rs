@@ -4,6 +4,7 @@
 mod asked;
 mod body;
 mod breaker;
+mod budget;
 mod call;
 mod client;
 mod deadline;
@@ -12,11 +13,12 @@ mod exporter;
 #[cfg(test)]
 mod fake;
 mod fault;
+mod limit;
 pub mod memory;
 mod notice;
 pub mod peer;
 pub mod post;
-mod retry;
+mod replicas;
 pub mod settings;
 mod simulated;
 mod tempo;
@@ -25,6 +27,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::coverage::Within;
 use crate::model::{Asker, MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
@@ -35,10 +38,11 @@ pub use call::{
     Answering, Call, MetricsCall, RegionAnswer, RegionTrace, SearchCall, TagValuesCall, TagsCall, TraceCall,
     TracesCall,
 };
-pub use client::Region;
+pub use client::{Load, Region};
 pub use exporter::{ExportSettings, Exporter};
 pub use notice::{NotTaken, Notifier};
 pub use peer::{Line, PeerBackend};
+pub use replicas::Put;
 pub use simulated::{Behaviour, Distance, Simulated};
 pub use tempo::TempoBackend;
 
@@ -130,6 +134,8 @@ pub struct Fault {
     pub detail: String,
     pub http_status: Option<u16>,
     pub attempts: u32,
+    /// Of these, such as were put to a second replica while the first had not answered.
+    pub hedged: u32,
     /// Whether the same question, asked again at once, may be answered: true only where the region did
     /// no work for it (the connection broke before an answer began).
     pub is_retryable: bool,
@@ -138,6 +144,8 @@ pub struct Fault {
     pub is_blameless: bool,
     /// Whether the query itself failed on a span, as it would in any region that holds such a one.
     pub is_of_the_query: bool,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<Duration>,
     /// What a peer gateway said of its own regions.
     pub within: Option<Arc<Within>>,
 }
@@ -177,9 +185,11 @@ impl Fault {
             detail: detail.into(),
             http_status: None,
             attempts: 1,
+            hedged: 0,
             is_retryable: false,
             is_blameless: false,
             is_of_the_query: false,
+            retry_after: None,
             within: None,
         }
     }

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::BuildError;
 use super::body::{self, BodyError};
 use super::tempo::plain_client;
+use crate::task::Ledger;
 
 /// Where to, and what is shown there.
 #[derive(Debug, Clone)]
@@ -73,9 +74,10 @@ impl Poster {
             () => "it did not answer",
         })?;
         let status = response.status().as_u16();
-        match body::collect(response, bytes_max).await {
+        match body::collect(response, bytes_max, &Ledger::unlimited()).await {
             Ok(body) => Ok(Posted { status, text: String::from_utf8(body.into()).unwrap_or_default() }),
             Err(BodyError::TooLarge) => Ok(Posted { status, text: String::new() }),
+            Err(BodyError::NoRoom) => Err("there is no room for its answer"),
             Err(BodyError::Broken(_)) => Err("its answer broke off"),
         }
     }

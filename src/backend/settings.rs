@@ -17,6 +17,8 @@ pub struct RegionSettings {
     pub jurisdiction: Jurisdiction,
     pub kind: KindSettings,
     pub layers: LayerSettings,
+    /// Where the same region is reached, too: gateways to the same spans.
+    pub replicas: Vec<Uri>,
     /// Its raw spans cross into another jurisdiction, as somebody allowed.
     pub is_raw_egress: bool,
 }
@@ -126,8 +128,14 @@ pub struct MemorySettings {
 pub struct LayerSettings {
     /// Of this region; never more than what is left of the request's.
     pub deadline: Duration,
-    /// Questions to this region at one time; more wait, within their deadline.
+    /// Questions to this region at one time, at most; more wait, within their deadline.
     pub concurrent_max: usize,
+    /// As few it may become while the region is slower than it was.
+    pub concurrent_min: usize,
+    /// As many may wait; the next is refused at once.
+    pub waiting_max: usize,
+    /// Questions put to a second replica as a share of those answered, in percent; 0 turns it off.
+    pub hedge_percent: u32,
     /// Largest body of one answer, decompressed.
     pub body_bytes_max: u64,
     pub breaker: BreakerSettings,
@@ -158,6 +166,9 @@ impl Default for LayerSettings {
         Self {
             deadline: Duration::from_secs(20),
             concurrent_max: 64,
+            concurrent_min: 4,
+            waiting_max: 1024,
+            hedge_percent: 5,
             body_bytes_max: 256 << 20,
             breaker: BreakerSettings::default(),
             retry: RetrySettings::default(),

@@ -12,6 +12,7 @@ use super::Settings;
 use super::credentials::{self, GivenSecret};
 use super::fault::{Findings, Place, quoted};
 use super::given::{At, Given};
+use super::memory::Memory;
 use super::quantity::Wrong;
 use super::regions::require;
 use super::table::Table;
@@ -169,10 +170,10 @@ pub(super) fn read_prewarm(mut table: Table<'_>, out: &mut Findings) -> GivenPre
     given
 }
 
-pub(super) fn hot(given: &GivenCache) -> HotSettings {
+pub(super) fn hot(given: &GivenCache, memory: Memory, out: &mut Findings) -> HotSettings {
     let default = HotSettings::GATEWAY;
     HotSettings {
-        bytes_max: given.bytes_max.or(default.bytes_max),
+        bytes_max: memory.cache(&given.bytes_max, default.bytes_max, out),
         lateness: given.lateness.or(default.lateness),
         young: given.young_for.or(default.young),
         old: given.old_for.or(default.old),

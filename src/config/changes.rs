@@ -26,8 +26,14 @@ impl Changes {
         changes.note(old.deadlines != new.deadlines, "deadlines");
         let is_other_size = old.federation.trace_bytes_max != new.federation.trace_bytes_max;
         changes.note(is_other_size, "limits.trace_bytes_max");
-        if old.limits != new.limits {
-            changes.needs_restart.push("limits".to_owned());
+        let (was, is) = (&old.limits, &new.limits);
+        changes.note(
+            was.requests_concurrent_max != is.requests_concurrent_max,
+            "limits.requests_concurrent_max",
+        );
+        changes.note(was.memory_max != is.memory_max, "limits.memory_max");
+        if was.connections_max != is.connections_max {
+            changes.needs_restart.push("limits.connections_max".to_owned());
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.federation.hot != new.federation.hot, "cache");
@@ -119,6 +125,10 @@ impl Changes {
         note(old.jurisdiction != new.jurisdiction, "jurisdiction");
         note(old.layers.deadline != new.layers.deadline, "deadline");
         note(old.layers.concurrent_max != new.layers.concurrent_max, "concurrent_max");
+        note(old.layers.concurrent_min != new.layers.concurrent_min, "concurrent_min");
+        note(old.layers.waiting_max != new.layers.waiting_max, "waiting_max");
+        note(old.layers.hedge_percent != new.layers.hedge_percent, "hedge_percent");
+        note(old.replicas != new.replicas, "urls");
         note(old.layers.body_bytes_max != new.layers.body_bytes_max, "body_bytes_max");
         note(old.layers.retry != new.layers.retry, "retry_budget_percent");
         note(old.layers.breaker != new.layers.breaker, "breaker");

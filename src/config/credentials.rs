@@ -33,6 +33,23 @@ pub(super) struct GivenTls {
 /// A user and a query may be secrets, and must not be repeated.
 pub(super) fn url(table: &mut Table<'_>, out: &mut Findings) -> Given<Uri> {
     let Some(text) = table.peek_text("url") else { return table.parsed("url", out, words::url) };
+    if holds_more(&text, out) { Given::Faulty } else { table.parsed("url", out, words::url) }
+}
+
+/// Other places of the same region, each as `url` is.
+pub(super) fn urls(table: &mut Table<'_>, out: &mut Findings) -> Given<Vec<Given<Uri>>> {
+    let texts = table.texts("urls", out);
+    texts.map(|texts| {
+        let read = texts.into_iter().map(|text| match holds_more(&text, out) {
+            true => Given::Faulty,
+            false => table::settle(words::url(&text.value), text.place, out),
+        });
+        read.collect()
+    })
+}
+
+/// Whether a URL holds what is no place: reported, and not repeated.
+fn holds_more(text: &At<String>, out: &mut Findings) -> bool {
     let (what, remedy) = if text.value.contains('@') {
         (
             "user and password do not belong in a URL",
@@ -41,10 +58,10 @@ pub(super) fn url(table: &mut Table<'_>, out: &mut Findings) -> Given<Uri> {
     } else if text.value.contains(['?', '#']) {
         ("a query or a fragment cannot be sent with a request", "write scheme, host, port and path only")
     } else {
-        return table.parsed("url", out, words::url);
+        return false;
     };
     out.secret_fault(&text.place, what, remedy);
-    Given::Faulty
+    true
 }
 
 pub(super) fn auth(table: &mut Table<'_>, out: &mut Findings) -> Given<GivenAuth> {

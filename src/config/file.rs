@@ -77,6 +77,7 @@ pub(super) struct GivenLimits {
     pub trace_bytes_max: Given<u64>,
     pub requests_concurrent_max: Given<u64>,
     pub connections_max: Given<u64>,
+    pub memory_max: Given<u64>,
 }
 
 #[derive(Debug)]
@@ -140,6 +141,9 @@ pub(super) struct GivenRegion {
 pub(super) struct GivenLayers {
     pub deadline: Given<Duration>,
     pub concurrent_max: Given<u64>,
+    pub concurrent_min: Given<u64>,
+    pub waiting_max: Given<u64>,
+    pub hedge_percent: Given<u64>,
     pub body_bytes_max: Given<u64>,
     pub retry_budget_percent: Given<u64>,
     pub probe_interval: Given<Duration>,
@@ -156,6 +160,8 @@ pub(super) struct GivenBreaker {
 #[derive(Debug)]
 pub(super) struct GivenTempo {
     pub url: Given<Uri>,
+    /// Other places where the same region is reached.
+    pub urls: Given<Vec<Given<Uri>>>,
     pub tenant: Given<String>,
     pub auth: Given<GivenAuth>,
     pub tls: Given<GivenTls>,
@@ -243,6 +249,7 @@ fn limits(root: &mut Table<'_>, out: &mut Findings) -> GivenLimits {
         trace_bytes_max: table.size("trace_bytes_max", 0, out),
         requests_concurrent_max: table.whole("requests_concurrent_max", 1..=CONCURRENT_MAX, out),
         connections_max: table.whole("connections_max", 1..=CONCURRENT_MAX, out),
+        memory_max: table.size("memory_max", 1, out),
     };
     table.close(out);
     given
@@ -326,6 +333,9 @@ fn layers(table: &mut Table<'_>, out: &mut Findings) -> GivenLayers {
     GivenLayers {
         deadline: table.duration("deadline", out),
         concurrent_max: table.whole("concurrent_max", 1..=CONCURRENT_MAX, out),
+        concurrent_min: table.whole("concurrent_min", 1..=CONCURRENT_MAX, out),
+        waiting_max: table.whole("waiting_max", 0..=CONCURRENT_MAX, out),
+        hedge_percent: table.whole("hedge_percent", 0..=100, out),
         // An answer is always capped: 0 would let one region fill the memory.
         body_bytes_max: table.size("body_bytes_max", 1, out),
         retry_budget_percent: table.whole("retry_budget_percent", 0..=100, out),
@@ -345,6 +355,7 @@ fn layers(table: &mut Table<'_>, out: &mut Findings) -> GivenLayers {
 fn tempo(table: &mut Table<'_>, out: &mut Findings) -> GivenTempo {
     GivenTempo {
         url: credentials::url(table, out),
+        urls: credentials::urls(table, out),
         tenant: table.parsed("tenant", out, words::header_text),
         auth: credentials::auth(table, out),
         tls: table.table("tls", out).map(|tls| credentials::tls(tls, out)),

@@ -20,6 +20,7 @@ mod given;
 mod identity;
 mod issuers;
 mod keys;
+mod memory;
 mod peers;
 pub mod policies;
 mod quantity;
@@ -175,10 +176,14 @@ pub struct DeadlineSettings {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitSettings {
-    /// Requests that are worked on at one time; more are answered as overload at once.
+    /// Requests that are worked on at one time; more wait shortly, and are then shed.
     pub requests_concurrent_max: usize,
     /// Connections that are open at one time; more wait to be accepted.
     pub connections_max: usize,
+    /// What the process may come to hold, in bytes.
+    pub memory_max: u64,
+    /// Of it, what may be in flight: bodies, parts of traces, answers that are written, and what is cached of them.
+    pub in_flight_bytes_max: u64,
 }
 
 /// Raw spans of a region cross into the gateway's jurisdiction.
@@ -213,7 +218,12 @@ impl Default for LimitSettings {
     /// 512 requests of a few hundred kB each are well under a gigabyte; eight connections for each
     /// request is what browsers and Grafana's pools keep idle.
     fn default() -> Self {
-        Self { requests_concurrent_max: 512, connections_max: 4096 }
+        Self {
+            requests_concurrent_max: 512,
+            connections_max: 4096,
+            memory_max: u64::MAX,
+            in_flight_bytes_max: u64::MAX,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub(super) fn resolve(
     require(&given.jurisdiction, &given.place, "jurisdiction", "jurisdiction = \"US\"", out);
     require(&given.kind, &given.place, "kind", "kind = \"tempo\"", out);
     let layers = layers(&given.layers, complete, out);
+    let replicas = replicas(&given.tempo, out);
     let Some(kind) = given.kind.value() else {
         // What stands there is wrong whatever kind was meant.
         let _ = (
@@ -64,6 +65,7 @@ pub(super) fn resolve(
         jurisdiction: given.jurisdiction.value()?,
         kind,
         layers,
+        replicas,
         is_raw_egress: false,
     })
 }
@@ -92,21 +94,69 @@ fn layers(given: &GivenLayers, complete: Duration, out: &mut Findings) -> LayerS
             "it is cut off with the answer: shorten it, or raise `deadlines.complete`",
         );
     }
+    let concurrent_max = count(&given.concurrent_max, default.concurrent_max);
     LayerSettings {
         deadline: given.deadline.or(default.deadline).min(complete),
-        concurrent_max: count(&given.concurrent_max, default.concurrent_max),
+        concurrent_max,
+        concurrent_min: concurrent_min(given, concurrent_max, out),
+        waiting_max: count(&given.waiting_max, default.waiting_max),
+        hedge_percent: percent(&given.hedge_percent, default.hedge_percent),
         body_bytes_max: given.body_bytes_max.or(default.body_bytes_max),
         breaker: breaker(&given.breaker, default.breaker, out),
         retry: RetrySettings {
-            budget_percent: given
-                .retry_budget_percent
-                .value()
-                .and_then(|percent| u32::try_from(percent).ok())
-                .unwrap_or(default.retry.budget_percent),
+            budget_percent: percent(&given.retry_budget_percent, default.retry.budget_percent),
             ..default.retry
         },
         probe_interval: given.probe_interval.or(default.probe_interval),
     }
+}
+
+/// Read within 100.
+fn percent(given: &Given<u64>, default: u32) -> u32 {
+    given.value().and_then(|percent| u32::try_from(percent).ok()).unwrap_or(default)
+}
+
+/// A default gives way to what a person wrote.
+fn concurrent_min(given: &GivenLayers, max: usize, out: &mut Findings) -> usize {
+    let min = count(&given.concurrent_min, LayerSettings::default().concurrent_min.min(max));
+    if let Some(at) = given.concurrent_min.is()
+        && min > max
+    {
+        let what = format!("{min} questions at least are more than `concurrent_max`, which is {max}");
+        out.fault(&at.place, what, "write at most as much as `concurrent_max`");
+    }
+    min
+}
+
+/// More replicas than these are a balancer's work.
+const REPLICAS_MAX: usize = 16;
+
+/// Other places of the same region. They share its credentials, so they are reached as safely as the first.
+fn replicas(given: &GivenTempo, out: &mut Findings) -> Vec<Uri> {
+    let Some(listed) = given.urls.is() else { return Vec::new() };
+    if listed.value.len() >= REPLICAS_MAX {
+        let what = format!("more than {REPLICAS_MAX} places of one region, its `url` among them");
+        out.fault(&listed.place, what, "put a balancer in front of them, and write its URL");
+    }
+    let first = given.url.is();
+    let mut known: Vec<&Uri> = first.iter().map(|at| &at.value).collect();
+    for at in listed.value.iter().filter_map(Given::is) {
+        if known.contains(&&at.value) {
+            let what = format!("{} is there twice", quoted(&at.value.to_string()));
+            out.fault(&at.place, what, "write every place once: `url` is the first of them");
+        }
+        if first.is_some_and(|first| first.value.scheme() != at.value.scheme()) {
+            let what = "one place of the region is reached by https and another is not";
+            out.fault(
+                &at.place,
+                what,
+                "reach all of them in the same way: they are shown the same credentials",
+            );
+        }
+        warn_of_plain_credentials(at, given, out);
+        known.push(&at.value);
+    }
+    known.into_iter().skip(usize::from(first.is_some())).cloned().collect()
 }
 
 fn breaker(given: &Given<GivenBreaker>, default: BreakerSettings, out: &mut Findings) -> BreakerSettings {
@@ -254,6 +304,7 @@ fn refuse_memory_keys(given: &GivenMemory, kind: &str, out: &mut Findings) {
 
 fn refuse_tempo_keys(given: &GivenTempo, out: &mut Findings) {
     refuse(&given.url, "url", "memory", out);
+    refuse(&given.urls, "urls", "memory", out);
     refuse(&given.tenant, "tenant", "memory", out);
     refuse(&given.auth, "auth", "memory", out);
     refuse(&given.tls, "tls", "memory", out);

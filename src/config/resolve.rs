@@ -14,6 +14,7 @@ use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
+use super::memory::{self, Memory};
 use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
@@ -72,6 +73,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let signer = peers::signer(&given.peers, name.as_deref(), world, out);
     let egress = raw_egress(given);
     let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
+    let memory = memory::resolve(&given.limits, &regions, out);
     let listener = listener(given, given.gateway.listen.or(LISTEN));
     let trusted = peers::resolve(&given.peers, name.as_deref(), listener, world, out);
     let identity = identity::resolve(&given.identity, listener, world, out);
@@ -110,9 +112,9 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     };
     let mut settings = Settings {
         gateway,
-        federation: federation(given, &deadlines, out),
+        federation: federation(given, &deadlines, memory, out),
         deadlines,
-        limits: limits(given),
+        limits: limits(given, memory),
         identity: Arc::new(identity),
         grants,
         peers: Arc::new(trusted),
@@ -158,7 +160,12 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
     }
 }
 
-fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Findings) -> FederationSettings {
+fn federation(
+    given: &GivenFile,
+    deadlines: &DeadlineSettings,
+    memory: Memory,
+    out: &mut Findings,
+) -> FederationSettings {
     let default = FederationSettings::default();
     let added = &given.additions;
     FederationSettings {
@@ -173,7 +180,7 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
-        hot: cache::hot(&given.cache),
+        hot: cache::hot(&given.cache, memory, out),
         prewarm: cache::prewarm(&given.prewarm),
         search: search(given, out),
         metrics: metrics(given),
@@ -234,7 +241,7 @@ fn count(given: &Given<u64>, default: u32) -> u32 {
     given.value().and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
 }
 
-fn limits(given: &GivenFile) -> LimitSettings {
+fn limits(given: &GivenFile, memory: Memory) -> LimitSettings {
     let default = LimitSettings::default();
     let count =
         |given: &Given<u64>, default| given.value().and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
@@ -244,6 +251,8 @@ fn limits(given: &GivenFile) -> LimitSettings {
             default.requests_concurrent_max,
         ),
         connections_max: count(&given.limits.connections_max, default.connections_max),
+        memory_max: memory.max,
+        in_flight_bytes_max: memory.in_flight,
     }
 }
 

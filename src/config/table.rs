@@ -310,7 +310,7 @@ pub(super) fn table_of<'d>(value: &'d DeValue<'d>, place: Place, out: &mut Findi
     }
 }
 
-fn settle<T>(parsed: Result<T, Wrong>, place: Place, out: &mut Findings) -> Given<T> {
+pub(super) fn settle<T>(parsed: Result<T, Wrong>, place: Place, out: &mut Findings) -> Given<T> {
     match parsed {
         Ok(value) => Given::Is(At { value, place }),
         Err(wrong) => {

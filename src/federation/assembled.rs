@@ -566,6 +566,7 @@ pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
         }
     }
     known.attempts = known.attempts.max(part.attempts);
+    known.hedged = known.hedged.max(part.hedged);
     known.took = known.took.max(part.took);
     if known.status.is_whole() && !part.status.is_whole() {
         known.status = part.status;

@@ -177,6 +177,7 @@ pub(super) fn failed(region: &Region, fault: Fault, took: Duration) -> RegionRep
         detail: Some(fault.detail),
         http_status: fault.http_status.filter(|_| fault.status != RegionStatus::Withheld),
         attempts: fault.attempts,
+        hedged: fault.hedged,
         within: fault.within,
         ..blank(region, fault.status, took)
     }
@@ -197,6 +198,7 @@ async fn receive(
         first_byte: part.first_byte,
         bytes: part.bytes,
         attempts: part.attempts,
+        hedged: part.hedged,
         ..blank(region, status, took)
     };
     let mut inspected_bytes = part.inspected_bytes;

@@ -208,7 +208,7 @@ impl Federation {
             self.refusing.remember(rank);
         }
         match fault.status {
-            S::Timeout | S::Unreachable | S::CircuitOpen | S::Overloaded => {
+            S::Timeout | S::Unreachable | S::CircuitOpen | S::Overloaded | S::Limited => {
                 Outcome::Failed(rank, failed(region, fault, took))
             }
             _ => Outcome::Unable,

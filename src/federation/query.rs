@@ -167,6 +167,7 @@ pub(super) fn answered<A>(region: &Region, reply: &RegionAnswer<A>, took: Durati
         within: reply.within.clone(),
         first_byte: reply.first_byte,
         attempts: reply.attempts,
+        hedged: reply.hedged,
         ..blank(region, status, took)
     }
 }

@@ -198,7 +198,7 @@ impl Refusal {
             Why::Late
         } else if coverage.is_pending() {
             Why::Pending
-        } else if is_all(RegionStatus::Overloaded) {
+        } else if is_all_of_load(&coverage) {
             Why::Overloaded
         } else {
             Why::Failed
@@ -251,4 +251,10 @@ pub fn in_words(report: &RegionReport) -> String {
         None if report.status == RegionStatus::CircuitOpen => format!("{} {sentence}", report.region),
         None => format!("{} {sentence} (after {} ms)", report.region, report.took.as_millis()),
     }
+}
+
+/// Whether asking less is all that it takes: for the regions, or for this gateway.
+fn is_all_of_load(coverage: &Coverage) -> bool {
+    let is_of_load = |status| matches!(status, RegionStatus::Overloaded | RegionStatus::Limited);
+    coverage.missing().all(|report| is_of_load(report.status))
 }

@@ -45,8 +45,10 @@ pub enum RegionStatus {
     Unreachable,
     /// Not asked: its circuit is open.
     CircuitOpen,
-    /// It answered 429, or our own limit for it was reached.
+    /// It answered that it is asked too much, or asked to be left alone for a while.
     Overloaded,
+    /// A limit of this gateway was reached: of questions to it, or of bytes that are held.
+    Limited,
     /// It answered a server error.
     Error,
     /// Not asked: the policy does not permit this caller what the question takes.
@@ -80,6 +82,8 @@ pub struct RegionReport {
     pub bytes: u64,
     pub spans: u64,
     pub attempts: u32,
+    /// Of these, such as were put to a second replica of the region while the first had not answered.
+    pub hedged: u32,
     /// Attribute values treated by the policy.
     pub treated: u64,
     /// How many of them were of which class; a value may be of several, or of none where its key is listed.
@@ -104,6 +108,7 @@ impl RegionReport {
             bytes: 0,
             spans: 0,
             attempts: 0,
+            hedged: 0,
             treated: 0,
             treated_by_class: Vec::new(),
             within: None,
@@ -224,7 +229,7 @@ pub struct Owing {
 }
 
 impl RegionStatus {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ok,
         Self::NotNeeded,
         Self::Partial,
@@ -233,6 +238,7 @@ impl RegionStatus {
         Self::Unreachable,
         Self::CircuitOpen,
         Self::Overloaded,
+        Self::Limited,
         Self::Error,
         Self::Withheld,
         Self::TooFresh,
@@ -253,6 +259,7 @@ impl RegionStatus {
             Self::Unreachable => "unreachable",
             Self::CircuitOpen => "circuit_open",
             Self::Overloaded => "overloaded",
+            Self::Limited => "limited",
             Self::Error => "error",
             Self::Withheld => "withheld",
             Self::TooFresh => "too_fresh",
@@ -299,6 +306,7 @@ impl RegionStatus {
             Self::Unreachable => "could not be reached",
             Self::CircuitOpen => "was not asked, since it has been failing",
             Self::Overloaded => "is overloaded",
+            Self::Limited => "was left out, since a limit of this gateway was reached",
             Self::Error => "answered with an error",
             Self::Withheld => "was not asked, since the policy does not permit it",
             Self::TooFresh => "cannot vouch for data this fresh yet",

@@ -5,7 +5,9 @@ pub mod blocking;
 pub mod clock;
 pub mod deadline;
 pub mod group;
+pub mod ledger;
 
 pub use blocking::blocking;
 pub use deadline::Deadline;
 pub use group::Group;
+pub use ledger::Ledger;

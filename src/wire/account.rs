@@ -232,6 +232,8 @@ fn region(written: WrittenRegion, depth: usize) -> Option<RegionReport> {
         bytes: written.bytes,
         spans: written.spans,
         attempts: u32::try_from(written.attempts).unwrap_or(u32::MAX),
+        // Replicas there are the business of the gateway there.
+        hedged: 0,
         treated: written.treated,
         treated_by_class: written.classes,
         within: inner.map(std::sync::Arc::new),

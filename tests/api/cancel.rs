@@ -31,7 +31,7 @@ async fn assert_all_is_over(estate: &Estate, hanging: &[Arc<Hangs>], endpoint: &
     let cancelled =
         format!("tutti_requests_total{{endpoint=\"{endpoint}\",mode=\"best_effort\",outcome=\"cancelled\"}}");
     assert_eq!(estate.metric(&cancelled).await, 1.0);
-    assert_eq!(estate.state.permits.available_permits(), estate.state.settings.requests_concurrent_max);
+    assert_eq!(estate.state.gate().numbers().free(), estate.state.settings.requests_concurrent_max);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,9 @@
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
+#[path = "../support/dice.rs"]
+#[allow(dead_code, reason = "shared with other tests, which use other parts")]
+mod dice;
 #[path = "../support/estate.rs"]
 mod estate;
 #[path = "../support/fakes.rs"]
@@ -31,6 +34,7 @@ mod fast;
 mod growing;
 mod honesty;
 mod kept;
+mod overload;
 mod questions;
 mod residency;
 mod streaming;

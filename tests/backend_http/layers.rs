@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::time::Instant;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout};
 
 use tutti::backend::settings::{BreakerSettings, KindSettings, LayerSettings, RegionSettings};
 use tutti::backend::{BuildError, CircuitState, Region};
 use tutti::model::{Jurisdiction, RegionName};
-use tutti::task::Group;
+use tutti::task::{Group, Ledger};
 
 use super::fake_region::*;
 use super::*;
@@ -18,6 +19,7 @@ fn region(fake: &FakeRegion, layers: LayerSettings) -> Arc<Region> {
         jurisdiction: Jurisdiction::parse("EU").unwrap(),
         kind: KindSettings::Tempo(settings(&fake.url())),
         layers,
+        replicas: Vec::new(),
         is_raw_egress: false,
     };
     Arc::new(Region::build(&settings).unwrap())
@@ -143,6 +145,74 @@ async fn a_region_that_asks_for_less_is_not_asked_more() {
     assert_eq!((fault.status, fault.attempts, fake.asked().len()), (RegionStatus::Overloaded, 1, 1));
 }
 
+/// A place whose connections are never taken: its line of those that want one is full.
+async fn full_line() -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held = Vec::new();
+    while let Ok(Ok(stream)) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        held.push(stream);
+        assert!(held.len() < 64, "a line of one is full soon");
+    }
+    (listener, held)
+}
+
+#[tokio::test]
+async fn the_deadline_of_a_region_holds_for_connecting_too() {
+    let (listener, _held) = full_line().await;
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // Longer than the region is given, so that it is not what ends the wait.
+    let settings = TempoSettings { connect_timeout: Duration::from_secs(60), ..settings(&url) };
+    let backend = Arc::new(TempoBackend::new(&settings, CAP).unwrap());
+    let deadline = Duration::from_millis(400);
+    let name = RegionName::parse("eu-central").unwrap();
+    let jurisdiction = Jurisdiction::parse("EU").unwrap();
+    let region = Region::new(name, jurisdiction, backend, LayerSettings { deadline, ..layers() });
+    let began = Instant::now();
+    let fault = ask(&region).await.unwrap_err();
+    assert_eq!(fault.status, RegionStatus::Timeout, "as of one that is slow: {fault:?}");
+    assert!(
+        began.elapsed() >= deadline && began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_region_that_says_how_long_it_wants_to_rest_is_left_alone_so_long() {
+    for code in [429, 503] {
+        let fake = FakeRegion::start(move |_| resting(code, 1)).await;
+        let region = region(&fake, layers());
+        let fault = ask(&region).await.unwrap_err();
+        assert_eq!((fault.status, fault.http_status), (RegionStatus::Overloaded, Some(code)));
+        let fault = ask(&region).await.unwrap_err();
+        assert_eq!((fault.status, fault.attempts, fake.asked().len()), (RegionStatus::Overloaded, 0, 1));
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        ask(&region).await.unwrap_err();
+        assert_eq!(fake.asked().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_regions_send_stays_within_the_ledger() {
+    let fake = FakeRegion::start(|_| protobuf(&envelope(300 << 10))).await;
+    let ledger = Ledger::new(1 << 20);
+    let backend = TempoBackend::new(&settings(&fake.url()), CAP).unwrap().within(ledger.clone());
+    let answers = futures::future::join_all((0..12).map(|_| super::ask(&backend))).await;
+    let held = answers.iter().filter(|answer| answer.is_ok()).count();
+    let left_out: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
+    // Three fit, and stay in the ledger for as long as somebody has them.
+    assert_eq!((held, left_out.len()), (3, 9));
+    assert!(left_out.iter().all(|fault| fault.status == RegionStatus::Limited && fault.is_blameless));
+    let numbers = ledger.numbers();
+    assert!(numbers.peak <= 1 << 20 && numbers.held >= 3 * (300 << 10), "{numbers:?}");
+    drop(answers);
+    assert_eq!(ledger.numbers().held, 0);
+    assert!(super::ask(&backend).await.is_ok());
+}
+
 #[tokio::test]
 async fn an_embedded_region_is_not_built_from_a_url() {
     let settings = RegionSettings {
@@ -150,6 +220,7 @@ async fn an_embedded_region_is_not_built_from_a_url() {
         jurisdiction: Jurisdiction::parse("EU").unwrap(),
         kind: KindSettings::Memory(Default::default()),
         layers: layers(),
+        replicas: Vec::new(),
         is_raw_egress: false,
     };
     assert_eq!(Region::build(&settings).unwrap_err(), BuildError::Embedded);

@@ -89,14 +89,14 @@ async fn messages_are_compressed_for_who_takes_it_and_read_where_they_are() {
 async fn a_client_that_leaves_is_noticed() {
     let place = places().remove(0).behaving(Behaviour::BlackHole);
     let gateway = Gateway::over(&[place]).await;
-    let all = gateway.state.permits.available_permits();
+    let all = gateway.state.gate().numbers().free();
     let client = client(gateway.address).await;
     let left = tokio::time::timeout(Duration::from_millis(200), call(client, "Search", searching("{ }")));
     assert!(left.await.is_err(), "the region's deadline is longer");
     let cancelled = r#"tutti_requests_total{endpoint="search",mode="best_effort",outcome="cancelled"} 1"#;
     for _ in 0..100 {
         if gateway.get("/metrics", &[]).await.text().contains(cancelled) {
-            assert_eq!(gateway.state.permits.available_permits(), all);
+            assert_eq!(gateway.state.gate().numbers().free(), all);
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

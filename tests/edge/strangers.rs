@@ -101,7 +101,7 @@ async fn an_answer_takes_its_place_until_it_has_left() {
         let path = format!("{path}{}", super::LARGE);
         let unread = ask(&path).await.unwrap();
         assert_eq!(unread.status(), 200, "{path}");
-        assert_eq!(ask(&path).await.unwrap().status(), 429, "the first is still being sent: {path}");
+        assert_eq!(ask(&path).await.unwrap().status(), 503, "the first is still being sent: {path}");
         let metrics = ask("/metrics").await.unwrap().into_body().collect().await.unwrap().to_bytes();
         let metrics = String::from_utf8(metrics.to_vec()).unwrap();
         assert!(metrics.contains("tutti_requests_in_flight 1\n"), "{metrics}");

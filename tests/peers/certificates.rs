@@ -93,6 +93,7 @@ impl Secured {
                 ..at
             }),
             layers: LayerSettings { deadline: Duration::from_secs(20), ..LayerSettings::default() },
+            replicas: Vec::new(),
             is_raw_egress: false,
         };
         let near = region("us-east", "US", holding(vec![span(1, None, 3)]));

@@ -79,6 +79,7 @@ async fn over_sockets(cell: Cell) -> OverSockets {
         name: RegionName::parse("eu-central").unwrap(),
         jurisdiction: place("EU"),
         kind: KindSettings::Tutti(outer_is.asks("eu-central", &format!("http://{tapped}"))),
+        replicas: Vec::new(),
         layers: LayerSettings { deadline: Duration::from_secs(20), ..LayerSettings::default() },
         is_raw_egress: false,
     };

@@ -85,6 +85,10 @@ impl Running {
         format!("http://{}", self.address)
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, name: &str) {
         // A shell has this built in wherever there is one.
         let line = format!("kill -{name} {}", self.child.id());

@@ -187,6 +187,11 @@ pub fn text(status: u16, body: &str) -> Reply {
     answer(status, "text/plain; charset=utf-8", body.as_bytes())
 }
 
+/// It is overloaded, and says how many seconds it wants to be left alone.
+pub fn resting(status: u16, seconds: u64) -> Reply {
+    vec![Step::Send(head(status, &[format!("Retry-After: {seconds}"), length(0)]))]
+}
+
 /// A status and nothing else, as Tempo answers a trace it does not hold.
 pub fn silent(status: u16) -> Reply {
     vec![Step::Send(head(status, &[length(0)]))]

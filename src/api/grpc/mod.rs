@@ -88,8 +88,8 @@ async fn answer(state: ApiState, request: Request) -> Response {
                 let mut response = match seen {
                     Ok(seen) => {
                         let (for_call, of_call) = (state.clone(), (docket.clone(), story.clone()));
-                        let begin = move |headers, question: bytes::Bytes| {
-                            stream::begin(method, &for_call, seen, headers, &question, of_call)
+                        let begin = move |headers, question: bytes::Bytes| async move {
+                            stream::begin(method, &for_call, seen, headers, &question, of_call).await
                         };
                         call(request, begin).await
                     }
@@ -108,8 +108,12 @@ async fn answer(state: ApiState, request: Request) -> Response {
             None => unknown_method(service, method),
         },
         "grpc.health.v1.Health" => match method {
-            "Check" => call(request, move |_, question: bytes::Bytes| health::check(&state, &question)).await,
-            "Watch" => call(request, move |_, question: bytes::Bytes| health::watch(&state, &question)).await,
+            "Check" => {
+                call(request, async move |_, question: bytes::Bytes| health::check(&state, &question)).await
+            }
+            "Watch" => {
+                call(request, async move |_, question: bytes::Bytes| health::watch(&state, &question)).await
+            }
             _ => unknown_method(service, method),
         },
         _ => Status::unimplemented(format!("unknown service {service}")).into_http(),
@@ -121,10 +125,10 @@ fn unknown_method(service: &str, method: &str) -> Response {
 }
 
 /// Reads the question, and answers with the messages that `begin` makes of it.
-async fn call(
-    request: Request,
-    begin: impl FnOnce(HeaderMap, bytes::Bytes) -> Result<Messages, Box<Status>> + Send,
-) -> Response {
+async fn call<F>(request: Request, begin: impl FnOnce(HeaderMap, bytes::Bytes) -> F + Send) -> Response
+where
+    F: Future<Output = Result<Messages, Box<Status>>> + Send,
+{
     let mut grpc = Grpc::new(RawCodec)
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
@@ -135,11 +139,10 @@ async fn call(
         let (metadata, _, question) = request.into_parts();
         // Called once: there is one question.
         let begun = begin.take().map(|begin| begin(metadata.into_headers(), question));
-        std::future::ready(match begun {
-            Some(Ok(messages)) => Ok(tonic::Response::new(messages)),
-            Some(Err(status)) => Err(*status),
-            None => Err(Status::internal("a call has one question")),
-        })
+        async move {
+            let Some(begun) = begun else { return Err(Status::internal("a call has one question")) };
+            begun.await.map(tonic::Response::new).map_err(|status| *status)
+        }
     });
     match timeout(QUESTION_WAIT, grpc.server_streaming(service, request)).await {
         Ok(response) => response.map(Body::new),

@@ -86,7 +86,7 @@ struct Calling<'a> {
 
 /// Reads the question and lets it in. The work is in the stream: whoever drops it drops every question that
 /// is still open.
-pub(super) fn begin(
+pub(super) async fn begin(
     method: Method,
     state: &ApiState,
     seen: Seen,
@@ -99,18 +99,18 @@ pub(super) fn begin(
     }
     let calling = Calling { state, federation: seen.federation.clone(), headers, seen, docket, story };
     match method {
-        Method::Search => calling.search(question),
-        Method::SearchTags => calling.names(TagsForm::V1, question),
-        Method::SearchTagsV2 => calling.names(TagsForm::V2, question),
-        Method::SearchTagValues => calling.values(TagsForm::V1, question),
-        Method::SearchTagValuesV2 => calling.values(TagsForm::V2, question),
-        Method::MetricsQueryRange => calling.range(question),
-        Method::MetricsQueryInstant => calling.instant(question),
+        Method::Search => calling.search(question).await,
+        Method::SearchTags => calling.names(TagsForm::V1, question).await,
+        Method::SearchTagsV2 => calling.names(TagsForm::V2, question).await,
+        Method::SearchTagValues => calling.values(TagsForm::V1, question).await,
+        Method::SearchTagValuesV2 => calling.values(TagsForm::V2, question).await,
+        Method::MetricsQueryRange => calling.range(question).await,
+        Method::MetricsQueryInstant => calling.instant(question).await,
     }
 }
 
 impl Calling<'_> {
-    fn search(self, question: &[u8]) -> Result<Messages, Box<Status>> {
+    async fn search(self, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = SearchRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().search;
         let query = messages::search(&asked, settings, wall_nanos()).map_err(refused)?;
@@ -122,10 +122,10 @@ impl Calling<'_> {
             },
             write: |answer: &SearchAnswer, coverage: &Coverage| search_packets(answer, jobs(coverage)),
         };
-        self.open(Endpoint::Search, query, way)
+        self.open(Endpoint::Search, query, way).await
     }
 
-    fn names(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
+    async fn names(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = TagsRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().search;
         let query = messages::names(&asked, form, settings, wall_nanos()).map_err(refused)?;
@@ -140,9 +140,10 @@ impl Calling<'_> {
         };
         let grow = |federation: Estate, ask| federation.naming(ask);
         self.open(endpoint, query, Way { grow, part, write: move |answer: &TagNames, _: &_| write(answer) })
+            .await
     }
 
-    fn values(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
+    async fn values(self, form: TagsForm, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = TagValuesRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().search;
         let query = messages::values(&asked, form, settings, wall_nanos()).map_err(refused)?;
@@ -156,9 +157,10 @@ impl Calling<'_> {
         };
         let grow = |federation: Estate, ask| federation.valuing(ask);
         self.open(endpoint, query, Way { grow, part, write: move |answer: &TagValues, _: &_| write(answer) })
+            .await
     }
 
-    fn range(self, question: &[u8]) -> Result<Messages, Box<Status>> {
+    async fn range(self, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = QueryRangeRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::range(&asked, settings, wall_nanos()).map_err(wrong)?;
@@ -169,10 +171,10 @@ impl Calling<'_> {
                 range_packets(answer, jobs(coverage), message(answer, coverage).as_deref())
             },
         };
-        self.open(Endpoint::MetricsRange, query, way)
+        self.open(Endpoint::MetricsRange, query, way).await
     }
 
-    fn instant(self, question: &[u8]) -> Result<Messages, Box<Status>> {
+    async fn instant(self, question: &[u8]) -> Result<Messages, Box<Status>> {
         let asked = MomentRequest::read(question).map_err(unread)?;
         let settings = &self.federation.settings().metrics;
         let query = messages::instant(&asked, settings, wall_nanos()).map_err(wrong)?;
@@ -183,11 +185,11 @@ impl Calling<'_> {
                 instant_packets(answer, jobs(coverage), message(answer, coverage).as_deref())
             },
         };
-        self.open(Endpoint::MetricsInstant, query, way)
+        self.open(Endpoint::MetricsInstant, query, way).await
     }
 
     /// Takes the question in, and makes the stream that answers it.
-    fn open<Q, A, G, P, W>(
+    async fn open<Q, A, G, P, W>(
         self,
         endpoint: Endpoint,
         query: Q,
@@ -215,7 +217,7 @@ impl Calling<'_> {
             let deadline = patience.map_or(deadline, |patience| deadline.at_most(patience));
             Question { query, mode, deadline }
         });
-        let mut admitted = admitted.map_err(refused)?;
+        let mut admitted = admitted.await.map_err(refused)?;
         if let Some(docket) = &docket {
             docket.begins();
         }

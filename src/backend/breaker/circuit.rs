@@ -67,7 +67,7 @@ pub(super) fn verdict<T>(outcome: &Result<T, Fault>) -> Verdict {
             S::Timeout | S::Unreachable | S::Error | S::CutOff | S::Malformed => {
                 Verdict::Failed(fault.status)
             }
-            S::Overloaded | S::CircuitOpen | S::Withheld | S::Pending => Verdict::Neutral,
+            S::Overloaded | S::Limited | S::CircuitOpen | S::Withheld | S::Pending => Verdict::Neutral,
             S::Ok | S::NotNeeded | S::Partial | S::TooFresh | S::Rejected | S::TooLarge | S::Truncated => {
                 Verdict::Alive
             }

@@ -51,6 +51,7 @@ impl MemoryBackend {
                 is_partial,
                 first_byte: None,
                 attempts: 1,
+                hedged: 0,
                 within: None,
             })
         }

@@ -39,7 +39,7 @@ use crate::model::coverage::Within;
 use crate::model::tags::TagsForm;
 use crate::model::{Asker, MetricsAnswer, RegionStatus, SearchAnswer, TagNames, TagValues};
 use crate::redaction::Raw;
-use crate::task::Deadline;
+use crate::task::{Deadline, Ledger};
 use crate::wire::account::Account;
 use crate::wire::answers::{
     ReadError, read_instant, read_range, read_search, read_tag_names, read_tag_names_v2, read_tag_values,
@@ -76,6 +76,8 @@ struct Core {
     routes: Routes,
     settings: PeerSettings,
     body_bytes_max: u64,
+    /// Of what it sends.
+    ledger: Ledger,
     /// Whether it said that ids are as they were sent.
     is_as_sent: AtomicBool,
 }
@@ -91,8 +93,13 @@ pub struct PeerBackend {
 impl PeerBackend {
     /// Makes no connection; the first probe does.
     pub fn new(settings: &PeerSettings, body_bytes_max: u64) -> Result<Self, BuildError> {
+        Self::within(settings, body_bytes_max, Ledger::unlimited())
+    }
+
+    /// The same, holding what it sends within this ledger.
+    pub fn within(settings: &PeerSettings, body_bytes_max: u64, ledger: Ledger) -> Result<Self, BuildError> {
         let client = connect::client(&settings.at)?;
-        Self::over(Carrier::Network(client), settings, body_bytes_max)
+        Self::over(Carrier::Network(client), settings, body_bytes_max, ledger)
     }
 
     /// A peer in this process.
@@ -101,13 +108,18 @@ impl PeerBackend {
         settings: &PeerSettings,
         body_bytes_max: u64,
     ) -> Result<Self, BuildError> {
-        Self::over(Carrier::Line(line), settings, body_bytes_max)
+        Self::over(Carrier::Line(line), settings, body_bytes_max, Ledger::unlimited())
     }
 
-    fn over(carrier: Carrier, settings: &PeerSettings, body_bytes_max: u64) -> Result<Self, BuildError> {
+    fn over(
+        carrier: Carrier,
+        settings: &PeerSettings,
+        body_bytes_max: u64,
+        ledger: Ledger,
+    ) -> Result<Self, BuildError> {
         let routes = Routes::new(&settings.at.url)?;
         let is_as_sent = AtomicBool::new(false);
-        let core = Core { carrier, routes, settings: settings.clone(), body_bytes_max, is_as_sent };
+        let core = Core { carrier, routes, settings: settings.clone(), body_bytes_max, ledger, is_as_sent };
         Ok(Self { core: Arc::new(core), asker: None })
     }
 
@@ -177,6 +189,7 @@ impl PeerBackend {
             first_byte: Some(first_byte),
             http_status: Some(StatusCode::OK.as_u16()),
             attempts: 1,
+            hedged: 0,
             within: Some(account),
         })
     }
@@ -203,7 +216,7 @@ impl PeerBackend {
             let body = self.core.body_of(response, bytes_max).await?;
             let answer = Raw::seal(read(&body).map_err(unreadable)?);
             let is_partial = account.status() != RegionStatus::Ok;
-            Ok(RegionAnswer { answer, is_partial, first_byte, attempts: 1, within: Some(account) })
+            Ok(RegionAnswer { answer, is_partial, first_byte, attempts: 1, hedged: 0, within: Some(account) })
         };
         async move { within(deadline, asking).await }.boxed()
     }
@@ -253,7 +266,8 @@ impl Core {
     }
 
     async fn body_of(&self, response: Response, bytes_max: u64) -> Result<Bytes, Fault> {
-        body::collect(response, bytes_max).await.map_err(|error| match error {
+        body::collect(response, bytes_max, &self.ledger).await.map_err(|error| match error {
+            BodyError::NoRoom => fault::no_room(),
             BodyError::TooLarge => fault::over_cap(bytes_max),
             BodyError::Broken(error) => transport::within_body(&error.without_url()),
         })

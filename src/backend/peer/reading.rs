@@ -35,8 +35,9 @@ pub(super) async fn refused(status: StatusCode, response: Response, account: Opt
     if let Some(of_statement) = code.and_then(StatementFault::of_code) {
         return fault::statement_refused(of_statement, status);
     }
+    let headers = response.headers().clone();
     let text = body::beginning(response, TEXT_BYTES_MAX, TEXT_PATIENCE).await;
-    let plain = refused_with(status, &text);
+    let plain = fault::asking_for_rest(refused_with(status, &text), &headers);
     let Some(account) = account.filter(|account| !account.regions.is_empty()) else {
         return match status {
             StatusCode::UNAUTHORIZED => fault::credential_refused(),

@@ -15,7 +15,9 @@ use reqwest::Body;
 use tonic::{Code, Status};
 
 use super::transport;
+use crate::backend::body::MEMORY_PATIENCE;
 use crate::backend::{Fault, fault};
+use crate::task::ledger::{Hold, Ledger};
 
 /// In front of each message: whether it is compressed, and its length.
 const HEAD_BYTES: usize = 5;
@@ -39,12 +41,16 @@ pub(super) struct Frames {
     /// Of all messages, unpacked, what may still come.
     left: u64,
     bytes_max: u64,
+    ledger: Ledger,
+    /// Of what is read and not taken.
+    hold: Hold,
 }
 
 impl Frames {
     /// Whatever the messages are, together they have no more than `bytes_max` bytes.
-    pub(super) fn new(body: Body, bytes_max: u64) -> Self {
-        Self { body, read: BytesMut::new(), trailers: None, left: bytes_max, bytes_max }
+    pub(super) fn new(body: Body, bytes_max: u64, ledger: Ledger) -> Self {
+        let hold = Hold::default();
+        Self { body, read: BytesMut::new(), trailers: None, left: bytes_max, bytes_max, ledger, hold }
     }
 
     pub(super) async fn next(&mut self) -> Result<Bytes, End> {
@@ -56,11 +62,25 @@ impl Frames {
                 None => return Err(self.end()),
                 Some(Err(error)) => return Err(End::Fault(transport::within_body(&error.without_url()))),
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.read.extend_from_slice(&data),
+                    Ok(data) => {
+                        self.make_room(data.len()).await?;
+                        self.read.extend_from_slice(&data);
+                    }
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
             }
         }
+    }
+
+    /// Messages that were taken are no longer held here.
+    async fn make_room(&mut self, bytes: usize) -> Result<(), End> {
+        let wanted = (self.read.len() + bytes) as u64;
+        if !self.hold.is_counted() {
+            self.hold = self.ledger.try_hold(0).map_err(|_| End::Fault(fault::no_room()))?;
+        }
+        self.hold.shrink_to(wanted);
+        let more = self.hold.missing_for(wanted);
+        self.hold.grow(more, MEMORY_PATIENCE).await.map_err(|_| End::Fault(fault::no_room()))
     }
 
     /// The next message, if it is here.
@@ -142,7 +162,8 @@ mod tests {
             Ok::<_, std::io::Error>(Frame::trailers(trailers))
         });
         let frames: Vec<_> = data.chain(trailers).collect();
-        let mut frames = Frames::new(Body::wrap(StreamBody::new(stream::iter(frames))), bytes_max);
+        let mut frames =
+            Frames::new(Body::wrap(StreamBody::new(stream::iter(frames))), bytes_max, Ledger::unlimited());
         let mut messages = Vec::new();
         loop {
             match frames.next().await {

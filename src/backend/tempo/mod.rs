@@ -38,7 +38,7 @@ use super::{
 };
 use crate::model::{MetricsAnswer, SearchAnswer, TagNames, TagValues, TraceQuery};
 use crate::redaction::Raw;
-use crate::task::Deadline;
+use crate::task::{Deadline, Ledger};
 
 /// What is read of the body of an answer that is no trace: enough to find Tempo's words in it.
 const TEXT_BYTES_MAX: usize = 4 << 10;
@@ -56,6 +56,8 @@ pub struct TempoBackend {
     dialect: Dialect,
     streaming: StreamingApi,
     body_bytes_max: u64,
+    /// Of what it sends.
+    ledger: Ledger,
 }
 
 impl TempoBackend {
@@ -64,7 +66,16 @@ impl TempoBackend {
         let routes = Routes::new(&settings.url)?;
         let client = connect::client(settings)?;
         let streaming = StreamingApi::new(settings, routes.base(), body_bytes_max)?;
-        Ok(Self { client, routes, dialect: Dialect::default(), streaming, body_bytes_max })
+        let ledger = Ledger::unlimited();
+        Ok(Self { client, routes, dialect: Dialect::default(), streaming, body_bytes_max, ledger })
+    }
+
+    /// The same, holding what it sends within this ledger.
+    #[must_use]
+    pub fn within(mut self, ledger: Ledger) -> Self {
+        self.streaming.hold_within(ledger.clone());
+        self.ledger = ledger;
+        self
     }
 
     async fn ask(&self, query: &TraceQuery) -> Result<RegionTrace, Fault> {
@@ -91,7 +102,7 @@ impl TempoBackend {
                 NotFound::Silent => Ok(Some(holds_none(began))),
                 NotFound::Otherwise => Err(fault::no_such_route()),
             },
-            status => Err(fault::of_status(status, &beginning(response).await)),
+            _ => Err(refused(response).await),
         }
     }
 
@@ -107,7 +118,7 @@ impl TempoBackend {
                     _ => Err(fault::no_such_route()),
                 }
             }
-            status => Err(fault::of_status(status, &beginning(response).await)),
+            _ => Err(refused(response).await),
         }
     }
 
@@ -128,10 +139,14 @@ impl TempoBackend {
             beginning(response).await;
             return Err(fault::no_protobuf());
         }
-        let body = body::collect(response, self.body_bytes_max).await.map_err(|error| match error {
-            BodyError::TooLarge => fault::over_cap(self.body_bytes_max),
-            BodyError::Broken(error) => transport::within_body(&error.without_url()),
-        })?;
+        let body =
+            body::collect(response, self.body_bytes_max, &self.ledger).await.map_err(
+                |error| match error {
+                    BodyError::NoRoom => fault::no_room(),
+                    BodyError::TooLarge => fault::over_cap(self.body_bytes_max),
+                    BodyError::Broken(error) => transport::within_body(&error.without_url()),
+                },
+            )?;
         let bytes = body.len() as u64;
         let parts = take_apart(body)?;
         Ok(RegionTrace {
@@ -142,6 +157,7 @@ impl TempoBackend {
             first_byte: Some(first_byte),
             http_status: Some(StatusCode::OK.as_u16()),
             attempts: 1,
+            hedged: 0,
             within: None,
         })
     }
@@ -150,7 +166,7 @@ impl TempoBackend {
         let response = self.get(self.routes.build_info()).await?;
         let version = match response.status() {
             StatusCode::OK => {
-                let body = body::collect(response, BUILD_INFO_BYTES_MAX).await;
+                let body = body::collect(response, BUILD_INFO_BYTES_MAX, &self.ledger).await;
                 body.ok().and_then(|body| answer::version(&body))
             }
             // Others that speak Tempo's API have no such page, and a proxy may keep it from us.
@@ -216,6 +232,13 @@ impl fmt::Debug for TempoBackend {
         let url = self.routes.base().as_str();
         f.debug_struct("TempoBackend").field("url", &url).field("streams", &streams).finish_non_exhaustive()
     }
+}
+
+/// What a status other than 200 stands for.
+async fn refused(response: Response) -> Fault {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let fault = fault::of_status(status, &beginning(response).await);
+    fault::asking_for_rest(fault, &headers)
 }
 
 /// What a region says where a trace was due. Its words may repeat a query or show a value, so that they are looked at

@@ -102,7 +102,14 @@ impl TempoBackend {
             let first_byte = Some(began.elapsed());
             let body = self.body_of(response, form).await?;
             let (answer, is_partial) = read(&body).map_err(unreadable)?;
-            Ok(RegionAnswer { answer: Raw::seal(answer), is_partial, first_byte, attempts: 1, within: None })
+            Ok(RegionAnswer {
+                answer: Raw::seal(answer),
+                is_partial,
+                first_byte,
+                attempts: 1,
+                hedged: 0,
+                within: None,
+            })
         };
         async move { within(deadline, ask).await }.boxed()
     }
@@ -125,7 +132,8 @@ impl TempoBackend {
             beginning(response).await;
             return Err(fault::of_another_form());
         }
-        body::collect(response, bytes_max).await.map_err(|error| match error {
+        body::collect(response, bytes_max, &self.ledger).await.map_err(|error| match error {
+            BodyError::NoRoom => fault::no_room(),
             BodyError::TooLarge => fault::over_cap(bytes_max),
             BodyError::Broken(error) => transport::within_body(&error.without_url()),
         })
@@ -138,7 +146,9 @@ pub(in crate::backend) fn is_json(headers: &HeaderMap) -> bool {
 
 /// What a status other than 200 says of a query. What is wrong with the question itself is said by a 400.
 async fn refused(status: StatusCode, response: Response) -> Fault {
-    refused_with(status, &beginning(response).await)
+    let headers = response.headers().clone();
+    let fault = refused_with(status, &beginning(response).await);
+    fault::asking_for_rest(fault, &headers)
 }
 
 /// As [`refused`], with what it said.

@@ -133,7 +133,14 @@ impl TempoBackend {
         match self.streaming.call(method, &asked, take).await {
             Ok(first_byte) => {
                 let answer = Raw::seal(fold.finish());
-                Ok(Some(RegionAnswer { answer, is_partial: false, first_byte, attempts: 1, within: None }))
+                Ok(Some(RegionAnswer {
+                    answer,
+                    is_partial: false,
+                    first_byte,
+                    attempts: 1,
+                    hedged: 0,
+                    within: None,
+                }))
             }
             Err(Unanswered::NoSuchApi) => Ok(None),
             Err(Unanswered::Fault(fault)) => Err(fault),

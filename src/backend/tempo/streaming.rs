@@ -19,7 +19,7 @@ use crate::backend::deadline::within;
 use crate::backend::settings::{Streaming, TempoSettings};
 use crate::backend::{BuildError, Fault, fault};
 use crate::model::RegionStatus;
-use crate::task::Deadline;
+use crate::task::{Deadline, Ledger};
 use crate::wire::questions::SearchRequest;
 
 const SERVICE: &str = "/tempopb.StreamingQuerier/";
@@ -41,6 +41,8 @@ pub(super) struct StreamingApi {
     wanted: Streaming,
     known: Known,
     message_bytes_max: u64,
+    /// Of what it sends.
+    ledger: Ledger,
 }
 
 /// What a probe found.
@@ -87,7 +89,13 @@ impl StreamingApi {
         let client = is_wanted.then(|| connect::streaming_client(settings)).transpose()?;
         let mut origin = base.clone();
         origin.set_path("/");
-        Ok(Self { client, origin, wanted, known: Known::default(), message_bytes_max: body_bytes_max })
+        let (known, ledger) = (Known::default(), Ledger::unlimited());
+        Ok(Self { client, origin, wanted, known, message_bytes_max: body_bytes_max, ledger })
+    }
+
+    /// What it sends is held within this ledger.
+    pub(super) fn hold_within(&mut self, ledger: Ledger) {
+        self.ledger = ledger;
     }
 
     /// Whether a question goes this way.
@@ -194,7 +202,7 @@ impl StreamingApi {
         ) {
             return Err(fault::bad_encoding().into());
         }
-        Ok(Some(Frames::new(body, self.message_bytes_max)))
+        Ok(Some(Frames::new(body, self.message_bytes_max, self.ledger.clone())))
     }
 
     /// No headers came. Whoever asks again asks the other way: what broke may be what speaks no HTTP/2 any more.

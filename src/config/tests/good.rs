@@ -271,7 +271,7 @@ fn a_change_is_named_by_its_key_and_a_secret_only_by_that_it_changed() {
     assert_eq!(
         changes.replace("gateway.policies, ", ""),
         "policies, region.us-west.deadline, region.us-west.auth, region.lab added; \
-         only after a restart: gateway.listen, limits"
+         only after a restart: gateway.listen, limits.connections_max"
     );
 }
 

@@ -7,6 +7,7 @@ mod callers;
 mod faults;
 mod good;
 mod identity;
+mod limits;
 mod peers;
 mod policies;
 mod properties;

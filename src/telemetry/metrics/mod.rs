@@ -6,6 +6,7 @@ mod audit;
 pub mod cache;
 mod endpoint;
 mod identity;
+mod limits;
 mod process;
 mod regions;
 mod reloads;
@@ -25,6 +26,7 @@ pub use audit::{AuditNumbers, WitnessNumbers};
 pub use cache::CacheFamilies;
 pub use endpoint::Endpoint;
 pub use identity::KeysNumbers;
+pub use limits::{EdgeNumbers, LimitFamilies, RegionNumbers};
 pub use regions::RegionCare;
 pub use requests::InFlight;
 pub use spans::SpanCounts;
@@ -66,6 +68,7 @@ pub struct Metrics {
     cache: CacheFamilies,
     spans: SpanCounts,
     identity: IdentityFamilies,
+    limits: LimitFamilies,
 }
 
 impl Metrics {
@@ -86,6 +89,7 @@ impl Metrics {
         self.cache.register(r);
         self.spans.register(r);
         self.identity.register(r);
+        self.limits.register(r);
         registry
     }
 
@@ -134,8 +138,8 @@ impl Metrics {
         InFlight::begin(self.clone(), endpoint, mode)
     }
 
-    pub fn shed(&self) {
-        self.requests.shed();
+    pub fn limits(&self) -> &LimitFamilies {
+        &self.limits
     }
 
     /// An answer went out over `http` or `grpc`.

@@ -59,7 +59,6 @@ pub(super) struct RequestFamilies {
         fn() -> HistogramWithExemplars<TraceLabel>,
     >,
     in_flight: Gauge,
-    shed: Counter,
     partial: Family<PartialLabels, Counter>,
     lookups: Family<LookupLabels, Counter>,
     budgets: Family<BudgetLabels, Counter>,
@@ -73,7 +72,6 @@ impl Default for RequestFamilies {
             seconds: Family::new_with_constructor(seconds),
             federated_seconds: Family::new_with_constructor(seconds),
             in_flight: Gauge::default(),
-            shed: Counter::default(),
             partial: Family::default(),
             lookups: Family::default(),
             budgets: Family::default(),
@@ -98,16 +96,11 @@ impl RequestFamilies {
             self.federated_seconds.clone(),
         );
         r.register("requests_in_flight", "Requests whose answer has not left yet", self.in_flight.clone());
-        r.register("requests_shed", "Requests refused because too many were in flight", self.shed.clone());
         r.register("partial_answers", "Answers that were not whole, by the reason", self.partial.clone());
         let lookups = "Lookups by how many regions hold something of the trace, and by who said so";
         r.register("lookups", lookups, self.lookups.clone());
         r.register("budgets_reached", "Answers that a budget ended", self.budgets.clone());
         r.register("responses", "Answers by transport and code, refusals among them", self.responses.clone());
-    }
-
-    pub fn shed(&self) {
-        self.shed.inc();
     }
 
     /// An answer went out. gRPC's codes are told by their names.

@@ -14,6 +14,7 @@ fn report(name: &str, status: RegionStatus) -> RegionReport {
         bytes: 5,
         spans: 2,
         attempts: 1,
+        hedged: 0,
         treated: 3,
         treated_by_class: vec![("pii.email".to_owned(), 3)],
         within: None,

@@ -168,7 +168,7 @@ fn every_status_has_one_verdict() {
     for status in RegionStatus::ALL {
         let expected = match status {
             S::Timeout | S::Unreachable | S::Error | S::CutOff | S::Malformed => Verdict::Failed(status),
-            S::Overloaded | S::CircuitOpen | S::Withheld | S::Pending => Verdict::Neutral,
+            S::Overloaded | S::Limited | S::CircuitOpen | S::Withheld | S::Pending => Verdict::Neutral,
             _ => Verdict::Alive,
         };
         assert_eq!(verdict::<()>(&Err(Fault::new(status, ""))), expected, "{status:?}");
