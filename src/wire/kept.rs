@@ -50,6 +50,7 @@ struct WrittenRegion {
     bytes: u64,
     spans: u64,
     attempts: u32,
+    hedged: u32,
     treated: u64,
     classes: Vec<(String, u64)>,
     raw_egress: bool,
@@ -132,6 +133,7 @@ fn region(report: &RegionReport) -> WrittenRegion {
         bytes: report.bytes,
         spans: report.spans,
         attempts: report.attempts,
+        hedged: report.hedged,
         treated: report.treated,
         classes: report.treated_by_class.clone(),
         raw_egress: report.is_raw_egress,
@@ -139,10 +141,10 @@ fn region(report: &RegionReport) -> WrittenRegion {
 }
 
 fn report(written: WrittenRegion) -> Option<RegionReport> {
+    let region = RegionName::parse(&written.region).ok()?;
+    let jurisdiction = Jurisdiction::parse(&written.jurisdiction).ok()?;
+    let status = RegionStatus::parse(&written.status)?;
     Some(RegionReport {
-        region: RegionName::parse(&written.region).ok()?,
-        jurisdiction: Jurisdiction::parse(&written.jurisdiction).ok()?,
-        status: RegionStatus::parse(&written.status)?,
         detail: written.detail,
         http_status: written.http,
         took: Duration::from_nanos(written.took),
@@ -150,10 +152,11 @@ fn report(written: WrittenRegion) -> Option<RegionReport> {
         bytes: written.bytes,
         spans: written.spans,
         attempts: written.attempts,
+        hedged: written.hedged,
         treated: written.treated,
         treated_by_class: written.classes,
-        within: None,
         is_raw_egress: written.raw_egress,
+        ..RegionReport::new(region, jurisdiction, status)
     })
 }
 
