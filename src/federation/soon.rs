@@ -22,9 +22,7 @@ use super::query::{Answered, Question, SearchAsk, TagValuesAsk, TagsAsk};
 use super::refusal::Refusal;
 use super::waiting::LOOK_AGAIN;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
-use crate::model::{
-    Answer, Complete, Coverage, Mode, Outcome, SearchAnswer, SearchQuery, TagNames, TagValues,
-};
+use crate::model::{Answer, Complete, Coverage, Mode, SearchAnswer, SearchQuery, TagNames, TagValues};
 use crate::redaction::Redacted;
 use crate::task::{Deadline, Group};
 use crate::telemetry::metrics::fast::{FastFamilies, Remainder, Waited};
@@ -127,11 +125,14 @@ type Key = (SearchQuery, String);
 
 type Listed = Mutex<HashMap<Key, Weak<Looking<SearchAnswer>>>>;
 
+/// What a search came to, and when.
+type Kept = (Instant, Complete<Redacted<SearchAnswer>>);
+
 /// Searches in the air, and what came of those that went on. Clones are one.
 #[derive(Clone)]
 pub(super) struct Soon {
     listed: Arc<Listed>,
-    kept: Cache<Key, Arc<(Instant, Complete<Redacted<SearchAnswer>>)>>,
+    kept: Cache<Key, Arc<Kept>>,
     left: Group,
     places: Arc<Semaphore>,
 }
@@ -229,7 +230,8 @@ impl Federation {
         // What peers show may change without a word, and what lies in this process costs nothing to ask again.
         let is_kept = !self.has_peers() && self.regions.iter().any(|region| !region.is_embedded());
         if is_kept && let Some(kept) = self.soon.kept(&key) {
-            return with_mode(Ok(kept.into_answer()));
+            let Answer { value, coverage } = kept.into_answer();
+            return Ok(Answer { value, coverage: in_fast_mode(coverage) });
         }
         let deadline = ask.deadline;
         let begin = || {
@@ -284,7 +286,7 @@ impl Federation {
                     if has_waited {
                         self.numbers.waited(Waited::Whole);
                     }
-                    return Soonest::Whole(with_mode((*answered).clone()));
+                    return Soonest::Whole(hurried(&answered).map_err(Refusal::from));
                 }
                 () = sleep_until(at) => {
                     let (now, age) = (Instant::now(), looking.begun.elapsed());
@@ -297,14 +299,14 @@ impl Federation {
                         self.numbers.waited(Waited::Nothing);
                     }
                     self.numbers.early();
-                    return Soonest::Early(self.early_of(looking));
+                    return Soonest::Early(self.early_of(looking).map_err(Refusal::from));
                 }
             }
         }
     }
 
     /// What is certain so far, and how each region stands.
-    fn early_of<A: Grows>(&self, looking: &Looking<A>) -> Answered<A> {
+    fn early_of<A: Grows>(&self, looking: &Looking<A>) -> Result<Answer<Redacted<A>>, Box<Refusal>> {
         let age = looking.begun.elapsed();
         let left = self.paces.left(&A::of(), age).unwrap_or(LOOK_AGAIN);
         let again = Some(left.min(looking.deadline.remaining()));
@@ -326,7 +328,7 @@ impl Federation {
         let coverage =
             Coverage { budget: Some(Budget::Time), ..self.covering(Mode::Fast, regions.collect()) };
         match Refusal::of_query_coverage(&coverage) {
-            Some(refusal) => Err(refusal),
+            Some(refusal) => Err(Box::new(refusal)),
             None => Ok(Answer { value: locked(&looking.certain).clone(), coverage }),
         }
     }
@@ -337,14 +339,20 @@ fn patient<Q>(ask: Question<Q>) -> Question<Q> {
     Question { mode: Mode::BestEffort, ..ask }
 }
 
-fn with_mode<A>(answered: Answered<A>) -> Answered<A> {
-    let fast = |coverage: Coverage| Coverage { mode: Mode::Fast, ..coverage };
+fn in_fast_mode(coverage: Coverage) -> Coverage {
+    Coverage { mode: Mode::Fast, ..coverage }
+}
+
+/// What everyone who waits for it is told, as it is told to someone in a hurry.
+fn hurried<A: Clone>(answered: &Answered<A>) -> Result<Answer<Redacted<A>>, Box<Refusal>> {
     match answered {
-        Ok(answer) => {
-            debug_assert!(answer.coverage.outcome() != Outcome::Refused, "it was refused before");
-            Ok(Answer { coverage: fast(answer.coverage), ..answer })
+        Ok(Answer { value, coverage }) => {
+            Ok(Answer { value: value.clone(), coverage: in_fast_mode(coverage.clone()) })
         }
-        Err(refusal) => Err(Refusal { coverage: refusal.coverage.map(fast), ..refusal }),
+        Err(refusal) => {
+            let coverage = refusal.coverage.clone().map(in_fast_mode);
+            Err(Box::new(Refusal { coverage, ..refusal.clone() }))
+        }
     }
 }
 
