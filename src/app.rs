@@ -296,6 +296,7 @@ fn in_force(
         .with_policies(settings.policies.clone())
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
         .with_reception(reception)
+        .with_modes(settings.modes.clone())
         .with_grants(settings.grants.clone())
         .running_in(settings.gateway.region.clone())
         .operated_by(settings.gateway.operators.clone())

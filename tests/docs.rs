@@ -25,6 +25,7 @@ use tutti::telemetry::Metrics;
 use tutti::telemetry::metrics::cache::{
     CacheFamilies, Cause, Kept, Level, Prewarm, SharedOperation, SharedOutcome,
 };
+use tutti::telemetry::metrics::fast::{Remainder, Waited};
 use tutti::telemetry::metrics::{Endpoint, KeysNumbers, WitnessNumbers};
 
 type Names = BTreeSet<String>;
@@ -160,10 +161,11 @@ fn every_key_of_the_report_is_described() {
     let region = RegionName::parse("us-east").unwrap();
     let report = RegionReport {
         hedged: 1,
+        again: Some(Duration::ZERO),
         treated_by_class: vec![("pii.email".to_owned(), 1)],
         within: Some(std::sync::Arc::new(within)),
         is_raw_egress: true,
-        ..RegionReport::new(region, Jurisdiction::parse("US").unwrap(), RegionStatus::Ok)
+        ..RegionReport::new(region, Jurisdiction::parse("US").unwrap(), RegionStatus::Pending)
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,
@@ -220,6 +222,8 @@ fn every_metric_is_described() {
     metrics.reloaded(true, Duration::ZERO);
     metrics.grant(true);
     count_memory(metrics.cache());
+    metrics.fast().waited(Waited::Whole);
+    metrics.fast().remainder(Remainder::Landed);
     metrics.audit_witness(&WitnessNumbers {
         name: "us-west".to_owned(),
         standing: "well",

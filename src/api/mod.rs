@@ -17,6 +17,7 @@ mod kept;
 mod layers;
 mod memory;
 pub mod metrics;
+mod modes;
 pub mod operate;
 mod overview;
 pub mod params;
@@ -35,6 +36,7 @@ pub mod tls;
 pub mod traces;
 mod witness;
 
+pub use modes::Modes;
 pub use operate::Reloader;
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

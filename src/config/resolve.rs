@@ -14,7 +14,9 @@ use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
+use super::locality;
 use super::memory::{self, Memory};
+use super::modes;
 use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
@@ -113,6 +115,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let mut settings = Settings {
         gateway,
         federation: federation(given, &deadlines, memory, out),
+        modes: modes::resolve(&given.modes),
         deadlines,
         limits: limits(given, memory),
         identity: Arc::new(identity),
@@ -153,9 +156,18 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
         // A default gives way to what a person wrote.
         given.or(default.min(complete / 2))
     };
+    let fast = earlier(&given.fast, default.fast, "fast", out);
+    let fast_max = earlier(&given.fast_max, fast * 2, "fast_max", out);
+    if let Some(at) = given.fast_max.is()
+        && at.value < fast
+    {
+        let what = format!("`fast_max` is less than `fast`, which is {}", humantime::format_duration(fast));
+        out.fault(&at.place, what, "write as much at least, or take the line away");
+    }
     DeadlineSettings {
         complete,
-        fast: earlier(&given.fast, default.fast, "fast", out),
+        fast,
+        fast_max: fast_max.max(fast),
         reserve: earlier(&given.reserve, default.reserve, "reserve", out),
     }
 }
@@ -171,6 +183,7 @@ fn federation(
     FederationSettings {
         deadline: deadlines.complete,
         fast: deadlines.fast,
+        fast_max: deadlines.fast_max,
         reserve: deadlines.reserve,
         trace_bytes_max: given.limits.trace_bytes_max.or(default.trace_bytes_max),
         additions: Additions {
@@ -182,6 +195,7 @@ fn federation(
         },
         hot: cache::hot(&given.cache, memory, out),
         prewarm: cache::prewarm(&given.prewarm),
+        locality: locality::resolve(&given.locality),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(

@@ -27,7 +27,7 @@ use crate::evaluate::outline::Outline;
 use crate::evaluate::{Patience, TraceRows};
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::search::Inspected;
-use crate::model::{Answer, Mode, TraceId};
+use crate::model::{Answer, Mode, TraceId, TraceQuery};
 use crate::redaction::query::Denial;
 use crate::redaction::{Marks, Permitted, Redacted, View};
 use crate::task::clock::wall_nanos;
@@ -115,6 +115,8 @@ struct Progress<G: Gather> {
     per_row: usize,
     /// The time was over within a trace.
     is_cut: bool,
+    /// Learns where the traces are that are looked at.
+    federation: Arc<Federation>,
 }
 
 /// The parts of some traces that the region of this rank sent, or why it sent none.
@@ -165,7 +167,9 @@ impl Federation {
             outline,
             per_row: wanted.per_row as usize,
             is_cut: false,
+            federation: self.clone(),
         };
+        progress.teller.count().begin(&progress.reports);
         let order = wanted.order;
         let mut listing = Listing::new(wanted, &self.settings.search);
         let budget = loop {
@@ -345,7 +349,7 @@ impl Federation {
                 let call = TracesCall { query: ids.clone(), deadline };
                 let treatment = &treatment;
                 let at_once = self.settings.search.assembly_concurrent_max;
-                let open = count.put();
+                let open = count.put(usize::from(*rank));
                 async move {
                     let landed = ask_several(region, *rank, call, treatment, at_once).await;
                     drop(open);
@@ -468,6 +472,7 @@ impl<G: Gather> Progress<G> {
     }
 
     fn report(&mut self, rank: u16, part: RegionReport) {
+        self.teller.count().landed(usize::from(rank), &part);
         if let Some(known) = self.reports.get_mut(usize::from(rank)) {
             merge(known, RegionReport { took: self.begun.elapsed(), ..part });
         }
@@ -479,6 +484,10 @@ impl<G: Gather> Progress<G> {
         landed: Vec<Landed>,
         renumbers: Vec<bool>,
     ) -> Result<Self, Refusal> {
+        // What came in outline is not all there is.
+        if !renumbers.is_empty() {
+            self.federation.learn(&TraceQuery::of(candidate.id), &landed);
+        }
         let mut ranks = Vec::with_capacity(landed.len());
         let mut views = Vec::with_capacity(landed.len());
         let mut bytes = 0;

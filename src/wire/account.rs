@@ -238,6 +238,7 @@ fn region(written: WrittenRegion, depth: usize) -> Option<RegionReport> {
         treated_by_class: written.classes,
         within: inner.map(std::sync::Arc::new),
         is_raw_egress: written.raw_egress,
+        again: None,
     })
 }
 

@@ -23,6 +23,8 @@ mod log;
 mod seen;
 #[path = "../support/spans.rs"]
 mod spans;
+#[path = "../support/stored.rs"]
+mod stored;
 #[path = "../support/tempopb.rs"]
 mod tempopb;
 
@@ -34,9 +36,11 @@ mod fast;
 mod growing;
 mod honesty;
 mod kept;
+mod locality;
 mod overload;
 mod questions;
 mod residency;
+mod schedules;
 mod streaming;
 mod telling;
 mod twelve;

@@ -203,7 +203,7 @@ impl Calling<'_> {
         W: FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
     {
         let Self { state, mut federation, headers, docket, seen, story } = self;
-        let mode = params::mode(&headers, None).map_err(refused)?;
+        let mode = params::mode(&headers, None, seen.mode).map_err(refused)?;
         let patience = patience(&headers);
         let mut parts = http::Request::new(()).into_parts().0;
         parts.headers = headers;
@@ -213,7 +213,7 @@ impl Calling<'_> {
         parts.extensions.insert(seen);
         parts.extensions.insert(story.clone());
         let admitted = admit(state, endpoint, mode, parts, |deadline| {
-            let deadline = early(mode, deadline, federation.settings());
+            let deadline = early(endpoint, mode, deadline, federation.settings());
             let deadline = patience.map_or(deadline, |patience| deadline.at_most(patience));
             Question { query, mode, deadline }
         });

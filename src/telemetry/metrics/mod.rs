@@ -5,6 +5,7 @@
 mod audit;
 pub mod cache;
 mod endpoint;
+pub mod fast;
 mod identity;
 mod limits;
 mod process;
@@ -32,6 +33,7 @@ pub use requests::InFlight;
 pub use spans::SpanCounts;
 
 use audit::AuditFamilies;
+use fast::FastFamilies;
 use identity::IdentityFamilies;
 use process::ProcessFamilies;
 use regions::RegionFamilies;
@@ -66,6 +68,7 @@ pub struct Metrics {
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
     cache: CacheFamilies,
+    fast: FastFamilies,
     spans: SpanCounts,
     identity: IdentityFamilies,
     limits: LimitFamilies,
@@ -87,6 +90,7 @@ impl Metrics {
         );
         self.audit.register(r);
         self.cache.register(r);
+        self.fast.register(r);
         self.spans.register(r);
         self.identity.register(r);
         self.limits.register(r);
@@ -100,6 +104,11 @@ impl Metrics {
 
     pub fn audit(&self, numbers: &AuditNumbers) {
         self.audit.set(numbers);
+    }
+
+    /// For the federation, which counts there itself.
+    pub fn fast(&self) -> FastFamilies {
+        self.fast.clone()
     }
 
     pub fn audit_witness(&self, numbers: &WitnessNumbers) {
