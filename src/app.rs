@@ -146,6 +146,18 @@ async fn open_audit(settings: &Settings) -> Result<Option<Arc<Auditor>>, AppErro
     Ok(Some(auditor))
 }
 
+/// What ends on SIGTERM or SIGINT.
+pub fn until_told() -> Result<impl Future<Output = ()>, AppError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signal)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 /// Serves until SIGTERM or SIGINT, then says so on `/ready` and drains.
 pub async fn serve_until_told(
     certificate: Option<Certificate>,
@@ -153,14 +165,10 @@ pub async fn serve_until_told(
     state: ApiState,
     serving: ServeSettings,
 ) -> Result<(), AppError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signal)?;
+    let signalled = until_told()?;
     let stopping = state.clone();
     let told = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signalled.await;
         stopping.stop();
         tracing::info!("told to end: finishing what is in flight");
     };
