@@ -38,6 +38,7 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tutti::api::serve::{ServeSettings, serve};
 use tutti::wire::protobuf::put_bytes_field;
 
 /// Ticks of the kernel's clock for processes: USER_HZ, 100 on every Linux that is met.
@@ -251,7 +252,7 @@ async fn fake_region(part: Bytes) -> SocketAddr {
         .route("/api/status/buildinfo", get(|| async { r#"{"version":"3.0.2"}"# }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    tokio::spawn(serve(listener, routes, ServeSettings::default(), std::future::pending()));
     address
 }
 

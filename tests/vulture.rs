@@ -27,6 +27,7 @@ use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode, header};
 use running::{Running, tutti};
 use tokio::net::TcpListener;
+use tutti::api::serve::{ServeSettings, serve};
 
 /// What stands between the vulture and what it speaks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,8 @@ async fn between(hand: Hand, server: SocketAddr, overheard: Arc<Mutex<String>>) 
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass)).await.unwrap() });
+    let routes = Router::new().fallback(pass);
+    tokio::spawn(serve(listener, routes, ServeSettings::default(), std::future::pending()));
     address
 }
 

@@ -45,6 +45,15 @@ impl Default for VultureMetrics {
 }
 
 impl VultureMetrics {
+    /// Shows a count of 0 for what has not happened yet: the first of a kind would be no increase otherwise.
+    pub fn expects(&self, checks: &[&'static str], verdicts: &[&'static str]) {
+        for check in checks {
+            for verdict in verdicts {
+                self.checks.get_or_create(&CheckLabels { check, verdict });
+            }
+        }
+    }
+
     /// A check that is decided, by how.
     pub fn checked(&self, check: &'static str, verdict: &'static str) {
         self.checks.get_or_create(&CheckLabels { check, verdict }).inc();

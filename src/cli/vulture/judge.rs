@@ -56,6 +56,10 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// The words of `as_str`, and of what was seen only when it was asked for again.
+    pub const WORDS: [&'static str; 9] =
+        ["good", "late", "partial", "missing", "wrong", "leaked", "not_offered", "refused", "unreachable"];
+
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Good => "good",

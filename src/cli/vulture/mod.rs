@@ -14,6 +14,7 @@ mod send;
 mod tests;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use super::gateway::{Gateway, GatewayError};
 use crate::api::exposition;
 use crate::api::serve::{ServeSettings, serve};
 use crate::app::{self, AppError};
-use crate::config::process_environment;
+use crate::config::{process_environment, read_text};
 use crate::demo::Planting;
 use crate::model::RegionName;
 use crate::task::Group;
@@ -38,6 +39,8 @@ pub(super) use send::Sender;
 const REGIONS_MAX: usize = 100;
 /// Rounds are whole seconds, and longer than a trace of all regions.
 const EVERY_MIN: Duration = Duration::from_secs(5);
+/// Of a file with the value of a header.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -89,10 +92,13 @@ pub struct VultureArgs {
     pub no_canary: bool,
     /// A header of questions to the gateway, its value in a variable: `X-Tutti-Source=TUTTI_SECRET`.
     #[arg(long, value_name = "NAME=VARIABLE")]
-    pub header_env: Vec<HeaderEnv>,
+    pub header_env: Vec<Header>,
+    /// The same, its value in a file.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub header_file: Vec<Header>,
     /// A header of what is sent to regions, its value in a variable: `X-Scope-OrgID=TENANT`.
     #[arg(long, value_name = "NAME=VARIABLE")]
-    pub otlp_header_env: Vec<HeaderEnv>,
+    pub otlp_header_env: Vec<Header>,
     /// Where to show its own metrics, at /metrics: counts, by names of regions.
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
@@ -119,18 +125,19 @@ impl FromStr for Target {
 
 /// A header whose value is not on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeaderEnv {
+pub struct Header {
     name: HeaderName,
-    variable: String,
+    /// A variable of the environment, or a file.
+    place: String,
 }
 
-impl FromStr for HeaderEnv {
+impl FromStr for Header {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, variable) = text.split_once('=').ok_or_else(|| "write it as NAME=VARIABLE".to_owned())?;
+        let (name, place) = text.split_once('=').ok_or_else(|| "write it as NAME=PLACE".to_owned())?;
         let name = name.parse().map_err(|_| format!("`{name}` is no name of a header"))?;
-        Ok(Self { name, variable: variable.to_owned() })
+        Ok(Self { name, place: place.to_owned() })
     }
 }
 
@@ -172,8 +179,8 @@ pub fn run(args: &VultureArgs) -> ExitCode {
 async fn watch(args: &VultureArgs) -> Result<Worst, VultureError> {
     let planting = planting(args)?;
     let gateway = Gateway::new(&args.server)?;
-    let asking = ask::Asking { gateway, headers: headers(&args.header_env)? };
-    let sender = Sender::new(&args.region, headers(&args.otlp_header_env)?)?;
+    let asking = ask::Asking { gateway, headers: headers(&args.header_env, &args.header_file)? };
+    let sender = Sender::new(&args.region, headers(&args.otlp_header_env, &[])?)?;
     let metrics = VultureMetrics::default();
     // Let go at the end, and with it the door.
     let doors = Group::new();
@@ -227,12 +234,18 @@ fn planting(args: &VultureArgs) -> Result<Planting, VultureError> {
     Ok(Planting { seed: args.seed, every: args.every, regions, canary_keys })
 }
 
-fn headers(given: &[HeaderEnv]) -> Result<HeaderMap, VultureError> {
+fn headers(env: &[Header], files: &[Header]) -> Result<HeaderMap, VultureError> {
+    let of_variable = |place: &str| {
+        process_environment(place).ok_or_else(|| format!("`{place}` of the environment is not set"))
+    };
+    let of_file = |place: &str| read_text(Path::new(place), SECRET_BYTES_MAX);
+    let variables = env.iter().map(|header| (header, of_variable(&header.place)));
+    let files = files.iter().map(|header| (header, of_file(&header.place)));
     let mut headers = HeaderMap::new();
-    for HeaderEnv { name, variable } in given {
-        let usage = |what: &str| VultureError::Usage(format!("`{variable}` of the environment {what}"));
-        let value = process_environment(variable).ok_or_else(|| usage("is not set"))?;
-        let mut value = HeaderValue::from_str(&value).map_err(|_| usage("is no value of a header"))?;
+    for (Header { name, place }, value) in variables.chain(files) {
+        let value = value.map_err(VultureError::Usage)?;
+        let mut value = HeaderValue::from_str(value.trim_end_matches(['\r', '\n']))
+            .map_err(|_| VultureError::Usage(format!("what `{place}` holds is no value of a header")))?;
         value.set_sensitive(true);
         headers.append(name, value);
     }

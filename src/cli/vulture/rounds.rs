@@ -100,6 +100,7 @@ impl Vulture {
         sender: Sender,
         metrics: VultureMetrics,
     ) -> Self {
+        metrics.expects(&Check::ALL.map(Check::as_str), &Verdict::WORDS);
         Self {
             planting,
             pace,
