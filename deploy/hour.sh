@@ -17,6 +17,12 @@ skipped=0
 
 finish() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    # A Tempo may take minutes to let go of what nobody will need.
+    for _ in $(seq 10); do
+        kill -0 "${pids[@]}" 2>/dev/null || break
+        sleep 0.5
+    done
+    for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$dir"
 }
@@ -67,7 +73,7 @@ if [ -n "${TEMPO_BIN:-}" ]; then
         sed -e "s|http_listen_port: 3200|http_listen_address: 127.0.0.1\n  http_listen_port: $http\n  grpc_listen_address: 127.0.0.1\n  grpc_listen_port: $((base + 10 * number + 2))|" \
             -e "s|0.0.0.0:4318|127.0.0.1:$otlp|" -e "s|/var/tempo|$dir/$name|" \
             deploy/compose/tempo.yaml > "$dir/$name.yaml"
-        printf 'memberlist:\n  bind_addr: [127.0.0.1]\n  bind_port: %s\n  advertise_addr: 127.0.0.1\n' \
+        printf 'memberlist:\n  bind_addr: [127.0.0.1]\n  bind_port: %s\n  advertise_addr: 127.0.0.1\n  abort_if_cluster_join_fails: false\n' \
             "$((base + 10 * number + 3))" >> "$dir/$name.yaml"
         "$TEMPO_BIN" -config.file="$dir/$name.yaml" > "$dir/$name.log" 2>&1 &
         pids+=($!)

@@ -64,6 +64,8 @@ async fn gateway(folder: &std::path::Path) -> (Running, [u16; 2]) {
 
 /// Passes requests on to a server, by its hand.
 async fn between(hand: Hand, server: SocketAddr, overheard: Arc<Mutex<String>>) -> SocketAddr {
+    // The provider of another test is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
     let pass = move |request: Request| {
         let (client, overheard) = (client.clone(), overheard.clone());
@@ -222,18 +224,17 @@ async fn the_same_seed_asks_for_what_an_earlier_run_wrote() {
     let first = run(&["--for", "6s"]).await;
     assert_eq!(first.status.code(), Some(0), "{}", said(&first));
     assert!(said(&first).contains("2 rounds"), "{}", said(&first));
-    // One round back is what the run before this one wrote last.
+    let ended = tokio::time::Instant::now();
+    // One round back is what the run before this one wrote, if no round passed between the two.
     let again = run(&["--once", "--written-since", "5s"]).await;
     let told = said(&again);
     assert!(told.contains("2 rounds"), "{told}");
-    assert!(
-        again.status.code() == Some(0) || told.contains("trace missing: the trace is not found"),
-        "{told}"
-    );
+    let was_at_once = ended.elapsed() < Duration::from_secs(4);
+    assert!(again.status.code() == Some(0) || !was_at_once, "{told}");
     // Of another seed nothing was written.
     let other = run(&["--once", "--written-since", "5s", "--seed", "2"]).await;
     assert_eq!(other.status.code(), Some(1), "{}", said(&other));
-    assert!(said(&other).contains("not found"), "{}", said(&other));
+    assert!(said(&other).contains("trace missing"), "{}", said(&other));
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ fn tempo_takes_its_configuration() {
     let path = root().join("deploy/compose/tempo.yaml");
     let output = Command::new(&tempo)
         .arg(format!("-config.file={}", path.display()))
-        .arg("-config.verify")
+        .arg("-config.verify=true")
         .output()
         .unwrap();
     succeeded("tempo", &output);
@@ -165,7 +165,7 @@ fn tempo_takes_its_configuration() {
     std::fs::write(&wrong, format!("{}\nno_such_key: 1\n", std::fs::read_to_string(path).unwrap())).unwrap();
     let output = Command::new(tempo)
         .arg(format!("-config.file={}", wrong.display()))
-        .arg("-config.verify")
+        .arg("-config.verify=true")
         .output()
         .unwrap();
     assert!(!output.status.success());

@@ -253,10 +253,9 @@ impl Vulture {
         self.metrics.checked(check.as_str(), named);
         let worst = Worst::of(verdict, is_late);
         (pending.worst, self.worst) = (pending.worst.max(worst), self.worst.max(worst));
-        if check == Check::Trace && *verdict == Verdict::Good {
-            if let Some(sent) = pending.sent {
-                self.metrics.saw(sent.elapsed());
-            }
+        let is_seen = check == Check::Trace && *verdict == Verdict::Good;
+        if let Some(sent) = pending.sent.filter(|_| is_seen) {
+            self.metrics.saw(sent.elapsed());
         }
         if worst == Worst::Good {
             return Ok(());
