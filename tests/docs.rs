@@ -13,7 +13,6 @@
 mod source;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use clap::CommandFactory;
 use source::{read, rust, without_tests};
@@ -152,21 +151,12 @@ fn every_key_of_the_report_is_described() {
         exactness: Exactness::Exact,
         regions: Vec::new(),
     };
+    let region = RegionName::parse("us-east").unwrap();
     let report = RegionReport {
-        region: RegionName::parse("us-east").unwrap(),
-        jurisdiction: Jurisdiction::parse("US").unwrap(),
-        status: RegionStatus::Ok,
-        detail: None,
-        http_status: None,
-        took: Duration::ZERO,
-        first_byte: None,
-        bytes: 0,
-        spans: 0,
-        attempts: 1,
-        treated: 0,
         treated_by_class: vec![("pii.email".to_owned(), 1)],
         within: Some(std::sync::Arc::new(within)),
         is_raw_egress: true,
+        ..RegionReport::new(region, Jurisdiction::parse("US").unwrap(), RegionStatus::Ok)
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,

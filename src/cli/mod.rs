@@ -34,6 +34,7 @@ pub mod serve;
 mod text;
 pub mod token;
 pub mod trace;
+pub mod verdict;
 pub mod vulture;
 
 /// One Grafana Tempo over several regions.

@@ -90,6 +90,28 @@ pub struct RegionReport {
     pub is_raw_egress: bool,
 }
 
+impl RegionReport {
+    /// Of a region of which nothing else is known yet.
+    pub fn new(region: RegionName, jurisdiction: Jurisdiction, status: RegionStatus) -> Self {
+        Self {
+            region,
+            jurisdiction,
+            status,
+            detail: None,
+            http_status: None,
+            took: Duration::ZERO,
+            first_byte: None,
+            bytes: 0,
+            spans: 0,
+            attempts: 0,
+            treated: 0,
+            treated_by_class: Vec::new(),
+            within: None,
+            is_raw_egress: false,
+        }
+    }
+}
+
 /// The account of a peer gateway, as part of that of a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Within {
@@ -419,21 +441,9 @@ mod tests {
     use super::*;
 
     fn covering(mode: Mode, statuses: &[RegionStatus]) -> Coverage {
-        let regions = statuses.iter().enumerate().map(|(rank, status)| RegionReport {
-            region: RegionName::parse(&format!("region-{rank}")).unwrap(),
-            jurisdiction: Jurisdiction::parse("EU").unwrap(),
-            status: *status,
-            detail: None,
-            http_status: None,
-            took: Duration::ZERO,
-            first_byte: None,
-            bytes: 0,
-            spans: 0,
-            attempts: 1,
-            treated: 0,
-            treated_by_class: Vec::new(),
-            within: None,
-            is_raw_egress: false,
+        let regions = statuses.iter().enumerate().map(|(rank, status)| {
+            let region = RegionName::parse(&format!("region-{rank}")).unwrap();
+            RegionReport::new(region, Jurisdiction::parse("EU").unwrap(), *status)
         });
         Coverage {
             mode,

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::verdict::Verdict;
 use crate::audit::disk::{Disk, Folder};
 use crate::audit::note::{Kind, NamedKey};
 use crate::audit::{PUBLIC, read::Stored};
@@ -35,30 +36,10 @@ pub enum AuditCommand {
     Show(ShowArgs),
 }
 
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Good,
-    /// Something is wrong with the log, or nothing was found.
-    Bad,
-    /// What was asked for cannot be read or understood.
-    Unusable,
-}
-
-impl Verdict {
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Bad => 1,
-            Self::Unusable => 2,
-        }
-    }
-}
-
 /// `tutti audit`, with its output on the terminal.
 pub fn main(args: &AuditArgs) -> ExitCode {
     match run(&args.command, &mut anstream::stdout()) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(verdict) => verdict.into(),
         // A reader that left (`| head`) has seen what it wanted; the verdict cannot be told any more.
         Err(_) => ExitCode::FAILURE,
     }
