@@ -55,6 +55,8 @@ pub struct Federation {
     pub(super) asker: Option<Arc<Asker>>,
     /// What another gateway asks this for.
     pub(super) errand: Option<Arc<Errand>>,
+    /// Gateways whose regions are left to that one, and to those before it.
+    pub(super) elsewhere: Arc<[String]>,
 }
 
 /// One lookup as a caller asks it.
@@ -110,6 +112,7 @@ impl Federation {
             refusing: Refusing::default(),
             asker: None,
             errand: None,
+            elsewhere: Arc::default(),
         }
     }
 

@@ -120,7 +120,11 @@ pub struct Within {
     pub is_open: bool,
     /// Why the peer's answer may not be what one Tempo would have given.
     pub exactness: Exactness,
-    /// One entry for each region that the peer declares.
+    /// Gateways whose regions it left to those that ask it, since they ask these themselves: nothing of them is missing.
+    pub elsewhere: Vec<String>,
+    /// Whether more could be said than there was room for: numbers, reasons, or regions of further peers.
+    pub is_abridged: bool,
+    /// One entry for each region that the peer declares and that is not asked elsewhere.
     pub regions: Vec<RegionReport>,
 }
 
@@ -140,6 +144,11 @@ impl Within {
         } else {
             RegionStatus::Partial
         }
+    }
+
+    /// Whether it was asked about nothing, since every region of its own is another's to answer for.
+    pub fn has_nothing_left(&self) -> bool {
+        self.regions.is_empty() && !self.elsewhere.is_empty()
     }
 
     /// Regions of which something is missing.
@@ -262,6 +271,11 @@ impl RegionStatus {
     /// Whether everything the region holds of what was asked for is in the answer.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Ok | Self::NotNeeded)
+    }
+
+    /// Whether a question was put to it.
+    pub fn was_asked(self) -> bool {
+        !matches!(self, Self::NotNeeded | Self::Withheld)
     }
 
     /// Whether it was asked and failed, so that what it holds is unknown.

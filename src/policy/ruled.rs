@@ -105,13 +105,6 @@ impl Ruled {
         self.grant.as_deref()
     }
 
-    /// The same with tokens of another scope.
-    #[must_use]
-    pub fn with_tokens(mut self, tokens: TokenScope) -> Self {
-        self.tokens = tokens;
-        self
-    }
-
     /// The decision for a class; everything is shut for a number that is not of the table.
     #[inline]
     pub fn cell(&self, class: ClassId) -> Cell {
