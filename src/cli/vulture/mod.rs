@@ -154,7 +154,7 @@ pub(super) enum VultureError {
 }
 
 pub fn run(args: &VultureArgs) -> ExitCode {
-    super::start_log();
+    super::start_log(None, None);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
