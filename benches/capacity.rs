@@ -1,4 +1,4 @@
-//! What one gateway's processor time buys: the figures of docs/capacity.md.
+//! What one gateway's processor time buys: see docs/capacity.md.
 //!
 //! `cargo bench --bench capacity` serves fake regions on loopback from this process and starts the gateway
 //! itself (`tutti serve`) as a child. Lookups go out at a fixed rate, whether or not earlier ones are answered,
