@@ -205,7 +205,8 @@ async fn measure(setting: &Setting) -> Cell {
     }
     let (mut through, mut direct) = (Vec::new(), Vec::new());
     for (is_direct, task) in under_way {
-        if is_direct { &mut direct } else { &mut through }.push(task.await.unwrap());
+        let times = if is_direct { &mut direct } else { &mut through };
+        times.push(task.await.unwrap());
     }
     let cpu = gateway.processor_time() - cpu;
     let (resident_kb, peak_kb) = gateway.memory_kb();
@@ -281,12 +282,12 @@ impl Gateway {
         let mut text = String::new();
         let policies = if setting.keys > 0 { "policies = \"policies\"\n" } else { "" };
         let policy = if setting.keys > 0 { "packs = []" } else { setting.policy };
-        write!(text, "[gateway]\nregion = \"region-0\"\n{policies}{policy}\n").unwrap();
-        write!(text, "[cache]\nbytes_max = \"{}\"\nlateness = \"1s\"\n", setting.cache_bytes).unwrap();
+        writeln!(text, "[gateway]\nregion = \"region-0\"\n{policies}{policy}").unwrap();
+        writeln!(text, "[cache]\nbytes_max = \"{}\"\nlateness = \"1s\"", setting.cache_bytes).unwrap();
         for (rank, address) in regions.iter().enumerate() {
-            write!(text, "[[region]]\nname = \"region-{rank}\"\njurisdiction = \"EU\"\nkind = \"tempo\"\n")
+            writeln!(text, "[[region]]\nname = \"region-{rank}\"\njurisdiction = \"EU\"\nkind = \"tempo\"")
                 .unwrap();
-            write!(text, "url = \"http://{address}\"\nconcurrent_max = 1000\n").unwrap();
+            writeln!(text, "url = \"http://{address}\"\nconcurrent_max = 1000").unwrap();
         }
         if setting.keys > 0 {
             let keys: Vec<String> = (0..setting.keys).map(|key| format!("\"app.listed.{key}\"")).collect();

@@ -24,7 +24,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::IntoResponse;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use running::{Running, tutti};
 use tokio::net::TcpListener;
 use tutti::api::serve::{ServeSettings, serve};
@@ -94,7 +94,7 @@ async fn between(hand: Hand, server: SocketAddr, overheard: Arc<Mutex<String>>) 
             headers.remove(header::CONTENT_LENGTH);
             headers.remove(header::TRANSFER_ENCODING);
             let body = changed(hand, answer.bytes().await.unwrap(), &overheard);
-            (status, HeaderMap::from(headers), body).into_response()
+            (status, headers, body).into_response()
         }
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
