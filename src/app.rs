@@ -1,5 +1,6 @@
 //! Build, run, reload, drain: the one place where the rooms are put together.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,18 +10,22 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use crate::api::audit::{self, Auditor};
+use crate::api::operate::{Reloaded, Waiting};
 use crate::api::serve::{ServeSettings, serve, serve_as};
 use crate::api::tls::{Certificate, TlsError};
-use crate::api::{ApiSettings, ApiState, InForce, ingest, router};
+use crate::api::{ApiSettings, ApiState, InForce, Reloader, ingest, router};
 use crate::audit::json::Json;
 use crate::audit::{Event, Log, OpenError};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
 use crate::backend::{BuildError, Exporter, Notifier, Region, document};
-use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
+use crate::cache::Shared;
+use crate::cache::shared::SharedError;
+use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch, findings_text};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
 use crate::task::clock::wall_now;
@@ -30,6 +35,9 @@ use crate::telemetry::spans::Tracer;
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
+
+/// So long before the end of draining, what is not answered yet is refused.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// At the end, the wait until the last spans were sent.
 const LAST_SPANS_WAIT: Duration = Duration::from_secs(2);
@@ -53,6 +61,8 @@ pub enum AppError {
     Witness(BuildError),
     #[error("the audit log cannot be opened, and nothing is answered without: {0}")]
     Audit(#[from] OpenError),
+    #[error("no memory can be shared: {0}")]
+    Shared(SharedError),
     #[error("cannot wait for signals: {0}")]
     Signal(std::io::Error),
     #[error("serving ended: {0}")]
@@ -93,10 +103,13 @@ pub async fn run(
     let metrics = Metrics::default();
     metrics.reloaded(true, wall_now());
     let reception = reception(&settings, &metrics, None);
-    let in_force = in_force(&settings, &standing, reception.clone());
+    let shared = shared(&settings, &metrics, None)?;
+    let in_force = in_force(&settings, &standing, reception.clone(), &metrics, shared);
     let tasks = Group::new();
     let (tracer, exporting) = tracing_to(&settings, &metrics)?;
     let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_tracer(tracer.clone());
+    let (reloader, asked) = Reloader::new();
+    state = state.with_reloader(reloader);
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
     state = state.with_notifier(notifier);
     let auditor = open_audit(&settings, &tasks).await?;
@@ -106,8 +119,11 @@ pub async fn run(
     }
     let listener =
         bind(settings.gateway.listen, "choose a free port with --listen or [gateway] listen").await?;
-    let serving =
-        ServeSettings { connections_max: settings.limits.connections_max, ..ServeSettings::default() };
+    let serving = ServeSettings {
+        connections_max: settings.limits.connections_max,
+        drain: settings.gateway.drain,
+        ..ServeSettings::default()
+    };
     // Port 0 asks for any free one.
     let bound = listener.local_addr().unwrap_or(settings.gateway.listen);
     tracing::info!(
@@ -130,6 +146,7 @@ pub async fn run(
         standing,
         reception,
         watch,
+        asked,
         state: state.clone(),
         certificate: certificate.clone(),
     };
@@ -201,7 +218,20 @@ pub async fn serve_until_told(
         stopping.stop();
         tracing::info!("told to end: finishing what is in flight");
     };
-    serve_as(certificate, listener, router(state), serving, told).await.map_err(AppError::Serve)
+    let last = state.clone();
+    // Whoever is not answered yet has a last word, and does not find a connection broken.
+    let last_words = async move {
+        let mut stopping = last.watch_stopping();
+        let _ = stopping.wait_for(|is_stopping| *is_stopping).await.map(|_| ());
+        sleep(serving.drain.saturating_sub(LAST_WORDS.min(serving.drain / 4))).await;
+        last.end();
+        std::future::pending::<io::Result<()>>().await
+    };
+    let served = tokio::select! {
+        served = serve_as(certificate, listener, router(state), serving, told) => served,
+        never = last_words => never,
+    };
+    served.map_err(AppError::Serve)
 }
 
 pub async fn bind(address: SocketAddr, remedy: &'static str) -> Result<TcpListener, AppError> {
@@ -243,16 +273,38 @@ fn reception(settings: &Settings, metrics: &Metrics, before: Option<&Arc<Recepti
     }
 }
 
-fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception>) -> InForce {
+/// The memory behind the first. It keeps its connections for as long as nothing about it changes.
+fn shared(
+    settings: &Settings,
+    metrics: &Metrics,
+    before: Option<&Shared>,
+) -> Result<Option<Shared>, AppError> {
+    let Some(wanted) = &settings.cache_shared else { return Ok(None) };
+    match before.filter(|before| before.settings() == wanted) {
+        Some(before) => Ok(Some(before.clone())),
+        None => Shared::start(wanted.clone(), metrics.cache().clone()).map(Some).map_err(AppError::Shared),
+    }
+}
+
+fn in_force(
+    settings: &Settings,
+    standing: &[Standing],
+    reception: Arc<Reception>,
+    metrics: &Metrics,
+    shared: Option<Shared>,
+) -> InForce {
     let regions = standing.iter().map(|standing| standing.region.clone()).collect();
     let plan = settings.policies.plan(settings.identity.callers.anyone());
     let federation = Federation::new(regions, settings.federation.clone(), plan);
+    let federation = federation.counted_by(metrics.cache().clone()).with_shared(shared);
     InForce::of(federation.with_redactor(settings.redactor.clone()))
         .with_policies(settings.policies.clone())
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
         .with_reception(reception)
         .with_grants(settings.grants.clone())
         .running_in(settings.gateway.region.clone())
+        .operated_by(settings.gateway.operators.clone())
+        .read_from(settings.digest.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -327,38 +379,41 @@ struct Reloading {
     standing: Vec<Standing>,
     reception: Arc<Reception>,
     watch: Watch,
+    /// Whoever asks for a reload and waits for what becomes of it.
+    asked: mpsc::Receiver<Waiting>,
     state: ApiState,
     certificate: Option<Certificate>,
 }
 
 impl Reloading {
-    /// Reloads on SIGHUP and on change of any file the configuration is made of.
+    /// Reloads on SIGHUP, when somebody asks for it, and on change of any file the configuration is made of.
     async fn run(mut self, mut hangup: Signal) {
         loop {
-            let is_told = tokio::select! {
-                told = hangup.recv() => told.is_some(),
-                changed = self.watch.changed() => changed.is_some(),
+            let (is_told, waiting) = tokio::select! {
+                told = hangup.recv() => (told.is_some(), None),
+                changed = self.watch.changed() => (changed.is_some(), None),
+                asked = self.asked.recv() => (asked.is_some(), asked),
             };
             if !is_told {
                 return;
             }
-            let is_good = self.reload().await;
-            self.state.metrics.reloaded(is_good, wall_now());
+            let reloaded = self.reload().await;
+            self.state.metrics.reloaded(reloaded.is_good, wall_now());
+            // Whoever has asked may have left.
+            let _ = waiting.map(|waiting| waiting.send(reloaded));
         }
     }
 
     /// Validated first, then swapped whole; on any fault the last good one stays in force.
-    async fn reload(&mut self) -> bool {
+    async fn reload(&mut self) -> Reloaded {
         let (path, environment) = (self.path.clone(), self.environment);
-        let Ok(loaded) = task::blocking(move || Settings::load(&path, environment)).await else {
-            return false;
+        let loaded = match task::blocking(move || Settings::load(&path, environment)).await {
+            Ok(loaded) => loaded,
+            Err(lost) => return refused(format!("{lost}\n")),
         };
         let (mut settings, findings) = match loaded {
             Ok(loaded) => loaded,
-            Err(error) => {
-                self.refuse(error);
-                return false;
-            }
+            Err(error) => return self.refuse(error),
         };
         if let Some(peers) = Arc::get_mut(&mut settings.peers) {
             peers.remember_what(&self.settings.peers);
@@ -373,42 +428,54 @@ impl Reloading {
             Ok(settings) => settings,
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused, the last good one stays");
-                return false;
+                return refused(format!("{error}\n"));
             }
         };
         log_findings(&findings);
         let changes = Changes::between(&self.settings, &settings);
+        let found = findings_text(&findings);
         if changes.is_empty() {
-            return true;
+            return Reloaded { is_good: true, text: format!("{found}nothing changed\n") };
         }
         match self.replace(&settings).await {
             Ok(()) => {
-                tracing::info!(%changes, "the new configuration is in force");
-                if let Some(auditor) = self.state.auditor() {
-                    let said = [
-                        ("changed", Json::texts(changes.taken.iter().cloned())),
-                        ("policies", Json::text(settings.policies.digest())),
-                    ];
-                    let _ = auditor.note(Event::POLICY_RELOAD, Json::map(said)).await;
-                }
-                self.settings = settings;
-                true
+                self.is_in_force(settings, &changes).await;
+                Reloaded { is_good: true, text: format!("{found}in force: {changes}\n") }
             }
             Err(error) => {
                 tracing::error!(%error, "the new configuration is refused, the last good one stays");
-                false
+                refused(format!("{found}{error}\n"))
             }
         }
     }
 
-    fn refuse(&self, error: LoadError) {
+    async fn is_in_force(&mut self, settings: Settings, changes: &Changes) {
+        tracing::info!(%changes, "the new configuration is in force");
+        if settings.policies.digest() != self.settings.policies.digest() {
+            self.state.metrics.policies_changed();
+        }
+        if let Some(auditor) = self.state.auditor() {
+            let said = [
+                ("changed", Json::texts(changes.taken.iter().cloned())),
+                ("policies", Json::text(settings.policies.digest())),
+            ];
+            let _ = auditor.note(Event::POLICY_RELOAD, Json::map(said)).await;
+        }
+        self.settings = settings;
+    }
+
+    fn refuse(&self, error: LoadError) -> Reloaded {
         tracing::error!(file = %self.path.display(), "the new configuration is refused, the last good one stays");
         match error {
             LoadError::Faulty(faults) => {
                 self.watch.follow(faults.sources);
                 log_findings(&faults.findings);
+                refused(findings_text(&faults.findings))
             }
-            error @ LoadError::Unreadable { .. } => tracing::error!(%error),
+            error @ LoadError::Unreadable { .. } => {
+                tracing::error!(%error);
+                refused(format!("{error}\n"))
+            }
         }
     }
 
@@ -423,11 +490,13 @@ impl Reloading {
                 None => stand(region, &self.standing).await?,
             });
         }
+        let shared = shared(settings, &self.state.metrics, self.state.federation().shared())?;
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
         self.reception = reception(settings, &self.state.metrics, Some(&self.reception));
-        self.state.swap(in_force(settings, &next, self.reception.clone()));
+        let metrics = &self.state.metrics;
+        self.state.swap(in_force(settings, &next, self.reception.clone(), metrics, shared));
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {
             if !self.standing.iter().any(|standing| standing.region.name() == gone) {
@@ -436,6 +505,11 @@ impl Reloading {
         }
         Ok(())
     }
+}
+
+/// Nothing changed, for this reason.
+fn refused(why: String) -> Reloaded {
+    Reloaded { is_good: false, text: format!("{why}the last good configuration stays in force\n") }
 }
 
 /// Logs what was found in a configuration, a line each.

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cli::check::main(&args),
         Command::Demo(args) => cli::demo::run(&args),
         Command::Trace(args) => cli::trace::run(&args),
+        Command::Cache(args) => cli::cache::run(&args),
         Command::Policy(args) => cli::policy::main(&args),
         Command::Audit(args) => cli::audit::main(&args),
         Command::Redact(args) => cli::redact::main(&args),

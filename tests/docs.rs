@@ -22,6 +22,9 @@ use tutti::model::coverage::{
 };
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
+use tutti::telemetry::metrics::cache::{
+    CacheFamilies, Cause, Kept, Level, Prewarm, SharedOperation, SharedOutcome,
+};
 use tutti::telemetry::metrics::{Endpoint, KeysNumbers, WitnessNumbers};
 
 type Names = BTreeSet<String>;
@@ -215,16 +218,17 @@ fn every_metric_is_described() {
     metrics.shed();
     metrics.reloaded(true, Duration::ZERO);
     metrics.grant(true);
+    count_memory(metrics.cache());
     metrics.audit_witness(&WitnessNumbers {
         name: "us-west".to_owned(),
         standing: "well",
         is_alarm: false,
         size: 0,
-        lag: Duration::ZERO,
+        lag: std::time::Duration::ZERO,
     });
     metrics.keys_fetched(true);
     metrics.nobody_known("nobody");
-    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(Duration::ZERO) };
+    let keys = KeysNumbers { issuer: String::new(), keys: 1, age: Some(std::time::Duration::ZERO) };
     metrics.keys_of_issuers(&[keys]);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
@@ -232,6 +236,15 @@ fn every_metric_is_described() {
     assert!(families.len() > 15, "{families:?}");
     let unsaid: Vec<_> = families.difference(&described).collect();
     assert!(unsaid.is_empty(), "metrics whose samples have other names than docs/api.md gives: {unsaid:?}");
+}
+
+/// Families with labels have no sample before one was counted.
+fn count_memory(counts: &CacheFamilies) {
+    counts.looked(Level::Memory, Kept::Trace, true);
+    counts.evicted(Cause::Size);
+    counts.refused(Cause::Partial);
+    counts.shared(SharedOperation::Get, SharedOutcome::Done, Some(std::time::Duration::ZERO));
+    counts.prewarmed(Prewarm::Asked);
 }
 
 /// A family by the name its samples have.
@@ -242,7 +255,7 @@ fn sample((family, kind): (&str, &str)) -> String {
 #[test]
 fn every_key_of_the_configuration_is_described() {
     let mut keys = Names::new();
-    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "table", "tables"] {
+    for call in ["parsed", "text", "texts", "duration", "size", "whole", "flag", "ratio", "table", "tables"] {
         keys.extend(literals("src/config", &format!(".{call}(\"")));
     }
     keys.extend(
@@ -250,6 +263,7 @@ fn every_key_of_the_configuration_is_described() {
             .into_iter()
             .flat_map(|of| literals("src/config", &format!("secret(&mut {of}"))),
     );
+    keys.extend(literals("src/config", "secret(&mut shared, \""));
     let document = read("docs/configuration.md");
     // Files of policies are configuration too.
     let both = format!("{document}\n{}", read("docs/policy.md"));
@@ -257,9 +271,19 @@ fn every_key_of_the_configuration_is_described() {
     let words: BTreeSet<&str> = both.split(is_word).collect();
     let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
-    for table in
-        ["[gateway]", "[deadlines]", "[limits]", "[search]", "[metrics]", "[additions]", "[[region]]"]
-    {
+    for table in [
+        "[cache]",
+        "[cache.shared]",
+        "[prewarm]",
+        "[gateway]",
+        "[deadlines]",
+        "[limits]",
+        "[search]",
+        "[metrics]",
+        "[additions]",
+        "[telemetry]",
+        "[[region]]",
+    ] {
         let heading = format!("## `{table}`");
         let unmade: Vec<_> = first_cells(&document, &heading).difference(&keys).cloned().collect();
         assert!(unmade.is_empty(), "{heading} has keys that the code does not read: {unmade:?}");

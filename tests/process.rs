@@ -25,6 +25,8 @@ mod identity;
 mod reload;
 #[path = "process/running.rs"]
 mod running;
+#[path = "process/telemetry.rs"]
+mod telemetry;
 
 use std::time::Duration;
 

@@ -18,6 +18,7 @@ use super::story::Story;
 use crate::audit::json::Json;
 use crate::model::{Coverage, Mode, Outcome};
 use crate::task::Deadline;
+use crate::telemetry::analytics::Ended;
 use crate::telemetry::metrics::{Endpoint, InFlight};
 
 /// A request, read and allowed in, and what it asks.
@@ -74,13 +75,20 @@ fn pseudonym(state: &ApiState, extensions: &Extensions) -> Option<String> {
 impl<A: Send + 'static> Admitted<A> {
     /// Counts the end of a request, and has it told: once, here.
     pub fn settle(&mut self, state: &ApiState, ending: &Ending<'_>) {
-        self.in_flight.settle(ending.outcome, ending.coverage.filter(|_| ending.is_of_regions));
+        self.in_flight.settle(ending.outcome, ending.coverage, !ending.is_of_regions);
         if let Some(docket) = self.docket() {
             docket.settled(ending.outcome, ending.coverage);
         }
         if let Some(story) = self.parts.extensions.get::<Arc<Story>>() {
             story.settled(ending.outcome, ending.coverage, !ending.is_of_regions);
         }
+        state.analytics.note(&Ended {
+            endpoint: self.in_flight.endpoint(),
+            outcome: ending.outcome,
+            coverage: ending.coverage,
+            is_from_memory: !ending.is_of_regions,
+            took: self.in_flight.elapsed(),
+        });
         for region in ending.coverage.iter().flat_map(|coverage| &coverage.regions) {
             if ending.is_of_regions {
                 state.metrics.region(region, state.here().as_ref(), self.in_flight.trace());

@@ -86,6 +86,10 @@ pub struct EdgeSettings {
 /// Checkpoints of other logs that are looked at at once.
 const SIGNING_MAX: usize = 4;
 
+/// How large an answer is that was packed before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unpacked(pub u64);
+
 /// Nothing classified may be in the answer, since there will be no record of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unrecorded;
@@ -309,7 +313,8 @@ pub(super) async fn look(request: Request, next: Next) -> Response {
     let Some(docket) = request.extensions().get::<Docket>().cloned() else { return next.run(request).await };
     docket.saw(request.extensions());
     let response = next.run(request).await;
-    docket.measured(response.body().size_hint().exact());
+    let unpacked = response.extensions().get::<Unpacked>().map(|unpacked| unpacked.0);
+    docket.measured(unpacked.or(response.body().size_hint().exact()));
     response
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -175,6 +176,12 @@ pub(super) async fn of_stream(
             stranger => stranger.into(),
         }
     })
+}
+
+/// Of who tells the gateway what to do: shown like any other, and under no grant.
+pub(super) async fn of_operator(in_force: &InForce, parts: &Parts) -> Result<Seen, ApiError> {
+    let target = Some((&parts.method, &parts.uri));
+    Seen::of(in_force, &parts.headers, &parts.extensions, target).await.map_err(ApiError::from)
 }
 
 pub(super) async fn know(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {

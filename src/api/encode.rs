@@ -13,7 +13,7 @@ use super::params::Format;
 use super::report;
 use crate::redaction::Redacted;
 use crate::trace::Assembled;
-use crate::trace::emit::ProtobufFrames;
+use crate::trace::emit::{ProtobufFrames, to_protobuf};
 use crate::trace::emit_json::{self, JsonFrames};
 use crate::wire::json::put_string;
 use crate::wire::protobuf::{WireError, put_bytes_field, put_message, put_tag, put_varint, put_varint_field};
@@ -103,6 +103,49 @@ pub fn v2(trace: Arc<Redacted<Assembled>>, beside: &Beside, format: Format) -> R
             Ok(with_type(Body::from(body), LLM_V2))
         }
     }
+}
+
+/// A v1 answer in protobuf or JSON, in one piece.
+pub fn v1_whole(trace: &Arc<Redacted<Assembled>>, is_json: bool) -> Result<Vec<u8>, WireError> {
+    if is_json {
+        gathered(Vec::new(), JsonFrames::batches(trace.clone()), &[])
+    } else {
+        Ok(to_protobuf(trace))
+    }
+}
+
+/// A v2 answer in protobuf or JSON, in one piece.
+pub fn v2_whole(
+    trace: &Arc<Redacted<Assembled>>,
+    beside: &Beside,
+    is_json: bool,
+) -> Result<Vec<u8>, WireError> {
+    if is_json {
+        let frames = JsonFrames::resource_spans(trace.clone());
+        return gathered(b"{\"trace\":".to_vec(), frames, &json_beside(beside));
+    }
+    let after = protobuf_beside(beside);
+    let mut body = Vec::with_capacity(trace.protobuf_len() + after.len() + 16);
+    put_bytes_field(&mut body, trace_by_id::TRACE, &to_protobuf(trace));
+    body.extend_from_slice(&after);
+    Ok(body)
+}
+
+fn gathered(
+    mut body: Vec<u8>,
+    frames: JsonFrames<Redacted<Assembled>>,
+    after: &[u8],
+) -> Result<Vec<u8>, WireError> {
+    for frame in frames {
+        body.extend_from_slice(&frame?);
+    }
+    body.extend_from_slice(after);
+    Ok(body)
+}
+
+/// A body that was written before.
+pub fn kept(body: Bytes, is_json: bool) -> Response {
+    with_type(Body::from(body), if is_json { JSON } else { PROTOBUF })
 }
 
 /// The same of what is not assembled here, for another gateway.

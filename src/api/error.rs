@@ -24,6 +24,8 @@ pub enum ApiError {
     NotThere(String),
     /// A grant was shown, and it does not hold.
     Grant { line: String, is_malformed: bool },
+    /// Some of what was to be done could not be.
+    Unreached(String),
     /// What another gateway states is not taken.
     Statement(StatementFault),
     /// Too many requests are in flight.
@@ -49,6 +51,7 @@ impl ApiError {
             Self::NotThere(_) => StatusCode::NOT_FOUND,
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
+            Self::Unreached(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Statement(fault) => statement_status(*fault),
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -62,7 +65,7 @@ impl ApiError {
     /// Whether the same question may be answered in a second.
     fn is_over_soon(&self) -> bool {
         match self {
-            Self::Busy | Self::NotRecorded => true,
+            Self::Busy | Self::NotRecorded | Self::Unreached(_) => true,
             Self::Refused(refusal) => matches!(refusal.why, Why::Overloaded | Why::Pending),
             _ => false,
         }
@@ -71,7 +74,7 @@ impl ApiError {
     pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
-            Self::Forbidden(line) | Self::NotThere(line) => one_line(line),
+            Self::Forbidden(line) | Self::NotThere(line) | Self::Unreached(line) => one_line(line),
             Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
@@ -98,6 +101,7 @@ impl ApiError {
             Self::Unauthenticated(_) | Self::Statement(_) => Code::Unauthenticated,
             Self::Grant { is_malformed: true, .. } => Code::InvalidArgument,
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
+            Self::Unreached(_) => Code::Unavailable,
             Self::Failed(_) => Code::Internal,
             Self::NotRecorded => Code::Unavailable,
             Self::Forbidden(_) => Code::PermissionDenied,
@@ -175,10 +179,14 @@ impl IntoResponse for ApiError {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 report::put_refused(headers);
             }
-            Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
-                report::put_refused(headers);
-            }
-            Self::Forbidden(_) | Self::NotThere(_) => report::put_refused(headers),
+            Self::BadRequest(_)
+            | Self::Busy
+            | Self::Failed(_)
+            | Self::Grant { .. }
+            | Self::Forbidden(_)
+            | Self::NotThere(_)
+            | Self::Unreached(_)
+            | Self::NotRecorded => report::put_refused(headers),
         }
         if let Self::Refused(refusal) = self
             && let Some(coverage) = refusal.coverage

@@ -22,7 +22,7 @@ use super::state::ApiState;
 use super::story;
 
 /// Below this a body is sent as it is: the same number as Tempo's.
-const COMPRESSED_BYTES_MIN: u64 = 1024;
+pub(super) const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

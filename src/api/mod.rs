@@ -2,6 +2,7 @@
 
 mod account;
 mod admit;
+mod analytics;
 pub mod audit;
 mod break_glass;
 pub mod caller;
@@ -13,8 +14,12 @@ mod go;
 pub mod grpc;
 mod held;
 pub mod ingest;
+mod kept;
 mod layers;
+mod memory;
 pub mod metrics;
+pub mod operate;
+mod overview;
 pub mod params;
 mod path;
 mod query;
@@ -31,5 +36,6 @@ pub mod tls;
 pub mod traces;
 mod witness;
 
+pub use operate::Reloader;
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

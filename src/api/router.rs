@@ -3,13 +3,16 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any, delete, get, post};
 use tower::Layer;
 
 use super::audit::reading;
 use super::error::page_not_found;
 use super::state::ApiState;
-use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces, witness};
+use super::{
+    analytics, diff, grpc, layers, memory, metrics, operate, overview, path, search, status, stream, tags,
+    traces, witness,
+};
 
 /// The mode that the path a request came in by stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +81,13 @@ fn at(prefix: &str, routes: impl IntoIterator<Item = Route>) -> Router<ApiState>
 }
 
 /// For those who run the gateway; never under a prefix.
-fn operator() -> [Route; 4] {
+fn operator() -> [Route; 6] {
     [
+        ("/-/healthy", any(operate::healthy)),
+        ("/-/reload", post(operate::reload)),
         ("/ready", any(status::ready)),
         ("/metrics", any(status::metrics)),
-        ("/status", any(status::status).layer(from_fn(status::get_only))),
+        ("/status", any(overview::status).layer(from_fn(status::get_only))),
         ("/status/version", any(status::version).layer(from_fn(status::get_only))),
     ]
 }
@@ -125,13 +130,17 @@ fn between() -> [Route; 2] {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 8] {
+fn own() -> [Route; 12] {
     [
+        ("/api/tutti/v1/analytics", get(analytics::analytics)),
         ("/api/tutti/v1/audit/records", get(reading::records)),
         ("/api/tutti/v1/audit/receipts/{*receipt}", get(reading::receipt)),
         ("/api/tutti/v1/audit/checkpoint", get(reading::last_checkpoint)),
         ("/api/tutti/v1/audit/tile/{*tile}", get(reading::tile)),
         ("/api/tutti/v1/audit/cosigned/{witness}", get(reading::cosigned)),
+        ("/api/tutti/v1/cache", delete(memory::forget_all)),
+        ("/api/tutti/v1/cache/traces/{id}", delete(memory::forget_one)),
+        ("/api/tutti/v1/prewarm", post(memory::prewarm)),
         ("/api/tutti/v1/search", get(search::page)),
         ("/api/tutti/v1/traces/{id}", get(stream::document)),
         ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use super::audit::{Auditor, Denied};
+use super::operate::Reloader;
 use crate::backend::Notifier;
 use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
@@ -14,7 +16,9 @@ use crate::identity::{Callers, Peers, Reception};
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
 use crate::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
 use crate::policy::{Classes, Policies};
+use crate::task::clock::wall_now;
 use crate::telemetry::Metrics;
+use crate::telemetry::analytics::Analytics;
 use crate::telemetry::spans::Tracer;
 
 /// What the edge is told by the configuration.
@@ -47,6 +51,12 @@ pub struct InForce {
     jurisdiction: Option<Jurisdiction>,
     /// The region this instance runs in, where it is known.
     here: Option<RegionName>,
+    /// Roles that may tell the gateway what to do.
+    operators: BTreeSet<String>,
+    /// What stands for the file that all this was read from.
+    config_digest: Option<String>,
+    /// Since when it is in force, since the Unix epoch.
+    since: Duration,
 }
 
 impl InForce {
@@ -60,6 +70,9 @@ impl InForce {
             peers: None,
             jurisdiction: None,
             here: None,
+            operators: BTreeSet::new(),
+            config_digest: None,
+            since: wall_now(),
         }
     }
 
@@ -68,6 +81,32 @@ impl InForce {
     pub fn running_in(mut self, here: RegionName) -> Self {
         self.here = Some(here);
         self
+    }
+
+    /// Whoever has one of these roles may tell the gateway what to do.
+    #[must_use]
+    pub fn operated_by(mut self, operators: BTreeSet<String>) -> Self {
+        self.operators = operators;
+        self
+    }
+
+    pub(super) fn operators(&self) -> &BTreeSet<String> {
+        &self.operators
+    }
+
+    /// It was read from what this stands for.
+    #[must_use]
+    pub fn read_from(mut self, config_digest: String) -> Self {
+        self.config_digest = Some(config_digest);
+        self
+    }
+
+    pub(super) fn config_digest(&self) -> Option<&str> {
+        self.config_digest.as_deref()
+    }
+
+    pub(super) fn since(&self) -> Duration {
+        self.since
     }
 
     /// Each caller sees what these policies let them see.
@@ -187,6 +226,8 @@ fn no_grants() -> Arc<Grants> {
 pub struct ApiState {
     in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
+    /// What the last hour was like.
+    pub(super) analytics: Analytics,
     /// Begins the gateway's own spans.
     pub(super) tracer: Arc<Tracer>,
     pub settings: Arc<ApiSettings>,
@@ -194,6 +235,12 @@ pub struct ApiState {
     /// None where nothing is put on record.
     pub(super) audit: Option<Arc<Auditor>>,
     stopping: Arc<watch::Sender<bool>>,
+    /// Whoever is not answered yet is told that there is no more time.
+    ending: Arc<watch::Sender<bool>>,
+    /// None where there is nothing to reload.
+    pub(super) reloader: Option<Reloader>,
+    /// When it began, since the Unix epoch.
+    pub(super) begun: Duration,
     /// Counted across reloads.
     grant_uses: Arc<GrantUses>,
     notifier: Option<Notifier>,
@@ -211,16 +258,26 @@ impl ApiState {
         Self {
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
             metrics,
+            analytics: Analytics::default(),
             tracer: Tracer::off(),
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             audit: None,
             settings: Arc::new(settings),
             stopping: Arc::default(),
+            ending: Arc::default(),
+            reloader: None,
+            begun: wall_now(),
             grant_uses: Arc::default(),
             notifier: None,
             grant_log: None,
             refused_grants: Arc::default(),
         }
+    }
+
+    /// Somebody reloads the configuration when asked to.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Reloader) -> Self {
+        Self { reloader: Some(reloader), ..self }
     }
 
     /// Own spans are begun there.
@@ -297,6 +354,22 @@ impl ApiState {
 
     pub fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// From now on what is not answered is refused, so that everyone has a last word before the end.
+    pub fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    /// Ends when there is no more time.
+    pub(super) fn no_more_time(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ending = self.ending.subscribe();
+        async move {
+            // Cannot fail while somebody is answered: the state holds the other end.
+            if ending.wait_for(|is_ending| *is_ending).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Whether it stops, and every change of that.

@@ -1,7 +1,5 @@
 //! What is asked of the gateway itself rather than of the regions.
 
-use std::time::Duration;
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -9,10 +7,9 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 use super::account;
-use super::audit::Auditor;
 use super::error::plain;
 use super::state::ApiState;
-use crate::telemetry::metrics::{AuditNumbers, KeysNumbers, RegionCare, WitnessNumbers};
+use crate::telemetry::metrics::{KeysNumbers, RegionCare};
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -66,49 +63,13 @@ pub async fn ready(State(state): State<ApiState>) -> Response {
     if state.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, said("Application is stopping\n")).into_response();
     }
+    // A region that is away is none of this: that is said in each answer. What no answer comes without is.
+    let is_recording = state.auditor().is_none_or(|auditor| !auditor.log().is_failing());
+    if !is_recording && state.federation().has_peers() {
+        let line = "the audit log cannot be written, and with peers nothing is answered without\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, said(line)).into_response();
+    }
     said("ready\n")
-}
-
-/// For a person at a terminal: who this is and how the regions are.
-pub async fn status(State(state): State<ApiState>) -> Response {
-    let federation = state.federation();
-    let mut text =
-        format!("GET /status/version\ntutti, version {}\n\nGET /status/regions\n", env!("CARGO_PKG_VERSION"));
-    let width = federation.regions().iter().map(|region| region.name().as_str().len()).max().unwrap_or(0);
-    for region in federation.regions() {
-        text.push_str(&format!(
-            "{:width$}  jurisdiction={}  circuit={}  tempo={}\n",
-            region.name().as_str(),
-            region.jurisdiction(),
-            region.circuit().as_str(),
-            region.info().version.as_deref().unwrap_or("unknown"),
-        ));
-    }
-    text.push_str(&format!(
-        "\nGET /status/limits\ndeadline={}  trace_bytes_max={}  policy={}\n",
-        humantime::format_duration(federation.settings().deadline),
-        federation.settings().trace_bytes_max,
-        federation.plan().digest(),
-    ));
-    if let Some(auditor) = state.auditor() {
-        text.push_str(&audit(auditor));
-    }
-    with_type("text/plain", text)
-}
-
-/// How the audit log is, and how it stands before its witnesses.
-fn audit(auditor: &Auditor) -> String {
-    let AuditNumbers { is_failing, records, unpublished, unrecorded, .. } = auditor.numbers();
-    let state = if is_failing { "failing" } else { "written" };
-    let mut text = format!(
-        "\nGET /status/audit\nlog={}  state={state}  records={records}  unpublished={unpublished}  unrecorded={unrecorded}\n",
-        auditor.log().origin(),
-    );
-    for WitnessNumbers { name, standing, size, lag, .. } in auditor.witnesses() {
-        let lag = humantime::format_duration(Duration::from_secs(lag.as_secs()));
-        text.push_str(&format!("witness={name}  state={standing}  signed={size}  lag={lag}\n"));
-    }
-    text
 }
 
 pub async fn version() -> Response {
@@ -122,6 +83,8 @@ pub async fn metrics(State(state): State<ApiState>) -> Response {
         let care = RegionCare { circuit: region.circuit().as_number(), in_flight, places };
         state.metrics.care(region.name(), care);
     }
+    let (entries, bytes) = state.federation().remembers();
+    state.metrics.cache().holds(entries, bytes);
     let in_force = state.in_force();
     let keys = in_force.reception().keys().map(|(issuer, keys, age)| KeysNumbers {
         issuer: issuer.to_owned(),
@@ -143,7 +106,7 @@ fn said(line: &'static str) -> Response {
     response
 }
 
-fn with_type(kind: &'static str, body: String) -> Response {
+pub(super) fn with_type(kind: &'static str, body: String) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
 }
 

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::error::ApiError;
 use super::layers::REQUEST_ID;
+use super::operate;
 use super::report;
 use super::state::ApiState;
 use crate::model::{Coverage, Mode, Outcome, RegionReport};
@@ -204,7 +206,12 @@ impl Drop for Told {
 pub(super) async fn tell(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let story = Story::begin(&state, request.headers(), "http");
     request.extensions_mut().insert(story.clone());
-    let response = along::with(story.trail(), next.run(request)).await;
+    let answering = along::with(story.trail(), next.run(request));
+    let response = tokio::select! {
+        biased;
+        response = answering => response,
+        () = state.no_more_time() => ApiError::Refused(Box::new(operate::ended())).into_response(),
+    };
     story.answers(response.status().as_str());
     response
 }

@@ -18,6 +18,7 @@ use super::audit::{self, Docket};
 use super::caller;
 use super::error::{ApiError, refusal_status};
 use super::held::Held;
+use super::operate;
 use super::report;
 use super::state::ApiState;
 use super::traces::{Admitted, Asked, admit};
@@ -65,6 +66,8 @@ struct Telling {
     state: ApiState,
     admitted: Admitted,
     lookup: InProgress,
+    /// All was told.
+    is_over: bool,
 }
 
 pub async fn events(
@@ -87,9 +90,16 @@ pub async fn events(
     let begin = event("begin", &json!({"traceId": admitted.ask.query.id.to_string(), "regions": regions}));
     let lookup = federation.lookup(admitted.ask.clone());
     let deadline = admitted.deadline;
-    let telling = Telling { state, admitted, lookup };
+    let telling = Telling { state, admitted, lookup, is_over: false };
     let rest = stream::unfold(telling, |mut telling| async {
-        let step = telling.lookup.next().await?;
+        let no_more_time = telling.state.no_more_time();
+        let step = tokio::select! {
+            biased;
+            step = telling.lookup.next(), if !telling.is_over => step?,
+            () = no_more_time, if !telling.is_over => Progress::Done(Box::new(Err(operate::ended()))),
+            else => return None,
+        };
+        telling.is_over = matches!(step, Progress::Done(_));
         Some((telling.tell(step).await, telling))
     });
     let body = stream::once(std::future::ready(begin)).chain(rest).map(Ok::<_, Infallible>);

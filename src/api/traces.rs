@@ -11,10 +11,12 @@ use super::admit::{self, Ending};
 use super::caller;
 use super::encode::{self, Beside};
 use super::error::ApiError;
+use super::kept;
 use super::params::{self, Params};
 use super::report;
 use super::router::ModePath;
 use super::state::ApiState;
+use crate::cache::FormEndpoint;
 use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
 use crate::model::{Answer, Mode, Outcome, TraceQuery};
 use crate::redaction::Redacted;
@@ -95,7 +97,11 @@ pub async fn v1(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?)?;
-    let Lookup { answer, is_from_memory } = admitted.look_up(&state).await?;
+    let lookup = admitted.look_up(&state).await?;
+    if let Some(response) = kept::response(FormEndpoint::V1, &lookup, &admitted.parts.headers).await {
+        return Ok(admitted.hold(response));
+    }
+    let Lookup { answer, is_from_memory, .. } = lookup;
     let Answer { value: Found { trace, exceeds, .. }, coverage } = answer;
     let mut response = if let Some(bytes_max) = exceeds {
         // v1 has no way to say that a trace is partial, so Tempo sends none.
@@ -122,7 +128,13 @@ pub async fn v2(
     if caller::guest(&admitted.parts.extensions).is_some() {
         return view(&state, admitted).await;
     }
-    let Lookup { answer, is_from_memory } = admitted.look_up(&state).await?;
+    let lookup = admitted.look_up(&state).await?;
+    if filter.is_none()
+        && let Some(response) = kept::response(FormEndpoint::V2, &lookup, &admitted.parts.headers).await
+    {
+        return Ok(admitted.hold(response));
+    }
+    let Lookup { answer, is_from_memory, .. } = lookup;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
     let (trace, was_filtered) = filtered(trace, filter).await?;
     let message = report::trace_message(&coverage, exceeds, was_filtered);

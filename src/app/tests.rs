@@ -25,6 +25,7 @@ fn reloading(path: &Path, bound: &str, tasks: &Group) -> Reloading {
         environment: &process_environment,
         standing: Vec::new(),
         reception,
+        asked: Reloader::new().1,
         watch: Watch::start(settings.sources.clone(), tasks),
         state: ApiState::over(in_force, Metrics::default(), api_settings(&settings)),
         certificate: None,
@@ -47,20 +48,20 @@ async fn an_identity_for_loopback_is_not_taken_where_others_reach_the_socket() {
     // Each is good by itself, and on loopback.
     for open in [String::new(), format!("{required}{TOKEN}")] {
         save(&open);
-        assert!(!reached.reload().await, "{open}");
+        assert!(!reached.reload().await.is_good, "{open}");
         assert_eq!(reached.settings.identity, before);
         assert_eq!(*reached.reception.settings(), before, "whoever was let in, and nobody else");
         save(&required);
         let mut local = reloading(&path, "127.0.0.1:3200", &tasks);
         save(&open);
-        assert!(local.reload().await, "{open}");
+        assert!(local.reload().await.is_good, "{open}");
     }
     save(&required);
-    assert!(reached.reload().await);
+    assert!(reached.reload().await.is_good);
     // A door of a region cannot be where the gateway is, though the file has it elsewhere.
     let mut local = reloading(&path, "127.0.0.1:3999", &tasks);
     save(&format!(
         "{required}[[region]]\nname = \"eu\"\njurisdiction = \"EU\"\nkind = \"memory\"\notlp = \"127.0.0.1:3999\"\n"
     ));
-    assert!(!local.reload().await);
+    assert!(!local.reload().await.is_good);
 }

@@ -1,15 +1,22 @@
 //! Whole traces of a moment ago, by who may see what of them. Weighed in bytes; what is partial does not fit, by type.
 //!
 //! A trace that may still grow is kept for seconds, one that has long ended for minutes: spans arrive late, and how
-//! late is a setting. A view is never given to another plan, since the plan is part of what it is found by.
+//! late is a setting. A view is never given to another plan, since the plan is part of what it is found by. With a
+//! trace lie the bodies that were written of it, so that the next who wants the same form gets the same bytes.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use moka::notification::RemovalCause;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
 use tokio::time::Instant;
 
-use crate::model::{Complete, TraceQuery};
+use crate::model::{Complete, TraceId, TraceQuery};
+use crate::telemetry::metrics::CacheFamilies;
+use crate::telemetry::metrics::cache::Cause;
 
 /// What is kept, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +44,14 @@ impl HotSettings {
         old: Duration::from_mins(10),
     };
 
+    /// Whether a trace grows no more whose last span ended so long ago.
+    pub fn is_old(&self, ended_ago: Duration) -> bool {
+        ended_ago >= self.lateness
+    }
+
     /// How long a trace is kept whose last span ended so long ago.
     pub fn kept_for(&self, ended_ago: Duration) -> Duration {
-        if ended_ago >= self.lateness { self.old } else { self.young }
+        if self.is_old(ended_ago) { self.old } else { self.young }
     }
 }
 
@@ -49,26 +61,97 @@ pub struct HotKey {
     pub query: TraceQuery,
     /// Who may see what: two callers share a view only where this is the same.
     pub plan_digest: String,
-    pub adjusts_skew: bool,
+    pub shape: Shape,
+}
+
+/// What is kept of a trace: the same bytes of regions become different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Assembled, as a lookup by id shows it.
+    Trace { adjusts_skew: bool },
+    /// The views of its regions, as a query looks at them: with nothing added but, for some, where each is from.
+    Parts { names_origin: bool },
+}
+
+/// In which form a body was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    pub endpoint: FormEndpoint,
+    pub is_json: bool,
+    pub is_gzip: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormEndpoint {
+    V1,
+    V2,
+}
+
+/// Two endpoints, two formats, packed and not.
+const FORMS: usize = 8;
+
+impl Form {
+    fn place(self) -> usize {
+        let endpoint = match self.endpoint {
+            FormEndpoint::V1 => 0,
+            FormEndpoint::V2 => 4,
+        };
+        endpoint + 2 * usize::from(self.is_json) + usize::from(self.is_gzip)
+    }
 }
 
 #[derive(Debug)]
 struct Entry<V> {
     value: Complete<V>,
-    bytes: u32,
+    /// What it takes of the memory, with its bodies.
+    bytes: AtomicU32,
+    /// What of that may be seen. What is withheld has a size, too, and that is told nobody.
+    shown: AtomicU64,
+    from: Instant,
     until: Instant,
+    bodies: [OnceLock<Written>; FORMS],
+    /// Somebody fetches it anew already.
+    is_renewed: AtomicBool,
 }
+
+/// A body as it was written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    pub bytes: Bytes,
+    /// Before it was packed.
+    pub length: u64,
+}
+
+/// How large something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Of memory.
+    pub held: u64,
+    /// Of what may be seen of it.
+    pub shown: u64,
+}
+
+/// How many were forgotten when a lookup began: what it brings is only kept if that is still so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64);
 
 /// Traces that were whole a moment ago.
 pub struct HotTraces<V> {
     entries: Cache<HotKey, Arc<Entry<V>>>,
     settings: HotSettings,
+    forgotten: Arc<AtomicU64>,
+    counts: CacheFamilies,
 }
 
 /// Clones are one memory.
 impl<V> Clone for HotTraces<V> {
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone(), settings: self.settings.clone() }
+        Self {
+            entries: self.entries.clone(),
+            settings: self.settings.clone(),
+            forgotten: self.forgotten.clone(),
+            counts: self.counts.clone(),
+        }
     }
 }
 
@@ -78,33 +161,94 @@ impl<V> std::fmt::Debug for HotTraces<V> {
     }
 }
 
+/// Something that was there.
+pub struct Hit<V> {
+    entry: Arc<Entry<V>>,
+    key: HotKey,
+    within: HotTraces<V>,
+}
+
+impl<V> Clone for Hit<V> {
+    fn clone(&self) -> Self {
+        Self { entry: self.entry.clone(), key: self.key.clone(), within: self.within.clone() }
+    }
+}
+
+impl<V> std::fmt::Debug for Hit<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hit").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
 impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
-    pub fn new(settings: HotSettings) -> Self {
+    pub fn new(settings: HotSettings, counts: CacheFamilies) -> Self {
+        let evicted = counts.clone();
         // The cache's own clock lets go of what nobody asks for again; what counts is tokio's.
         let entries = Cache::builder()
             .max_capacity(settings.bytes_max)
-            .weigher(|_, entry: &Arc<Entry<V>>| entry.bytes)
+            .weigher(|_, entry: &Arc<Entry<V>>| entry.bytes.load(Ordering::Relaxed))
             .time_to_live(settings.old.max(settings.young))
+            .support_invalidation_closures()
+            .eviction_listener(move |_, _, cause| match cause {
+                RemovalCause::Expired => evicted.evicted(Cause::Expired),
+                RemovalCause::Size => evicted.evicted(Cause::Size),
+                RemovalCause::Explicit => evicted.evicted(Cause::Forgotten),
+                RemovalCause::Replaced => {}
+            })
             .build();
-        Self { entries, settings }
+        Self { entries, settings, forgotten: Arc::default(), counts }
+    }
+
+    pub fn settings(&self) -> &HotSettings {
+        &self.settings
+    }
+
+    pub fn counts(&self) -> &CacheFamilies {
+        &self.counts
     }
 
     pub fn is_kept(&self) -> bool {
         self.settings.bytes_max > 0
     }
 
-    /// Remembers a trace of so many bytes whose last span ended so long ago.
-    pub fn remember(&self, key: HotKey, value: Complete<V>, bytes: u64, ended_ago: Duration) {
-        let kept_for = self.settings.kept_for(ended_ago);
-        // One trace that fills the memory would only push everything else out.
-        if !self.is_kept() || kept_for.is_zero() || bytes > self.settings.bytes_max / 2 {
-            return;
-        }
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.entries.insert(key, Arc::new(Entry { value, bytes, until: Instant::now() + kept_for }));
+    /// For a lookup that begins now.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.forgotten.load(Ordering::Acquire))
     }
 
-    pub fn get(&self, key: &HotKey) -> Option<Complete<V>> {
+    /// Remembers something of this size for so long.
+    pub fn remember(&self, key: HotKey, value: Complete<V>, size: Size, kept_for: Duration, epoch: Epoch) {
+        if !self.is_kept() || kept_for.is_zero() {
+            return;
+        }
+        if !self.has_room_for(size.held) {
+            return self.counts.refused(Cause::TooLarge);
+        }
+        let from = Instant::now();
+        let entry = Entry {
+            value,
+            bytes: AtomicU32::new(u32::try_from(size.held).unwrap_or(u32::MAX)),
+            shown: AtomicU64::new(size.shown),
+            from,
+            until: from + kept_for,
+            bodies: Default::default(),
+            is_renewed: AtomicBool::new(false),
+        };
+        let again = key.clone();
+        self.entries.insert(key, Arc::new(entry));
+        // After it is there, so that whoever forgets at the same time either finds it or is seen here.
+        if self.epoch() != epoch {
+            self.entries.invalidate(&again);
+            self.counts.refused(Cause::Overtaken);
+        }
+    }
+
+    /// One that fills the memory would only push everything else out.
+    fn has_room_for(&self, bytes: u64) -> bool {
+        bytes <= self.settings.bytes_max / 2
+    }
+
+    pub fn get(&self, key: &HotKey) -> Option<Hit<V>> {
         if !self.is_kept() {
             return None;
         }
@@ -113,76 +257,71 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
             self.entries.invalidate(key);
             return None;
         }
-        Some(entry.value.clone())
+        Some(Hit { entry, key: key.clone(), within: self.clone() })
     }
 
-    /// Bytes that are held now, about.
-    pub fn bytes(&self) -> u64 {
-        self.entries.weighted_size()
+    /// Forgets one trace, for whoever it was kept; and what is being fetched of any is not kept when it comes.
+    pub fn forget(&self, id: TraceId) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        // Refused where closures are not supported, which is said above.
+        let _ = self.entries.invalidate_entries_if(move |key, _| key.query.id == id);
+    }
+
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.entries.invalidate_all();
+    }
+
+    /// Entries that are held now, and the bytes of them that may be seen. Looks at each of them.
+    pub fn held(&self) -> (u64, u64) {
+        let shown = self.entries.iter().map(|(_, entry)| entry.shown.load(Ordering::Relaxed));
+        shown.fold((0, 0), |(entries, bytes), shown| (entries + 1, bytes + shown))
+    }
+}
+
+/// Of its time, the last part in which it is fetched anew where many ask for it.
+const WORN_PART: u32 = 5;
+
+impl<V: Clone + Send + Sync + 'static> Hit<V> {
+    pub fn value(&self) -> &Complete<V> {
+        &self.entry.value
+    }
+
+    /// The body in this form, where it was written before.
+    pub fn body(&self, form: Form) -> Option<&Written> {
+        self.entry.bodies.get(form.place())?.get()
+    }
+
+    /// Keeps a body that was written of it. Its bytes count like any others.
+    pub fn keep_body(&self, form: Form, written: Written) {
+        let (length, held) = (written.bytes.len() as u64, self.entry.bytes.load(Ordering::Relaxed));
+        let room = self.within.has_room_for(u64::from(held).saturating_add(length));
+        let (true, Some(place), Ok(more)) =
+            (room, self.entry.bodies.get(form.place()), u32::try_from(length))
+        else {
+            return;
+        };
+        if place.set(written).is_err() {
+            return;
+        }
+        self.entry.bytes.fetch_add(more, Ordering::Relaxed);
+        self.entry.shown.fetch_add(length, Ordering::Relaxed);
+        // Weighed anew, if it is still the one that is kept.
+        let entry = self.entry.clone();
+        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
+            Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
+            _ => Op::Nop,
+        });
+    }
+
+    /// Whether its time is nearly over. Says so to one who asks, once.
+    pub fn is_to_be_renewed(&self) -> bool {
+        let entry = &self.entry;
+        let whole = entry.until.saturating_duration_since(entry.from);
+        let is_worn = entry.until.saturating_duration_since(Instant::now()) <= whole / WORN_PART;
+        is_worn && !entry.is_renewed.swap(true, Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::coverage::Owing;
-    use crate::model::{
-        Answer, Coverage, Jurisdiction, Mode, RegionName, RegionReport, RegionStatus, TraceId,
-    };
-
-    fn key(plan: &str) -> HotKey {
-        let query = TraceQuery::of(TraceId::parse("0af7651916cd43dd8448eb211c80319c").unwrap());
-        HotKey { query, plan_digest: plan.to_owned(), adjusts_skew: false }
-    }
-
-    fn whole(value: u32) -> Complete<u32> {
-        let region = RegionName::parse("eu-central").unwrap();
-        let report = RegionReport::new(region, Jurisdiction::parse("EU").unwrap(), RegionStatus::Ok);
-        let coverage = Coverage {
-            mode: Mode::BestEffort,
-            regions: vec![report],
-            owed: Owing::default(),
-            is_size_limited: false,
-            budget: None,
-            plan_digest: String::new(),
-        };
-        Answer { value, coverage }.complete().unwrap()
-    }
-
-    fn of(hot: &HotTraces<u32>, plan: &str) -> Option<u32> {
-        hot.get(&key(plan)).map(|value| value.into_answer().value)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_trace_that_may_grow_is_kept_for_seconds_and_an_old_one_for_minutes() {
-        let hot = HotTraces::new(HotSettings::GATEWAY);
-        hot.remember(key("young"), whole(1), 100, Duration::from_secs(5));
-        hot.remember(key("old"), whole(2), 100, Duration::from_hours(1));
-        assert_eq!((of(&hot, "young"), of(&hot, "old")), (Some(1), Some(2)));
-        tokio::time::advance(HotSettings::GATEWAY.young).await;
-        assert_eq!((of(&hot, "young"), of(&hot, "old")), (None, Some(2)));
-        tokio::time::advance(HotSettings::GATEWAY.old).await;
-        assert_eq!(of(&hot, "old"), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_view_is_found_by_its_own_plan_alone() {
-        let hot = HotTraces::new(HotSettings::GATEWAY);
-        hot.remember(key("alice"), whole(1), 100, Duration::from_hours(1));
-        assert_eq!((of(&hot, "alice"), of(&hot, "bob")), (Some(1), None));
-        let skewed = HotKey { adjusts_skew: true, ..key("alice") };
-        assert!(hot.get(&skewed).is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_too_large_for_it_is_not_kept_and_without_room_nothing_is() {
-        let settings = HotSettings { bytes_max: 1000, ..HotSettings::GATEWAY };
-        let hot = HotTraces::new(settings);
-        hot.remember(key("large"), whole(1), 501, Duration::from_hours(1));
-        hot.remember(key("small"), whole(2), 500, Duration::from_hours(1));
-        assert_eq!((of(&hot, "large"), of(&hot, "small")), (None, Some(2)));
-        let none = HotTraces::new(HotSettings::NONE);
-        none.remember(key("any"), whole(1), 1, Duration::from_hours(1));
-        assert_eq!(of(&none, "any"), None);
-    }
-}
+mod tests;

@@ -35,4 +35,9 @@ impl RecentMisses {
         let (found_at, miss) = self.0.remove(&(query.clone(), plan_digest.to_owned()))?;
         (found_at.elapsed() < REMEMBERED).then_some(miss)
     }
+
+    /// As nobody had looked.
+    pub fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Response, Url, redirect};
+use reqwest::{Method, Response, Url, redirect};
 
 use super::text::clean;
 
@@ -99,8 +99,19 @@ impl Gateway {
         headers: HeaderMap,
         query: &[(&str, String)],
     ) -> Result<Response, GatewayError> {
+        self.send(Method::GET, path, headers, query).await
+    }
+
+    /// The same of any kind.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        query: &[(&str, String)],
+    ) -> Result<Response, GatewayError> {
         let base = self.server.as_str().trim_end_matches('/');
-        let request = self.http.get(format!("{base}{path}")).headers(headers);
+        let request = self.http.request(method, format!("{base}{path}")).headers(headers);
         let mut request = request.build().map_err(|error| self.unreachable(&error))?;
         if !query.is_empty() {
             request.url_mut().query_pairs_mut().extend_pairs(query);

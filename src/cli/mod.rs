@@ -16,6 +16,7 @@ use crate::config::LogFormat;
 use crate::model::RegionName;
 
 pub mod audit;
+pub mod cache;
 pub mod check;
 pub mod demo;
 mod demo_send;
@@ -66,6 +67,8 @@ pub enum Command {
     Lint(lint::LintArgs),
     /// Make a token for development, to try a gateway as somebody.
     Token(token::TokenArgs),
+    /// Have a gateway forget what it remembers of traces.
+    Cache(cache::CacheArgs),
     /// Check the log of what was seen, search it, and prove a receipt.
     Audit(audit::AuditArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.

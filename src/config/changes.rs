@@ -31,6 +31,8 @@ impl Changes {
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.federation.hot != new.federation.hot, "cache");
+        changes.note(old.cache_shared != new.cache_shared, "cache.shared");
+        changes.note(old.federation.prewarm != new.federation.prewarm, "prewarm");
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");
@@ -56,6 +58,10 @@ impl Changes {
         self.note(old.region != new.region, "gateway.region");
         self.note(old.name != new.name, "gateway.name");
         self.note(old.policies != new.policies, "gateway.policies");
+        self.note(old.operators != new.operators, "gateway.operators");
+        if old.drain != new.drain {
+            self.needs_restart.push("gateway.drain".to_owned());
+        }
         match (&old.tls, &new.tls) {
             (Some(old), Some(new)) => self.note(old != new, "gateway.tls"),
             (None, None) => {}

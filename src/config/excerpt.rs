@@ -27,6 +27,14 @@ pub fn write_findings(out: &mut dyn Write, findings: &[Finding]) -> io::Result<(
     Ok(())
 }
 
+/// The same as a text without styles.
+pub fn findings_text(findings: &[Finding]) -> String {
+    let mut out = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = write_findings(&mut out, findings);
+    anstream::adapter::strip_str(&String::from_utf8_lossy(&out)).to_string()
+}
+
 /// Whether a key or header by this name probably holds a secret.
 pub(super) fn smells_of_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

@@ -9,6 +9,7 @@ use http::{HeaderName, Uri};
 
 use super::audit::{self, GivenAudit};
 use super::break_glass::{self, GivenBreakGlass};
+use super::cache::{self, GivenCache, GivenPrewarm};
 use super::credentials::{self, GivenAuth, GivenSecret, GivenServerTls, GivenTls};
 use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
@@ -29,6 +30,7 @@ pub(super) struct GivenFile {
     pub gateway: GivenGateway,
     pub deadlines: GivenDeadlines,
     pub cache: GivenCache,
+    pub prewarm: GivenPrewarm,
     pub limits: GivenLimits,
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
@@ -58,6 +60,9 @@ pub(super) struct GivenGateway {
     /// Packs of the folder that are in force.
     pub packs: Given<Vec<At<String>>>,
     pub http_api_prefix: Given<String>,
+    /// Roles that may tell the gateway what to do.
+    pub operators: Given<Vec<At<String>>>,
+    pub drain: Given<Duration>,
 }
 
 #[derive(Debug)]
@@ -65,14 +70,6 @@ pub(super) struct GivenDeadlines {
     pub complete: Given<Duration>,
     pub fast: Given<Duration>,
     pub reserve: Given<Duration>,
-}
-
-#[derive(Debug)]
-pub(super) struct GivenCache {
-    pub bytes_max: Given<u64>,
-    pub lateness: Given<Duration>,
-    pub young_for: Given<Duration>,
-    pub old_for: Given<Duration>,
 }
 
 #[derive(Debug)]
@@ -184,7 +181,8 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         place: Place::whole(source),
         gateway: gateway(&mut root, out),
         deadlines: deadlines(&mut root, out),
-        cache: cache(&mut root, out),
+        cache: cache::read(optional(&mut root, "cache", out), out),
+        prewarm: cache::read_prewarm(optional(&mut root, "prewarm", out), out),
         limits: limits(&mut root, out),
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
@@ -218,6 +216,8 @@ fn gateway(root: &mut Table<'_>, out: &mut Findings) -> GivenGateway {
         policies: table.text("policies", out),
         packs: table.texts("packs", out),
         http_api_prefix: table.parsed("http_api_prefix", out, words::path_prefix),
+        operators: table.texts("operators", out),
+        drain: table.duration("drain", out),
     };
     table.close(out);
     given
@@ -229,18 +229,6 @@ fn deadlines(root: &mut Table<'_>, out: &mut Findings) -> GivenDeadlines {
         complete: table.duration("complete", out),
         fast: table.duration("fast", out),
         reserve: table.duration("reserve", out),
-    };
-    table.close(out);
-    given
-}
-
-fn cache(root: &mut Table<'_>, out: &mut Findings) -> GivenCache {
-    let mut table = optional(root, "cache", out);
-    let given = GivenCache {
-        bytes_max: table.size("bytes_max", 0, out),
-        lateness: table.duration("lateness", out),
-        young_for: table.duration("young_for", out),
-        old_for: table.duration("old_for", out),
     };
     table.close(out);
     given

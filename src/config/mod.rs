@@ -7,6 +7,7 @@
 
 mod audit;
 mod break_glass;
+mod cache;
 mod changes;
 mod claims;
 mod credentials;
@@ -38,6 +39,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -49,7 +51,7 @@ use rustls::sign::CertifiedKey;
 pub use changes::Changes;
 pub use claims::{ClaimsError, read_claims};
 pub use development::{DevelopmentKey, development_key};
-pub use excerpt::write_findings;
+pub use excerpt::{findings_text, write_findings};
 pub use fault::{Faults, Finding, Level, LoadError, Place, Source};
 pub use keys::parse_keys;
 pub use quantity::closest;
@@ -62,6 +64,7 @@ use crate::api::audit::EdgeSettings;
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
+use crate::cache::SharedSettings;
 use crate::federation::settings::FederationSettings;
 use crate::identity::grants::Grants;
 use crate::identity::{IdentitySettings, Mode, Peers};
@@ -93,6 +96,8 @@ pub struct Settings {
     pub peers: Arc<Peers>,
     /// Where what was seen is put on record; none where it is not.
     pub audit: Option<AuditSettings>,
+    /// What stands for the file.
+    pub digest: String,
     /// In which form the log is written, and where own spans go.
     pub telemetry: TelemetrySettings,
     /// Who may read that, and who is asked to sign it.
@@ -107,6 +112,8 @@ pub struct Settings {
     pub redactor: Arc<Redactor>,
     /// Regions whose raw spans leave their jurisdiction on the way to this gateway.
     pub raw_egress: Vec<RawEgress>,
+    /// A memory of whole traces behind that of the process, which several gateways share.
+    pub cache_shared: Option<SharedSettings>,
     /// What all this was made of, for `Watch`.
     pub sources: Sources,
 }
@@ -126,6 +133,10 @@ pub struct GatewaySettings {
     pub http_api_prefix: String,
     /// The folder of policies; none shows everything as it is stored.
     pub policies: Option<PathBuf>,
+    /// Roles that may tell the gateway what to do.
+    pub operators: BTreeSet<String>,
+    /// How long requests in flight may go on once the end has come.
+    pub drain: Duration,
 }
 
 /// A certificate with its key. Equal are those that were read from equal files.

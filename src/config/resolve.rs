@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::audit;
 use super::break_glass;
+use super::cache;
 use super::facts;
 use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
-use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
+use super::file::{self, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
 use super::peers;
@@ -25,8 +26,8 @@ use super::{
     collide, is_loopback, policies, tls, warnings,
 };
 use crate::api::audit::EdgeSettings;
+use crate::api::serve::ServeSettings;
 use crate::backend::settings::{RegionSettings, Signer};
-use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
 use crate::identity::IdentitySettings;
 use crate::identity::grants::Grants;
@@ -56,6 +57,7 @@ pub(super) fn load(path: &Path, environment: Environment<'_>) -> Result<(Setting
     match settings {
         Some(mut settings) if !faulty => {
             settings.sources = world.sources;
+            settings.digest = digest(&source.text);
             Ok((settings, findings))
         }
         _ => Err(LoadError::Faulty(Faults { findings, sources: world.sources })),
@@ -84,6 +86,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
     let (audit, audit_edge) = audit.map_or((None, EdgeSettings::default()), |(log, edge)| (Some(log), edge));
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
+    let cache_shared = cache::shared(&given.cache, world, out);
     let taken: Vec<_> = std::iter::once(listener.address).chain(doors(given)).collect();
     let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
     warnings::find(given, &regions, &egress, out);
@@ -95,8 +98,17 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         tls,
         http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
         policies: folder,
+        operators: given
+            .gateway
+            .operators
+            .is()
+            .into_iter()
+            .flat_map(|at| &at.value)
+            .map(|at| at.value.clone())
+            .collect(),
+        drain: given.gateway.drain.or(ServeSettings::default().drain),
     };
-    Some(Settings {
+    let mut settings = Settings {
         gateway,
         federation: federation(given, &deadlines, out),
         deadlines,
@@ -107,13 +119,20 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         audit,
         telemetry,
         audit_edge,
+        digest: String::new(),
         regions,
         policies,
         token_keys,
         redactor,
         raw_egress: egress,
+        cache_shared,
         sources: super::Sources::default(),
-    })
+    };
+    if let Some(mut shared) = settings.cache_shared.take() {
+        shared.estate = cache::estate(&settings, &shared.vault);
+        settings.cache_shared = Some(shared);
+    }
+    Some(settings)
 }
 
 fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
@@ -154,7 +173,8 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             placeholder_parents: added.placeholder_parents.or(default.additions.placeholder_parents),
             cycles: added.cycles.or(default.additions.cycles),
         },
-        hot: hot(&given.cache),
+        hot: cache::hot(&given.cache),
+        prewarm: cache::prewarm(&given.prewarm),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(
@@ -184,16 +204,6 @@ fn search(given: &GivenFile, out: &mut Findings) -> SearchSettings {
             .value()
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(default.assembly_concurrent_max),
-    }
-}
-
-fn hot(given: &GivenCache) -> HotSettings {
-    let default = HotSettings::GATEWAY;
-    HotSettings {
-        bytes_max: given.bytes_max.or(default.bytes_max),
-        lateness: given.lateness.or(default.lateness),
-        young: given.young_for.or(default.young),
-        old: given.old_for.or(default.old),
     }
 }
 
@@ -328,6 +338,11 @@ fn resolve_regions(
         region.is_raw_egress = egress.iter().any(|egress| egress.region == region.name);
     }
     resolved
+}
+
+/// 16 hex digits that stand for a file.
+fn digest(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
 }
 
 /// Where embedded regions take spans.

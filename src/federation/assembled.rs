@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::by_id::Federation;
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
 use super::growing::{Count, Teller};
+use super::kept::Known;
 use super::listing::{Listed, Listing, Wanted, widened};
 use super::query::{Answered, Question};
 use super::refusal::Refusal;
@@ -288,7 +289,7 @@ impl Federation {
             count = told.count;
             rest.truncate(count);
             rest.retain(|listed| !told.traces.contains(listed));
-            progress = progress.evaluate_all(&told.traces, told.parts, &[]).await?;
+            progress = progress.evaluate_all(&told.traces, (Vec::new(), told.parts), &[]).await?;
             progress.outline = Some(outline);
         } else if is_outlined {
             count = count.min(BATCH_MAX_OF_FAR);
@@ -300,12 +301,27 @@ impl Federation {
                 return Ok((progress, count, Some(spent)));
             }
             let until = (progress.deadline, progress.marks);
-            let parts = self.parts_of(left, heard, until, &questions).await;
+            let epoch = self.memory.traces.epoch();
+            let mut known = self.recalled(left, heard, progress.marks);
+            let unknown: Vec<Listed> = left
+                .iter()
+                .zip(&known)
+                .filter(|(_, known)| known.is_none())
+                .map(|(listed, _)| *listed)
+                .collect();
+            let parts = self.parts_of(&unknown, heard, until, &questions).await;
             // A region may send fewer at once; the rest is asked for again, from all.
             let sent = parts.iter().filter_map(|(_, landed)| landed.as_ref().ok()).map(Vec::len);
-            let some = sent.min().unwrap_or(left.len());
+            let sent = sent.min().unwrap_or(unknown.len()).min(unknown.len());
+            let came = unknown.get(..sent).unwrap_or_default();
+            self.keep_parts(came, &parts, heard, (progress.marks, epoch));
+            // As far as there is something of each, in their order.
+            let first_left = unknown.get(sent).and_then(|next| left.iter().position(|l| l.id == next.id));
+            let some = first_left.unwrap_or(left.len());
+            known.truncate(some);
             let renumbers: Vec<bool> = self.regions.iter().map(|region| region.renumbers()).collect();
-            progress = progress.evaluate_all(left.get(..some).unwrap_or_default(), parts, &renumbers).await?;
+            let looked_at = left.get(..some).unwrap_or_default();
+            progress = progress.evaluate_all(looked_at, (known, parts), &renumbers).await?;
             left = left.get(some.max(1)..).unwrap_or_default();
         }
         let spent = progress.is_cut.then_some(Budget::Time);
@@ -422,11 +438,12 @@ impl<G: Gather> Progress<G> {
         (self.settings.traces_max as usize).saturating_sub(self.done.len())
     }
 
-    /// Evaluates the traces of a batch, in their order.
+    /// Evaluates the traces of a batch, in their order: what is known of them before, and else what regions sent of
+    /// those of which nothing is.
     async fn evaluate_all(
         mut self,
         batch: &[Listed],
-        parts: Vec<Parts>,
+        (known, parts): (Known, Vec<Parts>),
         renumbers: &[bool],
     ) -> Result<Self, Refusal> {
         let mut regions = Vec::with_capacity(parts.len());
@@ -436,8 +453,12 @@ impl<G: Gather> Progress<G> {
                 Err(report) => self.report(rank, report),
             }
         }
+        let mut known = known.into_iter();
         for candidate in batch {
-            let landed: Vec<Landed> = regions.iter_mut().filter_map(Iterator::next).collect();
+            let landed: Vec<Landed> = match known.next().flatten() {
+                Some(known) => known.to_vec(),
+                None => regions.iter_mut().filter_map(Iterator::next).collect(),
+            };
             if self.is_cut || !self.gather.wants(candidate.start) {
                 break;
             }

@@ -116,8 +116,16 @@ impl Federation {
     /// What a view is remembered by. What peers show depends on the caller's claims, of which the plan here knows
     /// nothing.
     pub(super) fn remembered_as(&self) -> String {
-        let digest = self.plan.digest();
-        let Some(asker) = &self.asker else { return digest.to_owned() };
+        let mut digest = self.plan.digest().to_owned();
+        // To another gateway nothing is added, and not every region may be asked for it.
+        if self.errand.is_some() {
+            digest.push_str(" for a gateway:");
+            self.regions.iter().for_each(|region| {
+                digest.push(' ');
+                digest.push_str(region.name().as_str());
+            });
+        }
+        let Some(asker) = &self.asker else { return digest };
         let claims = format!("{:?} {:?} {:?}", asker.caller, asker.delivered, self.elsewhere);
         format!("{digest} {}", blake3::hash(claims.as_bytes()).to_hex())
     }

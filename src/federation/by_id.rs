@@ -7,8 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use std::time::Duration;
-
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -18,11 +16,12 @@ use tokio::time::{Instant, sleep_until};
 use super::assemble::{Assembly, assemble};
 use super::fanout::{Landed, Treatment, ask_all, blank};
 use super::flights::{Ended, Flight, Flights, Seat};
+use super::kept::{Before, KeptBodies, Memory};
 use super::outlines::Refusing;
 use super::refusal::Refusal;
 use super::settings::FederationSettings;
 use crate::backend::{Region, TraceCall};
-use crate::cache::{HotKey, HotTraces, RecentMisses};
+use crate::cache::{HotKey, RecentMisses, Shape};
 use crate::model::coverage::Owing;
 use crate::model::{
     Answer, Asker, Coverage, Errand, Mode, Outcome, RegionReport, RegionStatus, TraceQuery, Whole,
@@ -31,11 +30,7 @@ use crate::policy::Plan;
 use crate::redaction::query::{Denial, SpanFilter};
 use crate::redaction::{Marks, Redacted, Redactor};
 use crate::task::Deadline;
-use crate::task::clock::wall_nanos;
 use crate::trace::Assembled;
-
-/// What an assembled trace takes beside its bytes, for each span: its entry in the index and its place in the order.
-const SPAN_INDEX_BYTES: u64 = 96;
 
 /// The estate as one: every declared region, in the order of the configuration.
 ///
@@ -48,7 +43,7 @@ pub struct Federation {
     /// Knows the classes of the policies, which all plans have in common.
     pub(super) redactor: Arc<Redactor>,
     pub(super) misses: RecentMisses,
-    pub(super) traces: HotTraces<Found>,
+    pub(super) memory: Memory,
     pub(super) flights: Flights,
     pub(super) refusing: Refusing,
     /// On whose behalf peers are asked.
@@ -97,13 +92,15 @@ pub struct Lookup {
     pub answer: Answer<Found>,
     /// Whether it is what regions said a moment ago, and none was asked now.
     pub is_from_memory: bool,
+    /// Where what is written of it is kept with it.
+    pub kept: Option<KeptBodies>,
 }
 
 impl Federation {
     pub fn new(regions: Vec<Arc<Region>>, settings: FederationSettings, plan: Arc<Plan>) -> Self {
         Self {
             regions: regions.into(),
-            traces: HotTraces::new(settings.hot.clone()),
+            memory: Memory::new(&settings),
             flights: Flights::default(),
             settings: Arc::new(settings),
             plan,
@@ -149,6 +146,9 @@ impl Federation {
 
     /// The answer, without its progress.
     pub async fn trace(self: &Arc<Self>, ask: Ask) -> Result<Lookup, Refusal> {
+        if let Some(lookup) = self.at_once(&ask) {
+            return Ok(lookup);
+        }
         let mut progress = self.lookup(ask);
         while let Some(step) = progress.next().await {
             if let Progress::Done(result) = step {
@@ -169,35 +169,68 @@ impl Federation {
             Ok(denied) => denied,
             Err(refusal) => return InProgress::over(Err(*refusal)),
         };
-        let key = HotKey {
-            query: ask.query.clone(),
-            plan_digest: self.remembered_as(),
-            adjusts_skew: ask.adjusts_skew,
-        };
+        if let Some(lookup) = self.at_once(&ask) {
+            return InProgress::hot(lookup);
+        }
         // What a filter may not be asked of is not the whole trace, and nobody else's. Peers are told the filter.
-        let is_for_all = denied.iter().all(Option::is_none) && (ask.filter.is_none() || !self.has_peers());
-        if is_for_all && let Some(hot) = self.traces.get(&key) {
-            return InProgress::hot(hot.into_answer(), ask.mode);
+        let is_for_all = self.is_for_all(&ask, &denied);
+        let key = self.key(&ask);
+        if is_for_all {
+            self.was_not_at_once(&ask);
         }
         let begin = |seat: Arc<Seat>| {
             let (federation, ask, key) = (self.clone(), ask.clone(), is_for_all.then(|| key.clone()));
             async move { Arc::new(federation.fly(ask, denied, seat, key).await) }.boxed()
         };
         let flight = if is_for_all {
-            self.flights.join(key.clone(), ask.deadline, begin)
+            let (flight, is_joined) = self.flights.join(key.clone(), ask.deadline, begin);
+            if is_joined {
+                self.memory.traces.counts().joined();
+            }
+            flight
         } else {
             Flights::alone(ask.deadline, begin)
         };
         InProgress::waiting(Waiting { federation: self.clone(), ask, flight })
     }
 
+    /// What a lookup is found by.
+    pub(super) fn key(&self, ask: &Ask) -> HotKey {
+        HotKey {
+            query: ask.query.clone(),
+            plan_digest: self.remembered_as(),
+            shape: Shape::Trace { adjusts_skew: ask.adjusts_skew },
+        }
+    }
+
+    pub(super) fn is_for_all(&self, ask: &Ask, denied: &[Option<Denial>]) -> bool {
+        denied.iter().all(Option::is_none) && (ask.filter.is_none() || !self.has_peers())
+    }
+
     /// One flight, for everyone who waits for it: no mode decides anything here.
-    async fn fly(
+    pub(super) async fn fly(
         self: Arc<Self>,
         ask: Ask,
         denied: Vec<Option<Denial>>,
         seat: Arc<Seat>,
         key: Option<HotKey>,
+    ) -> Ended {
+        let before = match &key {
+            Some(key) => match self.recall(key, &seat).await {
+                Ok(ended) => return ended,
+                Err(before) => Some(before),
+            },
+            None => None,
+        };
+        self.fly_to_regions(ask, denied, seat, key.zip(before)).await
+    }
+
+    pub(super) async fn fly_to_regions(
+        self: Arc<Self>,
+        ask: Ask,
+        denied: Vec<Option<Denial>>,
+        seat: Arc<Seat>,
+        key: Option<(HotKey, Before)>,
     ) -> Ended {
         let call = TraceCall { query: ask.query.clone(), deadline: ask.deadline.less(self.settings.reserve) };
         let treatment = Treatment {
@@ -218,8 +251,10 @@ impl Federation {
         let reports = landed.iter().map(|landed| landed.report.clone()).collect();
         match self.assembled(&ask, Mode::BestEffort, landed).await {
             Ok(answer) => {
-                self.remember(key, &answer);
-                Ended::Assembled { answer, reports }
+                if let Some((key, before)) = key {
+                    self.remember(key, &answer, before);
+                }
+                Ended::Assembled { answer, reports, is_from_memory: false }
             }
             Err(refusal) => Ended::Not(refusal),
         }
@@ -240,30 +275,14 @@ impl Federation {
         Ok(Answer { value: Found { trace: Arc::new(trace), inspected_bytes, exceeds }, coverage })
     }
 
-    /// For the next who asks: a trace that is there and whole.
-    fn remember(&self, key: Option<HotKey>, answer: &Answer<Found>) {
-        let trace = &answer.value.trace;
-        // What peers may show can change without a word to this gateway. What lies in this process costs nothing to ask
-        // again, and spans that arrive here are seen at once.
-        let is_near = self.regions.iter().all(|region| region.is_embedded());
-        let key = key.filter(|_| self.traces.is_kept() && !is_near && !self.has_peers());
-        let (Some(key), false) = (key, trace.is_empty()) else { return };
-        let ended_ago = Duration::from_nanos(wall_nanos().saturating_sub(trace.ends_at()));
-        // What is withheld of a region's answer is held with it, and what is held twice is shown once.
-        let held = trace.joined().held_bytes() as u64;
-        let bytes = held + trace.span_count() as u64 * SPAN_INDEX_BYTES;
-        if let Ok(whole) = answer.clone().complete() {
-            self.traces.remember(key, whole, bytes, ended_ago);
-        }
-    }
-
     /// What a flight brought, for someone of this mode.
     fn conclude(&self, ask: &Ask, ended: &Ended) -> Result<Lookup, Box<Refusal>> {
-        let (answer, reports) = match ended {
-            Ended::Assembled { answer, reports } => (answer, reports),
+        let (answer, reports, is_from_memory) = match ended {
+            Ended::Assembled { answer, reports, is_from_memory } => (answer, reports, *is_from_memory),
             Ended::Not(refusal) => return Err(Box::new(refusal.clone())),
         };
-        self.settle(ask, answer.clone(), reports)
+        let lookup = self.settle(ask, answer.clone(), reports)?;
+        Ok(Lookup { is_from_memory, ..lookup })
     }
 
     fn settle(
@@ -282,7 +301,7 @@ impl Federation {
             return Err(Box::new(refusal));
         }
         self.remember_miss(ask, &answer);
-        Ok(Lookup { answer, is_from_memory: false })
+        Ok(Lookup { answer, is_from_memory: false, kept: None })
     }
 
     /// What is there before all have answered, and who is still waited for.
@@ -336,10 +355,10 @@ impl InProgress {
     }
 
     /// A whole trace of a moment ago, told like any other: region by region, then the answer.
-    fn hot(mut answer: Answer<Found>, mode: Mode) -> Self {
-        answer.coverage.mode = mode;
-        let landed: Vec<Progress> = answer.coverage.regions.iter().cloned().map(Progress::Landed).collect();
-        let last = done(Ok(Lookup { answer, is_from_memory: true }));
+    fn hot(lookup: Lookup) -> Self {
+        let regions = &lookup.answer.coverage.regions;
+        let landed: Vec<Progress> = regions.iter().cloned().map(Progress::Landed).collect();
+        let last = done(Ok(lookup));
         Self(stream::iter(landed.into_iter().chain([last])).boxed())
     }
 
@@ -429,5 +448,5 @@ fn remembered(miss: crate::model::Complete<()>, mode: Mode) -> Lookup {
     let coverage = Coverage { mode, owed: Owing::default(), ..miss.into_answer().coverage };
     let value =
         Found { trace: Arc::new(Redacted::<Assembled>::nothing()), inspected_bytes: 0, exceeds: None };
-    Lookup { answer: Answer { value, coverage }, is_from_memory: true }
+    Lookup { answer: Answer { value, coverage }, is_from_memory: true, kept: None }
 }

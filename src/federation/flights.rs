@@ -19,7 +19,7 @@ use super::by_id::Found;
 use super::fanout::Landed;
 use super::refusal::Refusal;
 use crate::cache::HotKey;
-use crate::model::{Answer, RegionReport};
+use crate::model::{Answer, RegionReport, TraceId};
 use crate::task::{Deadline, Group, along};
 
 /// Flights that go on without anyone waiting. Each may hold one trace of every region, as a request does.
@@ -35,6 +35,8 @@ pub(super) enum Ended {
         answer: Answer<Found>,
         /// How each region fared before anything was joined.
         reports: Vec<RegionReport>,
+        /// No region was asked: it lay in a memory behind the first.
+        is_from_memory: bool,
     },
     Not(Refusal),
 }
@@ -135,20 +137,20 @@ impl Default for Flights {
 }
 
 impl Flights {
-    /// The flight of this key, or a new one by `begin`.
+    /// The flight of this key, or a new one by `begin`; and whether it is somebody else's.
     pub fn join(
         &self,
         key: HotKey,
         deadline: Deadline,
         begin: impl FnOnce(Arc<Seat>) -> BoxFuture<'static, Arc<Ended>>,
-    ) -> Arc<Flight> {
+    ) -> (Arc<Flight>, bool) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let known = listed.get(&key).and_then(Weak::upgrade);
         if let Some(flight) = &known
             && flight.work.peek().is_none()
             && flight.deadline.remaining() >= deadline.remaining() / JOINED_TIME_MIN
         {
-            return flight.clone();
+            return (flight.clone(), true);
         }
         let place = Some((key.clone(), Arc::downgrade(&self.listed)));
         let flight = fly(deadline, place, begin);
@@ -156,7 +158,13 @@ impl Flights {
         // The last handle of a flight looks into the list when it goes, so it goes after the lock.
         drop(listed);
         drop(known);
-        flight
+        (flight, false)
+    }
+
+    /// Nobody joins any more what is under way: of one trace, or of all.
+    pub fn forget(&self, id: Option<&TraceId>) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.retain(|key, _| id.is_some_and(|id| key.query.id != *id));
     }
 
     /// A flight that nobody else may join.

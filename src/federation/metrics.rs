@@ -98,7 +98,7 @@ impl Federation {
             Err(fault) => failed(region, fault, begun.elapsed()),
         };
         let coverage = self.covering(ask.mode, vec![report]);
-        Err(Refusal::of_query_coverage(&coverage).unwrap_or_else(Refusal::lost))
+        Err(Refusal::of_the_one(coverage))
     }
 
     /// Numbers of several regions are not yet added up, and to fetch every trace that counts from several places

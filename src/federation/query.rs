@@ -138,7 +138,7 @@ impl Federation {
             Err(fault) if fault.is_of_the_query => Err(Refusal::query_failed(fault)),
             Err(fault) => {
                 let coverage = self.covering(ask.mode, vec![failed(region, fault, took)]);
-                Err(Refusal::of_query_coverage(&coverage).unwrap_or_else(Refusal::lost))
+                Err(Refusal::of_the_one(coverage))
             }
         }
     }

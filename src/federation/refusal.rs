@@ -144,6 +144,12 @@ impl Refusal {
         Self { why, line, coverage: Some(coverage) }
     }
 
+    /// The one region there is gave no answer. A peer that does not permit the question is no failure of the whole,
+    /// and yet nothing is there to answer with.
+    pub(super) fn of_the_one(coverage: Coverage) -> Self {
+        if coverage.missing().next().is_some() { Self::of(coverage) } else { Self::lost() }
+    }
+
     /// Refuses where no region answered, or where a strict caller misses one.
     pub(super) fn of_query_coverage(coverage: &Coverage) -> Option<Self> {
         (coverage.outcome() == Outcome::Refused).then(|| Self::of(coverage.clone()))

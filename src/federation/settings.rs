@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::cache::HotSettings;
+use crate::cache::{HotSettings, PrewarmSettings};
 use crate::model::RegionName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct FederationSettings {
     pub additions: Additions,
     /// Whole traces of a moment ago.
     pub hot: HotSettings,
+    /// What is fetched before anybody waits for it.
+    pub prewarm: PrewarmSettings,
     pub search: SearchSettings,
     pub metrics: MetricsSettings,
     /// What somebody declared of regions.
@@ -98,6 +100,7 @@ impl Default for FederationSettings {
             trace_bytes_max: 0,
             additions: Additions::default(),
             hot: HotSettings::NONE,
+            prewarm: PrewarmSettings::default(),
             search: SearchSettings::default(),
             metrics: MetricsSettings::default(),
             facts: BTreeMap::new(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cell::Cell;
+use super::cell::{Cell, Rung};
 use super::classes::Classes;
 use super::ruled::Ruled;
 use crate::model::RegionName;
@@ -94,6 +94,16 @@ impl RegionPlan {
             Self::AllowAll => false,
             Self::Keys(keys) => !keys.is_empty(),
             Self::Ruled(ruled) => ruled.withholds(),
+        }
+    }
+}
+
+impl RegionPlan {
+    /// Whether nothing of this region is shown, not even what is of no class.
+    pub fn is_shut(&self) -> bool {
+        match self {
+            Self::AllowAll | Self::Keys(_) => false,
+            Self::Ruled(ruled) => ruled.cell(ruled.classes().safe()).rung == Rung::Dropped,
         }
     }
 }

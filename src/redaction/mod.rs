@@ -6,6 +6,7 @@
 mod by_key;
 mod engine;
 pub mod inspect;
+mod kept;
 pub mod query;
 mod redactor;
 pub mod rewrite;
@@ -17,6 +18,7 @@ mod treat;
 
 pub use by_key::MASK;
 pub use engine::Treated;
+pub use kept::Vault;
 pub use query::Permitted;
 pub use redactor::{Redactor, RedactorError};
 pub use rewrite::{Marks, RegionRules, View};

@@ -169,8 +169,14 @@ impl Assembled {
         self.batches = batches;
     }
 
+    /// Bytes of a scope's message with these spans, by their places.
+    pub(super) fn written_len(&self, scope: u32, places: std::ops::Range<u32>) -> usize {
+        let own = self.spans.get(places.start as usize..places.end as usize).unwrap_or_default();
+        self.scope_len(scope) + own.iter().map(|index| message_len(self.span_len(*index))).sum::<usize>()
+    }
+
     /// Says the length of each batch and of the whole.
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         let mut batches = std::mem::take(&mut self.batches);
         for out in &mut batches {
             let scopes = self.scopes.get(out.first as usize..out.end as usize).unwrap_or_default();

@@ -19,6 +19,7 @@ pub mod span;
 pub mod stand_in;
 pub mod tree;
 pub mod witness;
+mod written;
 mod zipkin;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod check;
 pub mod export;
 pub mod grpc;
 pub mod json;
+pub mod kept;
 pub mod limits;
 pub mod otlp;
 pub mod protobuf;

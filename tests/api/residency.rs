@@ -94,14 +94,21 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         }
         "/api/echo"
         | "/api/status/buildinfo"
+        | "/api/tutti/v1/analytics"
+        | "/-/healthy"
+        | "/-/reload"
         | "/api/tutti/v1/audit/witness"
         | "/api/tutti/v1/audit/witness/add-checkpoint"
         | "/api/tutti/v1/audit/records"
         | "/api/tutti/v1/audit/receipts/{*receipt}"
         | "/api/tutti/v1/audit/checkpoint"
         | "/api/tutti/v1/audit/tile/{*tile}"
-        | "/api/tutti/v1/audit/cosigned/{witness}" => accepting(&["*/*"]),
-        "/ready" | "/status" | "/status/version" => accepting(&["*/*"]),
+        | "/api/tutti/v1/audit/cosigned/{witness}"
+        | "/api/tutti/v1/cache"
+        | "/api/tutti/v1/cache/traces/{id}"
+        | "/api/tutti/v1/prewarm" => accepting(&["*/*"]),
+        "/ready" | "/status/version" => accepting(&["*/*"]),
+        "/status" => accepting(&["*/*", "application/json"]),
         "/metrics" => accepting(&["*/*"]),
         _ => return None,
     })
@@ -244,31 +251,41 @@ fn compared() -> Vec<String> {
     asked.collect()
 }
 
-/// The id of a request is random, in the log as on the answer.
+/// The ids of a request and of its trace are random, in the log as on the answer.
 fn without_request_ids(log: &[u8]) -> Vec<u8> {
     let log = String::from_utf8_lossy(log);
-    let words =
-        log.split(' ').map(|word| if word.starts_with("request_id=") { "request_id=…" } else { word });
+    let is_random = |word: &str| word.starts_with("request_id=") || word.starts_with("trace_id=");
+    let words = log.split(' ').map(|word| if is_random(word) { "…" } else { word });
     words.collect::<Vec<_>>().join(" ").into_bytes()
 }
 
-/// Metrics come in no order.
+/// Metrics come in no order, those of the process are of this very moment, and exemplars name traces by random ids.
 fn in_order_of_lines(body: &[u8]) -> Bytes {
-    let mut lines: Vec<&[u8]> = body.split(|byte| *byte == b'\n').collect();
+    let body = String::from_utf8_lossy(body);
+    let lines = body.lines().filter(|line| !line.contains("process_"));
+    let mut lines: Vec<&str> = lines.map(|line| line.split(" # {trace_id").next().unwrap()).collect();
     lines.sort_unstable();
-    lines.join(&b'\n').into()
+    lines.join("\n").into()
 }
 
-/// Status, headers and body as one; but for the id of the request, which is random.
+/// Status, headers and body as one; but for the id of the request, which is random. The length is that of the body.
 fn all_bytes(answer: &Answered) -> Vec<u8> {
     let mut all = answer.status.as_str().as_bytes().to_vec();
-    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "x-request-id") {
+    let is_told = |name: &str| !matches!(name, "x-request-id" | "content-length");
+    for (name, value) in answer.headers.iter().filter(|(name, _)| is_told(name.as_str())) {
         all.extend_from_slice(format!("\n{name}: ").as_bytes());
         all.extend_from_slice(value.as_bytes());
     }
     all.extend_from_slice(b"\n\n");
-    all.extend_from_slice(&answer.body);
+    all.extend_from_slice(&without_begin(&answer.body));
     all
+}
+
+/// When a gateway began is no secret, and another moment for each.
+fn without_begin(body: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(body) else { return body.to_vec() };
+    let begin = r#"("ofThisProcessSince":[0-9]+|"(inForceSince|processSince)":"[^"]*")"#;
+    regex::Regex::new(begin).unwrap().replace_all(text, "…").into_owned().into_bytes()
 }
 
 /// The same of a stream, with its trailers.

@@ -175,7 +175,8 @@ async fn a_receipt_comes_with_what_proves_it_and_the_files_are_those_of_the_log(
         ("receipts/x", 400),
         ("tile/entries/999", 404),
         ("tile/0/../../key.pem", 301),
-        ("tile/..%2f..%2fkey.pem", 400),
+        ("tile/..%2f..%2fkey.pem", 301),
+        ("tile/0/0", 400),
         ("cosigned/key.pem", 400),
         ("cosigned/00000000000000000000000000000000", 404),
     ] {

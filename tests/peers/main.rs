@@ -27,6 +27,7 @@ mod certificates;
 mod chain;
 mod delivery;
 mod gates;
+mod recorded;
 mod same;
 mod sockets;
 mod trouble;

@@ -29,7 +29,12 @@ fn get(path: String, headers: &[(&'static str, &'static str)]) -> Question {
 }
 
 /// Routes without personal data, each with its reason: they are asked all the same.
-pub const OF_NOBODY: [(&str, &str); 8] = [
+pub const OF_NOBODY: [(&str, &str); 13] = [
+    ("/api/tutti/v1/cache", "that something was forgotten"),
+    ("/api/tutti/v1/cache/traces/{id}", "the same"),
+    ("/-/healthy", "one word"),
+    ("/-/reload", "faults of the configuration, to operators"),
+    ("/api/tutti/v1/analytics", "counts and times by region"),
     ("/ready", "whether it answers"),
     ("/metrics", "numbers by region and endpoint"),
     ("/status", "regions and versions"),
@@ -65,6 +70,11 @@ pub fn of_route(route: &str, chance: &mut StdRng) -> Option<Vec<Question>> {
         "/api/search/tag/{name}/values" | "/api/v2/search/tag/{name}/values" => values(route, chance),
         "/api/metrics/query_range" | "/api/metrics/query" => {
             vec![get(asking(route, &series(chance)), &[])]
+        }
+        "/api/tutti/v1/prewarm" => {
+            let ids = [id(chance.random_range(0..=TRACES)), "no id".to_owned()];
+            let body = Some(serde_json::json!(ids).to_string());
+            vec![Question { path: route.to_owned(), headers: Vec::new(), body }]
         }
         "/api/tutti/v1/audit/records" => {
             let wanted = format!("caller={}&trace={}&limit=5", encoded(&literal(chance)), id(0));

@@ -26,7 +26,7 @@ use tutti::telemetry::Metrics;
 use crate::asking::{encoded, of_route};
 use crate::audited;
 use crate::estate::{Answered, request};
-use crate::interference::as_request;
+use crate::interference::{as_request, timeless};
 use crate::tempopb::{self, SearchRequest};
 use crate::world::{CLASSES, REGIONS, Rules, World, classes, id, value, world};
 
@@ -158,8 +158,6 @@ fn grant() -> Grant {
 async fn everything(desk: &Desk, token: &str, seed: u64) -> Vec<(String, String)> {
     let mut chance = StdRng::seed_from_u64(seed);
     let mut answers = Vec::new();
-    let times =
-        regex::Regex::new(r#"("tookMs":|"firstByteMs":|\(after |tookMs%22%3A)(null|[0-9.]+)"#).unwrap();
     for route in tutti::api::router::paths("").into_iter().filter(|route| route != "/metrics") {
         for question in of_route(&route, &mut chance).unwrap() {
             let mut request = as_request(&question);
@@ -167,7 +165,7 @@ async fn everything(desk: &Desk, token: &str, seed: u64) -> Vec<(String, String)
             let answer = desk.world.estate.send(request).await;
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             let text = format!("{} {} {body}", answer.status.as_u16(), answer.header("tutti-grant"));
-            answers.push((format!("{question:?}"), times.replace_all(&text, "$1…").into_owned()));
+            answers.push((format!("{question:?}"), timeless(&text)));
         }
     }
     answers
@@ -460,7 +458,7 @@ async fn what_goes_on_no_record_is_lifted_by_nothing_and_says_so() {
     is_full.store(true, Ordering::SeqCst);
     // Until the first that cannot be written, nobody knows.
     assert_eq!(desk.world.estate.get(&path).await.status, 503);
-    for path in [path, "/api/search?q=%7B%7D&start=1&end=4000000000".to_owned()] {
+    for path in [path, "/api/search?q=%7B%7D".to_owned()] {
         let answer = desk
             .world
             .estate

@@ -134,7 +134,9 @@ pub fn as_request(question: &Question) -> Request<Body> {
 /// Status, headers and body as one text; but for times, and the id of the request, which is random.
 fn seen(answer: &Answered, is_metrics: bool) -> String {
     let mut all = answer.status.as_str().to_owned();
-    for (name, value) in answer.headers.iter().filter(|(name, _)| *name != "x-request-id") {
+    // The length is that of the body.
+    let is_told = |name: &str| !matches!(name, "x-request-id" | "content-length");
+    for (name, value) in answer.headers.iter().filter(|(name, _)| is_told(name.as_str())) {
         all.push_str(&format!("\n{name}: {}", String::from_utf8_lossy(value.as_bytes())));
     }
     let body = readable(&answer.body);
@@ -152,7 +154,8 @@ fn readable(bytes: &[u8]) -> String {
 
 /// Metrics come in no order, and how long something took is no secret here.
 fn counted(body: &str) -> String {
-    let mut lines: Vec<&str> = body.lines().filter(|line| !line.contains("_seconds")).collect();
+    let mut lines: Vec<&str> =
+        body.lines().filter(|line| !line.contains("_seconds") && !line.contains("process_")).collect();
     lines.sort_unstable();
     lines.join("\n")
 }
@@ -170,11 +173,14 @@ fn seen_streamed(streamed: &tempopb::Streamed) -> String {
     timeless(&all)
 }
 
-/// Without the numbers behind the words of time, and without the random ids of requests.
-fn timeless(text: &str) -> String {
-    let words = regex::Regex::new(
-        r#"(;ms=|took_ms=|"tookMs":|"firstByteMs":|\(after |tookMs%22%3A)(null|[0-9.]+)|request_id=[^ ]+"#,
-    );
+/// Without the numbers behind the words of time, and without the random ids of requests and traces.
+pub fn timeless(text: &str) -> String {
+    let words = regex::Regex::new(concat!(
+        r#"(;ms=|took_ms=|sent_ms=|"tookMs\\?":|"firstByteMs":|\(after |tookMs%22%3A|p50=|p99="#,
+        r#"|"(?:mean|p50|p95|p99)":|federated lookup |"ofThisProcessSince":|"coversSeconds":)(null|[0-9.]+)"#,
+        r#"|request_id=[^ ]+|trace_id=[^ ]+|The slowest region was [^"]*|in the last [0-9]+ s"#,
+        r#"|"(?:inForceSince|processSince)":"[^"]*""#,
+    ));
     words.unwrap().replace_all(text, "$1…").into_owned()
 }
 

@@ -50,6 +50,12 @@ impl Running {
         Self::start(&["serve", "--config", config, "--listen", "127.0.0.1:0"], "listen=").await
     }
 
+    /// The same where the log is written as JSON.
+    pub async fn serve_json(config: &Path) -> Self {
+        let config = config.to_str().unwrap();
+        Self::start(&["serve", "--config", config, "--listen", "127.0.0.1:0"], "\"listen\":\"").await
+    }
+
     /// `tutti demo` on any free port.
     pub async fn demo(args: &[&str]) -> Self {
         Self::start(&[&["demo", "--listen", "127.0.0.1:0"], args].concat(), "one gateway on http://").await
@@ -148,5 +154,6 @@ fn overhear(stream: impl Read + Send + 'static, said: Arc<Mutex<String>>) -> Joi
 
 fn address(said: &str, before: &str) -> Option<SocketAddr> {
     let (_, behind) = said.split_once(before)?;
-    behind.split_whitespace().next()?.parse().ok()
+    let end = behind.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(behind.len());
+    behind[..end].parse().ok()
 }

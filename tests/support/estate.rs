@@ -80,9 +80,11 @@ impl Setup {
                 ))
             })
             .collect();
+        let metrics = Metrics::default();
         let federation = Federation::new(regions.clone(), self.federation, Arc::new(self.plan))
+            .counted_by(metrics.cache().clone())
             .with_redactor(self.redactor);
-        let state = ApiState::new(federation, Metrics::default(), ApiSettings::default());
+        let state = ApiState::new(federation, metrics, ApiSettings::default());
         Estate { router: router(state.clone()), state, regions }
     }
 }

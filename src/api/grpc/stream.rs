@@ -24,6 +24,7 @@ use crate::api::audit::{self, AUDIT, Docket, Questioned};
 use crate::api::caller::Seen;
 use crate::api::error::ApiError;
 use crate::api::metrics::{self, message};
+use crate::api::operate;
 use crate::api::params::{self, messages};
 use crate::api::query::{Estate, Items, LONG_ITEMS, early, jobs};
 use crate::api::report;
@@ -236,7 +237,11 @@ impl Calling<'_> {
                 let jobs = Jobs { completed: questions.over, total: questions.put.max(regions) };
                 part(rows, inspected, jobs)
             });
-            let answered = answered.await;
+            let answered = tokio::select! {
+                biased;
+                answered = answered => answered,
+                () = state.no_more_time() => Err(operate::ended()),
+            };
             settle(&mut admitted, &state, &answered);
             if let (Some(docket), Ok(answer)) = (&docket, &answered) {
                 let (traces, spans) = answer.value.shown();

@@ -9,6 +9,7 @@ use crate::audit::keep;
 use crate::audit::read::{Saved, parse_checkpoint};
 use crate::audit::search::{Wanted, backwards};
 use crate::audit::verify::verify;
+use crate::task::clock::wall_nanos;
 
 #[tokio::test]
 async fn what_is_no_longer_kept_is_said_by_the_log_and_everything_else_is_missing() {
@@ -21,7 +22,7 @@ async fn what_is_no_longer_kept_is_said_by_the_log_and_everything_else_is_missin
     let text = String::from_utf8(folder.read("checkpoint").unwrap()).unwrap();
     let (note, checkpoint) = parse_checkpoint("before", &text).unwrap();
     let saved = [Saved { name: "before".to_owned(), note, checkpoint }];
-    let now = SystemTime::now();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_nanos(wall_nanos());
     let (later, sooner) = (now + Duration::from_secs(3600), now - Duration::from_secs(3600));
     assert_eq!(keep::old(&folder, 0, 600, sooner).unwrap(), 0, "nothing is that old");
     assert_eq!(keep::old(&folder, 0, 600, later).unwrap(), 512, "of the last bundle more is to come");
@@ -41,14 +42,14 @@ async fn what_is_no_longer_kept_is_said_by_the_log_and_everything_else_is_missin
     folder.write("tile/entries/000", &first).unwrap();
     assert_eq!(verify(&folder, log.key(), &[], &[]).unwrap().kept_from, Some(512));
     folder.remove("tile/entries/000").unwrap();
-    append_all(&log, 0..300).await;
+    append_all(&log, 0..500).await;
     log.close().await;
-    let found = backwards(&folder, 901, &Wanted::default(), u64::MAX, 1000).unwrap();
-    assert_eq!((found.records.len(), found.gone, found.next), (901 - 512, Some(512), None));
+    let found = backwards(&folder, 1101, &Wanted::default(), u64::MAX, 2000).unwrap();
+    assert_eq!((found.records.len(), found.gone, found.next), (1101 - 512, Some(512), None));
     // No record speaks of this one.
-    folder.remove("tile/entries/002").unwrap();
+    folder.remove("tile/entries/003").unwrap();
     let bad = verify(&folder, log.key(), &[], &[]).unwrap_err();
-    assert_eq!((bad.index, bad.file.as_str()), (Some(512), "tile/entries/002"), "{bad}");
+    assert_eq!((bad.index, bad.file.as_str()), (Some(768), "tile/entries/003"), "{bad}");
     let state = log.state();
     log.is_lighter(freed);
     log.append(&record(1)).await.unwrap();

@@ -97,13 +97,17 @@ fn an_unknown_key_is_a_fault_with_the_one_that_was_meant() {
     let remedies: Vec<&str> = faults.faults().map(|fault| fault.remedy.as_str()).collect();
     assert_eq!(
         remedies,
-        ["known here: name, region, listen, tls, policies, packs, http_api_prefix", "did you mean `listen`?"]
+        [
+            "known here: name, region, listen, tls, policies, packs, http_api_prefix, operators, drain",
+            "did you mean `listen`?"
+        ]
     );
 }
 
 #[test]
-fn words_of_the_schema_that_this_version_lacks_are_refused_and_not_ignored() {
-    check("[telemetry]\nendpoint = \"x\"", &["17 telemetry: telemetry cannot be configured in this version"]);
+fn own_spans_need_an_address_that_is_not_this_process() {
+    check("[telemetry]\nendpoint = \"x\"", &["18 telemetry.endpoint: `endpoint` is no key of `telemetry`"]);
+    check("[telemetry]\notlp = {}", &["18 telemetry.otlp: own spans have nowhere to go"]);
 }
 
 #[test]

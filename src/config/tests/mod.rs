@@ -1,6 +1,8 @@
 //! The configuration, told as files that a person might write.
 
+mod audit;
 mod break_glass;
+mod cache;
 mod callers;
 mod faults;
 mod good;

@@ -86,6 +86,15 @@ impl RootKey {
         Ok(Self(Zeroizing::new(bytes.to_vec())))
     }
 
+    /// Fills `out` with a key that has nothing to do with tokens; `info` says what for.
+    pub(in crate::redaction) fn expand(&self, salt: Option<&[u8]>, info: &[u8], out: &mut [u8]) {
+        // Expanding fails for more than 255 blocks alone; then the key is unusable, and no longer the one before.
+        if Hkdf::<Sha256>::new(salt, &self.0).expand(info, out).is_err() {
+            out.zeroize();
+            debug_assert!(false, "a key of {} bytes was asked for", out.len());
+        }
+    }
+
     /// Fills `out` with a key for one use within a scope.
     fn derive(&self, use_: &str, scope: &TokenScope, class: &str, out: &mut [u8]) {
         let mut info = b"tutti/token/v1".to_vec();
@@ -101,11 +110,7 @@ impl RootKey {
             info.extend_from_slice(&(part.len() as u64).to_be_bytes());
             info.extend_from_slice(part);
         }
-        // Expanding fails for more than 255 blocks alone; then the key is unusable, and no longer the one before.
-        if Hkdf::<Sha256>::new(None, &self.0).expand(&info, out).is_err() {
-            out.zeroize();
-            debug_assert!(false, "a key of {} bytes was asked for", out.len());
-        }
+        self.expand(None, &info, out);
     }
 }
 
@@ -119,6 +124,12 @@ impl HeldKeys {
     pub fn new(regions: BTreeMap<RegionName, RootKey>, others: Option<RootKey>) -> Self {
         let regions = regions.into_iter().map(|(region, root)| (region, Arc::new(root))).collect();
         Self { regions, others: others.map(Arc::new) }
+    }
+
+    /// Each root with the region it is of; none for all others.
+    pub(in crate::redaction) fn roots(&self) -> impl Iterator<Item = (Option<&RegionName>, &RootKey)> {
+        let own = self.regions.iter().map(|(region, root)| (Some(region), &**root));
+        own.chain(self.others.as_deref().map(|root| (None, root)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! alone, and it is the one of the request.
 
 mod audit;
+pub mod cache;
 mod endpoint;
 mod identity;
 mod process;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::histogram::exponential_buckets;
 use prometheus_client::registry::Registry;
 
 pub use audit::{AuditNumbers, WitnessNumbers};
+pub use cache::CacheFamilies;
 pub use endpoint::Endpoint;
 pub use identity::KeysNumbers;
 pub use regions::RegionCare;
@@ -61,6 +63,7 @@ pub struct Metrics {
     process: ProcessFamilies,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
+    cache: CacheFamilies,
     spans: SpanCounts,
     identity: IdentityFamilies,
 }
@@ -80,9 +83,15 @@ impl Metrics {
             self.grants.clone(),
         );
         self.audit.register(r);
+        self.cache.register(r);
         self.spans.register(r);
         self.identity.register(r);
         registry
+    }
+
+    /// What the memory of whole traces counts.
+    pub fn cache(&self) -> &CacheFamilies {
+        &self.cache
     }
 
     pub fn audit(&self, numbers: &AuditNumbers) {

@@ -32,6 +32,12 @@ struct PartialLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LookupLabels {
+    found_in: &'static str,
+    from: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BudgetLabels {
     budget: &'static str,
 }
@@ -55,6 +61,7 @@ pub(super) struct RequestFamilies {
     in_flight: Gauge,
     shed: Counter,
     partial: Family<PartialLabels, Counter>,
+    lookups: Family<LookupLabels, Counter>,
     budgets: Family<BudgetLabels, Counter>,
     responses: Family<ResponseLabels, Counter>,
 }
@@ -68,6 +75,7 @@ impl Default for RequestFamilies {
             in_flight: Gauge::default(),
             shed: Counter::default(),
             partial: Family::default(),
+            lookups: Family::default(),
             budgets: Family::default(),
             responses: Family::default(),
         }
@@ -92,6 +100,8 @@ impl RequestFamilies {
         r.register("requests_in_flight", "Requests whose answer has not left yet", self.in_flight.clone());
         r.register("requests_shed", "Requests refused because too many were in flight", self.shed.clone());
         r.register("partial_answers", "Answers that were not whole, by the reason", self.partial.clone());
+        let lookups = "Lookups by how many regions hold something of the trace, and by who said so";
+        r.register("lookups", lookups, self.lookups.clone());
         r.register("budgets_reached", "Answers that a budget ended", self.budgets.clone());
         r.register("responses", "Answers by transport and code, refusals among them", self.responses.clone());
     }
@@ -134,13 +144,29 @@ impl InFlight {
         self.trace = trace;
     }
 
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
     }
 
-    pub fn settle(&mut self, outcome: Outcome, coverage: Option<&Coverage>) {
+    pub fn settle(&mut self, outcome: Outcome, coverage: Option<&Coverage>, is_from_memory: bool) {
         self.outcome = Some(outcome.as_str());
         let Some(coverage) = coverage else { return };
+        if self.endpoint.is_lookup() {
+            let found_in = match coverage.regions.iter().filter(|report| report.spans > 0).count() {
+                0 => "none",
+                1 => "one",
+                _ => "several",
+            };
+            let from = if is_from_memory { "memory" } else { "regions" };
+            self.metrics.requests.lookups.get_or_create(&LookupLabels { found_in, from }).inc();
+        }
+        if is_from_memory {
+            return;
+        }
         self.is_federated = coverage.regions.iter().filter(|report| report.status.was_asked()).count() > 1;
         let families = &self.metrics.requests;
         let why = coverage.exactness();

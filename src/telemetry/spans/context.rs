@@ -118,9 +118,9 @@ mod tests {
         assert_eq!((context.is_sampled, context.state.as_deref()), (true, Some("vendor=1")));
         let next = context.next();
         assert!(next.trace == context.trace && next.span != context.span && next.state == context.state);
-        let later = format!("01{}-more", &PARENT[2..]);
+        let later = format!("01{}-more", PARENT.split_at(2).1);
         assert_eq!(Context::read(&later, None).unwrap().to_string(), PARENT);
-        assert!(!Context::read(&format!("{}00", &PARENT[..53]), None).unwrap().is_sampled);
+        assert!(!Context::read(&format!("{}00", PARENT.split_at(53).0), None).unwrap().is_sampled);
     }
 
     #[test]
@@ -132,11 +132,11 @@ mod tests {
         };
         let faulty = [
             String::new(),
-            PARENT[..54].to_owned(),
+            PARENT.split_at(54).0.to_owned(),
             format!("{PARENT}-more"),
             format!("{PARENT}0"),
             PARENT.to_uppercase(),
-            format!("ff{}", &PARENT[2..]),
+            format!("ff{}", PARENT.split_at(2).1),
             zeros(3..35),
             zeros(36..52),
             PARENT.replace('-', "_"),

@@ -6,7 +6,7 @@ use crate::telemetry::Metrics;
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn came(flags: &str) -> Option<Context> {
-    Context::read(&format!("{}{flags}", &PARENT[..53]), Some("a=b"))
+    Context::read(&format!("{}{flags}", PARENT.split_at(53).0), Some("a=b"))
 }
 
 fn keeping(ratio: f64) -> (Arc<Tracer>, mpsc::Receiver<Span>) {
