@@ -61,3 +61,15 @@ coverage:
 # Snapshots that changed, one by one; needs cargo-insta.
 review:
     cargo insta test --review
+
+# Renders the chart anew for tests/deploy; needs helm (3.16 or later).
+chart:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd deploy/helm/tutti
+    for case in default gateway peer; do
+        values=(); [ -f "tests/values/$case.yaml" ] && values=(-f "tests/values/$case.yaml")
+        helm template tutti . --namespace tracing --kube-version 1.31.0 "${values[@]}" > "tests/golden/$case.yaml"
+    done
+    cd ../../..
+    TUTTI_CHART_RENDERED=1 cargo test --locked --test deploy -- chart

@@ -195,6 +195,18 @@ async fn open_audit(settings: &Settings, tasks: &Group) -> Result<Option<Arc<Aud
     Ok(Some(auditor))
 }
 
+/// What ends on SIGTERM or SIGINT.
+pub fn until_told() -> Result<impl Future<Output = ()>, AppError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signal)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 /// Serves until SIGTERM or SIGINT, then says so on `/ready` and drains.
 pub async fn serve_until_told(
     certificate: Option<Certificate>,
@@ -202,14 +214,10 @@ pub async fn serve_until_told(
     state: ApiState,
     serving: ServeSettings,
 ) -> Result<(), AppError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signal)?;
+    let signalled = until_told()?;
     let stopping = state.clone();
     let told = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signalled.await;
         stopping.stop();
         tracing::info!("told to end: finishing what is in flight");
     };

@@ -25,5 +25,7 @@ fn main() -> ExitCode {
         Command::Lint(args) => cli::lint::main(&args),
         Command::Query(args) => cli::query::run(&args),
         Command::Token(args) => cli::token::main(&args),
+        Command::Ready(args) => cli::ready::run(&args),
+        Command::Vulture(args) => cli::vulture::run(&args),
     }
 }

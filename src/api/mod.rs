@@ -9,6 +9,7 @@ pub mod caller;
 pub mod diff;
 pub mod encode;
 pub mod error;
+pub mod exposition;
 mod go;
 pub mod grpc;
 mod held;

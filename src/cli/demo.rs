@@ -35,6 +35,9 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         super::complain(&format!("error: the demo has no region `{unknown}`; it has {}", known.join(", ")));
         return ExitCode::from(super::EXIT_USAGE);
     }
+    if !args.send.is_empty() {
+        return super::demo_send::run(args, &estate);
+    }
     // What is sent to it can be read by whoever reaches it.
     if let Err(refused) = check_open_listen(args.listen) {
         super::complain(&format!("error: {refused}; listen on 127.0.0.1"));
@@ -45,6 +48,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 
 fn unknown_region<'a>(args: &'a DemoArgs, estate: &Estate) -> Option<&'a RegionName> {
     let named = args.down.iter().chain(args.slow.iter().map(|slow| &slow.region));
+    let named = named.chain(args.send.iter().map(|target| &target.region));
     let is_known = |name: &RegionName| estate.regions().iter().any(|region| region.name == *name);
     named.into_iter().find(|name| !is_known(name))
 }

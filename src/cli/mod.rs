@@ -19,6 +19,7 @@ pub mod audit;
 pub mod cache;
 pub mod check;
 pub mod demo;
+mod demo_send;
 mod gateway;
 pub mod grant;
 mod json;
@@ -28,6 +29,7 @@ mod output;
 mod places;
 pub mod policy;
 pub mod query;
+pub mod ready;
 pub mod redact;
 mod scalar;
 pub mod serve;
@@ -35,6 +37,7 @@ mod text;
 pub mod token;
 pub mod trace;
 pub mod verdict;
+pub mod vulture;
 
 /// One Grafana Tempo over several regions.
 #[derive(Debug, Parser)]
@@ -70,6 +73,10 @@ pub enum Command {
     Audit(audit::AuditArgs),
     /// Search, or compute metrics, by TraceQL; or explain how a query is answered over regions.
     Query(query::QueryArgs),
+    /// Say whether a gateway is ready, as an exit code: the health check of a container.
+    Ready(ready::ReadyArgs),
+    /// Write traces to the regions, ask the gateway for them, and compare.
+    Vulture(vulture::VultureArgs),
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +117,12 @@ pub struct DemoArgs {
     /// What the traffic grows from: the same seed makes the same shop.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Send the shop's spans to where a region takes OTLP/HTTP, and serve nothing; once for each region.
+    #[arg(long, value_name = "REGION=URL", conflicts_with_all = ["slow", "down", "listen"])]
+    pub send: Vec<vulture::Target>,
+    /// With --send: requests that the shop serves in a second.
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "send", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: u32,
 }
 
 /// A region of the demo that answers late.

@@ -97,6 +97,22 @@ impl Estate {
 
     /// Lets the shop serve its `number`th request, to end `ago` before now.
     pub(super) fn serve(&self, number: u64, ago: Duration) -> TraceId {
+        let (trace, exports) = self.next(number, ago);
+        self.push(&exports);
+        trace
+    }
+
+    /// What each region would be sent of the shop's `number`th request, which ends now.
+    pub fn written(&self, number: u64) -> Vec<(RegionName, Bytes)> {
+        named(&self.next(number, Duration::ZERO).1)
+    }
+
+    /// What each region would be sent of the trace worth showing.
+    pub fn hero_written(&self) -> Vec<(RegionName, Bytes)> {
+        named(&self.hero.exports)
+    }
+
+    fn next(&self, number: u64, ago: Duration) -> (TraceId, Vec<(Site, Bytes)>) {
         let seed = seed_of(self.seed, number);
         let kind = Kind::of_mix(seed % 100);
         let placed: Vec<SpanRef> = self.placed().iter().copied().collect();
@@ -109,8 +125,7 @@ impl Estate {
             placed.push_back(order);
         }
         let began = self.clock.now().saturating_sub(ago + EXPORT_DELAY + journey.took());
-        self.push(&exports(&journey, began));
-        journey.trace
+        (journey.trace, exports(&journey, began))
     }
 
     fn push(&self, exports: &[(Site, Bytes)]) {
@@ -148,6 +163,10 @@ fn region_name(site: Site) -> RegionName {
 #[expect(clippy::expect_used, reason = "the two names are constants, and a test parses them")]
 fn jurisdiction(site: Site) -> Jurisdiction {
     Jurisdiction::parse(site.jurisdiction()).expect("a valid name")
+}
+
+fn named(exports: &[(Site, Bytes)]) -> Vec<(RegionName, Bytes)> {
+    exports.iter().map(|(site, export)| (region_name(*site), export.clone())).collect()
 }
 
 fn exports(journey: &Journey, began: Duration) -> Vec<(Site, Bytes)> {

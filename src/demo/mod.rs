@@ -10,11 +10,13 @@ mod estate;
 mod journey;
 mod otlp;
 mod people;
+mod planted;
 mod requests;
 mod shop;
 mod traffic;
 
 pub use estate::{Estate, EstateRegion};
+pub use planted::{Planted, PlantedKind, PlantedSpan, Planting};
 pub use traffic::traffic;
 
 #[cfg(test)]

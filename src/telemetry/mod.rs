@@ -4,5 +4,7 @@
 pub mod analytics;
 pub mod metrics;
 pub mod spans;
+pub mod vulture;
 
 pub use metrics::Metrics;
+pub use vulture::VultureMetrics;

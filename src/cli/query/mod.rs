@@ -22,7 +22,7 @@ mod ask;
 mod chart;
 mod explain;
 mod read;
-mod report;
+pub(super) mod report;
 mod rows;
 
 #[cfg(test)]

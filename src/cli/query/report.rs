@@ -38,6 +38,11 @@ impl Report {
         }
     }
 
+    /// The outcome by its word; empty where nothing is said of it.
+    pub fn outcome(&self) -> &str {
+        &self.outcome
+    }
+
     /// Whether a budget of the gateway was reached: fewer rows may be within it.
     pub fn is_over_budget(&self) -> bool {
         self.exactness.ends_with("_budget")

@@ -1,0 +1,90 @@
+{{- define "tutti.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "tutti.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "tutti.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "tutti.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "tutti.selector" -}}
+app.kubernetes.io/name: {{ include "tutti.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: {{ .Values.role }}
+{{- end -}}
+
+{{- define "tutti.labels" -}}
+{{ include "tutti.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "tutti.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- define "tutti.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "tutti.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "tutti.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "tutti.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "tutti.probe" -}}
+{{- if .root.Values.probes.tcpOnly -}}
+tcpSocket:
+  port: http
+{{- else -}}
+httpGet:
+  path: {{ .path }}
+  port: http
+  scheme: {{ ternary "HTTPS" "HTTP" .root.Values.tls }}
+{{- end -}}
+{{- end -}}
+
+{{- /* What would start and be refused by the gateway, or by nobody and be wrong, is refused here. */ -}}
+{{- define "tutti.checked" -}}
+{{- if and (eq .Values.role "peer") (not (contains "[[peer.trusts]]" .Values.config)) -}}
+{{- fail "role is peer, and config trusts no gateway: add [[peer.trusts]] (docs/peers.md)" -}}
+{{- end -}}
+{{- if and .Values.audit.enabled (not (contains "[audit]" .Values.config)) -}}
+{{- fail "audit.enabled gives a volume at /var/lib/tutti, and config does not use it: add [audit] dir = \"/var/lib/tutti/audit\"" -}}
+{{- end -}}
+{{- if and (contains "[audit]" .Values.config) (not .Values.audit.enabled) -}}
+{{- fail "config has [audit], and the root is read-only: set audit.enabled" -}}
+{{- end -}}
+{{- if and .Values.vulture.enabled (not .Values.vulture.regions) -}}
+{{- fail "vulture.enabled needs vulture.regions: where each region takes OTLP/HTTP" -}}
+{{- end -}}
+{{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSeconds) -}}
+{{- fail "terminationGracePeriodSeconds leaves no time after preStopSeconds" -}}
+{{- end -}}
+{{- end -}}
