@@ -23,6 +23,7 @@ use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
+use crate::ui::{self, UiSettings};
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
@@ -164,7 +165,9 @@ pub async fn serve_until_told(
         stopping.stop();
         tracing::info!("told to end: finishing what is in flight");
     };
-    serve_as(certificate, listener, router(state), serving, told).await.map_err(AppError::Serve)
+    let page = ui::router(&UiSettings { prefix: state.settings.prefix.clone() });
+    let routes = router::beside(page, state);
+    serve_as(certificate, listener, routes, serving, told).await.map_err(AppError::Serve)
 }
 
 pub async fn bind(address: SocketAddr, remedy: &'static str) -> Result<TcpListener, AppError> {

@@ -56,7 +56,7 @@ const OWNED: [(&str, &[&str], &str); 14] = [
     ("cedar_policy::", &["policy"], "only policy knows what decisions are written in"),
     ("fs::", &["config", "audit"], "only config reads files; audit has a log that must be on the disk"),
     ("prometheus_client", &["telemetry"], "every metric family is in one struct"),
-    ("axum::", &["api"], "only the edge knows how it is served"),
+    ("axum::", &["api", "ui"], "only the edge knows how it is served"),
     ("reqwest::", &["backend", "cli"], "regions are asked in backend; `tutti trace` asks a gateway"),
     ("prost::", &["wire", "demo"], "only wire knows protobuf; the demo's shop makes spans of it"),
     ("clap::", &["cli"], "nothing below the terminal knows that there is one"),
