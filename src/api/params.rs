@@ -191,17 +191,6 @@ pub fn adjusts_skew(params: &Params) -> Result<bool, ApiError> {
     }
 }
 
-/// Whether a stream shows a trace as it grows.
-pub fn grows(params: &Params) -> Result<bool, ApiError> {
-    match params.get("grow") {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => {
-            Err(bad(format!("invalid value for grow: {}: it is true or false", go::quoted(other))))
-        }
-    }
-}
-
 /// Tempo's content negotiation: the first of three texts that `Accept` contains; quality values and
 /// everything else are ignored.
 pub fn format(headers: &HeaderMap) -> Format {

@@ -1,7 +1,7 @@
 //! The gateway's own view of a trace: the document with its report, at once or as it grows.
 //!
 //! `GET /api/tutti/v1/traces/{id}` answers the document; `.../stream` sends each region's report as the
-//! region lands, with `grow=true` the document as far as it has come, and the whole last, as server-sent events. The lookup is the body: a reader that
+//! region lands and the document last, as server-sent events. The lookup is the body: a reader that
 //! leaves drops it, and with it every question still open.
 
 use std::convert::Infallible;
@@ -18,7 +18,6 @@ use super::audit::{self, Docket};
 use super::caller;
 use super::error::{ApiError, refusal_status};
 use super::held::Held;
-use super::params::{self, Params};
 use super::report;
 use super::state::ApiState;
 use super::traces::{Admitted, Asked, admit};
@@ -73,7 +72,6 @@ pub async fn events(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let grows = params::grows(&Params::of(request.uri()))?;
     let admitted = admit(&state, Endpoint::TraceStream, Asked::read(&id, request)?)?;
     let mut federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
     let mut head = HeaderMap::new();
@@ -87,8 +85,7 @@ pub async fn events(
         .map(|region| json!({"name": region.name().as_str(), "jurisdiction": region.jurisdiction().as_str()}))
         .collect();
     let begin = event("begin", &json!({"traceId": admitted.ask.query.id.to_string(), "regions": regions}));
-    let ask = admitted.ask.clone();
-    let lookup = if grows { federation.growing(ask) } else { federation.lookup(ask) };
+    let lookup = federation.lookup(admitted.ask.clone());
     let deadline = admitted.deadline;
     let telling = Telling { state, admitted, lookup };
     let rest = stream::unfold(telling, |mut telling| async {
@@ -108,10 +105,6 @@ impl Telling {
     async fn tell(&mut self, step: Progress) -> Bytes {
         match step {
             Progress::Landed(region) => event("region", &report::region_to_json(&region)),
-            Progress::Grown(lookup) => {
-                self.admitted.shows(Some(&lookup));
-                self.document("state", &lookup)
-            }
             Progress::Done(result) => {
                 self.admitted.settle_lookup(&self.state, result.as_ref().as_ref());
                 self.admitted.in_flight.is_answered();
@@ -124,7 +117,7 @@ impl Telling {
                 // Before the last event, so that who has seen that one has the receipt.
                 let mut events = receipt.map(|receipt| self::receipt(&receipt)).unwrap_or_default();
                 events.extend_from_slice(&match *result {
-                    Ok(lookup) => self.document("answer", &lookup),
+                    Ok(lookup) => self.answer(&lookup),
                     Err(refusal) => self.refuse(&refusal),
                 });
                 events.into()
@@ -132,9 +125,9 @@ impl Telling {
         }
     }
 
-    fn document(&self, name: &str, lookup: &Lookup) -> Bytes {
+    fn answer(&self, lookup: &Lookup) -> Bytes {
         let Ok(document) = document_of(&self.admitted, lookup) else { return self.refuse(&Refusal::lost()) };
-        let mut event = format!("event: {name}\ndata: ").into_bytes();
+        let mut event = b"event: answer\ndata: ".to_vec();
         event.extend_from_slice(&document);
         event.extend_from_slice(b"\n\n");
         event.into()

@@ -86,8 +86,6 @@ pub struct Found {
 #[derive(Debug)]
 pub enum Progress {
     Landed(RegionReport),
-    /// What has landed so far, for whoever wants to see it grow: partial, and never the last word.
-    Grown(Box<Lookup>),
     Done(Box<Result<Lookup, Refusal>>),
 }
 
@@ -159,17 +157,6 @@ impl Federation {
 
     /// Begins a lookup.
     pub fn lookup(self: &Arc<Self>, ask: Ask) -> InProgress {
-        self.look(ask, false)
-    }
-
-    /// The same, and what has landed is shown meanwhile.
-    pub fn growing(self: &Arc<Self>, ask: Ask) -> InProgress {
-        // Who takes only the whole sees nothing before it is known to be whole.
-        let is_shown = ask.mode != Mode::Strict;
-        self.look(ask, is_shown)
-    }
-
-    fn look(self: &Arc<Self>, ask: Ask, grows: bool) -> InProgress {
         if ask.may_use_recent_miss
             && let Some(miss) = self.misses.take(&ask.query, &self.remembered_as())
         {
@@ -198,7 +185,7 @@ impl Federation {
         } else {
             Flights::alone(ask.deadline, begin)
         };
-        InProgress::waiting(Waiting { federation: self.clone(), ask, flight, grows })
+        InProgress::waiting(Waiting { federation: self.clone(), ask, flight })
     }
 
     /// One flight, for everyone who waits for it: no mode decides anything here.
@@ -295,16 +282,8 @@ impl Federation {
         Ok(Lookup { answer, is_from_memory: false })
     }
 
-    /// An early answer. What is still to come goes on behind it.
-    async fn early(self: &Arc<Self>, ask: &Ask, flight: Arc<Flight>) -> Result<Lookup, Refusal> {
-        let parts = self.so_far(&flight);
-        // Before anything else takes time: the regions go on answering meanwhile.
-        self.flights.leave(flight);
-        self.of_parts(ask, parts).await
-    }
-
     /// What is there before all have answered, and who is still waited for.
-    fn so_far(&self, flight: &Flight) -> Vec<Landed> {
+    async fn early(self: &Arc<Self>, ask: &Ask, flight: Arc<Flight>) -> Result<Lookup, Refusal> {
         let mut parts = flight.seat.parts();
         let waited = flight.seat.age();
         for (region, rank) in self.regions.iter().zip(0u16..) {
@@ -314,10 +293,8 @@ impl Federation {
             }
         }
         parts.sort_by_key(|part| part.rank);
-        parts
-    }
-
-    async fn of_parts(&self, ask: &Ask, parts: Vec<Landed>) -> Result<Lookup, Refusal> {
+        // Before anything else takes time: the regions go on answering meanwhile.
+        self.flights.leave(flight);
         let reports: Vec<RegionReport> = parts.iter().map(|part| part.report.clone()).collect();
         let answer = self.assembled(ask, ask.mode, parts).await?;
         Ok(self.settle(ask, answer, &reports)?)
@@ -368,7 +345,6 @@ impl InProgress {
             work: waiting.flight.work.clone(),
             changes: waiting.flight.seat.changes(),
             told: 0,
-            shown: 0,
             ended: None,
             waiting,
         };
@@ -389,8 +365,6 @@ struct Waiting {
     federation: Arc<Federation>,
     ask: Ask,
     flight: Arc<Flight>,
-    /// Whether what has landed is shown before the end.
-    grows: bool,
 }
 
 struct Listening {
@@ -399,8 +373,6 @@ struct Listening {
     changes: watch::Receiver<usize>,
     /// Parts that were told of.
     told: usize,
-    /// Parts that were there when it was last shown what has landed.
-    shown: usize,
     ended: Option<Arc<Ended>>,
 }
 
@@ -412,23 +384,9 @@ impl Listening {
                 self.told += 1;
                 return Some((Progress::Landed(report), Some(self)));
             }
-            let Waiting { federation, ask, flight, .. } = &self.waiting;
+            let Waiting { federation, ask, flight } = &self.waiting;
             if let Some(ended) = &self.ended {
                 return Some((done(federation.conclude(ask, ended).map_err(Refusal::from)), None));
-            }
-            if self.has_grown() {
-                self.shown = self.told;
-                let parts = federation.so_far(flight);
-                tokio::select! {
-                    biased;
-                    // What refuses an answer now may be otherwise in the end, and is said then.
-                    grown = federation.of_parts(ask, parts) => if let Ok(lookup) = grown {
-                        return Some((Progress::Grown(Box::new(lookup)), Some(self)));
-                    },
-                    // Beside it, so that no region waits for the reader's picture.
-                    ended = &mut self.work => self.ended = Some(ended),
-                }
-                continue;
             }
             let fast_at = self.waiting.fast_at();
             tokio::select! {
@@ -442,16 +400,6 @@ impl Listening {
                 }
             }
         }
-    }
-}
-
-impl Listening {
-    /// Whether there is more to show than before, and more to come. Of parts that land together, or while a slow reader
-    /// is busy, only the last state is shown: a lookup is shown at most once for each region.
-    fn has_grown(&self) -> bool {
-        let Waiting { federation, flight, grows, .. } = &self.waiting;
-        let is_open = self.told < federation.regions.len() && flight.work.peek().is_none();
-        *grows && is_open && self.shown < self.told && flight.seat.has_spans_after(self.shown)
     }
 }
 

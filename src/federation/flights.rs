@@ -69,11 +69,6 @@ impl Seat {
         self.landed().get(others).map(|landed| landed.report.clone())
     }
 
-    /// Whether a part that landed after so many others has spans.
-    pub fn has_spans_after(&self, others: usize) -> bool {
-        self.landed().iter().skip(others).any(|landed| landed.report.spans > 0)
-    }
-
     /// Everything so far, in the order of the configuration.
     pub fn parts(&self) -> Vec<Landed> {
         let mut parts = self.landed().clone();

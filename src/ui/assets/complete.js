@@ -46,10 +46,16 @@ export function place(text, caret) {
   return { kind: "between", word, from };
 }
 
-/** What may stand there, each with what it is. */
-export async function complete(text, caret, signal) {
-  const { kind, name, word, from } = place(text, caret);
-  const all = await choices(kind, name, signal);
+/** What may stand there, each with what it is: what the language says at once, what is asked for as it comes. */
+export async function complete(text, caret, show) {
+  const at = place(text, caret);
+  const known = words(at);
+  show(fitting(known, at));
+  const asked = await told(at);
+  if (asked.length > 0) show(fitting([...known, ...asked], at));
+}
+
+function fitting(all, { word, from }) {
   const wanted = word.toLowerCase();
   const fits = all.filter(({ text: choice }) => {
     const bare = choice.replace(/^"/, "").toLowerCase();
@@ -62,12 +68,12 @@ export async function complete(text, caret, signal) {
 const starts = ({ text }, wanted) => Number(text.replace(/^"/, "").toLowerCase().startsWith(wanted));
 const of = (texts, what) => texts.map((text) => ({ text, what }));
 
-async function choices(kind, name, signal) {
+function words({ kind, name }) {
   switch (kind) {
     case "begin":
       return of(["{ status = error }", "{ duration > 1s }", "{ resource.service.name = \"\" }"], "query");
     case "name":
-      return [...of(INTRINSICS, "intrinsic"), ...of(SCOPES, "scope"), ...(await names(signal))];
+      return [...of(INTRINSICS, "intrinsic"), ...of(SCOPES, "scope")];
     case "operator":
       return of(OPERATORS, "operator");
     case "between":
@@ -75,20 +81,25 @@ async function choices(kind, name, signal) {
     case "pipe":
       return of(PIPES, "stage");
     case "value":
-      return WORDS[name] ? of(WORDS[name], name) : values(name, signal);
+      return Object.hasOwn(WORDS, name) ? of(WORDS[name], name) : [];
     default:
       return [];
   }
 }
 
-async function names(signal) {
-  const answer = await cached(`/api/v2/search/tags?limit=${NAMES_MAX}`, signal);
+function told({ kind, name }) {
+  if (kind === "name") return names();
+  return kind === "value" && !Object.hasOwn(WORDS, name) ? values(name) : [];
+}
+
+async function names() {
+  const answer = await cached(`/api/v2/search/tags?limit=${NAMES_MAX}`);
   const scopes = (answer?.scopes ?? []).filter((scope) => scope.name !== "intrinsic");
   return scopes.flatMap(({ name, tags }) => (tags ?? []).map((tag) => ({ text: `${name}.${quotedName(tag)}`, what: name })));
 }
 
-async function values(name, signal) {
-  const answer = await cached(`/api/v2/search/tag/${encodeURIComponent(name)}/values?limit=${VALUES_MAX}`, signal);
+async function values(name) {
+  const answer = await cached(`/api/v2/search/tag/${encodeURIComponent(name)}/values?limit=${VALUES_MAX}`);
   return (answer?.tagValues ?? []).map(({ type, value }) => ({
     text: type === "string" ? JSON.stringify(value) : String(value),
     what: type,
@@ -98,16 +109,15 @@ async function values(name, signal) {
 /** A name with anything else than these is written in quotes. */
 const quotedName = (tag) => (/^[\w.\-/]+$/.test(tag) ? tag : JSON.stringify(tag));
 
-async function cached(path, signal) {
+/** Asked once for all who type meanwhile: a slow region answers the next letter, too. */
+function cached(path) {
   const known = kept.get(path);
   if (known && performance.now() - known.at < KEPT_MS) return known.answer;
-  try {
-    const answer = await (await ask(path, { signal })).json();
-    kept.set(path, { answer, at: performance.now() });
-    return answer;
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    // Completion helps or is silent.
-    return null;
-  }
+  // Completion helps or is silent.
+  const answer = ask(path).then((given) => given.json()).catch(() => null);
+  kept.set(path, { answer, at: performance.now() });
+  return answer;
 }
+
+/** Names are asked for when somebody begins to type, so that they are there when they are needed. */
+export const prepare = () => void names();

@@ -4,9 +4,10 @@ import { ask } from "./ask.js";
 import { html, nothing, render } from "./lit-html.js";
 import { mark } from "./report.js";
 import { addressOf, results, search } from "./search.js";
-import { count, Lanes, ms, percent } from "./words.js";
+import { count, Lanes, ms, percent, status } from "./words.js";
 
 const AGAIN_MS = 10_000;
+const REASONS_MAX = 3;
 const EXAMPLES = [
   ["Errors", "{ status = error }"],
   ["Slower than a second", "{ traceDuration > 1s && nestedSetParent < 0 }"],
@@ -26,13 +27,13 @@ export function estatePage(host, announce) {
 }
 
 async function look() {
-  const [status, metrics, analytics] = await Promise.allSettled([
+  const [state, metrics, analytics] = await Promise.allSettled([
     ask("/status", { accept: "text/plain" }).then((answer) => answer.text()),
     ask("/metrics", { accept: "application/openmetrics-text" }).then((answer) => answer.text()),
     ask("/api/tutti/v1/analytics?window=1h").then((answer) => answer.json()),
   ]);
-  if (status.status === "fulfilled") Object.assign(estate, statusOf(status.value), { line: "" });
-  else estate.line = status.reason.message;
+  if (state.status === "fulfilled") Object.assign(estate, statusOf(state.value), { line: "" });
+  else estate.line = state.reason.message;
   estate.numbers = metrics.status === "fulfilled" ? numbersOf(metrics.value) : null;
   estate.sentences = analytics.status === "fulfilled" ? sentencesOf(analytics.value) : [];
   for (const region of estate.regions) lanes.of(region.name);
@@ -100,7 +101,7 @@ function draw() {
       <p class="facts-line">${estate.version ? html`<span class="dim">tutti ${estate.version}</span>` : nothing}${overall()}</p>
       ${estate.sentences.map((line) => html`<p class="said">${line}</p>`)}
     </header>
-    ${estate.line ? html`<section class="banner refused" role="alert"><p>${estate.line}</p></section>` : nothing}
+    ${estate.line ? html`<section class="banner refused" role="alert"><div><p>${estate.line}</p></div></section>` : nothing}
     <ul class="cards" aria-label="Regions">${estate.regions.map(card)}</ul>
     <nav class="examples" aria-label="Searches to begin with"><span class="dim">Search for</span>
       ${EXAMPLES.map(([words, q]) => html`<a href=${addressOf(q)}>${words}</a>`)}
@@ -117,6 +118,12 @@ function overall() {
     <span><b>${percent((outcomes.get("refused") ?? 0) / all)}</b> refused</span>`;
 }
 
+/** What kept a region from answering in full, the most frequent first. */
+function reasons(numbers) {
+  const not = [...(numbers?.statuses ?? [])].filter(([name, number]) => number > 0 && !status(name).isWhole);
+  return not.sort((one, other) => other[1] - one[1]).slice(0, REASONS_MAX).map(([name, number]) => `${number} × ${status(name).word}`);
+}
+
 const CIRCUITS = { closed: ["well", "asked as usual"], "half-open": ["trying", "being tried again"], half_open: ["trying", "being tried again"], open: ["failing", "not asked for now, since it has been failing"] };
 
 function card(region) {
@@ -128,11 +135,12 @@ function card(region) {
     <h2>${mark(lanes.of(region.name))}${region.name} <span class="dim">${region.jurisdiction ?? ""}</span></h2>
     <p class="state" title=${sentence}><i class="dot" aria-hidden="true"></i>${word}<span class="unseen">, ${sentence}</span></p>
     <dl>
-      <div><dt>p50</dt><dd>${numbers ? ms(quantile(numbers.buckets, 0.5)) : "–"}</dd></div>
-      <div><dt>p95</dt><dd>${numbers ? ms(quantile(numbers.buckets, 0.95)) : "–"}</dd></div>
+      <div><dt>p50</dt><dd>${well ? ms(quantile(numbers.buckets, 0.5)) : "–"}</dd></div>
+      <div><dt>p95</dt><dd>${well ? ms(quantile(numbers.buckets, 0.95)) : "–"}</dd></div>
       <div><dt>In full</dt><dd>${asked ? percent(well / asked) : "–"}</dd></div>
       <div><dt>Asked</dt><dd>${asked ? asked.toLocaleString("en") : "–"}</dd></div>
     </dl>
-    <p class="dim small">${region.tempo && region.tempo !== "unknown" ? `Tempo ${region.tempo}` : ""}</p>
+    ${asked ? html`<div class="share" aria-hidden="true"><i .style=${`width: ${(well / asked) * 100}%`}></i><i class="not" .style=${`width: ${(1 - well / asked) * 100}%`}></i></div>` : nothing}
+    <p class="dim small">${[region.tempo && region.tempo !== "unknown" ? `Tempo ${region.tempo}` : "", ...reasons(numbers)].filter(Boolean).join(" · ")}</p>
   </li>`;
 }

@@ -23,7 +23,7 @@ function chip(region, lanes) {
     <span class="dim">${region.jurisdiction}</span>
     <span class="state">${word}</span>
     ${region.spans ? html`<span>${count(region.spans, "span")}</span>` : nothing}
-    ${region.tookMs ? html`<span class="dim">${ms(region.tookMs)}</span>` : nothing}
+    ${region.attempts ? html`<span class="dim">${ms(region.tookMs)}</span>` : nothing}
     ${region.treated ? html`<span class="treated">${count(region.treated, "value")} redacted</span>` : nothing}
     ${region.rawEgress ? html`<span class="treated">raw across a border</span>` : nothing}
   </li>`;
@@ -37,26 +37,26 @@ export function banner({ phase, report, regions, elapsedMs, model, onAgain }) {
     const answered = regions.length - waiting.length;
     const who = listed(waiting.map((region) => region.name));
     const verb = waiting.length === 1 ? "has" : "have";
-    return html`<section class="banner waiting" aria-label="What is missing">
+    return html`<section class="banner waiting" aria-label="What is missing"><div>
       <p><b>${who ? `${who} ${verb} not answered yet.` : "All regions have answered."}</b>
         ${count(answered, "region")} of ${regions.length} answered so far, after ${ms(elapsedMs)}. What is here can be read; the rest is added as it comes.</p>
       ${missing.map(sentence)}
-    </section>`;
+    </div></section>`;
   }
   if (!report || (missing.length === 0 && waiting.length === 0 && report.outcome === "complete")) return nothing;
-  return html`<section class="banner partial" aria-label="What is missing">
+  return html`<section class="banner partial" aria-label="What is missing"><div>
     <p><b>${report.outcome === "refused" ? "There is no answer." : "This trace is not whole."}</b>
       ${owedWords(report.owed)} ${limitWords(report.exactness)}</p>
     ${[...missing, ...waiting].map(sentence)}
     ${freshWords(model)}
-    <p><button type="button" @click=${onAgain}>Look again</button></p>
+    </div><button type="button" @click=${onAgain}>Look again</button>
   </section>`;
 }
 
 function sentence(region) {
   const { sentence, again } = status(region.status);
-  return html`<p><b>${region.name}</b> ${sentence}${region.detail && region.detail !== sentence ? html`<span class="dim"> (${region.detail})</span>` : nothing}.
-    ${again}</p>`;
+  const detail = (region.detail ?? "").replace(/^not asked: /, "");
+  return html`<p><b>${region.name}</b> ${sentence}${detail ? html` <span class="dim">(${detail})</span>` : nothing}. ${again}</p>`;
 }
 
 function owedWords(owed) {

@@ -2,7 +2,7 @@
 // does not send that part, so that no proxy's log has it.
 
 import { ask, coverage } from "./ask.js";
-import { complete } from "./complete.js";
+import { complete, prepare } from "./complete.js";
 import { html, nothing, render } from "./lit-html.js";
 import { ago, at, count, listed, ms, status } from "./words.js";
 
@@ -10,7 +10,7 @@ const TIMES = [["15m", "15 min"], ["1h", "1 hour"], ["6h", "6 hours"], ["24h", "
 const ROWS = 50;
 const WAIT_MS = 120;
 
-const box = { text: "", since: "1h", choices: [], from: 0, chosen: -1, waits: 0, asking: null };
+const box = { text: "", since: "1h", choices: [], from: 0, chosen: -1, waits: 0, isShut: true };
 let [form, input] = [null, null];
 
 export function searchBox(host) {
@@ -65,7 +65,7 @@ function drawBox() {
         placeholder="Trace id, or TraceQL: { status = error }" maxlength="65536"
         aria-autocomplete="list" aria-controls="choices" aria-expanded=${isOpen}
         aria-activedescendant=${box.chosen >= 0 ? `choice-${box.chosen}` : nothing}
-        @input=${later} @keydown=${key} @blur=${shut}>
+        @input=${later} @keydown=${key} @focus=${prepare} @blur=${shut}>
       <ul id="choices" role="listbox" aria-label="Completions" ?hidden=${!isOpen}>
         ${box.choices.map(({ text, what }, nth) => html`<li role="option" id=${`choice-${nth}`} class=${nth === box.chosen ? "chosen" : ""}
           aria-selected=${nth === box.chosen} @pointerdown=${(event) => { event.preventDefault(); accept(nth); }}><code>${text}</code> <span class="dim">${what}</span></li>`)}
@@ -84,25 +84,23 @@ function later() {
 }
 
 async function suggest() {
-  box.asking?.abort();
-  box.asking = new AbortController();
+  box.isShut = false;
   const [text, caret] = [input.value, input.selectionStart ?? input.value.length];
   // Nothing completes an id.
   const isId = /^[0-9a-f]+$/i.test(text.trim());
-  try {
-    const found = isId ? { choices: [], from: 0 } : await complete(text, caret, box.asking.signal);
-    if (input.value !== text || document.activeElement !== input) return;
-    Object.assign(box, found, { chosen: -1 });
+  if (isId) return shut();
+  await complete(text, caret, (found) => {
+    if (input.value !== text || box.isShut || document.activeElement !== input) return;
+    const chosen = box.choices[box.chosen]?.text;
+    Object.assign(box, found);
+    box.chosen = box.choices.findIndex(({ text }) => text === chosen);
     drawBox();
-  } catch (error) {
-    if (error.name !== "AbortError") throw error;
-  }
+  });
 }
 
 function shut() {
   clearTimeout(box.waits);
-  box.asking?.abort();
-  Object.assign(box, { choices: [], chosen: -1 });
+  Object.assign(box, { choices: [], chosen: -1, isShut: true });
   drawBox();
 }
 
@@ -179,7 +177,7 @@ export function results(say) {
   return html`<section class="results" aria-label="What was found" aria-busy=${found.phase === "asking"}>
     <h2>${found.phase === "asking" ? "Searching …" : html`${count(found.rows.length, "trace")}${found.next ? " so far" : ""}`} <code class="dim">${found.q}</code></h2>
     ${found.covers ? covers(found.covers) : nothing}
-    ${found.phase === "refused" ? html`<section class="banner refused" role="alert"><p>${found.line}</p></section>` : nothing}
+    ${found.phase === "refused" ? html`<section class="banner refused" role="alert"><div><p>${found.line}</p></div></section>` : nothing}
     ${found.rows.length > 0 ? table(found.rows) : nothing}
     ${found.phase === "done" && found.rows.length === 0 ? html`<p class="note">Nothing matches in this time.</p>` : nothing}
     ${found.next && found.phase === "done" ? html`<p><button type="button" @click=${() => page(say, found.next)}>More</button></p>` : nothing}
@@ -190,7 +188,7 @@ function covers({ outcome, exactness, regions }) {
   if (outcome === "complete" || outcome === "") return nothing;
   const missing = regions.filter((region) => !status(region.status).isWhole).map((region) => `${region.name} ${status(region.status).sentence}`);
   const why = missing.length > 0 ? listed(missing) : exactness.replaceAll("_", " ");
-  return html`<section class="banner partial"><p><b>More may match.</b> ${why}.</p></section>`;
+  return html`<section class="banner partial"><div><p><b>More may match.</b> ${why}.</p></div></section>`;
 }
 
 function table(rows) {

@@ -61,9 +61,12 @@ function table(title, pairs) {
   if (filled.length === 0) return nothing;
   return html`<section><h3>${title}</h3>
     <table class="pairs"><tbody>
-      ${filled.map(([key, text]) => html`<tr><th scope="row">${key}</th><td>${shown(text)}</td></tr>`)}
+      ${filled.map(([key, text]) => html`<tr><th scope="row">${breakable(key)}</th><td>${shown(text)}</td></tr>`)}
     </tbody></table></section>`;
 }
+
+/** A long key breaks between its words. */
+const breakable = (key) => key.split(/(?<=[._/-])/).map((word) => html`${word}<wbr>`);
 
 function shown(text) {
   if (text.length <= VALUE_SHOWN_MAX) return text;
@@ -77,7 +80,7 @@ function events(span, model) {
     ${all.slice(0, EVENTS_SHOWN_MAX).map((event) => html`<div class="event">
       <p><b>${event.name || "(no name)"}</b> <span class="dim">${duration(since(event.timeUnixNano, model.origin))} into the trace</span></p>
       <table class="pairs"><tbody>
-        ${(event.attributes ?? []).map(({ key, value }) => html`<tr><th scope="row">${key}</th><td>${shown(valueText(value))}</td></tr>`)}
+        ${(event.attributes ?? []).map(({ key, value }) => html`<tr><th scope="row">${breakable(key)}</th><td>${shown(valueText(value))}</td></tr>`)}
       </tbody></table></div>`)}
     ${all.length > EVENTS_SHOWN_MAX ? html`<p class="dim">${all.length - EVENTS_SHOWN_MAX} more are not shown.</p>` : nothing}
   </section>`;

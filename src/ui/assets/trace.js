@@ -147,8 +147,8 @@ async function share() {
 }
 
 function refusal() {
-  return html`<section class="banner refused" role="alert"><p><b>${state.model ? "Not asked to the end." : "No trace to show."}</b> ${state.line}</p>
-    ${state.id ? html`<p><button type="button" @click=${look}>Look again</button></p>` : nothing}</section>`;
+  return html`<section class="banner refused" role="alert"><div><p><b>${state.model ? "Not asked to the end." : "No trace to show."}</b> ${state.line}</p></div>
+    ${state.id ? html`<button type="button" @click=${look}>Look again</button>` : nothing}</section>`;
 }
 
 function empty() {
@@ -162,10 +162,10 @@ function empty() {
 function errorList(model, jump) {
   const { errors } = model;
   if (errors.length === 0) return nothing;
-  const shown = errors.slice(0, state.showsAllErrors ? ERRORS_SHOWN_MAX : ERRORS_SHOWN);
   const origins = errors.filter((span) => span.isOrigin).length;
+  const shown = errors.slice(0, state.showsAllErrors ? ERRORS_SHOWN_MAX : Math.min(origins, ERRORS_SHOWN));
   return html`<section class="errors" aria-label="Errors">
-    <h2>${count(errors.length, "error")}<span class="dim"> ${origins < errors.length ? `· ${origins} began below, ${errors.length - origins} handed on` : ""}</span></h2>
+    <h2>${count(errors.length, "error")}<span class="dim"> ${origins < errors.length ? `${origins} of them began it, ${errors.length - origins} handed it on` : ""}</span></h2>
     <ul>${shown.map((span) => html`<li><button type="button" @click=${() => jump(span)}>
         ${mark(lanes.of(span.region))}<b>${span.service}</b> <span>${span.name}</span>
         <span class="message">${span.raw.status?.message ?? ""}</span>

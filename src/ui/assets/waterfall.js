@@ -29,6 +29,8 @@ export class Waterfall {
     this.host.setAttribute("aria-label", "Waterfall");
     this.#build();
     new ResizeObserver(() => this.#later()).observe(this.grid);
+    // Its first size comes when it is put into the page.
+    new ResizeObserver(() => this.#overview()).observe(this.canvas);
   }
 
   /** Another state of the trace. What was folded, chosen and in sight stays so. */
@@ -86,7 +88,6 @@ export class Waterfall {
     this.grid = this.host.querySelector(".grid");
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#overview());
     addEventListener("tutti:theme", () => this.#overview());
-    addEventListener("resize", () => this.#overview());
   }
 
   get height() {
@@ -178,14 +179,15 @@ export class Waterfall {
     const box = (from, to) => `left: ${at(from)}%; width: ${at(to) - at(from)}%`;
     const took = duration(span.end - span.start);
     if (span.end < start || span.start > end) return html`<span class="took beyond">${took}</span>`;
-    const isLate = at(span.end) > 72;
-    const beside = isLate
-      ? at(span.start) > 16 ? `right: ${100 - at(span.start)}%` : "right: 4px"
-      : `left: ${at(span.end)}%`;
+    // Beside the bar where there is room, else in it.
+    const isLate = at(span.end) > 86;
+    const isInside = isLate && at(span.start) <= 14;
+    const from = isLate && !isInside ? `right: ${100 - at(span.start)}%` : `left: ${at(span.end)}%`;
+    const beside = isInside ? `right: ${100 - at(span.end)}%` : from;
     return html`<i class="bar" .style=${box(span.start, span.end)}></i>
       ${span.gaps.map(([from, to]) => html`<i class="gap" .style=${box(from, to)}></i>`)}
       ${span.critical.map(([from, to]) => html`<i class="critical" .style=${box(from, to)}></i>`)}
-      <span class=${isLate && at(span.start) <= 16 ? "took inner" : "took"} .style=${beside}>${took}<span class="unseen">${spoken(span)}</span></span>`;
+      <span class=${isInside ? "took inner" : "took"} .style=${beside}>${took}<span class="unseen">${spoken(span)}</span></span>`;
   }
 
   #choose(place, { open = this.isOpen } = {}) {
