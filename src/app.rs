@@ -211,6 +211,7 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
         .with_policies(settings.policies.clone())
         .with_peers(settings.peers.clone(), settings.gateway.jurisdiction.clone())
         .with_reception(reception)
+        .with_modes(settings.modes.clone())
         .with_grants(settings.grants.clone())
 }
 

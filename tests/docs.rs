@@ -167,6 +167,7 @@ fn every_key_of_the_report_is_described() {
         treated_by_class: vec![("pii.email".to_owned(), 1)],
         within: Some(std::sync::Arc::new(within)),
         is_raw_egress: true,
+        again: None,
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,

@@ -19,7 +19,7 @@ use super::state::{ApiState, InForce};
 use crate::backend::peer::STATEMENT;
 use crate::federation::Federation;
 use crate::identity::{Mode, Once, Shown, ShownByPeer, ShownCertificate, Unknown};
-use crate::model::{Caller, Proven, ProvenBy, TraceId};
+use crate::model::{self, Caller, Proven, ProvenBy, TraceId};
 use crate::proof::statement::{Statement, StatementFault, request_digest};
 use crate::task::clock::wall_nanos;
 
@@ -41,6 +41,8 @@ pub struct Seen {
     /// Until when that may be believed, since the Unix epoch.
     pub expires: Option<Duration>,
     pub federation: Arc<Federation>,
+    /// The mode of a question that names none.
+    pub mode: model::Mode,
     /// Under a grant that was shown.
     pub(super) lifted: Option<Arc<Lifted>>,
     /// The gateway that asks for them, where one does.
@@ -108,11 +110,13 @@ impl Seen {
         }
         let known = in_force.reception().who(&shown, now).await.map_err(Stranger::Unknown)?;
         let federation = in_force.seen_by(&known.caller);
+        let mode = in_force.modes().of(&known.caller);
         Ok(Self {
             caller: known.caller,
             proven: known.proven,
             expires: known.expires,
             federation,
+            mode,
             lifted: None,
             guest: None,
         })
@@ -132,6 +136,8 @@ impl Seen {
             proven: Arc::new(proven),
             expires: Some(expires),
             federation: in_force.seen_through(asker),
+            // What it wants of whom is the matter of the gateway that asks.
+            mode: model::Mode::default(),
             lifted: None,
             guest: Some(Arc::new(Guest { statement: id, left })),
         }
@@ -206,6 +212,11 @@ pub(super) async fn try_out(state: State<ApiState>, request: Request, next: Next
         Mode::Open => next.run(request).await,
         Mode::Required => know(state, request, next).await,
     }
+}
+
+/// The mode of a question that names none, by who asks.
+pub(super) fn usual_mode(of: &Extensions) -> model::Mode {
+    of.get::<Seen>().map_or_else(model::Mode::default, |seen| seen.mode)
 }
 
 /// The estate as whoever asks may see it. Where no layer said who that is, it is nobody in particular.

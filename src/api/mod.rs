@@ -14,6 +14,7 @@ mod held;
 pub mod ingest;
 mod layers;
 pub mod metrics;
+mod modes;
 pub mod params;
 mod path;
 mod query;
@@ -29,5 +30,6 @@ pub mod tls;
 pub mod traces;
 mod witness;
 
+pub use modes::Modes;
 pub use router::router;
 pub use state::{ApiSettings, ApiState, InForce};

@@ -160,11 +160,12 @@ fn depth(params: &Params, name: &str, absent: i64) -> Result<i64, ApiError> {
     if number < -1 { Err(bad(format!("invalid value for {name}: must be >= -1"))) } else { Ok(number) }
 }
 
-/// What the caller allows: the path's prefix, an alert rule, or the header; the strictest holds.
-pub fn mode(headers: &HeaderMap, path: Option<ModePath>) -> Result<Mode, ApiError> {
+/// What the caller allows: an alert rule, the path's prefix or the header, and else what is usual for them.
+pub fn mode(headers: &HeaderMap, path: Option<ModePath>, usual: Mode) -> Result<Mode, ApiError> {
     let asked = match headers.get("tutti-mode").map(|value| value.as_bytes()) {
         None if path == Some(ModePath::Fast) => Mode::Fast,
-        None | Some(b"best_effort") => Mode::BestEffort,
+        None => usual,
+        Some(b"best_effort") => Mode::BestEffort,
         Some(b"fast") => Mode::Fast,
         Some(b"strict") => Mode::Strict,
         Some(other) => {

@@ -111,9 +111,10 @@ impl Asking {
         F: Future<Output = Answered<A>>,
     {
         let Self { federation, parts, .. } = self;
-        let mode = params::mode(&parts.headers, parts.extensions.get::<ModePath>().copied())?;
+        let path = parts.extensions.get::<ModePath>().copied();
+        let mode = params::mode(&parts.headers, path, caller::usual_mode(&parts.extensions))?;
         let mut admitted = admit(state, endpoint, mode, parts, |deadline| {
-            let deadline = early(mode, deadline, federation.settings());
+            let deadline = early(endpoint, mode, deadline, federation.settings());
             Question { query, mode, deadline }
         })?;
         let answered = put(federation, admitted.ask.clone()).await;
@@ -146,9 +147,21 @@ impl Asking {
     }
 }
 
-/// The deadline of a question in fast mode is near: what is not there by then is named, and not waited for.
-pub(super) fn early(mode: Mode, deadline: Deadline, settings: &FederationSettings) -> Deadline {
-    if mode == Mode::Fast { deadline.at_most(settings.fast + settings.reserve) } else { deadline }
+/// In fast mode the deadline of a question is near that has no part that is certain before the whole: what is not there
+/// by then is named, and not waited for.
+pub(super) fn early(
+    endpoint: Endpoint,
+    mode: Mode,
+    deadline: Deadline,
+    settings: &FederationSettings,
+) -> Deadline {
+    let is_of_a_whole =
+        matches!(endpoint, Endpoint::MetricsRange | Endpoint::MetricsInstant | Endpoint::TraceDiff);
+    if mode == Mode::Fast && is_of_a_whole {
+        deadline.at_most(settings.fast + settings.reserve)
+    } else {
+        deadline
+    }
 }
 
 /// A region is a job: one that did not answer in full is not done, and Grafana shows the ratio.

@@ -13,19 +13,17 @@ const OUTCOME: HeaderName = HeaderName::from_static("tutti-outcome");
 const EXACTNESS: HeaderName = HeaderName::from_static("tutti-exactness");
 const REGIONS: HeaderName = HeaderName::from_static("tutti-regions");
 const NEXT: HeaderName = HeaderName::from_static("tutti-next");
-/// After an early answer the rest is mostly there in a second.
-const LOOK_AGAIN_SECONDS: &str = "1";
-
+/// What was allowed, beside what happened.
+const MODE: HeaderName = HeaderName::from_static("tutti-mode");
 const CACHE: HeaderName = HeaderName::from_static("tutti-cache");
 
 /// Puts the report's headers on an answer.
 pub fn put_headers(headers: &mut HeaderMap, coverage: &Coverage, from_cache: bool) {
     put(headers, OUTCOME, coverage.outcome().as_str());
+    put(headers, MODE, coverage.mode.as_str());
     put(headers, EXACTNESS, coverage.exactness().as_str());
     put(headers, CACHE, if from_cache { "hit" } else { "miss" });
-    if coverage.is_pending() {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(LOOK_AGAIN_SECONDS));
-    }
+    put_look_again(headers, coverage);
     put_regions(headers, coverage);
 }
 
@@ -38,7 +36,9 @@ pub fn put_next(headers: &mut HeaderMap, cursor: &str) {
 pub fn put_refusal(headers: &mut HeaderMap, refusal: &Refusal) {
     put_refused(headers);
     if let Some(coverage) = &refusal.coverage {
+        put(headers, MODE, coverage.mode.as_str());
         put(headers, EXACTNESS, coverage.exactness().as_str());
+        put_look_again(headers, coverage);
         put_regions(headers, coverage);
     }
 }
@@ -46,6 +46,13 @@ pub fn put_refusal(headers: &mut HeaderMap, refusal: &Refusal) {
 /// A request that was refused before any region was asked.
 pub fn put_refused(headers: &mut HeaderMap) {
     put(headers, OUTCOME, Outcome::Refused.as_str());
+}
+
+/// Where a region is still waited for.
+fn put_look_again(headers: &mut HeaderMap, coverage: &Coverage) {
+    if let Some(seconds) = coverage.look_again() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
 }
 
 fn put_regions(headers: &mut HeaderMap, coverage: &Coverage) {
@@ -89,6 +96,7 @@ pub fn to_json(id: &TraceId, coverage: &Coverage, took_ms: f64) -> Value {
         "outcome": coverage.outcome().as_str(),
         "exactness": coverage.exactness().as_str(),
         "planDigest": coverage.plan_digest,
+        "lookAgainSeconds": coverage.look_again(),
         "tookMs": took_ms,
         "regions": coverage.regions.iter().map(region_to_json).collect::<Vec<_>>(),
         "owed": owed_to_json(&coverage.owed),
@@ -119,6 +127,9 @@ pub fn region_to_json(report: &RegionReport) -> Value {
         "treated": report.treated,
     });
     if let Some(json) = json.as_object_mut() {
+        if let Some(seconds) = report.look_again() {
+            json.insert("lookAgainSeconds".to_owned(), seconds.into());
+        }
         if report.is_raw_egress {
             json.insert("rawEgress".to_owned(), true.into());
         }

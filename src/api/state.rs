@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 
 use super::audit::{Auditor, Denied};
+use super::modes::Modes;
 use crate::backend::Notifier;
 use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
@@ -40,6 +41,7 @@ pub struct InForce {
     policies: Option<Arc<Policies>>,
     reception: Arc<Reception>,
     grants: Arc<Grants>,
+    modes: Modes,
     /// Gateways that may ask here on behalf of others; none where nobody is named.
     peers: Option<Arc<Peers>>,
     /// Where answers are assembled, in law; unknown where nothing depends on it.
@@ -54,6 +56,7 @@ impl InForce {
             policies: None,
             reception: Arc::new(Reception::of_callers(Callers::default())),
             grants: no_grants(),
+            modes: Modes::default(),
             peers: None,
             jurisdiction: None,
         }
@@ -89,6 +92,23 @@ impl InForce {
     #[must_use]
     pub fn with_grants(mut self, grants: Arc<Grants>) -> Self {
         self.grants = grants;
+        self
+    }
+
+    /// Questions that name no mode have one of these.
+    #[must_use]
+    pub fn with_modes(mut self, modes: Modes) -> Self {
+        self.modes = modes;
+        self
+    }
+
+    pub(super) fn modes(&self) -> &Modes {
+        &self.modes
+    }
+
+    /// What is done early is counted there.
+    fn counted_by(mut self, metrics: &Metrics) -> Self {
+        self.federation = Arc::new((*self.federation).clone().counted_by(metrics.fast()));
         self
     }
 
@@ -192,7 +212,7 @@ impl ApiState {
 
     pub fn over(in_force: InForce, metrics: Metrics, settings: ApiSettings) -> Self {
         Self {
-            in_force: Arc::new(ArcSwap::from_pointee(in_force)),
+            in_force: Arc::new(ArcSwap::from_pointee(in_force.counted_by(&metrics))),
             metrics,
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             audit: None,
@@ -258,7 +278,7 @@ impl ApiState {
 
     /// Puts something else in force; requests in flight end with what they began with.
     pub fn swap(&self, in_force: InForce) {
-        self.in_force.store(Arc::new(in_force));
+        self.in_force.store(Arc::new(in_force.counted_by(&self.metrics)));
     }
 
     /// From now on `/ready` says no, so that balancers send nobody here.

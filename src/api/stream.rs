@@ -1,8 +1,9 @@
 //! The gateway's own view of a trace: the document with its report, at once or as it grows.
 //!
-//! `GET /api/tutti/v1/traces/{id}` answers the document; `.../stream` sends each region's report as the
-//! region lands and the document last, as server-sent events. The lookup is the body: a reader that
-//! leaves drops it, and with it every question still open.
+//! `GET /api/tutti/v1/traces/{id}` answers the document; `.../stream` sends each region's report, and what may be seen
+//! of its part, as the region lands and the document last, as server-sent events. The lookup is the body: a reader that
+//! leaves drops it, and with it every question still open. A slow reader is waited for with what is told next, and no
+//! region is.
 
 use std::convert::Infallible;
 
@@ -21,7 +22,8 @@ use super::held::Held;
 use super::report;
 use super::state::ApiState;
 use super::traces::{Admitted, Asked, admit};
-use crate::federation::{InProgress, Lookup, Progress, Refusal};
+use crate::federation::{self, InProgress, Lookup, Progress, Refusal};
+use crate::redaction::{Redacted, View};
 use crate::telemetry::metrics::Endpoint;
 use crate::trace::emit_json::to_json;
 
@@ -65,6 +67,8 @@ struct Telling {
     state: ApiState,
     admitted: Admitted,
     lookup: InProgress,
+    /// Of parts that may still be told: as much as the whole may be.
+    bytes_left: u64,
 }
 
 pub async fn events(
@@ -85,9 +89,13 @@ pub async fn events(
         .map(|region| json!({"name": region.name().as_str(), "jurisdiction": region.jurisdiction().as_str()}))
         .collect();
     let begin = event("begin", &json!({"traceId": admitted.ask.query.id.to_string(), "regions": regions}));
-    let lookup = federation.lookup(admitted.ask.clone());
+    let bytes_left = match federation.settings().trace_bytes_max {
+        0 => u64::MAX,
+        bytes => bytes,
+    };
+    let lookup = federation.growing(admitted.ask.clone());
     let deadline = admitted.deadline;
-    let telling = Telling { state, admitted, lookup };
+    let telling = Telling { state, admitted, lookup, bytes_left };
     let rest = stream::unfold(telling, |mut telling| async {
         let step = telling.lookup.next().await?;
         Some((telling.tell(step).await, telling))
@@ -104,7 +112,13 @@ pub async fn events(
 impl Telling {
     async fn tell(&mut self, step: Progress) -> Bytes {
         match step {
-            Progress::Landed(region) => event("region", &report::region_to_json(&region)),
+            Progress::Landed(region, part) => {
+                let report = report::region_to_json(&region).to_string();
+                match self.part(region.bytes, part).await {
+                    Some(trace) => landed(&report, &trace),
+                    None => written("region", report.as_bytes()),
+                }
+            }
             Progress::Done(result) => {
                 self.admitted.settle_lookup(&self.state, result.as_ref().as_ref());
                 self.admitted.in_flight.is_answered();
@@ -125,12 +139,18 @@ impl Telling {
         }
     }
 
+    /// What is shown of a part before the whole stands. A trace over its limit is cut in the order of the regions, so
+    /// what would be over it is shown by the answer, or not at all.
+    async fn part(&mut self, bytes: u64, part: Option<Box<Redacted<View>>>) -> Option<Vec<u8>> {
+        let part = part.filter(|part| !part.chunk.spans.is_empty())?;
+        self.bytes_left = self.bytes_left.checked_sub(bytes)?;
+        let part = federation::alone(*part).await?;
+        to_json(&part).ok()
+    }
+
     fn answer(&self, lookup: &Lookup) -> Bytes {
         let Ok(document) = document_of(&self.admitted, lookup) else { return self.refuse(&Refusal::lost()) };
-        let mut event = b"event: answer\ndata: ".to_vec();
-        event.extend_from_slice(&document);
-        event.extend_from_slice(b"\n\n");
-        event.into()
+        written("answer", &document)
     }
 
     fn refuse(&self, refusal: &Refusal) -> Bytes {
@@ -152,7 +172,23 @@ fn refused_for(error: &ApiError) -> Bytes {
     event("refused", &json!({"status": error.status().as_u16(), "error": error.line(), "report": null}))
 }
 
-/// JSON never holds a line feed, so one data line carries it.
 fn event(name: &str, data: &serde_json::Value) -> Bytes {
-    Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
+    written(name, data.to_string().as_bytes())
+}
+
+/// The report of a region with its part behind it, as one more member.
+fn landed(report: &str, trace: &[u8]) -> Bytes {
+    let mut data = report.strip_suffix('}').unwrap_or(report).as_bytes().to_vec();
+    data.extend_from_slice(b",\"trace\":");
+    data.extend_from_slice(trace);
+    data.push(b'}');
+    written("region", &data)
+}
+
+/// JSON never holds a line feed, so one data line carries it.
+fn written(name: &str, data: &[u8]) -> Bytes {
+    let mut event = format!("event: {name}\ndata: ").into_bytes();
+    event.extend_from_slice(data);
+    event.extend_from_slice(b"\n\n");
+    event.into()
 }

@@ -42,7 +42,8 @@ impl Asked {
         let (parts, _) = request.into_parts();
         let params = Params::of(&parts.uri);
         let query = params::trace_query(id, &params)?;
-        let mode = params::mode(&parts.headers, parts.extensions.get::<ModePath>().copied())?;
+        let path = parts.extensions.get::<ModePath>().copied();
+        let mode = params::mode(&parts.headers, path, caller::usual_mode(&parts.extensions))?;
         let adjusts_skew = params::adjusts_skew(&params)?;
         Ok(Self { query, mode, adjusts_skew, filter: None, parts, params })
     }

@@ -151,6 +151,7 @@ mod tests {
             treated_by_class: Vec::new(),
             within: None,
             is_raw_egress: false,
+            again: None,
         };
         let coverage = Coverage {
             mode: Mode::BestEffort,

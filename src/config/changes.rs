@@ -31,6 +31,8 @@ impl Changes {
         }
         changes.note(old.federation.additions != new.federation.additions, "additions");
         changes.note(old.federation.hot != new.federation.hot, "cache");
+        changes.note(old.federation.locality != new.federation.locality, "locality");
+        changes.note(old.modes != new.modes, "modes");
         changes.note(old.federation.search != new.federation.search, "search");
         changes.note(old.federation.metrics != new.federation.metrics, "metrics");
         changes.note(old.policies.digest() != new.policies.digest(), "policies");

@@ -14,6 +14,8 @@ use super::facts::{self, GivenFacts};
 use super::fault::{Findings, Place, Source};
 use super::given::{At, Given};
 use super::identity::{self, GivenIdentity};
+use super::locality::{self, GivenLocality};
+use super::modes::{self, GivenModes};
 use super::peers::{self, GivenPeers};
 use super::table::{self, Table};
 use super::token_keys::{self, GivenKeys};
@@ -28,6 +30,8 @@ pub(super) struct GivenFile {
     pub gateway: GivenGateway,
     pub deadlines: GivenDeadlines,
     pub cache: GivenCache,
+    pub locality: GivenLocality,
+    pub modes: GivenModes,
     pub limits: GivenLimits,
     pub search: GivenSearch,
     pub metrics: GivenMetrics,
@@ -62,6 +66,7 @@ pub(super) struct GivenGateway {
 pub(super) struct GivenDeadlines {
     pub complete: Given<Duration>,
     pub fast: Given<Duration>,
+    pub fast_max: Given<Duration>,
     pub reserve: Given<Duration>,
 }
 
@@ -183,6 +188,8 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         gateway: gateway(&mut root, out),
         deadlines: deadlines(&mut root, out),
         cache: cache(&mut root, out),
+        locality: locality::read(optional(&mut root, "locality", out), out),
+        modes: modes::read(optional(&mut root, "modes", out), out),
         limits: limits(&mut root, out),
         search: search(&mut root, out),
         metrics: metrics(&mut root, out),
@@ -228,6 +235,7 @@ fn deadlines(root: &mut Table<'_>, out: &mut Findings) -> GivenDeadlines {
     let given = GivenDeadlines {
         complete: table.duration("complete", out),
         fast: table.duration("fast", out),
+        fast_max: table.duration("fast_max", out),
         reserve: table.duration("reserve", out),
     };
     table.close(out);

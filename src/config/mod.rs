@@ -19,6 +19,8 @@ mod given;
 mod identity;
 mod issuers;
 mod keys;
+mod locality;
+mod modes;
 mod peers;
 pub mod policies;
 mod quantity;
@@ -55,6 +57,7 @@ pub use reload::Watch;
 pub use resolve::redactor_of;
 pub use world::{Environment, Sources, process_environment};
 
+use crate::api::Modes;
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
@@ -80,6 +83,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     pub deadlines: DeadlineSettings,
     pub federation: FederationSettings,
+    /// Which mode a question has that names none.
+    pub modes: Modes,
     pub limits: LimitSettings,
     /// Who may ask, and how they show who they are.
     pub identity: Arc<IdentitySettings>,
@@ -150,6 +155,8 @@ pub struct DeadlineSettings {
     pub complete: Duration,
     /// What the fast path waits for.
     pub fast: Duration,
+    /// And the longest it waits for what is about to come.
+    pub fast_max: Duration,
     /// Kept for merging; also `federation.reserve`.
     pub reserve: Duration,
 }
@@ -186,7 +193,12 @@ pub enum ListenError {
 impl Default for DeadlineSettings {
     fn default() -> Self {
         let federation = FederationSettings::default();
-        Self { complete: federation.deadline, fast: Duration::from_millis(300), reserve: federation.reserve }
+        Self {
+            complete: federation.deadline,
+            fast: federation.fast,
+            fast_max: federation.fast_max,
+            reserve: federation.reserve,
+        }
     }
 }
 

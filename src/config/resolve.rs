@@ -12,6 +12,8 @@ use super::fault::{Faults, Finding, Findings, LoadError, Place, Source, quoted};
 use super::file::{self, GivenCache, GivenDeadlines, GivenFile, GivenRegion};
 use super::given::{At, Given};
 use super::identity;
+use super::locality;
+use super::modes;
 use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
@@ -92,6 +94,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     Some(Settings {
         gateway,
         federation: federation(given, &deadlines, out),
+        modes: modes::resolve(&given.modes),
         deadlines,
         limits: limits(given),
         identity: Arc::new(identity),
@@ -123,9 +126,18 @@ fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {
         // A default gives way to what a person wrote.
         given.or(default.min(complete / 2))
     };
+    let fast = earlier(&given.fast, default.fast, "fast", out);
+    let fast_max = earlier(&given.fast_max, fast * 2, "fast_max", out);
+    if let Some(at) = given.fast_max.is()
+        && at.value < fast
+    {
+        let what = format!("`fast_max` is less than `fast`, which is {}", humantime::format_duration(fast));
+        out.fault(&at.place, what, "write as much at least, or take the line away");
+    }
     DeadlineSettings {
         complete,
-        fast: earlier(&given.fast, default.fast, "fast", out),
+        fast,
+        fast_max: fast_max.max(fast),
         reserve: earlier(&given.reserve, default.reserve, "reserve", out),
     }
 }
@@ -136,6 +148,7 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
     FederationSettings {
         deadline: deadlines.complete,
         fast: deadlines.fast,
+        fast_max: deadlines.fast_max,
         reserve: deadlines.reserve,
         trace_bytes_max: given.limits.trace_bytes_max.or(default.trace_bytes_max),
         additions: Additions {
@@ -146,6 +159,7 @@ fn federation(given: &GivenFile, deadlines: &DeadlineSettings, out: &mut Finding
             cycles: added.cycles.or(default.additions.cycles),
         },
         hot: hot(&given.cache),
+        locality: locality::resolve(&given.locality),
         search: search(given, out),
         metrics: metrics(given),
         facts: facts::resolve(

@@ -38,6 +38,27 @@ pub async fn assemble(assembly: Assembly, landed: Vec<Landed>) -> Result<Whole, 
     }
 }
 
+/// One region's part as it is shown before the others are there: in the form of a trace, with nothing said on it but
+/// where it is from.
+pub async fn alone(part: Redacted<View>) -> Option<Redacted<Assembled>> {
+    let is_long = part.bytes() >= LONG_WORK_BYTES;
+    let work = move || {
+        let mut is_whole = true;
+        let trace = part.map(|view| {
+            let made = Joined::of(vec![(0, view.chunk)]).and_then(|joined| {
+                let tree = Tree::of(&joined);
+                Assembled::of(joined, &tree)
+            });
+            made.unwrap_or_else(|_| {
+                is_whole = false;
+                Assembled::default()
+            })
+        });
+        is_whole.then_some(trace)
+    };
+    if is_long { task::blocking(work).await.ok().flatten() } else { work() }
+}
+
 fn run(assembly: &Assembly, landed: Vec<Landed>) -> Result<Whole, JoinError> {
     let mut reports = Vec::with_capacity(landed.len());
     let mut ranks = Vec::with_capacity(landed.len());
@@ -157,6 +178,7 @@ fn missing_regions(reports: &[RegionReport]) -> Vec<MissingRegion<'_>> {
         .map(|report| MissingRegion {
             name: report.region.as_str(),
             status: report.status.as_str(),
+            look_again: report.look_again(),
             sentence: format!("region {}: trace incomplete", in_words(report)),
         })
         .collect()

@@ -165,6 +165,7 @@ impl Federation {
             per_row: wanted.per_row as usize,
             is_cut: false,
         };
+        progress.teller.count().begin(&progress.reports);
         let order = wanted.order;
         let mut listing = Listing::new(wanted, &self.settings.search);
         let budget = loop {
@@ -329,7 +330,7 @@ impl Federation {
                 let call = TracesCall { query: ids.clone(), deadline };
                 let treatment = &treatment;
                 let at_once = self.settings.search.assembly_concurrent_max;
-                let open = count.put();
+                let open = count.put(usize::from(*rank));
                 async move {
                     let landed = ask_several(region, *rank, call, treatment, at_once).await;
                     drop(open);
@@ -447,6 +448,7 @@ impl<G: Gather> Progress<G> {
     }
 
     fn report(&mut self, rank: u16, part: RegionReport) {
+        self.teller.count().landed(usize::from(rank), &part);
         if let Some(known) = self.reports.get_mut(usize::from(rank)) {
             merge(known, RegionReport { took: self.begun.elapsed(), ..part });
         }

@@ -10,28 +10,27 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 
 use super::assemble::{Assembly, assemble};
-use super::fanout::{Landed, Treatment, ask_all, blank};
-use super::flights::{Ended, Flight, Flights, Seat};
+use super::fanout::{Landed, Treatment, ask_all_knowing};
+use super::flights::{Ended, Flights, Seat};
 use super::outlines::Refusing;
+use super::pace::Paces;
 use super::refusal::Refusal;
 use super::settings::FederationSettings;
+use super::soon::Soon;
+use super::waiting::Listening;
 use crate::backend::{Region, TraceCall};
-use crate::cache::{HotKey, HotTraces, RecentMisses};
+use crate::cache::{HotKey, HotTraces, Locality, RecentMisses};
 use crate::model::coverage::Owing;
-use crate::model::{
-    Answer, Asker, Coverage, Errand, Mode, Outcome, RegionReport, RegionStatus, TraceQuery, Whole,
-};
+use crate::model::{Answer, Asker, Coverage, Errand, Mode, Outcome, RegionReport, TraceQuery, Whole};
 use crate::policy::Plan;
 use crate::redaction::query::{Denial, SpanFilter};
-use crate::redaction::{Marks, Redacted, Redactor};
+use crate::redaction::{Marks, Redacted, Redactor, View};
 use crate::task::Deadline;
 use crate::task::clock::wall_nanos;
+use crate::telemetry::metrics::fast::FastFamilies;
 use crate::trace::Assembled;
 
 /// What an assembled trace takes beside its bytes, for each span: its entry in the index and its place in the order.
@@ -51,6 +50,10 @@ pub struct Federation {
     pub(super) traces: HotTraces<Found>,
     pub(super) flights: Flights,
     pub(super) refusing: Refusing,
+    pub(super) paces: Paces,
+    pub(super) locality: Locality,
+    pub(super) soon: Soon,
+    pub(super) numbers: FastFamilies,
     /// On whose behalf peers are asked.
     pub(super) asker: Option<Arc<Asker>>,
     /// What another gateway asks this for.
@@ -85,7 +88,8 @@ pub struct Found {
 /// What a lookup tells as it goes.
 #[derive(Debug)]
 pub enum Progress {
-    Landed(RegionReport),
+    /// A region has answered, or failed; with what may be seen of its part, where that is told.
+    Landed(RegionReport, Option<Box<Redacted<View>>>),
     Done(Box<Result<Lookup, Refusal>>),
 }
 
@@ -103,11 +107,15 @@ impl Federation {
             regions: regions.into(),
             traces: HotTraces::new(settings.hot.clone()),
             flights: Flights::default(),
+            locality: Locality::new(settings.locality.clone()),
             settings: Arc::new(settings),
             plan,
             redactor: Arc::new(Redactor::without_classes()),
             misses: RecentMisses::default(),
             refusing: Refusing::default(),
+            paces: Paces::default(),
+            soon: Soon::default(),
+            numbers: FastFamilies::default(),
             asker: None,
             errand: None,
         }
@@ -130,6 +138,18 @@ impl Federation {
     pub fn with_redactor(mut self, redactor: Arc<Redactor>) -> Self {
         self.redactor = redactor;
         self
+    }
+
+    /// The same, which counts there what it does early.
+    #[must_use]
+    pub fn counted_by(mut self, numbers: FastFamilies) -> Self {
+        self.numbers = numbers;
+        self
+    }
+
+    /// What goes on behind early answers now.
+    pub fn in_the_air(&self) -> usize {
+        self.flights.left() + self.soon.left()
     }
 
     pub fn regions(&self) -> &[Arc<Region>] {
@@ -157,6 +177,15 @@ impl Federation {
 
     /// Begins a lookup.
     pub fn lookup(self: &Arc<Self>, ask: Ask) -> InProgress {
+        self.begin(ask, false)
+    }
+
+    /// The same, and each part is told as it lands.
+    pub fn growing(self: &Arc<Self>, ask: Ask) -> InProgress {
+        self.begin(ask, true)
+    }
+
+    fn begin(self: &Arc<Self>, ask: Ask, tells_parts: bool) -> InProgress {
         if ask.may_use_recent_miss
             && let Some(miss) = self.misses.take(&ask.query, &self.remembered_as())
         {
@@ -185,7 +214,7 @@ impl Federation {
         } else {
             Flights::alone(ask.deadline, begin)
         };
-        InProgress::waiting(Waiting { federation: self.clone(), ask, flight })
+        InProgress::waiting(Listening::to(self.clone(), ask, flight, tells_parts))
     }
 
     /// One flight, for everyone who waits for it: no mode decides anything here.
@@ -207,11 +236,18 @@ impl Federation {
             Some(filter) => self.on_errand(Some(Whole::Query(filter.0.clone())), false),
             None => self.clone(),
         };
-        let mut landing = std::pin::pin!(ask_all(&federation.regions, &call, &treatment, &denied));
+        let known = self.whereabouts(&ask.query);
+        let landing = ask_all_knowing(&federation.regions, &call, &treatment, &denied, known.as_ref());
+        let mut landing = std::pin::pin!(landing);
         while let Some(part) = landing.next().await {
+            // What was not asked as a whole says nothing of how long that takes.
+            if known.is_none() {
+                self.paces.landed(&part.report);
+            }
             seat.land(part);
         }
         let landed = seat.parts();
+        self.learn(&ask.query, &landed);
         let reports = landed.iter().map(|landed| landed.report.clone()).collect();
         match self.assembled(&ask, Mode::BestEffort, landed).await {
             Ok(answer) => {
@@ -222,7 +258,12 @@ impl Federation {
         }
     }
 
-    async fn assembled(&self, ask: &Ask, mode: Mode, landed: Vec<Landed>) -> Result<Answer<Found>, Refusal> {
+    pub(super) async fn assembled(
+        &self,
+        ask: &Ask,
+        mode: Mode,
+        landed: Vec<Landed>,
+    ) -> Result<Answer<Found>, Refusal> {
         // What regions say of themselves may be any number.
         let inspected_bytes =
             landed.iter().fold(0u64, |sum, landed| sum.saturating_add(landed.inspected_bytes));
@@ -255,7 +296,7 @@ impl Federation {
     }
 
     /// What a flight brought, for someone of this mode.
-    fn conclude(&self, ask: &Ask, ended: &Ended) -> Result<Lookup, Box<Refusal>> {
+    pub(super) fn conclude(&self, ask: &Ask, ended: &Ended) -> Result<Lookup, Box<Refusal>> {
         let (answer, reports) = match ended {
             Ended::Assembled { answer, reports } => (answer, reports),
             Ended::Not(refusal) => return Err(Box::new(refusal.clone())),
@@ -263,7 +304,7 @@ impl Federation {
         self.settle(ask, answer.clone(), reports)
     }
 
-    fn settle(
+    pub(super) fn settle(
         &self,
         ask: &Ask,
         mut answer: Answer<Found>,
@@ -280,24 +321,6 @@ impl Federation {
         }
         self.remember_miss(ask, &answer);
         Ok(Lookup { answer, is_from_memory: false })
-    }
-
-    /// What is there before all have answered, and who is still waited for.
-    async fn early(self: &Arc<Self>, ask: &Ask, flight: Arc<Flight>) -> Result<Lookup, Refusal> {
-        let mut parts = flight.seat.parts();
-        let waited = flight.seat.age();
-        for (region, rank) in self.regions.iter().zip(0u16..) {
-            if parts.iter().all(|part| part.rank != rank) {
-                let report = blank(region, RegionStatus::Pending, waited);
-                parts.push(Landed { rank, view: None, report, inspected_bytes: 0 });
-            }
-        }
-        parts.sort_by_key(|part| part.rank);
-        // Before anything else takes time: the regions go on answering meanwhile.
-        self.flights.leave(flight);
-        let reports: Vec<RegionReport> = parts.iter().map(|part| part.report.clone()).collect();
-        let answer = self.assembled(ask, ask.mode, parts).await?;
-        Ok(self.settle(ask, answer, &reports)?)
     }
 
     /// Only for the question that follows: a lookup that may itself be answered from memory leaves nothing
@@ -335,19 +358,13 @@ impl InProgress {
     /// A whole trace of a moment ago, told like any other: region by region, then the answer.
     fn hot(mut answer: Answer<Found>, mode: Mode) -> Self {
         answer.coverage.mode = mode;
-        let landed: Vec<Progress> = answer.coverage.regions.iter().cloned().map(Progress::Landed).collect();
+        let landed: Vec<Progress> =
+            answer.coverage.regions.iter().cloned().map(|report| Progress::Landed(report, None)).collect();
         let last = done(Ok(Lookup { answer, is_from_memory: true }));
         Self(stream::iter(landed.into_iter().chain([last])).boxed())
     }
 
-    fn waiting(waiting: Waiting) -> Self {
-        let listening = Listening {
-            work: waiting.flight.work.clone(),
-            changes: waiting.flight.seat.changes(),
-            told: 0,
-            ended: None,
-            waiting,
-        };
+    fn waiting(listening: Listening) -> Self {
         Self(stream::unfold(Some(listening), |listening| async { listening?.next().await }).boxed())
     }
 }
@@ -360,64 +377,7 @@ impl Stream for InProgress {
     }
 }
 
-/// Someone who waits for a flight.
-struct Waiting {
-    federation: Arc<Federation>,
-    ask: Ask,
-    flight: Arc<Flight>,
-}
-
-struct Listening {
-    waiting: Waiting,
-    work: Shared<BoxFuture<'static, Arc<Ended>>>,
-    changes: watch::Receiver<usize>,
-    /// Parts that were told of.
-    told: usize,
-    ended: Option<Arc<Ended>>,
-}
-
-impl Listening {
-    /// The next thing to tell, and whoever listens for more.
-    async fn next(mut self) -> Option<(Progress, Option<Self>)> {
-        loop {
-            if let Some(report) = self.waiting.flight.seat.report_after(self.told) {
-                self.told += 1;
-                return Some((Progress::Landed(report), Some(self)));
-            }
-            let Waiting { federation, ask, flight } = &self.waiting;
-            if let Some(ended) = &self.ended {
-                return Some((done(federation.conclude(ask, ended).map_err(Refusal::from)), None));
-            }
-            let fast_at = self.waiting.fast_at();
-            tokio::select! {
-                biased;
-                ended = &mut self.work => self.ended = Some(ended),
-                // Cannot fail: the flight holds its end.
-                _ = self.changes.changed() => {}
-                () = sleep_until(fast_at.unwrap_or_else(Instant::now)), if fast_at.is_some() => {
-                    let early = federation.early(ask, flight.clone()).await;
-                    return Some((done(early), None));
-                }
-            }
-        }
-    }
-}
-
-impl Waiting {
-    /// When an early answer is given, if one was asked for.
-    fn fast_at(&self) -> Option<Instant> {
-        let fast = self.federation.settings.fast;
-        (self.ask.mode == Mode::Fast).then(|| self.begun() + fast)
-    }
-
-    /// Its own begin: who joins late waits no less for the rest.
-    fn begun(&self) -> Instant {
-        let deadline = self.ask.deadline.instant();
-        deadline.checked_sub(self.federation.settings.deadline).unwrap_or(deadline)
-    }
-}
-
-fn done(result: Result<Lookup, Refusal>) -> Progress {
+pub(super) fn done(result: Result<Lookup, Refusal>) -> Progress {
     Progress::Done(Box::new(result))
 }
 

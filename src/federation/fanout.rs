@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::stream::{FuturesUnordered, Stream};
 use tokio::time::Instant;
 
+use super::locality::{Whereabouts, ask_knowing};
 use crate::backend::{Fault, Region, RegionTrace, TraceCall, TracesCall};
 use crate::model::coverage::{RegionReport, RegionStatus, Within};
 use crate::model::{RegionName, TraceId, TraceQuery};
@@ -48,11 +49,24 @@ pub fn ask_all(
     treatment: &Treatment,
     denied: &[Option<Denial>],
 ) -> impl Stream<Item = Landed> + Send + use<> {
-    regions
-        .iter()
-        .zip(0u16..)
+    ask_all_knowing(regions, call, treatment, denied, None)
+}
+
+/// The same of a trace of which it may be known where it is: first who holds some of it.
+pub fn ask_all_knowing(
+    regions: &[Arc<Region>],
+    call: &TraceCall,
+    treatment: &Treatment,
+    denied: &[Option<Denial>],
+    known: Option<&Whereabouts>,
+) -> impl Stream<Item = Landed> + Send + use<> {
+    let mut ranked: Vec<(&Arc<Region>, u16)> = regions.iter().zip(0u16..).collect();
+    ranked.sort_by_key(|(region, _)| known.is_some_and(|known| !known.is_held_by(region)));
+    ranked
+        .into_iter()
         .map(|(region, rank)| {
             let (region, call, treatment) = (region.clone(), call.clone(), treatment.clone());
+            let known = known.cloned();
             let denial = denied.get(usize::from(rank)).cloned().flatten();
             async move {
                 match denial {
@@ -60,14 +74,17 @@ pub fn ask_all(
                         let report = withheld(&region, &denial);
                         Landed { rank, view: None, report, inspected_bytes: 0 }
                     }
-                    None => ask(&region, rank, call, treatment).await,
+                    None => match known {
+                        Some(known) => ask_knowing(&region, rank, call, treatment, &known).await,
+                        None => ask(&region, rank, call, treatment).await,
+                    },
                 }
             }
         })
         .collect::<FuturesUnordered<_>>()
 }
 
-async fn ask(region: &Region, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
+pub(super) async fn ask(region: &Region, rank: u16, call: TraceCall, treatment: Treatment) -> Landed {
     let begun = Instant::now();
     let answered = region.trace_by_id(call).await;
     let took = begun.elapsed();
@@ -148,6 +165,7 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
         treated_by_class: Vec::new(),
         within: None,
         is_raw_egress: region.is_raw_egress(),
+        again: None,
     }
 }
 

@@ -19,8 +19,9 @@ use super::by_id::Found;
 use super::fanout::Landed;
 use super::refusal::Refusal;
 use crate::cache::HotKey;
-use crate::model::{Answer, RegionReport};
+use crate::model::{Answer, Outcome, RegionReport};
 use crate::task::{Deadline, Group};
+use crate::telemetry::metrics::fast::{FastFamilies, Remainder};
 
 /// Flights that go on without anyone waiting. Each may hold one trace of every region, as a request does.
 const LEFT_IN_THE_AIR_MAX: usize = 64;
@@ -69,6 +70,20 @@ impl Seat {
         self.landed().get(others).map(|landed| landed.report.clone())
     }
 
+    /// The part that landed after so many others.
+    pub fn part_after(&self, others: usize) -> Option<Landed> {
+        self.landed().get(others).cloned()
+    }
+
+    pub fn count(&self) -> usize {
+        self.landed().len()
+    }
+
+    /// Who has landed.
+    pub fn ranks(&self) -> Vec<u16> {
+        self.landed().iter().map(|landed| landed.rank).collect()
+    }
+
     /// Everything so far, in the order of the configuration.
     pub fn parts(&self) -> Vec<Landed> {
         let mut parts = self.landed().clone();
@@ -101,6 +116,25 @@ type Listed = Mutex<HashMap<HotKey, Weak<Flight>>>;
 impl std::fmt::Debug for Flight {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Flight").field("age", &self.seat.age()).finish_non_exhaustive()
+    }
+}
+
+impl Flight {
+    /// Until it has ended, whatever became of it.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.remaining()
+    }
+}
+
+/// What becomes of a flight that was left in the air: said once, when it is over.
+struct Leaving {
+    numbers: FastFamilies,
+    became: Remainder,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.numbers.remainder(self.became);
     }
 }
 
@@ -168,20 +202,33 @@ impl Flights {
     }
 
     /// Lets a flight end by itself, if there is a place for it. It ends by its own deadline.
-    pub fn leave(&self, flight: Arc<Flight>) -> bool {
+    pub fn leave(&self, flight: Arc<Flight>, numbers: &FastFamilies) -> bool {
         if flight.is_left.swap(true, Ordering::Relaxed) {
             return true;
         }
+        let mut leaving = Leaving { numbers: numbers.clone(), became: Remainder::Dropped };
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             flight.is_left.store(false, Ordering::Relaxed);
             return false;
         };
         self.left.spawn(async move {
             let _place = place;
-            flight.work.clone().await;
+            let ended = flight.work.clone().await;
+            leaving.became = match &*ended {
+                Ended::Assembled { answer, .. } if answer.coverage.outcome() == Outcome::Complete => {
+                    Remainder::Landed
+                }
+                Ended::Assembled { .. } | Ended::Not(_) => Remainder::Failed,
+            };
             drop(flight);
+            drop(leaving);
         });
         true
+    }
+
+    /// How many go on without anyone waiting.
+    pub fn left(&self) -> usize {
+        self.left.len()
     }
 }
 

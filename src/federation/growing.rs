@@ -4,9 +4,10 @@
 //! listens or in what form anything is sent. What was told is part of the answer to come: it is told only where
 //! nothing that comes can take it back.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,9 +17,11 @@ use futures::stream::Stream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::assembled::merge;
 use super::by_id::Federation;
 use super::query::{Answered, SearchAsk, TagValuesAsk, TagsAsk};
 use crate::evaluate::gather::{Gather, Order};
+use crate::model::coverage::RegionReport;
 use crate::model::search::Inspected;
 use crate::model::{Mode, SearchAnswer, TagNames, TagValues};
 use crate::redaction::Redacted;
@@ -87,6 +90,21 @@ impl<A: 'static> Growth<A> {
         Self { work: Some(work(teller).boxed()), done: None, told, count }
     }
 
+    /// Of an answer that somebody in a hurry may take as far as it is certain.
+    pub(super) fn followed<F>(work: impl FnOnce(Teller<A>) -> F) -> Self
+    where
+        F: Future<Output = Answered<A>> + Send + 'static,
+    {
+        let (to, told) = mpsc::channel(STATES_MAX);
+        let count = Count::following();
+        let teller = Teller { to: Some(to), tells_parts: true, count: count.clone(), ..Teller::silent() };
+        Self { work: Some(work(teller).boxed()), done: None, told, count }
+    }
+
+    pub(super) fn counting(&self) -> Count {
+        self.count.clone()
+    }
+
     pub fn questions(&self) -> Questions {
         self.count.questions()
     }
@@ -114,28 +132,82 @@ where
     }
 }
 
-/// Counts questions as they are put and over.
+/// Counts questions as they are put and over, and how each region stands where somebody wants to know.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Count(Arc<(AtomicU32, AtomicU32)>);
+pub(super) struct Count(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    put: AtomicU32,
+    over: AtomicU32,
+    standings: Option<Mutex<Standings>>,
+}
+
+/// By rank.
+pub(super) type Standings = BTreeMap<usize, Standing>;
+
+/// How one region stands while an answer grows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    /// Questions it has not answered yet.
+    pub open: u32,
+    /// What became of those that are over; nothing where nobody knows yet whether it is asked.
+    pub report: Option<RegionReport>,
+}
 
 /// A question that is open for as long as this is held.
 #[derive(Debug)]
-pub(super) struct Open(Count);
+pub(super) struct Open(Count, usize);
 
 impl Count {
-    pub(super) fn put(&self) -> Open {
-        self.0.0.fetch_add(1, Ordering::Relaxed);
-        Open(self.clone())
+    /// One that is told how each region stands.
+    fn following() -> Self {
+        Self(Arc::new(Counted { standings: Some(Mutex::default()), ..Counted::default() }))
+    }
+
+    /// A question to the region of this rank.
+    pub(super) fn put(&self, rank: usize) -> Open {
+        self.0.put.fetch_add(1, Ordering::Relaxed);
+        self.stand(rank, |standing| standing.open += 1);
+        Open(self.clone(), rank)
+    }
+
+    /// How all regions stand before any is asked.
+    pub(super) fn begin(&self, reports: &[RegionReport]) {
+        for (rank, report) in reports.iter().enumerate() {
+            self.stand(rank, |standing| standing.report = Some(report.clone()));
+        }
+    }
+
+    /// What became of a question.
+    pub(super) fn landed(&self, rank: usize, report: &RegionReport) {
+        self.stand(rank, |standing| match &mut standing.report {
+            Some(known) => merge(known, report.clone()),
+            None => standing.report = Some(report.clone()),
+        });
+    }
+
+    pub(super) fn standings(&self) -> Standings {
+        let standings = self.0.standings.as_ref();
+        standings.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+    }
+
+    fn stand(&self, rank: usize, change: impl FnOnce(&mut Standing)) {
+        if let Some(standings) = &self.0.standings {
+            let mut standings = standings.lock().unwrap_or_else(PoisonError::into_inner);
+            change(standings.entry(rank).or_default());
+        }
     }
 
     fn questions(&self) -> Questions {
-        Questions { put: self.0.0.load(Ordering::Relaxed), over: self.0.1.load(Ordering::Relaxed) }
+        Questions { put: self.0.put.load(Ordering::Relaxed), over: self.0.over.load(Ordering::Relaxed) }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.0.1.fetch_add(1, Ordering::Relaxed);
+        self.0.0.over.fetch_add(1, Ordering::Relaxed);
+        self.0.stand(self.1, |standing| standing.open = standing.open.saturating_sub(1));
     }
 }
 
@@ -191,18 +263,27 @@ impl Federation {
     /// A search as it grows: a row is told once no newer one can come before it.
     pub fn searching(self: &Arc<Self>, ask: SearchAsk) -> Growth<SearchAnswer> {
         let federation = self.clone();
+        if ask.mode == Mode::Fast {
+            return Growth::of(async move { federation.search_soon(ask).await });
+        }
         Growth::told(self, ask.mode, |teller| async move { federation.search_telling(ask, teller).await })
     }
 
     /// Names as they are told by one region after the other.
     pub fn naming(self: &Arc<Self>, ask: TagsAsk) -> Growth<TagNames> {
         let federation = self.clone();
+        if ask.mode == Mode::Fast {
+            return Growth::of(async move { federation.tag_names_soon(ask).await });
+        }
         Growth::told(self, ask.mode, |teller| async move { federation.tag_names_telling(ask, teller).await })
     }
 
     /// Values as they are told by one region after the other.
     pub fn valuing(self: &Arc<Self>, ask: TagValuesAsk) -> Growth<TagValues> {
         let federation = self.clone();
+        if ask.mode == Mode::Fast {
+            return Growth::of(async move { federation.tag_values_soon(ask).await });
+        }
         Growth::told(self, ask.mode, |teller| async move { federation.tag_values_telling(ask, teller).await })
     }
 }

@@ -341,16 +341,15 @@ impl Federation {
             .into_iter()
             .filter_map(|(number, rank, query)| Some((number, rank, self.regions.get(rank)?, query)))
             .map(|(number, rank, region, query)| {
-                let open = count.put();
+                let open = count.put(rank);
                 async move {
                     let outcome = region.search(SearchCall { query, deadline }).await;
-                    drop(open);
-                    (number, rank, region, outcome, begun.elapsed())
+                    (number, rank, region, (outcome, open), begun.elapsed())
                 }
             })
             .collect();
         let mut reports = Vec::new();
-        while let Some((number, rank, region, outcome, took)) = asked.next().await {
+        while let Some((number, rank, region, (outcome, open), took)) = asked.next().await {
             let report = match outcome {
                 Ok(reply) => {
                     let report = answered(region, &reply, took);
@@ -366,6 +365,9 @@ impl Federation {
                     failed(region, fault, took)
                 }
             };
+            count.landed(rank, &report);
+            // Not before it is known what became of it.
+            drop(open);
             reports.push((rank, report));
         }
         reports.sort_by_key(|(rank, _)| *rank);

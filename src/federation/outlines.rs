@@ -143,7 +143,7 @@ impl Federation {
             .iter()
             .map(|(rank, region)| {
                 let asking = &asking;
-                let open = count.put();
+                let open = count.put(usize::from(*rank));
                 async move {
                     let begun = Instant::now();
                     let replies = futures::join!(put(region, &asking.outlines), put(region, &asking.larger));

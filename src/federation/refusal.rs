@@ -243,6 +243,10 @@ pub fn in_words(report: &RegionReport) -> String {
             format!("{} {sentence}: {detail} (after {} ms)", report.region, report.took.as_millis())
         }
         None if report.status == RegionStatus::CircuitOpen => format!("{} {sentence}", report.region),
-        None => format!("{} {sentence} (after {} ms)", report.region, report.took.as_millis()),
+        None => {
+            let again = report.look_again().map(|seconds| format!(": look again in {seconds} s"));
+            let took = report.took.as_millis();
+            format!("{} {sentence} (after {took} ms){}", report.region, again.unwrap_or_default())
+        }
     }
 }

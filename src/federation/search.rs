@@ -16,7 +16,7 @@ use crate::evaluate::TagsSearch;
 use crate::evaluate::gather::{Gather, SearchGather};
 use crate::evaluate::outline::Outline;
 use crate::model::search::SearchAsked;
-use crate::model::{Answer, Outcome, SearchAnswer, SearchQuery};
+use crate::model::{Answer, Mode, Outcome, SearchAnswer, SearchQuery};
 use crate::redaction::rows;
 use crate::traceql;
 
@@ -26,7 +26,10 @@ impl Federation {
     /// A page that lacks something says so and does not say where to go on: what it lacks would be in no page, and
     /// a trace that it shows without its beginning would be in two.
     pub async fn search(self: &Arc<Self>, ask: SearchAsk) -> Answered<SearchAnswer> {
-        self.search_telling(ask, Teller::silent()).await
+        match ask.mode {
+            Mode::Fast => self.search_soon(ask).await,
+            Mode::Strict | Mode::BestEffort => self.search_telling(ask, Teller::silent()).await,
+        }
     }
 
     pub(super) async fn search_telling(
@@ -68,7 +71,7 @@ impl Federation {
         match origin.way(self.way()?) {
             // Only an embedded region knows pages.
             Way::Alone(region) if page.is_none() || region.is_embedded() => {
-                let _open = teller.count().put();
+                let _open = teller.count().put(0);
                 self.ask_alone(&region, ask, |region, call| region.search(call).boxed()).await
             }
             _ => {

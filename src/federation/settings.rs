@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::cache::HotSettings;
+use crate::cache::{HotSettings, LocalitySettings};
 use crate::model::RegionName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct FederationSettings {
     pub deadline: Duration,
     /// What an early answer waits for.
     pub fast: Duration,
+    /// And the longest it waits where what is missing is about to come.
+    pub fast_max: Duration,
     /// Kept of the deadline for merging and for the first bytes of the answer.
     pub reserve: Duration,
     /// Largest merged trace, in protobuf bytes; 0 is no limit. Tempo's own default is 5 MB.
@@ -19,6 +21,8 @@ pub struct FederationSettings {
     pub additions: Additions,
     /// Whole traces of a moment ago.
     pub hot: HotSettings,
+    /// Where traces are known to be.
+    pub locality: LocalitySettings,
     pub search: SearchSettings,
     pub metrics: MetricsSettings,
     /// What somebody declared of regions.
@@ -94,10 +98,12 @@ impl Default for FederationSettings {
         Self {
             deadline: Duration::from_secs(25),
             fast: Duration::from_millis(300),
+            fast_max: Duration::from_millis(600),
             reserve: Duration::from_millis(500),
             trace_bytes_max: 0,
             additions: Additions::default(),
             hot: HotSettings::NONE,
+            locality: LocalitySettings::NONE,
             search: SearchSettings::default(),
             metrics: MetricsSettings::default(),
             facts: BTreeMap::new(),

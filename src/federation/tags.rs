@@ -25,7 +25,7 @@ use crate::backend::{Answering, Call, Fault, Region, RegionAnswer};
 use crate::evaluate::gather::{Gather, TagNamesGather, TagValuesGather};
 use crate::model::search::{Inspected, SearchAsked};
 use crate::model::tags::{TagLimits, TagValue, TagValueKind, TagsForm};
-use crate::model::{Answer, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery, TagsQuery};
+use crate::model::{Answer, Mode, SearchAnswer, SearchQuery, TagNames, TagValues, TagValuesQuery, TagsQuery};
 use crate::redaction::{self, Marks, Permitted, Raw, Redacted, RegionRules, rows};
 use crate::traceql;
 
@@ -67,7 +67,10 @@ impl<A: Clone> Telling<'_, A> {
 
 impl Federation {
     pub async fn tag_names(self: &Arc<Self>, ask: TagsAsk) -> Answered<TagNames> {
-        self.tag_names_telling(ask, Teller::silent()).await
+        match ask.mode {
+            Mode::Fast => self.tag_names_soon(ask).await,
+            Mode::Strict | Mode::BestEffort => self.tag_names_telling(ask, Teller::silent()).await,
+        }
     }
 
     pub(super) async fn tag_names_telling(
@@ -161,7 +164,10 @@ impl Federation {
     }
 
     pub async fn tag_values(self: &Arc<Self>, ask: TagValuesAsk) -> Answered<TagValues> {
-        self.tag_values_telling(ask, Teller::silent()).await
+        match ask.mode {
+            Mode::Fast => self.tag_values_soon(ask).await,
+            Mode::Strict | Mode::BestEffort => self.tag_values_telling(ask, Teller::silent()).await,
+        }
     }
 
     pub(super) async fn tag_values_telling(
@@ -353,6 +359,8 @@ impl Federation {
     ) -> Result<Option<Answer<Redacted<Vec<A>>>>, Refusal> {
         let begun = Instant::now();
         let deadline = ask.deadline.less(self.settings.reserve);
+        let count = telling.teller.count();
+        count.begin(&self.unasked(ask.query.denied()));
         let mut asked: FuturesUnordered<_> = self
             .regions
             .iter()
@@ -360,18 +368,17 @@ impl Federation {
             .filter(|(rank, _)| !ask.query.is_denied(*rank))
             .map(|(rank, region)| {
                 let call = Call { query: (*ask.query).clone(), deadline };
-                let open = telling.teller.count().put();
+                let open = count.put(rank);
                 async move {
                     let outcome = put(region, call).await;
-                    drop(open);
-                    (rank, region, outcome, begun.elapsed())
+                    (rank, region, (outcome, open), begun.elapsed())
                 }
             })
             .collect();
         let unasked = self.unasked(ask.query.denied()).into_iter().enumerate();
         let unasked = unasked.filter(|(rank, _)| ask.query.is_denied(*rank));
         let (mut reports, mut told) = (unasked.collect::<Vec<_>>(), Vec::new());
-        while let Some((rank, region, outcome, took)) = asked.next().await {
+        while let Some((rank, region, (outcome, open), took)) = asked.next().await {
             let report = match outcome {
                 Ok(reply) => {
                     let report = answered(region, &reply, took);
@@ -385,6 +392,9 @@ impl Federation {
                 }
                 Err(fault) => failed(region, fault, took),
             };
+            count.landed(rank, &report);
+            // Not before it is known what became of it.
+            drop(open);
             reports.push((rank, report));
         }
         reports.sort_by_key(|(rank, _)| *rank);

@@ -88,6 +88,8 @@ pub struct RegionReport {
     pub within: Option<Arc<Within>>,
     /// Its raw spans cross into another jurisdiction, as somebody allowed and answers for.
     pub is_raw_egress: bool,
+    /// Where it is still waited for: when it is worth looking again.
+    pub again: Option<Duration>,
 }
 
 /// The account of a peer gateway, as part of that of a region.
@@ -275,7 +277,22 @@ impl RegionStatus {
     }
 }
 
+impl RegionReport {
+    /// In how many seconds it is worth looking again, where it is still waited for; one at least.
+    pub fn look_again(&self) -> Option<u64> {
+        let again = self.again.filter(|_| self.status == RegionStatus::Pending)?;
+        Some(again.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1))
+    }
+}
+
 impl Mode {
+    /// Those that a person may write, in the order from the strictest on.
+    pub const ALL: [Self; 3] = [Self::Strict, Self::BestEffort, Self::Fast];
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == text)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -408,6 +425,11 @@ impl Coverage {
         self.regions.iter().any(|report| report.status == RegionStatus::Pending)
     }
 
+    /// In how many seconds it is worth looking again: when nearly everything that is waited for should be there.
+    pub fn look_again(&self) -> Option<u64> {
+        self.regions.iter().filter_map(RegionReport::look_again).max()
+    }
+
     /// Regions of which something is missing, in the order of the configuration.
     pub fn missing(&self) -> impl Iterator<Item = &RegionReport> {
         self.regions.iter().filter(|r| !r.status.is_whole())
@@ -434,6 +456,7 @@ mod tests {
             treated_by_class: Vec::new(),
             within: None,
             is_raw_egress: false,
+            again: None,
         });
         Coverage {
             mode,

@@ -25,6 +25,8 @@ pub struct MissingRegion<'a> {
     pub name: &'a str,
     /// The status as the report says it (`timeout`, ...).
     pub status: &'a str,
+    /// In how many seconds it is worth looking again, where it is still waited for.
+    pub look_again: Option<u64>,
     /// What a person reads as the span's name.
     pub sentence: String,
 }
@@ -130,6 +132,10 @@ fn put_missing(
     put_head(out, trace, id, parent, &format!("⚠ {}", region.sentence), times);
     put_attribute(out, span::ATTRIBUTES, "tutti.missing.region", Value::String(region.name));
     put_attribute(out, span::ATTRIBUTES, "tutti.missing.status", Value::String(region.status));
+    if let Some(seconds) = region.look_again {
+        let seconds = Value::Int(i64::try_from(seconds).unwrap_or(i64::MAX));
+        put_attribute(out, span::ATTRIBUTES, "tutti.missing.look_again_s", seconds);
+    }
     put_message(out, span::STATUS, |body| {
         put_bytes_field(body, status::MESSAGE, region.sentence.as_bytes());
         put_varint_field(body, status::CODE, status::CODE_ERROR);

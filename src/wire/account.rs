@@ -213,6 +213,7 @@ fn region(written: WrittenRegion, depth: usize) -> Option<RegionReport> {
         treated_by_class: written.classes,
         within: inner.map(std::sync::Arc::new),
         is_raw_egress: written.raw_egress,
+        again: None,
     })
 }
 
@@ -269,6 +270,7 @@ mod tests {
             treated_by_class: vec![("pii.email".to_owned(), 3)],
             within: None,
             is_raw_egress: false,
+            again: None,
         }
     }
 

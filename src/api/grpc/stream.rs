@@ -32,7 +32,7 @@ use crate::federation::query::Answered;
 use crate::federation::{Growth, Question, Refusal};
 use crate::model::search::Inspected;
 use crate::model::tags::TagsForm;
-use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
+use crate::model::{Answer, Coverage, MetricsAnswer, Mode, Outcome, SearchAnswer, TagNames, TagValues};
 use crate::task::clock::wall_nanos;
 use crate::task::{self, Group};
 use crate::telemetry::metrics::Endpoint;
@@ -76,6 +76,8 @@ struct Calling<'a> {
     state: &'a ApiState,
     federation: Estate,
     headers: HeaderMap,
+    /// The mode of a question that names none.
+    usual: Mode,
     /// What is gathered for its record.
     docket: Option<Docket>,
 }
@@ -93,7 +95,7 @@ pub(super) fn begin(
     if let Some(docket) = &docket {
         docket.is_of(seen.clone());
     }
-    let calling = Calling { state, federation: seen.federation, headers, docket };
+    let calling = Calling { state, federation: seen.federation, headers, usual: seen.mode, docket };
     match method {
         Method::Search => calling.search(question),
         Method::SearchTags => calling.names(TagsForm::V1, question),
@@ -196,8 +198,8 @@ impl Calling<'_> {
         P: Fn(Option<&A>, Inspected, Jobs) -> Vec<Bytes> + Send + Sync + 'static,
         W: FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
     {
-        let Self { state, mut federation, headers, docket } = self;
-        let mode = params::mode(&headers, None).map_err(refused)?;
+        let Self { state, mut federation, headers, usual, docket } = self;
+        let mode = params::mode(&headers, None, usual).map_err(refused)?;
         let patience = patience(&headers);
         let mut parts = http::Request::new(()).into_parts().0;
         parts.headers = headers;
@@ -205,7 +207,7 @@ impl Calling<'_> {
             parts.extensions.insert(docket);
         }
         let admitted = admit(state, endpoint, mode, parts, |deadline| {
-            let deadline = early(mode, deadline, federation.settings());
+            let deadline = early(endpoint, mode, deadline, federation.settings());
             let deadline = patience.map_or(deadline, |patience| deadline.at_most(patience));
             Question { query, mode, deadline }
         });

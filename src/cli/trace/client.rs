@@ -13,8 +13,8 @@ use crate::cli::gateway::{ANSWER_BYTES_MAX, Gateway, GatewayError, broken, first
 use crate::cli::text::clean;
 use crate::model::{Mode, TraceId};
 
-/// The largest answer and the events before it.
-const STREAM_BYTES_MAX: usize = ANSWER_BYTES_MAX + (16 << 20);
+/// The largest answer, the same once more as its regions send it, and the events before it.
+const STREAM_BYTES_MAX: usize = 2 * ANSWER_BYTES_MAX + (16 << 20);
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -26,11 +26,12 @@ pub struct Ask {
     pub adjust_skew: bool,
 }
 
-/// What a gateway says on the way to its answer. The last two hold its JSON as it came.
+/// What a gateway says on the way to its answer. The last three hold its JSON as it came.
 #[derive(Debug)]
 pub enum Event {
     Begin(Begin),
-    Region(Box<RegionReport>),
+    /// With its JSON, which may hold the spans of the region.
+    Region(Box<RegionReport>, String),
     Answer(String),
     Refused(String, Refused),
 }
@@ -115,7 +116,7 @@ impl Events {
         let malformed = |error: serde_json::Error| self.malformed(&name, &error);
         Ok(Some(match name.as_str() {
             "begin" => Event::Begin(serde_json::from_str(&data).map_err(malformed)?),
-            "region" => Event::Region(Box::new(serde_json::from_str(&data).map_err(malformed)?)),
+            "region" => Event::Region(Box::new(serde_json::from_str(&data).map_err(malformed)?), data),
             "answer" => Event::Answer(data),
             "refused" => {
                 let refused = serde_json::from_str(&data).map_err(malformed)?;

@@ -158,7 +158,7 @@ impl Report {
 
 impl RegionReport {
     pub fn is_whole(&self) -> bool {
-        self.status == "ok"
+        matches!(self.status.as_str(), "ok" | "not_needed")
     }
 }
 

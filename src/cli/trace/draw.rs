@@ -50,6 +50,29 @@ pub fn draw(document: &Document, limits: Limits, columns: usize, out: &mut dyn W
     Ok(())
 }
 
+/// Draws what is there so far. What is missing is only still to come, so nothing is said of it but by region.
+pub fn draw_growing(
+    document: &Document,
+    limits: Limits,
+    columns: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let columns = columns.clamp(COLUMNS_MIN, COLUMNS_MAX);
+    let layout = layout(&document.trace, &document.report, limits);
+    let scale = Scale::of(&document.trace);
+    let is_empty = document.trace.spans.is_empty();
+    if !is_empty {
+        out.write_all(header::summary(document, &layout, &scale, columns).as_bytes())?;
+        writeln!(out)?;
+    }
+    out.write_all(header::regions(&document.report, columns).as_bytes())?;
+    if !is_empty {
+        writeln!(out)?;
+        Picture::new(document, scale, columns).tree(&layout, out)?;
+    }
+    Ok(())
+}
+
 /// Draws what is known of the regions alone, where there is no trace.
 pub fn draw_report(report: &Report, columns: usize, out: &mut dyn Write) -> io::Result<()> {
     let columns = columns.clamp(COLUMNS_MIN, COLUMNS_MAX);

@@ -51,6 +51,7 @@ fn outcome(report: &Report) -> Vec<(Style, String)> {
     let exactness = clean(&report.exactness).replace('_', " ");
     let outcome = match report.outcome.as_str() {
         "complete" => (GOOD, "complete".to_owned()),
+        "growing" => (FAINT, "growing".to_owned()),
         other => (MISSING, clean(other).to_uppercase()),
     };
     let mut facts = vec![(FAINT, format!("trace {}", clean(&report.trace_id))), outcome];
@@ -134,7 +135,8 @@ impl RegionRow {
 fn status_style(status: &str) -> Style {
     match status {
         "ok" => PLAIN,
-        "partial" | "too_fresh" | "truncated" | "too_large" => MISSING,
+        "not_needed" | "waiting" => FAINT,
+        "pending" | "partial" | "too_fresh" | "truncated" | "too_large" => MISSING,
         _ => ERROR,
     }
 }

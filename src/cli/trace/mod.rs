@@ -1,6 +1,6 @@
 //! `tutti trace`: one trace from every region, drawn for an engineer on call.
 //!
-//! The walk: `client` asks a gateway and reads its `sse`, `spinner` shows who has answered, `read` makes a
+//! The walk: `client` asks a gateway and reads its `sse`, `spinner` shows who has answered (or `follow` what they have), `read` makes a
 //! `document` of the answer, `forest` and `layout` decide the lines, `draw` writes them. A script reads the
 //! exit code; each code is one sentence of `EXIT_CODES`.
 
@@ -15,6 +15,7 @@ use crate::model::{Mode, TraceId, TraceIdError};
 mod client;
 mod document;
 mod draw;
+mod follow;
 mod forest;
 mod header;
 mod layout;
@@ -60,6 +61,9 @@ pub struct TraceArgs {
     /// Draw every span on a line of its own: nothing folded, nothing cut.
     #[arg(long)]
     pub all: bool,
+    /// Draw what is there as each region lands, and the whole in the end.
+    #[arg(long, conflicts_with = "json")]
+    pub follow: bool,
     /// Columns to draw in, 40 to 300; by default those of the terminal, of COLUMNS, or 100.
     #[arg(long, value_name = "N")]
     pub width: Option<usize>,
@@ -124,7 +128,11 @@ async fn show(args: &TraceArgs) -> Result<Exit, TraceError> {
     let gateway = Gateway::new(&args.server)?;
     let mode = args.mode.map(ModeName::mode);
     let ask = Ask { id, mode, start: args.start, end: args.end, adjust_skew: args.adjust_skew };
-    let (json, events) = match wait(&gateway, &ask).await? {
+    let waited = match args.follow {
+        true => follow::follow(&gateway, &ask, args).await?,
+        false => wait(&gateway, &ask).await?,
+    };
+    let (json, events) = match waited {
         Ended::Answer(json, events) => (json, events),
         Ended::Refused(json, refused) => return refuse(args, id, &json, refused),
     };
@@ -153,7 +161,7 @@ async fn wait(gateway: &Gateway, ask: &Ask) -> Result<Ended, GatewayError> {
     loop {
         match spinner.during(events.next()).await? {
             Event::Begin(begin) => spinner.begin(&begin),
-            Event::Region(report) => spinner.region(&report),
+            Event::Region(report, _) => spinner.region(&report),
             Event::Answer(json) => return Ok(Ended::Answer(json, Box::new(events))),
             Event::Refused(json, refused) => return Ok(Ended::Refused(json, refused)),
         }

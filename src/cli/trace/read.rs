@@ -28,6 +28,16 @@ pub fn document(json: &str) -> Result<Document, serde_json::Error> {
     Ok(Document { report, trace: trace.into_trace() })
 }
 
+/// The spans that the event of a region holds; none where it holds none.
+pub fn part(json: &str) -> Result<Trace, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct AsWritten {
+        #[serde(default, deserialize_with = "or_default")]
+        trace: TraceJson,
+    }
+    serde_json::from_str(json).map(|AsWritten { trace }| trace.into_trace())
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct TraceJson {

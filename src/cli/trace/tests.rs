@@ -2,5 +2,6 @@
 
 mod any;
 mod estate;
+mod frames;
 mod pictures;
 mod shapes;

@@ -3,6 +3,7 @@
 //! configuration; never an id, a value or a query.
 
 mod audit;
+pub mod fast;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use audit::AuditNumbers;
 
 use audit::AuditFamilies;
+use fast::FastFamilies;
 
 use crate::model::{Mode, Outcome, RegionName, RegionReport, RegionStatus};
 
@@ -85,6 +87,7 @@ pub struct Metrics {
     treated: Family<RegionLabels, Counter>,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
+    fast: FastFamilies,
 }
 
 /// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
@@ -152,6 +155,7 @@ impl Default for Metrics {
             treated: Family::default(),
             grants: Family::default(),
             audit: AuditFamilies::default(),
+            fast: FastFamilies::default(),
         }
     }
 }
@@ -197,11 +201,17 @@ impl Metrics {
             self.grants.clone(),
         );
         self.audit.register(r);
+        self.fast.register(r);
         registry
     }
 
     pub fn audit(&self, numbers: &AuditNumbers) {
         self.audit.set(numbers);
+    }
+
+    /// For the federation, which counts there itself.
+    pub fn fast(&self) -> FastFamilies {
+        self.fast.clone()
     }
 
     /// The families as OpenMetrics text.
