@@ -106,7 +106,8 @@ function draw() {
     <nav class="examples" aria-label="Searches to begin with"><span class="dim">Search for</span>
       ${EXAMPLES.map(([words, q]) => html`<a href=${addressOf(q)}>${words}</a>`)}
     </nav>
-    ${results(say)}`, main);
+    ${results(say)}
+    ${location.hash ? nothing : html`<p class="note">Paste a trace id above to see it from every region, or search: <kbd>/</kbd> leads there, <kbd>?</kbd> shows all keys.</p>`}`, main);
 }
 
 function overall() {

@@ -17,6 +17,7 @@ export function modelOf(trace) {
     span.end = Math.max(span.start, Number(span.endNs - origin));
   }
   const byId = link(spans);
+  for (const span of spans) cross(span);
   const roots = plant(spans);
   const inOrder = walk(roots);
   const duration = inOrder.reduce((end, span) => Math.max(end, span.end), 0);
@@ -38,16 +39,25 @@ export function modelOf(trace) {
   };
 }
 
-/** Every span, with what is read of it often; the rest is read when somebody looks at it. */
+/**
+ * Every span once, with what is read of it often; the rest is read when somebody looks at it. Before the whole of a
+ * trace stands, two regions may each have told of a span.
+ */
 function read(trace) {
   const spans = [];
+  const seen = new Set();
   for (const batch of trace.resourceSpans ?? trace.batches ?? []) {
     const resource = batch.resource?.attributes ?? [];
     const of = attributes(resource);
     const service = of.get("service.name") ?? "unknown service";
     const region = of.get("tutti.region") ?? "";
     for (const { scope, spans: own } of batch.scopeSpans ?? []) {
-      for (const span of own ?? []) spans.push(spanOf(span, { resource, service, region, scope }));
+      for (const span of own ?? []) {
+        const found = spanOf(span, { resource, service, region, scope });
+        if (seen.has(found.key)) continue;
+        seen.add(found.key);
+        spans.push(found);
+      }
     }
   }
   return spans;
@@ -111,6 +121,13 @@ function link(spans) {
   return byId;
 }
 
+/** Before the gateway has measured a crossing, it is seen by the regions alone. */
+function cross(span) {
+  const from = span.parent?.region;
+  if (span.crossing || span.isSynthetic || !from || !span.region || from === span.region) return;
+  span.crossing = { from, to: span.region, ms: null, error: null, offset: null };
+}
+
 /** Children in the order of their begin; what hangs in a circle is cut loose at its earliest span. */
 function plant(spans) {
   const roots = [];
@@ -157,9 +174,11 @@ function walk(roots) {
  * explains is the span's own, and where that is long between or beside children, nothing was recorded there.
  */
 function markCriticalPath(root, gapMin) {
-  const stack = [{ span: root, until: root.end }];
+  const stack = [{ span: root, since: root.start, until: root.end }];
   while (stack.length > 0) {
-    const { span, until } = stack.pop();
+    const { span, since, until } = stack.pop();
+    // A child may say that it began before its parent: clocks differ.
+    const begin = Math.max(since, span.start);
     let cursor = Math.min(until, span.end);
     const own = (from, to) => {
       if (to <= from) return;
@@ -172,12 +191,12 @@ function markCriticalPath(root, gapMin) {
     const children = span.children.filter((child) => !child.isSynthetic).sort((one, other) => other.end - one.end);
     for (const child of children) {
       const end = Math.min(child.end, cursor);
-      if (child.start >= cursor || end <= span.start) continue;
+      if (child.start >= cursor || end <= begin) continue;
       own(end, cursor);
-      stack.push({ span: child, until: end });
-      cursor = Math.max(child.start, span.start);
+      stack.push({ span: child, since: begin, until: end });
+      cursor = Math.max(child.start, begin);
     }
-    own(span.start, cursor);
+    own(begin, cursor);
   }
 }
 

@@ -55,8 +55,9 @@ export function banner({ phase, report, regions, elapsedMs, model, onAgain }) {
 
 function sentence(region) {
   const { sentence, again } = status(region.status);
+  const when = region.lookAgainSeconds ? `Look again in ${count(region.lookAgainSeconds, "second")}.` : again;
   const detail = (region.detail ?? "").replace(/^not asked: /, "");
-  return html`<p><b>${region.name}</b> ${sentence}${detail ? html` <span class="dim">(${detail})</span>` : nothing}. ${again}</p>`;
+  return html`<p><b>${region.name}</b> ${sentence}${detail ? html` <span class="dim">(${detail})</span>` : nothing}. ${when}</p>`;
 }
 
 function owedWords(owed) {

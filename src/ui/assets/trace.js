@@ -13,7 +13,7 @@ const ERRORS_SHOWN_MAX = 100;
 /** How often it is said how long has been waited. */
 const TICK_MS = 250;
 
-const state = { phase: "asking", regions: [], report: null, model: null, line: "", open: null, showsAllErrors: false, begun: 0 };
+const state = { phase: "asking", regions: [], report: null, model: null, line: "", open: null, showsAllErrors: false, begun: 0, parts: [], isLater: false, wasWhole: false };
 let [main, say, lanes, waterfall, asking] = [null, null, new Lanes(), null, null];
 
 export function tracePage(host, announce) {
@@ -52,7 +52,7 @@ async function look() {
   const tick = setInterval(draw, TICK_MS);
   draw();
   try {
-    for await (const event of events(`/api/tutti/v1/traces/${state.id}/stream?grow=true`, signal)) take(event);
+    for await (const event of events(`/api/tutti/v1/traces/${state.id}/stream`, signal)) take(event);
     if (state.phase !== "done" && state.phase !== "refused") throw new Error("the connection broke before the answer was whole");
   } catch (error) {
     if (signal.aborted) return;
@@ -69,16 +69,21 @@ function take({ name, data }) {
     for (const region of data.regions) lanes.of(region.name);
     state.id = data.traceId;
     state.regions = data.regions.map((region) => ({ ...region, status: "pending" }));
+    state.parts = [];
   } else if (name === "region") {
-    state.regions = state.regions.map((region) => (region.name === data.name ? data : region));
-  } else if (name === "state" || name === "answer") {
+    const { trace, ...report } = data;
+    state.regions = state.regions.map((region) => (region.name === report.name ? report : region));
+    if (trace) {
+      state.parts.push(...(trace.resourceSpans ?? trace.batches ?? []));
+      state.isLater = true;
+      // Regions that land together are drawn together.
+      requestAnimationFrame(showParts);
+    }
+  } else if (name === "answer") {
     state.report = data.report;
     state.regions = data.report.regions;
-    state.model = modelOf(data.trace);
-    state.phase = name === "answer" ? "done" : "growing";
-    waterfall.show(state.model);
-    keepOpen();
-    say(inWords(state.model, state.regions));
+    Object.assign(state, { phase: "done", isLater: false, parts: [] });
+    show(data.trace);
   } else if (name === "refused") {
     if (data.report) state.regions = data.report.regions;
     Object.assign(state, { phase: "refused", line: data.error, report: data.report });
@@ -87,8 +92,22 @@ function take({ name, data }) {
   draw();
 }
 
-/** What was open is open in the next state, as it is there. */
-function keepOpen() {
+/** The parts that have landed, before the whole of them stands. A look again does not take away what was there. */
+function showParts() {
+  if (!state.isLater) return;
+  state.isLater = false;
+  if (state.wasWhole) return;
+  state.phase = "growing";
+  show({ resourceSpans: state.parts });
+  draw();
+}
+
+function show(trace) {
+  state.model = modelOf(trace);
+  state.wasWhole = state.phase === "done";
+  waterfall.show(state.model);
+  say(inWords(state.model, state.regions));
+  // What was open is open in the next state, as it is there.
   if (state.open) state.open = state.model.spans.find((span) => span.key === state.open.key) ?? null;
 }
 
@@ -128,6 +147,7 @@ function heading(model) {
   return html`<header class="title">
     <h1>${root ? html`${root.service} <span class="dim">${root.name}</span>` : model ? "Trace" : "Asking for a trace"}</h1>
     <p class="facts-line">
+      ${state.phase === "done" && state.report?.outcome === "complete" && model.count ? html`<span class="good">✓ complete</span>` : nothing}
       ${model && model.count ? html`<b>${duration(model.duration)}</b><span>${count(model.count, "span")}</span><span>${count(model.services, "service")}</span>
         <span>${at(model.startedAt)} <span class="dim">${ago(model.startedAt)}</span></span>` : nothing}
       <code class="id">${state.id ?? ""}</code>

@@ -9,6 +9,8 @@ import { duration } from "./words.js";
 /** Rows that are drawn above and below those in sight, so that a quick hand sees no blank. */
 const BEYOND_ROWS = 12;
 const INDENT_PX = 14;
+/** Rows that have just come are shown as such for so long, as the style sheet has it. */
+const FRESH_MS = 900;
 const TICKS = 5;
 /** Narrower than this, a drag over the overview is a click. */
 const DRAG_PX_MIN = 6;
@@ -39,6 +41,7 @@ export class Waterfall {
     const before = this.seen;
     this.seen = new Set(model.spans.map((span) => span.key));
     this.fresh = before && new Set([...this.seen].filter((key) => !before.has(key)));
+    setTimeout(() => { this.fresh = null; }, FRESH_MS);
     const wasWhole = !this.view || this.view[1] >= (this.model?.duration ?? 0);
     this.model = model;
     if (wasWhole) this.view = null;
