@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
+use tower_http::compression::CompressionLayer;
 
 pub use shell::UiSettings;
 
@@ -58,7 +59,8 @@ pub fn router(settings: &UiSettings) -> Router {
         let give = async move || answer(file.kind, KEPT_FOR_EVER, bytes.clone());
         routes = routes.route(&address(file.name), get(give));
     }
-    routes
+    // The files are asked for once for each version, from a phone perhaps.
+    routes.layer(CompressionLayer::new().gzip(true))
 }
 
 /// Where the shells are. The id of a trace is read by the browser: the shell is the same for every one.

@@ -18,8 +18,8 @@ export function askWho(line = "") {
     ${line ? html`<p class="error-note">${line}</p>` : nothing}
     <p>What you see depends on who you are. A token stays in this tab until you forget it or close the tab.</p>
     <label>Token<input name="token" type="password" autocomplete="off" spellcheck="false" .value=${kept.token ?? ""}></label>
-    <label>Purpose <span class="dim">if the token allows several</span><input name="purpose" autocomplete="off" spellcheck="false" .value=${kept.purpose ?? ""}></label>
-    <label>Grant <span class="dim">for break-glass</span><input name="grant" type="password" autocomplete="off" spellcheck="false" .value=${kept.grant ?? ""}></label>
+    <label><span>Purpose <span class="dim">if the token allows several</span></span><input name="purpose" autocomplete="off" spellcheck="false" .value=${kept.purpose ?? ""}></label>
+    <label><span>Grant <span class="dim">for break-glass</span></span><input name="grant" type="password" autocomplete="off" spellcheck="false" .value=${kept.grant ?? ""}></label>
     <p class="buttons">
       <button type="submit" class="main">Use in this tab</button>
       <button type="button" @click=${forget}>Forget</button>

@@ -28,7 +28,7 @@ export function spanPanel(span, { lanes, model, onClose, onJump }) {
     ${crossingNote(span)}
     ${span.gaps.map(([from, to]) => html`<p class="note">Nothing was recorded for <b>${duration(to - from)}</b>, from ${duration(from)} on, while the trace waited for this span.</p>`)}
     <dl class="facts">
-      <dt>Begins</dt><dd>${duration(span.start)} into the trace<br><span class="dim">${at(new Date(model.startedAt.getTime() + span.start / 1e6))}</span></dd>
+      <dt>Begins</dt><dd>${span.start === 0 ? "with the trace" : `${duration(span.start)} into the trace`}<br><span class="dim">${at(new Date(model.startedAt.getTime() + span.start / 1e6))}</span></dd>
       <dt>Takes</dt><dd>${duration(span.end - span.start)}, ${ownTime(span)}</dd>
       <dt>Span</dt><dd><code>${span.id}</code></dd>
       ${span.parent ? html`<dt>Parent</dt><dd><button type="button" class="link" @click=${() => onJump(span.parent)}>${span.parent.service}: ${span.parent.name}</button></dd>` : nothing}

@@ -105,7 +105,8 @@ function showParts() {
 function show(trace) {
   state.model = modelOf(trace);
   state.wasWhole = state.phase === "done";
-  waterfall.show(state.model);
+  const pending = state.phase === "done" ? [] : state.regions.filter(({ status }) => status === "pending");
+  waterfall.show(state.model, pending.map(({ name }) => name));
   say(inWords(state.model, state.regions));
   // What was open is open in the next state, as it is there.
   if (state.open) state.open = state.model.spans.find((span) => span.key === state.open.key) ?? null;
@@ -145,7 +146,7 @@ function draw() {
 function heading(model) {
   const root = model?.root;
   return html`<header class="title">
-    <h1>${root ? html`${root.service} <span class="dim">${root.name}</span>` : model ? "Trace" : "Asking for a trace"}</h1>
+    <h1>${root ? html`${root.service} <span class="dim">${root.name}</span>` : state.phase === "asking" ? "Asking for a trace" : "Trace"}</h1>
     <p class="facts-line">
       ${state.phase === "done" && state.report?.outcome === "complete" && model.count ? html`<span class="good">✓ complete</span>` : nothing}
       ${model && model.count ? html`<b>${duration(model.duration)}</b><span>${count(model.count, "span")}</span><span>${count(model.services, "service")}</span>

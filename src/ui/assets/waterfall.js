@@ -26,6 +26,8 @@ export class Waterfall {
     this.isOpen = false;
     this.seen = null;
     this.view = null;
+    /** Regions whose spans are still to come. */
+    this.pending = [];
     this.host = document.createElement("section");
     this.host.className = "waterfall";
     this.host.setAttribute("aria-label", "Waterfall");
@@ -36,7 +38,8 @@ export class Waterfall {
   }
 
   /** Another state of the trace. What was folded, chosen and in sight stays so. */
-  show(model) {
+  show(model, pending) {
+    this.pending = pending;
     const top = this.rows[this.#first()]?.key;
     const before = this.seen;
     this.seen = new Set(model.spans.map((span) => span.key));
@@ -142,7 +145,9 @@ export class Waterfall {
       </div></div>
       <div class="rows" role="rowgroup" .style=${`height: ${rows.length * height}px`}>
         ${inSight.map((span, nth) => this.#row(span, from + nth, height))}
-      </div>`, this.grid);
+      </div>
+      ${this.pending.map((name) => html`<div class=${`pending ${this.lanes.of(name)}`} aria-hidden="true">
+        <span class="name">${mark(this.lanes.of(name))}${name} has not answered yet</span><i></i></div>`)}`, this.grid);
   }
 
   #range() {
@@ -355,6 +360,7 @@ function below(span) {
 function ticks(start, end) {
   return Array.from({ length: TICKS }, (_, nth) => {
     const share = nth / TICKS;
-    return html`<span class="tick" .style=${`left: ${share * 100}%`}>${duration(start + (end - start) * share)}</span>`;
+    const time = start + (end - start) * share;
+    return html`<span class="tick" .style=${`left: ${share * 100}%`}>${time === 0 ? "0" : duration(time)}</span>`;
   });
 }
