@@ -8,6 +8,8 @@ let dialog = null;
 
 /** Opens the form; `line` is what the gateway said. */
 export function askWho(line = "") {
+  // Several questions may be refused at once, and somebody may be writing already.
+  if (dialog?.open) return;
   dialog?.remove();
   dialog = document.createElement("dialog");
   dialog.className = "dialog";
