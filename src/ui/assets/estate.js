@@ -59,7 +59,7 @@ function draw() {
     <header class="title">
       <h1>The estate</h1>
       <p class="facts-line">${estate.version ? html`<span class="dim">tutti ${estate.version}</span>` : nothing}${overall()}</p>
-      ${(estate.analytics?.sentences ?? []).map((line) => html`<p class="said">${line}</p>`)}
+      ${estate.analytics?.sentences ? html`<p class="said">${estate.analytics.sentences.join(" ")}</p>` : nothing}
     </header>
     ${estate.line ? html`<section class="banner refused" role="alert"><div><p>${estate.line}</p></div></section>` : nothing}
     <ul class="cards" aria-label="Regions">${estate.regions.map(card)}</ul>

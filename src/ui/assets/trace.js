@@ -1,6 +1,6 @@
 // One trace on the page: asks for it, shows it as it grows, and says what it covers.
 
-import { events } from "./ask.js";
+import { events, Refused } from "./ask.js";
 import { html, nothing, render } from "./lit-html.js";
 import { modelOf } from "./model.js";
 import { banner, inWords, mark, redaction, regionChips } from "./report.js";
@@ -53,11 +53,13 @@ async function look() {
   draw();
   try {
     for await (const event of events(`/api/tutti/v1/traces/${state.id}/stream`, signal)) take(event);
-    if (state.phase !== "done" && state.phase !== "refused") throw new Error("the connection broke before the answer was whole");
+    if (state.phase !== "done" && state.phase !== "refused") throw new Error("the stream ended");
   } catch (error) {
     if (signal.aborted) return;
-    Object.assign(state, { phase: state.model ? "done" : "refused", line: error.message });
-    say(error.message);
+    // What broke in the middle has no words of the gateway.
+    const line = error instanceof Refused ? error.message : "the connection broke before the answer was whole";
+    Object.assign(state, { phase: state.model ? "done" : "refused", line });
+    say(line);
   } finally {
     clearInterval(tick);
     draw();

@@ -29,6 +29,8 @@ export const count = (number, one, many = `${one}s`) =>
 export const percent = (share) => {
   if (!Number.isFinite(share)) return "–";
   if (share > 0 && share < 0.001) return "< 0.1 %";
+  // All but a few is not all.
+  if (share > 0.99 && share < 1) return `${Math.min(99.9, Math.floor(share * 1000) / 10)} %`;
   return `${Number((share * 100).toFixed(share < 0.1 ? 1 : 0))} %`;
 };
 
