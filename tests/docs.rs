@@ -23,6 +23,7 @@ use tutti::model::coverage::{
 use tutti::model::{Jurisdiction, RegionName};
 use tutti::telemetry::Metrics;
 use tutti::telemetry::metrics::Endpoint;
+use tutti::telemetry::metrics::fast::{Remainder, Waited};
 
 type Names = BTreeSet<String>;
 
@@ -158,7 +159,7 @@ fn every_key_of_the_report_is_described() {
     let report = RegionReport {
         region: RegionName::parse("us-east").unwrap(),
         jurisdiction: Jurisdiction::parse("US").unwrap(),
-        status: RegionStatus::Ok,
+        status: RegionStatus::Pending,
         detail: None,
         http_status: None,
         took: Duration::ZERO,
@@ -170,7 +171,7 @@ fn every_key_of_the_report_is_described() {
         treated_by_class: vec![("pii.email".to_owned(), 1)],
         within: Some(std::sync::Arc::new(within)),
         is_raw_egress: true,
-        again: None,
+        again: Some(Duration::ZERO),
     };
     let coverage = Coverage {
         mode: Mode::BestEffort,
@@ -206,6 +207,8 @@ fn every_metric_is_described() {
     metrics.shed();
     metrics.reloaded(true);
     metrics.grant(true);
+    metrics.fast().waited(Waited::Whole);
+    metrics.fast().remainder(Remainder::Landed);
     metrics.circuit(&region, 0);
     let text = metrics.render();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));

@@ -18,6 +18,7 @@ use super::refusal::Refusal;
 use crate::backend::Region;
 use crate::model::coverage::{RegionReport, RegionStatus};
 use crate::model::{Mode, RegionName};
+use crate::task::Group;
 use crate::telemetry::metrics::fast::Waited;
 
 /// Where nothing is known of how long a region takes: most of what an early answer did not wait for is there then.
@@ -33,6 +34,9 @@ pub(super) struct Listening {
     told: usize,
     /// Whether they are told with what may be seen of them.
     tells_parts: bool,
+    /// Whoever takes what is told at their own pace does not hold the regions up: the work goes on beside them, and
+    /// dies with this.
+    driven: Option<Group>,
     ended: Option<Arc<Ended>>,
     /// Parts that had landed when it was decided to wait longer than an early answer has to.
     waits_since: Option<usize>,
@@ -46,6 +50,7 @@ impl Listening {
             told: 0,
             // Whoever takes only the whole is shown nothing before it is known to be whole.
             tells_parts: tells_parts && ask.mode != Mode::Strict,
+            driven: tells_parts.then(Group::new),
             ended: None,
             waits_since: None,
             federation,
@@ -56,6 +61,10 @@ impl Listening {
 
     /// The next thing to tell, and whoever listens for more.
     pub async fn next(mut self) -> Option<(Progress, Option<Self>)> {
+        if let Some(group) = self.driven.as_ref().filter(|group| group.is_empty() && self.ended.is_none()) {
+            let work = self.work.clone();
+            group.spawn(async move { drop(work.await) });
+        }
         loop {
             if let Some(step) = self.landed() {
                 return Some((step, Some(self)));

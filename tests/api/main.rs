@@ -10,6 +10,8 @@
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
+#[path = "../support/dice.rs"]
+mod dice;
 #[path = "../support/estate.rs"]
 mod estate;
 #[path = "../support/fakes.rs"]
@@ -20,6 +22,8 @@ mod log;
 mod seen;
 #[path = "../support/spans.rs"]
 mod spans;
+#[path = "../support/stored.rs"]
+mod stored;
 #[path = "../support/tempopb.rs"]
 mod tempopb;
 
@@ -30,8 +34,10 @@ mod diff;
 mod fast;
 mod growing;
 mod honesty;
+mod locality;
 mod questions;
 mod residency;
+mod schedules;
 mod streaming;
 mod twelve;
 mod weird;

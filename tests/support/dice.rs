@@ -1,5 +1,7 @@
 //! Random choices that a seed repeats.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 /// `SplitMix64`: the same numbers from the same seed wherever and whenever it runs.
 #[derive(Debug, Clone)]
 pub struct Dice(pub u64);

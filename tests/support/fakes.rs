@@ -10,7 +10,11 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use tutti::backend::memory::MemoryBackend;
 use tutti::backend::settings::MemorySettings;
-use tutti::backend::{Backend, Distance, Fault, RegionInfo, RegionTrace, Simulated, TraceCall};
+use tutti::backend::{
+    Answering, Backend, Distance, Fault, RegionAnswer, RegionInfo, RegionTrace, SearchCall, Simulated,
+    TagValuesCall, TagsCall, TraceCall,
+};
+use tutti::model::{SearchAnswer, TagNames, TagValues};
 use tutti::redaction::Raw;
 use tutti::task::Deadline;
 
@@ -131,5 +135,35 @@ impl Backend for Hangs {
 
     fn probe(&self, _: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
         async { Ok(RegionInfo::default()) }.boxed()
+    }
+}
+
+/// A region that is not in this process, as far as the federation can tell, and answers queries.
+#[derive(Debug)]
+pub struct Elsewhere(pub Arc<dyn Backend>);
+
+impl Backend for Elsewhere {
+    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
+        self.0.trace_by_id(call)
+    }
+
+    fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
+        self.0.probe(deadline)
+    }
+
+    fn answers_queries(&self) -> bool {
+        true
+    }
+
+    fn search(&self, call: SearchCall) -> Answering<'_, RegionAnswer<SearchAnswer>> {
+        self.0.search(call)
+    }
+
+    fn tag_names(&self, call: TagsCall) -> Answering<'_, RegionAnswer<TagNames>> {
+        self.0.tag_names(call)
+    }
+
+    fn tag_values(&self, call: TagValuesCall) -> Answering<'_, RegionAnswer<TagValues>> {
+        self.0.tag_values(call)
     }
 }
