@@ -19,6 +19,10 @@ check file="regions.toml":
 test *args:
     cargo test --locked {{ args }}
 
+# Cases of the properties that no run has drawn yet, so many times over.
+properties rounds="20":
+    for round in $(seq {{ rounds }}); do PROPTEST_RNG_SEED="$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')" cargo test --locked --lib --test classify --test privacy --test structure || exit 1; done
+
 # The house rules and what the documents claim, in a second.
 tidy:
     cargo test --locked --test tidy --test docs

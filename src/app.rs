@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::api::audit::{self, Auditor};
 use crate::api::serve::{ServeSettings, serve, serve_as};
@@ -17,16 +19,21 @@ use crate::audit::json::Json;
 use crate::audit::{Event, Log, OpenError};
 use crate::backend::memory::MemoryBackend;
 use crate::backend::settings::{KindSettings, RegionSettings};
-use crate::backend::{BuildError, Notifier, Region, document};
+use crate::backend::{BuildError, Exporter, Notifier, Region, document};
 use crate::config::{Changes, Environment, Finding, Level, LoadError, Settings, Watch};
 use crate::federation::Federation;
 use crate::identity::{FetchKeys, FetchedKeys, KEYS_BYTES_MAX, KeysUrl, Reception};
+use crate::task::clock::wall_now;
 use crate::task::{self, Group};
 use crate::telemetry::Metrics;
+use crate::telemetry::spans::Tracer;
 use crate::ui::{self, UiSettings};
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
+
+/// At the end, the wait until the last spans were sent.
+const LAST_SPANS_WAIT: Duration = Duration::from_secs(2);
 
 /// Why the gateway could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +48,10 @@ pub enum AppError {
     Policy,
     #[error("no notices can be sent: {0}")]
     Notifier(BuildError),
+    #[error("own spans cannot be sent: {0}")]
+    Exporter(BuildError),
+    #[error("no witness of the audit log can be asked: {0}")]
+    Witness(BuildError),
     #[error("the audit log cannot be opened, and nothing is answered without: {0}")]
     Audit(#[from] OpenError),
     #[error("cannot wait for signals: {0}")]
@@ -81,14 +92,15 @@ pub async fn run(
         standing.push(stand(region, &[]).await?);
     }
     let metrics = Metrics::default();
-    metrics.reloaded(true);
-    let reception = reception(&settings, None);
+    metrics.reloaded(true, wall_now());
+    let reception = reception(&settings, &metrics, None);
     let in_force = in_force(&settings, &standing, reception.clone());
     let tasks = Group::new();
-    let mut state = ApiState::over(in_force, metrics, api_settings(&settings));
+    let (tracer, exporting) = tracing_to(&settings, &metrics)?;
+    let mut state = ApiState::over(in_force, metrics, api_settings(&settings)).with_tracer(tracer.clone());
     let notifier = Notifier::start().map_err(AppError::Notifier)?;
     state = state.with_notifier(notifier);
-    let auditor = open_audit(&settings).await?;
+    let auditor = open_audit(&settings, &tasks).await?;
     if let Some(auditor) = &auditor {
         state = state.with_audit(auditor.clone());
         state = state.with_grant_log(audit::on_record(auditor.clone(), &tasks));
@@ -127,17 +139,34 @@ pub async fn run(
     if let Some(auditor) = &auditor {
         audit::stop(auditor).await;
     }
+    // What is left of spans is sent, if their store takes it soon.
+    tracer.close();
+    let _ = timeout(LAST_SPANS_WAIT, exporting.drained()).await;
     served
 }
 
+/// What begins own spans, and the task that sends them where the configuration says.
+fn tracing_to(settings: &Settings, metrics: &Metrics) -> Result<(Arc<Tracer>, Group), AppError> {
+    let exporting = Group::new();
+    let Some(otlp) = &settings.telemetry.otlp else { return Ok((Tracer::off(), exporting)) };
+    let gateway = (settings.gateway.name.as_str(), settings.gateway.region.as_str());
+    let exporter = Exporter::new(otlp, gateway, metrics.spans()).map_err(AppError::Exporter)?;
+    let (tracer, spans) = Tracer::keeping(otlp.sample_ratio, metrics.spans());
+    exporting.spawn(exporter.run(spans));
+    Ok((tracer, exporting))
+}
+
 /// Opens the log before anything is answered, and says in it that answering begins.
-async fn open_audit(settings: &Settings) -> Result<Option<Arc<Auditor>>, AppError> {
+async fn open_audit(settings: &Settings, tasks: &Group) -> Result<Option<Arc<Auditor>>, AppError> {
+    let edge = &settings.audit_edge;
     let Some(audit) = settings.audit.clone() else { return Ok(None) };
     let region = settings.gateway.region.clone();
     // Once, and before anyone waits for anything else.
     let log = Log::open(&audit, &region)?;
     tracing::info!(log = log.origin(), key = %log.key(), "what is seen is put on record");
-    let auditor = Arc::new(Auditor::with(log, &audit));
+    let auditor = Auditor::with(log, &audit).readable(&audit.dir, &edge.readers);
+    let watched = auditor.tended(&audit.dir, edge, tasks).await;
+    let auditor = Arc::new(watched.map_err(AppError::Witness)?);
     let begun = [
         ("version", Json::text(env!("CARGO_PKG_VERSION"))),
         ("policies", Json::text(settings.policies.digest())),
@@ -183,21 +212,27 @@ fn api_settings(settings: &Settings) -> ApiSettings {
 
 /// Asks issuers for their keys.
 #[derive(Debug)]
-struct KeyFetcher;
+struct KeyFetcher {
+    metrics: Metrics,
+}
 
 impl FetchKeys for KeyFetcher {
     fn fetch<'a>(&'a self, from: &'a KeysUrl) -> BoxFuture<'a, Result<FetchedKeys, String>> {
         let fetched = document::fetch(&from.url, from.ca_pem.as_deref(), KEYS_BYTES_MAX as u64);
         fetched.map_ok(|document| FetchedKeys { body: document.body, max_age: document.max_age }).boxed()
     }
+
+    fn ended(&self, is_good: bool) {
+        self.metrics.keys_fetched(is_good);
+    }
 }
 
 /// Who asks is found out there. It keeps what it remembers for as long as nothing about identity changes.
-fn reception(settings: &Settings, before: Option<&Arc<Reception>>) -> Arc<Reception> {
+fn reception(settings: &Settings, metrics: &Metrics, before: Option<&Arc<Reception>>) -> Arc<Reception> {
     match before.filter(|before| *before.settings() == settings.identity) {
         Some(before) => before.clone(),
         None => {
-            let fetch: Arc<dyn FetchKeys> = Arc::new(KeyFetcher);
+            let fetch: Arc<dyn FetchKeys> = Arc::new(KeyFetcher { metrics: metrics.clone() });
             Arc::new(Reception::new(settings.identity.clone(), &fetch, before.map(Arc::as_ref)))
         }
     }
@@ -213,6 +248,7 @@ fn in_force(settings: &Settings, standing: &[Standing], reception: Arc<Reception
         .with_reception(reception)
         .with_modes(settings.modes.clone())
         .with_grants(settings.grants.clone())
+        .running_in(settings.gateway.region.clone())
 }
 
 /// Builds one region and begins its tasks. What it can take over of those that stand, it does: an embedded
@@ -303,7 +339,7 @@ impl Reloading {
                 return;
             }
             let is_good = self.reload().await;
-            self.state.metrics.reloaded(is_good);
+            self.state.metrics.reloaded(is_good, wall_now());
         }
     }
 
@@ -386,7 +422,7 @@ impl Reloading {
         if let (Some(certificate), Some(tls)) = (&self.certificate, &settings.gateway.tls) {
             certificate.replace(tls.key.clone(), tls.clients.as_ref()).map_err(AppError::Tls)?;
         }
-        self.reception = reception(settings, Some(&self.reception));
+        self.reception = reception(settings, &self.state.metrics, Some(&self.reception));
         self.state.swap(in_force(settings, &next, self.reception.clone()));
         let before = std::mem::replace(&mut self.standing, next);
         for gone in before.iter().map(|standing| standing.region.name()) {

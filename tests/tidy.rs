@@ -54,7 +54,11 @@ const OWNED: [(&str, &[&str], &str); 14] = [
         "settings come from the configuration; cli reads what concerns a terminal",
     ),
     ("cedar_policy::", &["policy"], "only policy knows what decisions are written in"),
-    ("fs::", &["config", "audit"], "only config reads files; audit has a log that must be on the disk"),
+    (
+        "fs::",
+        &["config", "audit", "telemetry"],
+        "only config reads files; audit has a log that must be on the disk, telemetry reads how the process is",
+    ),
     ("prometheus_client", &["telemetry"], "every metric family is in one struct"),
     ("axum::", &["api", "ui"], "only the edge knows how it is served"),
     ("reqwest::", &["backend", "cli"], "regions are asked in backend; `tutti trace` asks a gateway"),

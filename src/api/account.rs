@@ -30,7 +30,9 @@ pub(super) fn put(response: &mut Response, guest: &Guest, name: &str, federation
     };
     let is_open = federation.shows_all()
         && regions.iter().filter_map(|report| report.within.as_ref()).all(|within| within.is_open);
-    let within = Within { gateway: name.to_owned(), is_open, exactness, regions };
+    let elsewhere = federation.elsewhere().to_vec();
+    let gateway = name.to_owned();
+    let within = Within { gateway, is_open, exactness, elsewhere, is_abridged: false, regions };
     let account = Account { to: guest.statement.clone(), is_as_sent: federation.is_as_sent(), within };
     if let Ok(account) = HeaderValue::from_str(&account.to_text()) {
         response.headers_mut().insert(ACCOUNT, account);

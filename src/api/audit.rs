@@ -7,8 +7,13 @@
 mod denied;
 mod docket;
 mod grants;
+mod keeping;
 mod question;
+pub mod reading;
+pub mod witnesses;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::Body as _;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::account;
@@ -26,12 +32,18 @@ use super::state::ApiState;
 use crate::audit::json::Json;
 use crate::audit::witness::Witness;
 use crate::audit::{AppendError, AuditSettings, Event, Log, Receipt, Record, State};
+use crate::backend::BuildError;
 use crate::federation::Federation;
-use crate::telemetry::metrics::AuditNumbers;
-pub(super) use denied::Denied;
+use crate::model::ProvenBy;
+use crate::task::Group;
+use crate::telemetry::metrics::{AuditNumbers, WitnessNumbers};
+pub(super) use denied::{Denied, Knocking};
 pub(super) use docket::Docket;
 pub use grants::on_record;
 pub(super) use question::Questioned;
+use reading::Shelf;
+use witnesses::Watched;
+pub use witnesses::WitnessSettings;
 
 /// Where the record of an answer is; or why there is none.
 pub(super) const AUDIT: HeaderName = HeaderName::from_static("tutti-audit");
@@ -53,6 +65,22 @@ pub struct Auditor {
     signing: Arc<Semaphore>,
     /// Events of grants that wait to be written.
     waiting: watch::Sender<usize>,
+    /// Where it can be read, and who may.
+    shelf: Option<Shelf>,
+    /// The witnesses of this log.
+    watched: Vec<Arc<Watched>>,
+}
+
+/// What the edge is told of the log beside the log itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EdgeSettings {
+    /// Roles that may read the log through the gateway; nobody where none is named.
+    pub readers: BTreeSet<String>,
+    /// Who is asked to sign its checkpoints, and how often.
+    pub witnesses: Vec<WitnessSettings>,
+    pub witness_every: Duration,
+    /// How long records are kept; for ever where nothing is said.
+    pub keep: Option<Duration>,
 }
 
 /// Checkpoints of other logs that are looked at at once.
@@ -62,10 +90,6 @@ const SIGNING_MAX: usize = 4;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unrecorded;
 
-/// Grants that hold for a request, by their names. Whoever finds them out puts them among its extensions.
-#[derive(Debug, Clone)]
-pub struct Grants(pub Vec<String>);
-
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub std::net::SocketAddr);
@@ -74,7 +98,15 @@ impl Auditor {
     /// Over an open log. With a witness, checkpoints of other logs are signed, too.
     pub fn new(log: Log, witness: Option<Witness>) -> Self {
         let signing = Arc::new(Semaphore::new(SIGNING_MAX));
-        Self { log, witness, denied: Denied::default(), signing, waiting: watch::Sender::new(0) }
+        Self {
+            log,
+            witness,
+            denied: Denied::default(),
+            signing,
+            waiting: watch::Sender::new(0),
+            shelf: None,
+            watched: Vec::new(),
+        }
     }
 
     /// The same with the witness that the settings make of this log, if they name logs to be witnessed.
@@ -82,6 +114,38 @@ impl Auditor {
         let is_wanted = !settings.witnessed.is_empty();
         let witness = is_wanted.then(|| Witness::new(settings, log.origin(), log.signing_key()));
         Self::new(log, witness)
+    }
+
+    /// Those with one of these roles may read the log through the gateway.
+    #[must_use]
+    pub fn readable(mut self, dir: &Path, readers: &BTreeSet<String>) -> Self {
+        self.shelf = Some(Shelf::new(dir, readers));
+        self
+    }
+
+    /// Begins what is done beside answers, for as long as the group lives: witnesses are asked to sign checkpoints, and
+    /// records that are too old are taken away.
+    pub async fn tended(
+        mut self,
+        dir: &Path,
+        settings: &EdgeSettings,
+        tasks: &Group,
+    ) -> Result<Self, BuildError> {
+        let (witnesses, every) = (&settings.witnesses, settings.witness_every);
+        if let Some(kept_for) = settings.keep {
+            keeping::start(&self.log, dir, kept_for, tasks);
+        }
+        self.watched = witnesses::start(&self.log, dir, witnesses, every, tasks).await?;
+        Ok(self)
+    }
+
+    fn shelf(&self) -> Option<&Shelf> {
+        self.shelf.as_ref()
+    }
+
+    /// How the log stands before each of its witnesses.
+    pub(super) fn witnesses(&self) -> impl Iterator<Item = WitnessNumbers> {
+        self.watched.iter().map(|watched| watched.numbers())
     }
 
     pub fn log(&self) -> &Log {
@@ -97,9 +161,17 @@ impl Auditor {
     }
 
     pub(super) fn numbers(&self) -> AuditNumbers {
-        let State { failing, records, bytes, bytes_max, unrecorded } = self.log.state();
-        let denials_counted = self.denied.suppressed();
-        AuditNumbers { is_failing: failing.is_some(), records, bytes, bytes_max, unrecorded, denials_counted }
+        let State { failing, records, bytes, bytes_max, unrecorded, published } = self.log.state();
+        AuditNumbers {
+            is_failing: failing.is_some(),
+            records,
+            bytes,
+            bytes_max,
+            unrecorded,
+            denials_counted: self.denied.suppressed(),
+            unpublished: records.saturating_sub(published.size),
+            unpublished_for: published.behind_since.map_or(Duration::ZERO, |since| since.elapsed()),
+        }
     }
 
     /// Puts something on record that is no question: a change of the policies, what becomes of a grant.
@@ -186,10 +258,14 @@ async fn settle(
 ) -> Response {
     let Some(auditor) = &state.audit else { return response };
     let End { status, is_denied, is_success } = end;
-    let event = if is_denied { Event::DENIED } else { Event::QUERY };
+    let event = match () {
+        () if is_denied => Event::DENIED,
+        () if docket.has_read() => Event::READ,
+        () => Event::QUERY,
+    };
     let mut record = docket.record(event, &status);
     if is_denied {
-        match auditor.denied.take(record.source.as_deref()) {
+        match auditor.denied.take(knocking(&record)) {
             None => {
                 response.headers_mut().insert(AUDIT, COUNTED);
                 return response;
@@ -198,7 +274,7 @@ async fn settle(
             Some(before) => record.details = Json::map([("suppressed", Json::Whole(before))]),
         }
     }
-    match auditor.log.append(&record).await {
+    match append(state, auditor, &record).await {
         Ok(receipt) => put(response.headers_mut(), &receipt),
         // It shows nothing that would have to be on record.
         Err(_) if docket.shows_nothing_classified() || !is_success => {
@@ -207,6 +283,25 @@ async fn settle(
         Err(_) => return not_recorded(state),
     }
     response
+}
+
+/// A caller who showed nothing is whoever is in that network.
+fn knocking(record: &Record) -> Knocking<'_> {
+    match &record.who {
+        Some((caller, proven)) if proven.by != ProvenBy::Nothing => {
+            let voucher = proven.voucher.as_deref().unwrap_or_default();
+            Knocking::Caller { subject: &caller.subject, voucher }
+        }
+        _ => Knocking::Stranger(record.source.as_deref()),
+    }
+}
+
+/// Puts a record on the disk, and counts how long an answer waited for it.
+async fn append(state: &ApiState, auditor: &Auditor, record: &Record) -> Result<Receipt, AppendError> {
+    let begun = Instant::now();
+    let appended = auditor.log.append(record).await;
+    state.metrics.audit_appended(begun.elapsed());
+    appended
 }
 
 /// The inner layer: who asks, as it was found out meanwhile, and how large the answer is before it is compressed.
@@ -236,7 +331,7 @@ pub(super) fn put(headers: &mut HeaderMap, receipt: &Receipt) {
 pub(super) async fn begin(state: &ApiState, docket: Option<&Docket>, headers: &mut HeaderMap) {
     let (Some(auditor), Some(docket)) = (&state.audit, docket) else { return };
     docket.begins();
-    match auditor.log.append(&docket.record(Event::STREAM_START, "")).await {
+    match append(state, auditor, &docket.record(Event::STREAM_START, "")).await {
         Ok(receipt) => {
             put(headers, &receipt);
             docket.begun(receipt);
@@ -255,7 +350,7 @@ pub(super) async fn end(
     status: &str,
 ) -> Result<Option<HeaderValue>, ApiError> {
     let (Some(auditor), Some(docket)) = (&state.audit, docket) else { return Ok(None) };
-    match auditor.log.append(&docket.record(Event::STREAM_END, status)).await {
+    match append(state, auditor, &docket.record(Event::STREAM_END, status)).await {
         Ok(receipt) => Ok(HeaderValue::from_str(&receipt.to_string()).ok()),
         Err(_) if docket.shows_nothing_classified() => Ok(Some(UNAVAILABLE)),
         Err(_) => Err(ApiError::NotRecorded),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use super::audit::Knocking;
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
 use crate::federation::Federation;
@@ -89,7 +90,7 @@ fn refused(
         return refusal;
     }
     // Anyone may show anything, without end: that fills neither log.
-    let Some(suppressed) = state.refused_grants().take(None) else { return refusal };
+    let Some(suppressed) = state.refused_grants().take(Knocking::Stranger(None)) else { return refusal };
     let id = grant.as_ref().map_or("", |grant| &grant.id);
     // Of what could not be read nothing stands in the log: whoever sent it could write anything.
     tracing::warn!(grant = id, why = ?line, suppressed, "a grant does not hold");

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::account;
-use super::audit::{Grants, Unrecorded};
+use super::audit::Unrecorded;
 use super::break_glass::{self, Lifted};
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
@@ -54,6 +54,8 @@ pub struct Seen {
 pub struct Guest {
     /// The statement that is answered.
     pub statement: String,
+    /// Of the plan of the gateway that asks, by its own word: for the record, which then leads to the one there.
+    pub plan_digest: String,
     /// What is left of the time of whoever it asks for.
     pub left: Duration,
 }
@@ -62,6 +64,16 @@ pub struct Guest {
 enum Stranger {
     Unknown(Unknown),
     Gateway(StatementFault),
+}
+
+impl Stranger {
+    /// One word for why, for numbers of how often.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Unknown(unknown) => unknown.reason(),
+            Self::Gateway(_) => "statement",
+        }
+    }
 }
 
 impl From<Stranger> for ApiError {
@@ -75,9 +87,17 @@ impl From<Stranger> for ApiError {
 
 impl Seen {
     /// And what a grant beside it lets them see.
-    fn lifted(mut self, state: &ApiState, in_force: &InForce, headers: &HeaderMap) -> Result<Self, ApiError> {
+    fn lifted(
+        mut self,
+        state: &ApiState,
+        in_force: &InForce,
+        headers: &HeaderMap,
+        is_unrecorded: bool,
+    ) -> Result<Self, ApiError> {
         self.lifted = break_glass::shown(state, in_force, headers, (&self.caller, &self.proven))?;
-        if let Some(under) = self.lifted.as_ref().and_then(|lifted| lifted.for_everything(state)) {
+        // What goes on no record is lifted by nothing.
+        let lifted = self.lifted.as_ref().filter(|_| !is_unrecorded);
+        if let Some(under) = lifted.and_then(|lifted| lifted.for_everything(state)) {
             self.federation = under;
         }
         Ok(self)
@@ -131,6 +151,7 @@ impl Seen {
             token: Some(blake3::hash(id.as_bytes()).to_hex().to_string()),
             through: asker.through.clone(),
         };
+        let plan_digest = asker.plan_digest.clone();
         Self {
             caller: asker.caller.clone(),
             proven: Arc::new(proven),
@@ -139,7 +160,7 @@ impl Seen {
             // What it wants of whom is the matter of the gateway that asks.
             mode: model::Mode::default(),
             lifted: None,
-            guest: Some(Arc::new(Guest { statement: id, left })),
+            guest: Some(Arc::new(Guest { statement: id, plan_digest, left })),
         }
     }
 }
@@ -151,11 +172,14 @@ pub(super) async fn of_stream(
     extensions: &Extensions,
 ) -> Result<Seen, ApiError> {
     break_glass::refuse_on_stream(headers)?;
-    Seen::of(&state.in_force(), headers, extensions, None).await.map_err(|stranger| match stranger {
-        Stranger::Unknown(unknown) if unknown.is_nobody() => {
-            ApiError::Unauthenticated(format!("{unknown}; {STREAM_HINT}"))
+    Seen::of(&state.in_force(), headers, extensions, None).await.map_err(|stranger| {
+        state.metrics.nobody_known(stranger.reason());
+        match stranger {
+            Stranger::Unknown(unknown) if unknown.is_nobody() => {
+                ApiError::Unauthenticated(format!("{unknown}; {STREAM_HINT}"))
+            }
+            stranger => stranger.into(),
         }
-        stranger => stranger.into(),
     })
 }
 
@@ -167,14 +191,15 @@ pub(super) async fn know(State(state): State<ApiState>, mut request: Request, ne
     let is_unrecorded = request.extensions().get::<Unrecorded>().is_some();
     let seen = match seen {
         Ok(seen) if seen.guest.is_some() && is_unrecorded => Err(ApiError::NotRecorded),
-        seen => seen.map_err(ApiError::from),
+        Ok(seen) => Ok(seen),
+        Err(stranger) => {
+            state.metrics.nobody_known(stranger.reason());
+            Err(stranger.into())
+        }
     };
-    let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers()));
+    let seen = seen.and_then(|seen| seen.lifted(&state, &in_force, request.headers(), is_unrecorded));
     let (known, mut response) = match seen {
         Ok(seen) => {
-            if let Some(lifted) = &seen.lifted {
-                request.extensions_mut().insert(Grants(vec![lifted.id().to_owned()]));
-            }
             request.extensions_mut().insert(seen.clone());
             (Some(seen), next.run(request).await)
         }

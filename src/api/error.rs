@@ -18,6 +18,10 @@ pub enum ApiError {
     BadRequest(String),
     /// Who asks shows something that is not known.
     Unauthenticated(String),
+    /// Who asks is known, and may not have it.
+    Forbidden(String),
+    /// There is nothing at this place of a path.
+    NotThere(String),
     /// A grant was shown, and it does not hold.
     Grant { line: String, is_malformed: bool },
     /// What another gateway states is not taken.
@@ -41,6 +45,8 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotThere(_) => StatusCode::NOT_FOUND,
             Self::Grant { is_malformed: true, .. } => StatusCode::BAD_REQUEST,
             Self::Grant { is_malformed: false, .. } => StatusCode::FORBIDDEN,
             Self::Statement(fault) => statement_status(*fault),
@@ -65,6 +71,7 @@ impl ApiError {
     pub fn line(&self) -> String {
         match self {
             Self::BadRequest(line) | Self::Failed(line) | Self::Unauthenticated(line) => one_line(line),
+            Self::Forbidden(line) | Self::NotThere(line) => one_line(line),
             Self::Grant { line, .. } => one_line(line),
             Self::Statement(fault) => fault.to_string(),
             Self::Busy => "too many requests are in flight: try again in a second".to_owned(),
@@ -93,7 +100,8 @@ impl ApiError {
             Self::Grant { is_malformed: false, .. } => Code::PermissionDenied,
             Self::Failed(_) => Code::Internal,
             Self::NotRecorded => Code::Unavailable,
-            Self::NoSuchTrace => Code::NotFound,
+            Self::Forbidden(_) => Code::PermissionDenied,
+            Self::NoSuchTrace | Self::NotThere(_) => Code::NotFound,
             Self::Refused(refusal) => refusal_code(refusal.why),
         }
     }
@@ -170,6 +178,7 @@ impl IntoResponse for ApiError {
             Self::BadRequest(_) | Self::Busy | Self::Failed(_) | Self::Grant { .. } | Self::NotRecorded => {
                 report::put_refused(headers);
             }
+            Self::Forbidden(_) | Self::NotThere(_) => report::put_refused(headers),
         }
         if let Self::Refused(refusal) = self
             && let Some(coverage) = refusal.coverage

@@ -19,6 +19,7 @@ use super::caller;
 use super::error::{NoRoute, plain};
 use super::report;
 use super::state::ApiState;
+use super::story;
 
 /// Below this a body is sent as it is: the same number as Tempo's.
 const COMPRESSED_BYTES_MIN: u64 = 1024;
@@ -48,6 +49,9 @@ pub fn around_answers(routes: Router<ApiState>, state: &ApiState) -> Router<ApiS
         // What one caller may see is not for another, nor for a disk. No answer has an entity tag: one over what is
         // not shown would tell when it changes.
         .override_response_header(header::CACHE_CONTROL, is_kept)
+        // Around whoever may refuse, so that the log has one line of every request; and what it is part of goes along
+        // with all that is done for it.
+        .layer(from_fn_with_state(state.clone(), story::tell))
         // Around who asks, so that a stranger is on record, too; and around everything that makes the answer, which
         // waits here until its record is on the disk.
         .layer(from_fn_with_state(state.clone(), audit::record))

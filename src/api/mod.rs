@@ -24,6 +24,7 @@ pub mod search;
 pub mod serve;
 pub mod state;
 pub mod status;
+mod story;
 pub mod stream;
 pub mod tags;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! Parameters as Tempo reads them: the first value of each name, its own checks in its own order, its
 //! own words for what is wrong.
 
+pub mod audit;
 pub mod cursor;
 pub mod diff;
 pub mod messages;

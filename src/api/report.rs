@@ -135,12 +135,18 @@ pub fn region_to_json(report: &RegionReport) -> Value {
         }
         if let Some(within) = &report.within {
             let regions: Vec<Value> = within.regions.iter().map(region_to_json).collect();
-            let within = json!({
+            let mut said = json!({
                 "gateway": within.gateway,
                 "exactness": within.exactness.as_str(),
                 "regions": regions,
             });
-            json.insert("within".to_owned(), within);
+            if let (Some(said), false) = (said.as_object_mut(), within.elsewhere.is_empty()) {
+                said.insert("elsewhere".to_owned(), within.elsewhere.clone().into());
+            }
+            if let (Some(said), true) = (said.as_object_mut(), within.is_abridged) {
+                said.insert("abridged".to_owned(), true.into());
+            }
+            json.insert("within".to_owned(), said);
         }
     }
     // Only where classes decided: listed keys are of none.

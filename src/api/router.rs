@@ -6,6 +6,7 @@ use axum::middleware::{from_fn, from_fn_with_state, map_request};
 use axum::routing::{MethodRouter, any, get, post};
 use tower::Layer;
 
+use super::audit::reading;
 use super::error::page_not_found;
 use super::state::ApiState;
 use super::{diff, grpc, layers, metrics, path, search, status, stream, tags, traces, witness};
@@ -129,8 +130,13 @@ fn between() -> [Route; 2] {
 }
 
 /// The gateway's own routes.
-fn own() -> [Route; 3] {
+fn own() -> [Route; 8] {
     [
+        ("/api/tutti/v1/audit/records", get(reading::records)),
+        ("/api/tutti/v1/audit/receipts/{*receipt}", get(reading::receipt)),
+        ("/api/tutti/v1/audit/checkpoint", get(reading::last_checkpoint)),
+        ("/api/tutti/v1/audit/tile/{*tile}", get(reading::tile)),
+        ("/api/tutti/v1/audit/cosigned/{witness}", get(reading::cosigned)),
         ("/api/tutti/v1/search", get(search::page)),
         ("/api/tutti/v1/traces/{id}", get(stream::document)),
         ("/api/tutti/v1/traces/{id}/stream", get(stream::events)),

@@ -13,9 +13,10 @@ use crate::federation::{Federation, passing};
 use crate::identity::grants::{GrantSettings, GrantUses, Grants};
 use crate::identity::{Callers, Peers, Reception};
 use crate::model::grant::{GrantEvent, GrantLog, Lift};
-use crate::model::{Asker, Caller, Errand, Jurisdiction};
+use crate::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
 use crate::policy::{Classes, Policies};
 use crate::telemetry::Metrics;
+use crate::telemetry::spans::Tracer;
 
 /// What the edge is told by the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct InForce {
     peers: Option<Arc<Peers>>,
     /// Where answers are assembled, in law; unknown where nothing depends on it.
     jurisdiction: Option<Jurisdiction>,
+    /// The region this instance runs in, where it is known.
+    here: Option<RegionName>,
 }
 
 impl InForce {
@@ -59,7 +62,15 @@ impl InForce {
             modes: Modes::default(),
             peers: None,
             jurisdiction: None,
+            here: None,
         }
+    }
+
+    /// It runs in this region.
+    #[must_use]
+    pub fn running_in(mut self, here: RegionName) -> Self {
+        self.here = Some(here);
+        self
     }
 
     /// Each caller sees what these policies let them see.
@@ -149,6 +160,7 @@ impl InForce {
                 let asker = Asker {
                     caller: Arc::new(caller.clone()),
                     through: Vec::new(),
+                    besides: federation.gateways().map(str::to_owned).collect(),
                     delivered: vec![here.clone()],
                     plan_digest: federation.plan().digest().to_owned(),
                     errand: Errand::default(),
@@ -170,8 +182,10 @@ impl InForce {
         };
         let errand = asker.errand.clone();
         let plan_digest = federation.plan().digest().to_owned();
-        let federation = federation.serving(errand).without_gateways(&asker.through);
-        Arc::new(federation.asked_by(Asker { delivered, plan_digest, ..asker }))
+        let federation = federation.serving(errand).without_gateways(&asker);
+        let own = federation.gateways().map(str::to_owned);
+        let besides: BTreeSet<String> = asker.besides.iter().cloned().chain(own).collect();
+        Arc::new(federation.asked_by(Asker { delivered, plan_digest, besides, ..asker }))
     }
 }
 
@@ -183,6 +197,7 @@ fn no_grants() -> Arc<Grants> {
         uses_max: 0,
         notify_url: None,
         regions: BTreeSet::new(),
+        behind: BTreeSet::new(),
     };
     Arc::new(Grants::new(settings, Arc::new(Classes::none())))
 }
@@ -192,6 +207,8 @@ fn no_grants() -> Arc<Grants> {
 pub struct ApiState {
     in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
+    /// Begins the gateway's own spans.
+    pub(super) tracer: Arc<Tracer>,
     pub settings: Arc<ApiSettings>,
     pub permits: Arc<Semaphore>,
     /// None where nothing is put on record.
@@ -214,6 +231,7 @@ impl ApiState {
         Self {
             in_force: Arc::new(ArcSwap::from_pointee(in_force.counted_by(&metrics))),
             metrics,
+            tracer: Tracer::off(),
             permits: Arc::new(Semaphore::new(settings.requests_concurrent_max)),
             audit: None,
             settings: Arc::new(settings),
@@ -223,6 +241,12 @@ impl ApiState {
             grant_log: None,
             refused_grants: Arc::default(),
         }
+    }
+
+    /// Own spans are begun there.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Arc<Tracer>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Somebody is notified of grants.
@@ -274,6 +298,11 @@ impl ApiState {
     /// The federation in force now, for what is no caller's: its regions and its settings.
     pub fn federation(&self) -> Arc<Federation> {
         self.in_force.load().federation.clone()
+    }
+
+    /// The region this instance runs in, where it is known.
+    pub(super) fn here(&self) -> Option<RegionName> {
+        self.in_force.load().here.clone()
     }
 
     /// Puts something else in force; requests in flight end with what they began with.

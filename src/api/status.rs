@@ -1,5 +1,7 @@
 //! What is asked of the gateway itself rather than of the regions.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -7,8 +9,10 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 use super::account;
+use super::audit::Auditor;
 use super::error::plain;
 use super::state::ApiState;
+use crate::telemetry::metrics::{AuditNumbers, KeysNumbers, RegionCare, WitnessNumbers};
 
 /// Grafana's "Save & test".
 pub async fn echo() -> Response {
@@ -86,7 +90,25 @@ pub async fn status(State(state): State<ApiState>) -> Response {
         federation.settings().trace_bytes_max,
         federation.plan().digest(),
     ));
+    if let Some(auditor) = state.auditor() {
+        text.push_str(&audit(auditor));
+    }
     with_type("text/plain", text)
+}
+
+/// How the audit log is, and how it stands before its witnesses.
+fn audit(auditor: &Auditor) -> String {
+    let AuditNumbers { is_failing, records, unpublished, unrecorded, .. } = auditor.numbers();
+    let state = if is_failing { "failing" } else { "written" };
+    let mut text = format!(
+        "\nGET /status/audit\nlog={}  state={state}  records={records}  unpublished={unpublished}  unrecorded={unrecorded}\n",
+        auditor.log().origin(),
+    );
+    for WitnessNumbers { name, standing, size, lag, .. } in auditor.witnesses() {
+        let lag = humantime::format_duration(Duration::from_secs(lag.as_secs()));
+        text.push_str(&format!("witness={name}  state={standing}  signed={size}  lag={lag}\n"));
+    }
+    text
 }
 
 pub async fn version() -> Response {
@@ -96,10 +118,20 @@ pub async fn version() -> Response {
 
 pub async fn metrics(State(state): State<ApiState>) -> Response {
     for region in state.federation().regions() {
-        state.metrics.circuit(region.name(), region.circuit().as_number());
+        let (in_flight, places) = region.places();
+        let care = RegionCare { circuit: region.circuit().as_number(), in_flight, places };
+        state.metrics.care(region.name(), care);
     }
+    let in_force = state.in_force();
+    let keys = in_force.reception().keys().map(|(issuer, keys, age)| KeysNumbers {
+        issuer: issuer.to_owned(),
+        keys: keys as u64,
+        age,
+    });
+    state.metrics.keys_of_issuers(&keys.collect::<Vec<_>>());
     if let Some(auditor) = state.auditor() {
         state.metrics.audit(&auditor.numbers());
+        auditor.witnesses().for_each(|witness| state.metrics.audit_witness(&witness));
     }
     with_type("application/openmetrics-text; version=1.0.0; charset=utf-8", state.metrics.render())
 }

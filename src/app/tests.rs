@@ -16,7 +16,7 @@ fn config(more: &str) -> String {
 /// A gateway as `run` puts it together, that says it is bound where others reach it.
 fn reloading(path: &Path, bound: &str, tasks: &Group) -> Reloading {
     let (settings, _) = Settings::load(path, &process_environment).unwrap();
-    let reception = reception(&settings, None);
+    let reception = reception(&settings, &Metrics::default(), None);
     let in_force = in_force(&settings, &[], reception.clone());
     Reloading {
         path: path.to_owned(),

@@ -14,6 +14,12 @@ pub const FILE_BYTES_MAX: u64 = 128 << 20;
 /// Folders within folders of a log: `tile/entries/x001/x234/067.p/7`, with room.
 const DEPTH_MAX: usize = 12;
 
+/// How a file is called until it is whole.
+const BESIDE: &str = ".new";
+
+/// How the folder of states of a file is called that is not full.
+const PARTIAL: &str = ".p";
+
 /// A folder of files, by their names in it.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// A whole file.
@@ -103,6 +109,30 @@ impl Folder {
         Ok(bytes)
     }
 
+    /// Takes away what a process that was killed has left: files that were not whole yet, and folders of states of
+    /// those files that `is_done` names.
+    pub fn sweep(&self, is_done: &dyn Fn(&str) -> bool) -> io::Result<()> {
+        let mut folders = vec![(self.path.clone(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            let name = folder.strip_prefix(&self.path).ok().and_then(Path::to_str).unwrap_or_default();
+            let is_over = name.strip_suffix(PARTIAL).is_some_and(is_done);
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                let is_beside = entry.file_name().to_string_lossy().ends_with(BESIDE);
+                if kind.is_dir() && depth < DEPTH_MAX {
+                    folders.push((entry.path(), depth + 1));
+                } else if kind.is_file() && (is_over || is_beside) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            if is_over {
+                fs::remove_dir(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the folder of a file, and sees to it that it stays.
     fn make_folder_of(&self, file: &Path) -> io::Result<()> {
         let Some(folder) = file.parent() else { return Ok(()) };
@@ -129,7 +159,7 @@ impl Disk for Folder {
         self.make_folder_of(&path)?;
         // Beside its place and not in a folder of its own, so that it is never renamed across a mount.
         let mut beside = path.clone().into_os_string();
-        beside.push(".new");
+        beside.push(BESIDE);
         let mut file = open_own().truncate(true).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;

@@ -1,13 +1,18 @@
 //! The journal: records that are acknowledged and not yet in tiles, in the batches in which they were written. A batch
-//! is whole or it is not there: its sum says which, and one that is not was acknowledged to nobody.
+//! is whole or it is not there: its sum says which, and one that is not was acknowledged to nobody. What stands before
+//! the records has a sum of its own, so that a length that was changed is not taken for a write that was cut off.
 
 use super::tile;
 
 /// How every batch begins.
-const MAGIC: &[u8; 8] = b"tuttiJ1\n";
+const MAGIC: &[u8; 8] = b"tuttiJ2\n";
 
-/// The bytes before the records of a batch: how it begins, its sum, its first number, how many, how long.
-const HEAD_BYTES: usize = 8 + 4 + 8 + 4 + 4;
+/// The bytes before the records of a batch: how it begins, the sum of what follows up to the records, the sum of the
+/// records, the first number, how many, how long.
+const HEAD_BYTES: usize = 8 + 4 + SUMMED_BYTES;
+
+/// As many of those have a sum.
+const SUMMED_BYTES: usize = 4 + 8 + 4 + 4;
 
 /// Records that were written together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +31,8 @@ pub struct Read {
     pub end: u64,
     /// Where a batch is damaged that whole ones follow: that is no write that was cut off.
     pub damaged_at: Option<u64>,
-    /// Whether what follows the last whole batch has all its bytes, and not those that its sum is of: somebody changed
-    /// it, or the disk wrote its end before what comes before that. A write that was cut off is shorter.
+    /// Whether what follows the last whole batch is no beginning of one: somebody changed it, or the disk wrote its end
+    /// before what comes before that. A write that was cut off is as it began, and shorter.
     pub is_wrong: bool,
 }
 
@@ -39,21 +44,15 @@ pub fn batch(first: u64, entries: &[Vec<u8>]) -> Option<Vec<u8>> {
             return None;
         }
     }
-    let mut head = first.to_be_bytes().to_vec();
-    head.extend_from_slice(&u32::try_from(entries.len()).ok()?.to_be_bytes());
-    head.extend_from_slice(&u32::try_from(body.len()).ok()?.to_be_bytes());
+    let mut summed = crc32fast::hash(&body).to_be_bytes().to_vec();
+    summed.extend_from_slice(&first.to_be_bytes());
+    summed.extend_from_slice(&u32::try_from(entries.len()).ok()?.to_be_bytes());
+    summed.extend_from_slice(&u32::try_from(body.len()).ok()?.to_be_bytes());
     let mut out = MAGIC.to_vec();
-    out.extend_from_slice(&sum(&head, &body).to_be_bytes());
-    out.extend_from_slice(&head);
+    out.extend_from_slice(&crc32fast::hash(&summed).to_be_bytes());
+    out.extend_from_slice(&summed);
     out.extend_from_slice(&body);
     Some(out)
-}
-
-fn sum(head: &[u8], body: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(body);
-    hasher.finalize()
 }
 
 /// Reads as far as batches are whole.
@@ -69,8 +68,17 @@ pub fn read(bytes: &[u8]) -> Read {
     if begins.into_iter().any(is_followed) {
         read.damaged_at = Some(read.end);
     }
-    read.is_wrong = head(rest).is_some_and(|head| rest.len() >= HEAD_BYTES + head.length);
+    read.is_wrong = !is_cut_off(rest);
     read
+}
+
+/// Whether these bytes, which are no whole batch, are the beginning of one, as far as that can be told: no sum is of
+/// less than a head.
+fn is_cut_off(rest: &[u8]) -> bool {
+    if rest.len() < HEAD_BYTES {
+        return rest.iter().zip(MAGIC).all(|(is, of)| is == of);
+    }
+    head(rest).is_some_and(|head| rest.len() < HEAD_BYTES + head.length)
 }
 
 /// What stands before the records of a batch.
@@ -81,8 +89,13 @@ struct Head {
     length: usize,
 }
 
+/// None too where it is not as its sum says.
 fn head(bytes: &[u8]) -> Option<Head> {
-    let (sum, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+    let (of_head, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+    if crc32fast::hash(rest.get(..SUMMED_BYTES)?) != u32::from_be_bytes(*of_head) {
+        return None;
+    }
+    let (sum, rest) = rest.split_first_chunk::<4>()?;
     let (first, rest) = rest.split_first_chunk::<8>()?;
     let (count, rest) = rest.split_first_chunk::<4>()?;
     let (length, _) = rest.split_first_chunk::<4>()?;
@@ -99,8 +112,7 @@ fn one(bytes: &[u8], at: u64) -> Option<(Batch, u64)> {
     let rest = bytes.get(usize::try_from(at).ok()?..)?;
     let Head { sum: written, first, count, length } = head(rest)?;
     let body = rest.get(HEAD_BYTES..)?.get(..length)?;
-    let summed = rest.get(HEAD_BYTES - 16..HEAD_BYTES)?;
-    if sum(summed, body) != written {
+    if crc32fast::hash(body) != written {
         return None;
     }
     let (entries, over) = tile::entries(body);
@@ -143,11 +155,24 @@ mod tests {
             assert_eq!((read.batches.len(), read.end as usize, read.damaged_at), (2, last, None), "{length}");
             assert!(!read.is_wrong, "{length}");
         }
-        // As a disk may leave it: the end is there, and what comes before is not.
-        let mut torn = whole.clone();
-        torn[last + 9] ^= 1;
-        let read = read(&torn);
-        assert_eq!((read.batches.len(), read.damaged_at, read.is_wrong), (2, None, true));
+    }
+
+    /// Also where it is its beginning or its length that says so: a write that was cut off is not changed.
+    #[test]
+    fn a_last_batch_of_which_any_byte_was_changed_is_not_taken_for_one_that_was_cut_off() {
+        let (whole, last) = (three(), read(&three()).batches[2].at as usize);
+        for at in last..whole.len() {
+            for bit in 0..8 {
+                let mut changed = whole.clone();
+                changed[at] ^= 1 << bit;
+                let read = read(&changed);
+                assert_eq!((read.batches.len(), read.damaged_at, read.is_wrong), (2, None, true), "{at}");
+                assert_eq!(read.end as usize, last);
+            }
+        }
+        // As a disk may leave it: as long as it was to be, and nothing in it.
+        let blank = [&whole[..last], vec![0; whole.len() - last].as_slice()].concat();
+        assert!(read(&blank).is_wrong && !read(&whole).is_wrong);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::disk::{Disk, Folder};
@@ -82,6 +82,15 @@ pub struct State {
     pub bytes_max: u64,
     /// Answers that went without a record, since the process began.
     pub unrecorded: u64,
+    pub published: Published,
+}
+
+/// The last checkpoint: of how many records, and since when there is more than it speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    pub size: u64,
+    /// None where it speaks of everything.
+    pub behind_since: Option<Instant>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +111,11 @@ struct Shared {
     bytes: AtomicU64,
     unrecorded: AtomicU64,
     failing: Mutex<Option<Failing>>,
-    /// What the last gap was, until a record says so.
+    /// What there was of times without records, until a record says so.
     gap: Mutex<Option<Gap>>,
+    published: watch::Sender<Published>,
+    /// Bytes that were taken out of the folder since the writer looked.
+    lighter: AtomicU64,
 }
 
 /// A time without records.
@@ -158,6 +170,8 @@ impl Log {
             unrecorded: 0.into(),
             failing: Mutex::default(),
             gap: Mutex::default(),
+            lighter: 0.into(),
+            published: watch::Sender::new(Published { size: store.published, behind_since: None }),
         });
         let (queue, wanted) = mpsc::channel(WAITING_MAX);
         let writer = Group::new();
@@ -191,6 +205,11 @@ impl Log {
         &self.shared.tokens
     }
 
+    /// The last checkpoint, and every one that follows.
+    pub fn published(&self) -> watch::Receiver<Published> {
+        self.shared.published.subscribe()
+    }
+
     /// Puts a record on the disk. Its receipt is true whatever happens to the process afterwards.
     pub async fn append(&self, record: &Record) -> Result<Receipt, AppendError> {
         if self.is_failing() {
@@ -221,6 +240,11 @@ impl Log {
         why
     }
 
+    /// Somebody took so many bytes out of its folder.
+    pub fn is_lighter(&self, bytes: u64) {
+        self.shared.lighter.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Whether the next record would not be written.
     pub fn is_failing(&self) -> bool {
         self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner).is_some()
@@ -234,6 +258,7 @@ impl Log {
             bytes: shared.bytes.load(Ordering::Relaxed),
             bytes_max: shared.bytes_max,
             unrecorded: shared.unrecorded.load(Ordering::Relaxed),
+            published: *shared.published.borrow(),
         }
     }
 
@@ -267,16 +292,33 @@ impl Shared {
         let took = was.since.elapsed();
         let unrecorded = self.unrecorded.load(Ordering::Relaxed);
         tracing::warn!(log = %self.origin, ?took, "the audit log is written again");
-        *self.gap.lock().unwrap_or_else(PoisonError::into_inner) = Some(Gap { took, unrecorded });
+        // One that no record could say yet, since the log failed again, is a part of this one.
+        let mut gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = gap.map_or(Duration::ZERO, |before| before.took) + took;
+        *gap = Some(Gap { took, unrecorded });
     }
 
-    /// What has to be said of a time without records, once.
+    /// What has to be said of times without records, until it is said.
     fn gap(&self) -> Option<Entry> {
-        let gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let gap = (*self.gap.lock().unwrap_or_else(PoisonError::into_inner))?;
         let seconds = Json::Whole(gap.took.as_secs());
         let details = [("seconds", seconds), ("unrecorded", Json::Whole(gap.unrecorded))];
         let record = Record { details: Json::map(details), ..Record::of(Event::RESUMED) };
         Some(self.stamp.entry(&record, &self.tokens))
+    }
+
+    fn gap_is_said(&self) {
+        *self.gap.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn has_written(&self, records: u64) {
+        self.records.store(records, Ordering::Relaxed);
+        let now = Instant::now();
+        // Nobody waits for it.
+        self.published.send_if_modified(|published| {
+            published.behind_since.get_or_insert(now);
+            false
+        });
     }
 }
 
@@ -290,8 +332,21 @@ struct Writer {
     due: Instant,
 }
 
-/// A batch and who waits for it.
-type Batch = (Vec<Entry>, VecDeque<oneshot::Sender<Result<u64, AppendError>>>);
+/// What is written together.
+#[derive(Default)]
+struct Batch {
+    /// Said first: what there was of times without records.
+    gap: Option<Entry>,
+    entries: Vec<Entry>,
+    /// Who waits for each of the last of these; nobody waits for the first.
+    waiting: VecDeque<oneshot::Sender<Result<u64, AppendError>>>,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.gap.is_none() && self.entries.is_empty()
+    }
+}
 
 impl Writer {
     async fn run(mut self) {
@@ -305,9 +360,9 @@ impl Writer {
                 Err(_) => (Batch::default(), None, false),
             };
             // A log that fails is tried with a record of its own, which then says what is missing.
-            if is_failing && batch.0.is_empty() {
+            if is_failing && batch.entries.is_empty() {
                 self.try_again().await;
-            } else if !batch.0.is_empty() {
+            } else if !batch.is_empty() {
                 self.write(batch).await;
             }
             if is_over {
@@ -330,26 +385,28 @@ impl Writer {
 
     /// Everyone who waits by now.
     fn batch(&mut self, first: Wanted) -> (Batch, Option<oneshot::Sender<()>>, bool) {
-        let (mut batch, mut next) = (Batch::default(), Some(first));
-        batch.0.extend(self.shared.gap());
+        let (mut batch, mut next) = (Batch { gap: self.shared.gap(), ..Batch::default() }, Some(first));
         while let Some(wanted) = next.take() {
             match wanted {
                 // Who no longer waits has had its answer; a record of it would say what did not happen.
                 Wanted::Record(_, told) if told.is_closed() => {}
                 Wanted::Record(entry, told) => {
-                    batch.0.push(entry);
-                    batch.1.push_back(told);
+                    batch.entries.push(entry);
+                    batch.waiting.push_back(told);
                 }
                 Wanted::Close(told) => return (batch, Some(told), false),
             }
-            if batch.0.len() < BATCH_MAX {
+            if batch.entries.len() < BATCH_MAX {
                 next = self.wanted.try_recv().ok();
             }
         }
         (batch, None, false)
     }
 
-    async fn write(&mut self, (entries, waiting): Batch) {
+    async fn write(&mut self, batch: Batch) {
+        let Batch { gap, entries, waiting } = batch;
+        let says_gap = gap.is_some();
+        let entries: Vec<Entry> = gap.into_iter().chain(entries).collect();
         let own = (entries.len() - waiting.len()) as u64;
         let Some((entries, written)) = self
             .with_store(move |store| {
@@ -363,8 +420,11 @@ impl Writer {
         drop(entries);
         match written {
             Ok(numbers) => {
+                if says_gap {
+                    self.shared.gap_is_said();
+                }
                 self.shared.works();
-                self.shared.records.store(numbers.end, Ordering::Relaxed);
+                self.shared.has_written(numbers.end);
                 for (told, index) in waiting.into_iter().zip(numbers.start + own..) {
                     let _ = told.send(Ok(index));
                 }
@@ -381,9 +441,9 @@ impl Writer {
     async fn try_again(&mut self) {
         let record = Record::of(Event::TRIED);
         let entry = self.shared.stamp.entry(&record, &self.shared.tokens);
-        self.write((vec![entry], VecDeque::new())).await;
+        self.write(Batch { entries: vec![entry], ..Batch::default() }).await;
         if let Some(gap) = (!self.is_failing()).then(|| self.shared.gap()).flatten() {
-            self.write((vec![gap], VecDeque::new())).await;
+            self.write(Batch { gap: Some(gap), ..Batch::default() }).await;
         }
     }
 
@@ -400,9 +460,16 @@ impl Writer {
         if !store.is_behind() {
             return;
         }
-        if let Some(Err(why)) = self.with_store(Store::publish).await {
-            // What is acknowledged is in the journal all the same; commits fail once that is full.
-            tracing::warn!(%why, log = %self.shared.origin, "no checkpoint could be written");
+        let published = self.with_store(|store| store.publish().map(|()| store.published)).await;
+        match published {
+            Some(Ok(size)) => {
+                self.shared.published.send_replace(Published { size, behind_since: None });
+            }
+            Some(Err(why)) => {
+                // What is acknowledged is in the journal all the same; commits fail once that is full.
+                tracing::warn!(%why, log = %self.shared.origin, "no checkpoint could be written");
+            }
+            None => {}
         }
     }
 
@@ -411,6 +478,7 @@ impl Writer {
         work: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> Option<T> {
         let mut store = self.store.take()?;
+        store.bytes = store.bytes.saturating_sub(self.shared.lighter.swap(0, Ordering::Relaxed));
         let done = task::blocking::writing(move || {
             let done = work(&mut store);
             (store, done)

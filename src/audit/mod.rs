@@ -6,16 +6,19 @@
 //!
 //! The only room besides `config` that touches files, and itself: what it holds must be there before an answer is.
 
+pub mod cosigned;
 pub mod disk;
 pub mod entry;
 mod journal;
 pub mod json;
+pub mod keep;
 pub mod log;
 pub mod note;
 mod open;
 pub mod question;
 pub mod read;
 pub mod record;
+pub mod search;
 pub mod settings;
 mod store;
 pub mod tile;
@@ -27,7 +30,7 @@ pub mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use log::{AppendError, Log, Receipt, State};
+pub use log::{AppendError, Log, Published, Receipt, State};
 pub use open::{OpenError, PUBLIC, parse_key};
 pub use record::{Event, Record};
 pub use settings::AuditSettings;

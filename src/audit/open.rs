@@ -89,7 +89,7 @@ pub(super) fn open(
         Some(key) => Tokens::new(key),
         None => tokens_of(&folder)?,
     };
-    let bytes = folder.used().map_err(no_folder)?;
+    let own = Folder::at(&dir);
     let checkpoint = checkpoint_of(&folder)?;
     let origin = origin_of(settings, region, &key, checkpoint.as_ref())?;
     let named = NamedKey::new(&origin, Kind::Log, key.public().clone());
@@ -119,10 +119,11 @@ pub(super) fn open(
         let witness = witness.map_err(|_| OpenError::Name(store.origin.clone()))?;
         store.disk.write(WITNESS_PUBLIC, format!("{witness}\n").as_bytes()).map_err(no_write)?;
     }
-    store.bytes = bytes;
+    store.bytes = own.used().map_err(no_folder)?;
     if store.is_behind() {
         store.publish().map_err(no_write)?;
     }
+    sweep(&own, store.published);
     Ok(Opened { store, tokens, key: named })
 }
 
@@ -139,6 +140,18 @@ fn checkpoint_of(folder: &Folder) -> Result<Option<(Note, Checkpoint)>, OpenErro
     };
     let damaged = || OpenError::Damaged(folder.path().to_owned(), "its checkpoint is none".to_owned());
     read().map(Some).ok_or_else(damaged)
+}
+
+/// States of files that are full now, and files that were not whole: nobody asks for either. That a process was killed
+/// before it took them away is no reason to begin nothing.
+fn sweep(folder: &Folder, size: u64) {
+    let is_done = |name: &str| {
+        let named = tile::named(name);
+        named.is_some_and(|is| tile::width(is.level.unwrap_or(0), is.number, size) == tile::WIDTH)
+    };
+    if let Err(why) = folder.sweep(&is_done) {
+        tracing::warn!(%why, "leftovers of an audit log could not be taken away");
+    }
 }
 
 /// A log keeps its name, whatever becomes of what the name was made of.
@@ -248,7 +261,7 @@ fn keep_wrong(store: &Store, journal: &[u8], from: u64) -> Result<(), String> {
     store.disk.write(&name, wrong).map_err(|why| format!("{name}: {why}"))?;
     tracing::warn!(
         log = %store.origin, from = store.edge.size, kept = %name,
-        "what was written last to the audit log has not its sum: it was changed, or the disk lost some of it"
+        "what was written last to the audit log is not as its sums say: it was changed, or the disk lost some of it"
     );
     Ok(())
 }

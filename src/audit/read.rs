@@ -13,6 +13,9 @@ use super::store::{CHECKPOINT, JOURNAL};
 use super::tile::{self, WIDTH};
 use super::tree::{Hash, Nodes};
 
+/// The file of what no checkpoint speaks of yet.
+pub const UNSIGNED: &str = JOURNAL;
+
 /// Tiles that are kept at hand: of every level those that a walk from left to right needs, and some more.
 const TILES_MAX: usize = 256;
 
@@ -68,6 +71,12 @@ pub fn parse_checkpoint(name: &str, text: &str) -> Result<(Note, Checkpoint), Re
     Ok((note, checkpoint))
 }
 
+/// `LOG/NUMBER`, or the number alone.
+pub fn parse_receipt(text: &str) -> Option<(Option<&str>, u64)> {
+    let (log, index) = text.rsplit_once('/').map_or((None, text), |(log, index)| (Some(log), index));
+    Some((log, index.parse().ok()?))
+}
+
 /// A checkpoint in a file of its own.
 pub fn saved(path: &Path) -> Result<Saved, ReadError> {
     let name = path.display().to_string();
@@ -82,6 +91,10 @@ impl<'d> Reader<'d> {
     /// Of the first `size` records.
     pub fn new(disk: &'d dyn Disk, size: u64) -> Self {
         Self { disk, size, tiles: RefCell::default() }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// The file of a tree of this size, or the full one that has grown out of it since.

@@ -40,6 +40,10 @@ impl Event {
     pub const RESUMED: Self = Self(Cow::Borrowed("log.resumed"));
     /// Whether it can be written again.
     pub const TRIED: Self = Self(Cow::Borrowed("log.tried"));
+    /// Records before one are no longer kept.
+    pub const PRUNED: Self = Self(Cow::Borrowed("log.pruned"));
+    /// The log itself was read through the gateway.
+    pub const READ: Self = Self(Cow::Borrowed("audit.read"));
     /// A checkpoint of another gateway's log was signed.
     pub const WITNESS: Self = Self(Cow::Borrowed("audit.witness"));
 

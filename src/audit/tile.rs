@@ -42,6 +42,31 @@ fn numbered(number: u64, width: u64) -> String {
     text
 }
 
+/// What a file of a log holds, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// None of records.
+    pub level: Option<u32>,
+    pub number: u64,
+    pub width: u64,
+}
+
+/// Reads what `of_hashes` and `of_entries` write, and nothing else: it may come from outside.
+pub fn named(name: &str) -> Option<Named> {
+    let (level, rest) = name.strip_prefix("tile/")?.split_once('/')?;
+    let level = if level == "entries" { None } else { Some(level.parse().ok()?) };
+    let (path, width) = rest.split_once(".p/").map_or((rest, None), |(path, width)| (path, Some(width)));
+    let width = width.map_or(Some(WIDTH), |width| width.parse().ok())?;
+    let mut number = 0u64;
+    for part in path.split('/') {
+        let part: u64 = part.trim_start_matches('x').parse().ok()?;
+        number = number.checked_mul(1000)?.checked_add(part)?;
+    }
+    let of = level.map_or_else(|| of_entries(number, width), |level| of_hashes(level, number, width));
+    let is_one = of == name && width > 0 && level.unwrap_or(0) < LEVELS_MAX;
+    is_one.then_some(Named { level, number, width })
+}
+
 /// How wide tile `number` of a level is in a tree of so many leaves.
 pub fn width(level: u32, number: u64, size: u64) -> u64 {
     let hashes = size.checked_shr(level * HEIGHT).unwrap_or(0);
@@ -112,6 +137,33 @@ mod tests {
             [256, 112, 17, 1]
         );
         assert_eq!([width(0, 274, 70_000), width(3, 0, 70_000), width(9, 0, 70_000)], [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_name_is_read_in_its_one_spelling() {
+        for (level, number, width) in [(0, 0, 256), (3, 1_234_067, 256), (1, 1000, 7), (7, 999, 255)] {
+            let read = named(&of_hashes(level, number, width));
+            assert_eq!(read, Some(Named { level: Some(level), number, width }));
+            assert_eq!(named(&of_entries(number, width)), Some(Named { level: None, number, width }));
+        }
+        for other in [
+            "tile/0/0",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/007",
+            "tile/8/000",
+            "tile/00/000",
+            "tile/0/../../key.pem",
+            "tile/0/x000/000",
+            "tile/0/xx001/000",
+            "tile/-1/000",
+            "tile/entries/",
+            "tile/0/000/",
+            "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+            "key.pem",
+        ] {
+            assert_eq!(named(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! the checkpoints that somebody kept from before. The first thing that is not is named, with the place where it shows.
 
 use std::fmt;
+use std::io;
 
+use super::cosigned;
 use super::disk::Disk;
 use super::entry;
+use super::keep;
 use super::note::{Checkpoint, NamedKey};
-use super::read::{ReadError, Reader, Saved, Stored, Tail, checkpoint, tail};
+use super::read::{ReadError, Reader, Saved, Stored, Tail, checkpoint, parse_checkpoint, tail};
+use super::store::CHECKPOINT;
 use super::tile::{self, WIDTH};
 use super::tree::{self, Hash, leaf};
 
@@ -14,14 +18,26 @@ use super::tree::{self, Hash, leaf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     pub checkpoint: Checkpoint,
+    /// The first record that is kept, where others are gone and the log itself says so.
+    pub kept_from: Option<u64>,
     /// Records that are acknowledged and under no checkpoint yet.
     pub tail: u64,
     /// Bytes of a write that did not end, and was acknowledged to nobody.
     pub torn: u64,
-    /// Who signed the checkpoint besides, and when, in seconds of the epoch.
-    pub cosigned: Vec<(String, u64)>,
+    /// Who signed a checkpoint besides.
+    pub cosigned: Vec<Seen>,
     /// Checkpoints from before that this log goes on from.
     pub saved: Vec<String>,
+}
+
+/// What a witness signed last of this log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub by: String,
+    /// Records that there were.
+    pub size: u64,
+    /// When, in seconds of the epoch.
+    pub seconds: u64,
 }
 
 /// The first thing that is wrong.
@@ -67,6 +83,9 @@ pub fn verify(
     witnesses: &[NamedKey],
     saved: &[Saved],
 ) -> Result<Verified, Bad> {
+    // First, so that a log that is written meanwhile is not shorter than what was signed of it.
+    let kept = witnesses.iter().map(|witness| Ok((witness, kept_of(disk, witness)?)));
+    let kept = kept.collect::<Result<Vec<_>, Bad>>()?;
     let (note, checkpoint) = checkpoint(disk).map_err(|why| Bad::of_file("checkpoint", why.to_string()))?;
     if checkpoint.origin != key.name {
         let what = format!("it is of the log `{}`, and the key of `{}`", checkpoint.origin, key.name);
@@ -81,20 +100,56 @@ pub fn verify(
     let size = checkpoint.size;
     let reader = Reader::new(disk, size);
     let mut last = entry::beginning(&checkpoint.origin);
+    let mut kept_from = None;
     for number in 0..size.div_ceil(WIDTH) {
-        last = bundle(&reader, number, size, last)?;
+        let first = number * WIDTH;
+        match reader.bundle(number) {
+            Ok(records) => last = bundle(&reader, number, size, last, &records)?,
+            Err(why)
+                if is_gone(&why) && first < *kept_from.get_or_insert_with(|| first_kept(&reader, number)) =>
+            {
+                let hashes = reader.tile(0, number).map_err(unread)?;
+                last = hashes.last().copied().unwrap_or(last);
+            }
+            Err(why) => return Err(Bad { index: Some(first), ..unread(why) }),
+        }
     }
     levels(&reader, size)?;
     let root = tree::root(&reader, size).map_err(unread)?;
     if root != checkpoint.root {
         return Err(forged(&reader, size, saved));
     }
-    let kept = saved.iter().map(|saved| goes_on(&reader, &checkpoint, key, saved));
-    let saved = kept.collect::<Result<Vec<_>, _>>()?;
-    let signed = witnesses.iter().filter_map(|key| Some((key.name.clone(), key.signed(&note)?)));
-    let cosigned = signed.collect();
+    let names = saved.iter().map(|saved| goes_on(&reader, &checkpoint, key, saved));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let now = Saved { name: CHECKPOINT.to_owned(), note, checkpoint: checkpoint.clone() };
+    let mut cosigned = Vec::new();
+    for (witness, kept) in &kept {
+        if let Some(kept) = kept {
+            goes_on(&reader, &checkpoint, key, kept)?;
+        }
+        let all = saved.iter().chain(kept).chain([&now]);
+        let seen = all.filter_map(|of| {
+            let seconds = witness.signed(&of.note)?;
+            Some(Seen { by: witness.name.clone(), size: of.checkpoint.size, seconds })
+        });
+        cosigned.extend(seen.max_by_key(|seen| (seen.size, seen.seconds)));
+    }
     let (tail, torn) = tail_of(disk, size, last)?;
-    Ok(Verified { checkpoint, tail, torn, cosigned, saved })
+    let kept_from = kept_from.filter(|kept_from| *kept_from > 0);
+    Ok(Verified { kept_from, checkpoint, tail, torn, cosigned, saved: names })
+}
+
+/// What the folder holds of what a witness signed.
+fn kept_of(disk: &dyn Disk, witness: &NamedKey) -> Result<Option<Saved>, Bad> {
+    let name = cosigned::file_of(&witness.name);
+    let bytes = match disk.read(&name) {
+        Ok(bytes) => bytes,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(unread(ReadError::File { name, why })),
+    };
+    let read = parse_checkpoint(&name, &String::from_utf8_lossy(&bytes));
+    let (note, checkpoint) = read.map_err(unread)?;
+    Ok(Some(Saved { name, note, checkpoint }))
 }
 
 fn unread(why: ReadError) -> Bad {
@@ -106,12 +161,28 @@ fn unread(why: ReadError) -> Bad {
     Bad::of_file(file, why.to_string())
 }
 
+fn is_gone(why: &ReadError) -> bool {
+    matches!(why, ReadError::File { why, .. } if why.kind() == io::ErrorKind::NotFound)
+}
+
+/// The first record that is kept, as the records say that are there from this bundle on. They are looked at themselves
+/// afterwards.
+fn first_kept(reader: &Reader<'_>, from: u64) -> u64 {
+    let numbers = from..reader.size().div_ceil(WIDTH);
+    let said = numbers.filter_map(|number| reader.bundle(number).ok()?.0.iter().filter_map(keep::said).max());
+    said.max().unwrap_or(0)
+}
+
 /// The records of a bundle against their hashes, and each against the one before it. Answers with the hash of the last.
-fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<Hash, Bad> {
+fn bundle(
+    reader: &Reader<'_>,
+    number: u64,
+    size: u64,
+    before: Hash,
+    (records, over): &(Vec<Stored>, usize),
+) -> Result<Hash, Bad> {
     let first = number * WIDTH;
-    let at_first = |why| Bad { index: Some(first), ..unread(why) };
-    let hashes = reader.tile(0, number).map_err(at_first)?;
-    let (records, over) = reader.bundle(number).map_err(at_first)?;
+    let hashes = reader.tile(0, number).map_err(|why| Bad { index: Some(first), ..unread(why) })?;
     let mut last = before;
     for (at, expected) in hashes.iter().enumerate() {
         let Some(record) = records.get(at) else {
@@ -127,7 +198,7 @@ fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<H
         };
         let hash = leaf(&record.bytes);
         if hash != *expected {
-            return Err(Bad::of(record, difference(&records, &hashes, at, hash, number, size)));
+            return Err(Bad::of(record, difference(records, &hashes, at, hash, number, size)));
         }
         let (previous, _) = entry::look(&record.bytes).map_err(|why| Bad::of(record, why.to_string()))?;
         if previous != last {
@@ -138,7 +209,7 @@ fn bundle(reader: &Reader<'_>, number: u64, size: u64, before: Hash) -> Result<H
     if let Some(record) = records.get(hashes.len()) {
         return Err(Bad::of(record, "it was put in: the log has no record of this number"));
     }
-    if over > 0 {
+    if *over > 0 {
         let file = tile::of_entries(number, tile::width(0, number, size));
         return Err(Bad::of_file(&file, format!("{over} bytes at its end are no record")));
     }
@@ -247,7 +318,8 @@ pub fn chain(tail: &Tail, size: u64, last: Hash) -> Result<(), Bad> {
         return Err(Bad { index, offset: Some(at), ..Bad::of_file("journal", what) });
     }
     if tail.is_wrong {
-        let what = "what was written last has all its bytes and not its sum: it was changed, or the disk lost some of it";
+        let what = "what was written last is not as its sums say, and no write that was cut off: it was changed, or the \
+                    disk lost some of it";
         let index = Some(size + tail.records.len() as u64);
         return Err(Bad { index, ..Bad::of_file("journal", what) });
     }

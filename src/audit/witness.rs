@@ -90,6 +90,11 @@ pub fn question(old: u64, proof: &[Hash], note: &Note) -> String {
     format!("old {old}\n{proof}\n{note}")
 }
 
+/// The file of a name, which may hold anything.
+pub(super) fn file_of(name: &str) -> String {
+    Hash::of(name.as_bytes()).0.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Witness {
     /// The witness of a gateway that has a log itself, by the same name and key.
     pub fn new(settings: &AuditSettings, name: &str, key: SigningKey) -> Self {
@@ -110,8 +115,7 @@ impl Witness {
         log.signed(&note).ok_or(Refused::NotSigned)?;
         // One at a time: two questions at once could each go on from the same checkpoint.
         let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
-        let file: String =
-            Hash::of(log.name.as_bytes()).0.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let file = file_of(&log.name);
         let last = last(&folder, &file)?;
         let is_new =
             last.as_ref().is_none_or(|last| (last.size, last.root) != (checkpoint.size, checkpoint.root));

@@ -12,6 +12,7 @@ use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
+use super::asked::spanned;
 use super::breaker::{Breaker, BreakerLayer, CircuitState, PAUSE_MIN};
 use super::call::{
     Answering, Call, MetricsCall, RegionAnswer, RegionTrace, Reply, SearchCall, TagValuesCall,
@@ -140,7 +141,7 @@ impl Region {
 
     /// Every span the region holds of one trace, by the earlier of its own and the call's deadline.
     pub async fn trace_by_id(&self, call: TraceCall) -> Result<RegionTrace, Fault> {
-        self.stacks.trace.clone().oneshot(call).await
+        spanned(&self.name, "trace_by_id", self.stacks.trace.clone().oneshot(call)).await
     }
 
     /// Whether it answers searches, tags and metrics at all.
@@ -170,23 +171,23 @@ impl Region {
 
     /// Every span of each of the first of these traces.
     pub async fn traces(&self, call: TracesCall) -> Result<Vec<RegionTrace>, Fault> {
-        self.stacks.traces.clone().oneshot(call).await
+        spanned(&self.name, "traces", self.stacks.traces.clone().oneshot(call)).await
     }
 
     pub async fn search(&self, call: SearchCall) -> Result<RegionAnswer<SearchAnswer>, Fault> {
-        self.stacks.search.clone().oneshot(call).await
+        spanned(&self.name, "search", self.stacks.search.clone().oneshot(call)).await
     }
 
     pub async fn tag_names(&self, call: TagsCall) -> Result<RegionAnswer<TagNames>, Fault> {
-        self.stacks.tag_names.clone().oneshot(call).await
+        spanned(&self.name, "tag_names", self.stacks.tag_names.clone().oneshot(call)).await
     }
 
     pub async fn tag_values(&self, call: TagValuesCall) -> Result<RegionAnswer<TagValues>, Fault> {
-        self.stacks.tag_values.clone().oneshot(call).await
+        spanned(&self.name, "tag_values", self.stacks.tag_values.clone().oneshot(call)).await
     }
 
     pub async fn metrics(&self, call: MetricsCall) -> Result<RegionAnswer<MetricsAnswer>, Fault> {
-        self.stacks.metrics.clone().oneshot(call).await
+        spanned(&self.name, "metrics", self.stacks.metrics.clone().oneshot(call)).await
     }
 
     /// What the last probe that was answered told.
@@ -196,6 +197,12 @@ impl Region {
 
     pub fn circuit(&self) -> CircuitState {
         self.breaker.state()
+    }
+
+    /// How many questions it works on, and how many it is let have at one time.
+    pub fn places(&self) -> (usize, usize) {
+        let max = self.shared.deadline.concurrent_max;
+        (max.saturating_sub(self.shared.places.available_permits()), max)
     }
 
     /// Probes the region, now and again and again, until dropped. This makes the connections that

@@ -7,7 +7,8 @@
 use http::StatusCode;
 
 use super::Fault;
-use crate::model::RegionStatus;
+use crate::model::coverage::Within;
+use crate::model::{Exactness, RegionStatus};
 use crate::proof::statement::StatementFault;
 
 /// Tempo's words for a trace above its size limit, whatever status a version gives them.
@@ -112,6 +113,19 @@ pub(super) fn account_of_another() -> Fault {
     answered(RegionStatus::Malformed, StatusCode::OK, detail)
 }
 
+/// Whatever it answers, it is about no region: each is asked by this gateway itself, or by one before it.
+pub(super) fn nothing_left_there(account: Within) -> Fault {
+    let detail = "every region behind it is one that another gateway is asked about";
+    // It answered with an error, over nothing; of what it would have to account for nothing is missing.
+    let within = Some(std::sync::Arc::new(Within { exactness: Exactness::Exact, ..account }));
+    Fault { within, is_blameless: true, ..Fault::new(RegionStatus::NotNeeded, detail) }
+}
+
+pub(super) fn left_out_there() -> Fault {
+    let detail = "it leaves out a gateway that this one does not ask about the same";
+    answered(RegionStatus::Malformed, StatusCode::OK, detail)
+}
+
 pub(super) fn not_answered_there() -> Fault {
     let detail = "it cannot answer this question over its own regions (501)";
     Fault { is_blameless: true, ..answered(RegionStatus::Rejected, StatusCode::NOT_IMPLEMENTED, detail) }
@@ -133,6 +147,9 @@ pub(super) fn statement_refused(why: StatementFault, status: StatusCode) -> Faul
         F::Expired => "the statement had expired on arrival: are the clocks of both gateways right?",
         F::Early => "the statement is of a later time there: are the clocks of both gateways right?",
         F::TooLong => "it takes no statement that holds so long",
+        F::Claims => {
+            "it reads fewer roles, groups and clearances of a caller, or a shorter purpose, than these"
+        }
         F::OtherRequest => "the request was changed on the way to it: does a proxy rewrite it?",
         F::Replayed => "it has had this statement before",
         F::TooMany => "it is asked more often than it can remember statements",

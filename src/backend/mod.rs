@@ -1,18 +1,21 @@
 //! One region: how it is asked and what it can answer. Each backend is one leaf behind `Backend`; the
 //! layers around it (deadline, limits, retry, breaker) are built once per region in `client`.
 
+mod asked;
 mod body;
 mod breaker;
 mod call;
 mod client;
 mod deadline;
 pub mod document;
+mod exporter;
 #[cfg(test)]
 mod fake;
 mod fault;
 pub mod memory;
 mod notice;
 pub mod peer;
+pub mod post;
 mod retry;
 pub mod settings;
 mod simulated;
@@ -33,6 +36,7 @@ pub use call::{
     TracesCall,
 };
 pub use client::Region;
+pub use exporter::{ExportSettings, Exporter};
 pub use notice::{NotTaken, Notifier};
 pub use peer::{Line, PeerBackend};
 pub use simulated::{Behaviour, Distance, Simulated};

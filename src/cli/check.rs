@@ -8,33 +8,14 @@ use std::process::ExitCode;
 
 use anstyle::Style;
 
+use super::verdict::Verdict;
 use crate::backend::settings::{Auth, KindSettings, RegionSettings, TempoSettings};
 use crate::config::{Environment, Finding, Level, LoadError, Settings, process_environment, write_findings};
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It can be served, be it with warnings.
-    Good,
-    Faulty,
-    /// There is nothing to check.
-    Unreadable,
-}
-
-impl Verdict {
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Faulty => 1,
-            Self::Unreadable => 2,
-        }
-    }
-}
 
 /// `tutti check`, with its output on the terminal.
 pub fn main(args: &super::CheckArgs) -> ExitCode {
     match run(&args.config, &process_environment, &mut anstream::stdout()) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(verdict) => verdict.into(),
         // A reader that left (`| head`) has seen what it wanted; the verdict cannot be told any more.
         Err(_) => ExitCode::FAILURE,
     }
@@ -54,11 +35,11 @@ pub fn run(path: &Path, environment: Environment<'_>, out: &mut dyn Write) -> io
             write_findings(out, &faults.findings)?;
             let count = counted(faults.faults().count(), "fault");
             writeln!(out, "{} has {count}{}", path.display(), besides(&faults.findings))?;
-            Ok(Verdict::Faulty)
+            Ok(Verdict::Bad)
         }
         Err(error @ LoadError::Unreadable { .. }) => {
             writeln!(out, "{error}")?;
-            Ok(Verdict::Unreadable)
+            Ok(Verdict::Unusable)
         }
     }
 }

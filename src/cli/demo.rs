@@ -21,13 +21,14 @@ use crate::federation::{Federation, FederationSettings};
 use crate::model::{Caller, Jurisdiction, RegionName};
 use crate::redaction::KeyRing;
 use crate::task::Group;
+use crate::task::clock::wall_now;
 use crate::telemetry::Metrics;
 
 /// The first region takes OTLP/HTTP here, as every Collector does; the others on the next tens.
 const OTLP_PORT: u16 = 4318;
 
 pub fn run(args: &DemoArgs) -> ExitCode {
-    super::start_log();
+    super::start_log(None, None);
     let estate = Arc::new(Estate::new(args.seed));
     if let Some(unknown) = unknown_region(args, &estate) {
         let known: Vec<&str> = estate.regions().iter().map(|region| region.name.as_str()).collect();
@@ -73,7 +74,7 @@ async fn serve(args: &DemoArgs, estate: Arc<Estate>) -> Result<(), AppError> {
     let federation =
         Federation::new(regions, FederationSettings::default(), plan).with_redactor(redactor.into());
     let metrics = Metrics::default();
-    metrics.reloaded(true);
+    metrics.reloaded(true, wall_now());
     let state = ApiState::new(federation, metrics, ApiSettings::default());
     tasks.spawn(traffic(estate.clone()));
     // As bound: port 0 asks for any free one.

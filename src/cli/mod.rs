@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::LogFormat;
 use crate::model::RegionName;
 
 pub mod audit;
@@ -32,6 +33,7 @@ pub mod serve;
 mod text;
 pub mod token;
 pub mod trace;
+pub mod verdict;
 
 /// One Grafana Tempo over several regions.
 #[derive(Debug, Parser)]
@@ -75,6 +77,13 @@ pub struct ServeArgs {
     /// Where to listen, instead of where the configuration says.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// How the log is written, `text` or `json`, instead of as TUTTI_LOG_FORMAT or the configuration says.
+    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
+    pub log: Option<LogFormat>,
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    LogFormat::parse(text).ok_or_else(|| "`text` and `json` are the two there are".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -162,9 +171,9 @@ fn complain(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// One line per event on standard error: human-readable, or JSON with `TUTTI_LOG_FORMAT=json`. What is
-/// logged follows `RUST_LOG`; the gateway's own events from `info` on by default.
-fn start_log() {
+/// One line per event on standard error: human-readable, or JSON with `TUTTI_LOG_FORMAT=json`, where nothing else is
+/// told. What is logged follows `RUST_LOG`; the gateway's own events from `info` on by default.
+fn start_log(told: Option<LogFormat>, configured: Option<LogFormat>) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,tutti=info"));
     // A reader of the log that is gone is no reason to panic over it: that would fail every request.
@@ -175,9 +184,10 @@ fn start_log() {
     // By the rules of everything else that is printed: a terminal, NO_COLOR, CLICOLOR_FORCE.
     let has_colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     // A second start, as tests make, keeps the first.
-    let _ = match std::env::var("TUTTI_LOG_FORMAT").as_deref() {
-        Ok("json") => log.json().flatten_event(true).try_init(),
-        _ => log.with_ansi(has_colours).try_init(),
+    let variable = std::env::var("TUTTI_LOG_FORMAT").ok().and_then(|text| LogFormat::parse(&text));
+    let _ = match told.or(variable).or(configured) {
+        Some(LogFormat::Json) => log.json().flatten_event(true).try_init(),
+        Some(LogFormat::Text) | None => log.with_ansi(has_colours).try_init(),
     };
 }
 

@@ -10,7 +10,6 @@ use crate::config::process_environment;
 const EXIT_FAILED: u8 = 1;
 
 pub fn run(args: &ServeArgs) -> ExitCode {
-    super::start_log();
     let (settings, findings) = match app::load(&args.config, args.listen, &process_environment) {
         Ok(loaded) => loaded,
         Err(lines) => {
@@ -18,6 +17,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
             return ExitCode::from(EXIT_FAILED);
         }
     };
+    super::start_log(args.log, settings.telemetry.log);
     app::log_findings(&findings);
     super::block_on(app::run(args.config.clone(), settings, args.listen, &process_environment))
 }

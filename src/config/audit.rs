@@ -7,12 +7,18 @@ use std::time::Duration;
 use super::credentials::{self, GivenSecret};
 use super::fault::{Findings, Place, quoted};
 use super::given::{At, Given};
+use super::quantity;
 use super::table::Table;
+use super::witnesses::{self, GivenWitness};
 use super::world::{PEM_BYTES_MAX, World};
+use crate::api::audit::EdgeSettings;
 use crate::audit::note::{Kind, NamedKey, is_name};
 use crate::audit::settings::{BYTES_MAX, WAIT_MAX};
 use crate::audit::{AuditSettings, parse_key};
 use crate::proof::SigningKey;
+
+/// Records are taken away in whole bundles, once an hour.
+const KEEP_MIN: Duration = Duration::from_hours(24);
 
 #[derive(Debug)]
 pub(super) struct GivenAudit {
@@ -24,6 +30,10 @@ pub(super) struct GivenAudit {
     pub bytes_max: Given<u64>,
     pub wait_max: Given<Duration>,
     pub witnessed: Given<Vec<At<String>>>,
+    pub readers: Given<Vec<At<String>>>,
+    pub witness_every: Given<Duration>,
+    pub witnesses: Vec<GivenWitness>,
+    pub keep: Given<Duration>,
 }
 
 pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenAudit {
@@ -36,6 +46,10 @@ pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenAudit {
         bytes_max: table.size("bytes_max", 1 << 20, out),
         wait_max: table.duration("wait_max", out),
         witnessed: table.texts("witnessed", out),
+        readers: table.texts("readers", out),
+        witness_every: table.duration("witness_every", out),
+        witnesses: witnesses::read(&mut table, out),
+        keep: table.parsed("keep", out, quantity::age),
     };
     table.close(out);
     given
@@ -46,7 +60,7 @@ pub(super) fn resolve(
     complete: Duration,
     world: &mut World<'_>,
     out: &mut Findings,
-) -> Option<AuditSettings> {
+) -> Option<(AuditSettings, EdgeSettings)> {
     let given = given?;
     let Some(dir) = given.dir.is() else {
         if given.dir.is_absent() {
@@ -58,6 +72,13 @@ pub(super) fn resolve(
     if let Some(at) = given.origin.is().filter(|at| !is_name(&at.value)) {
         let what = format!("{} is no name of a log", quoted(&at.value));
         out.fault(&at.place, what, "write 1 to 200 printable characters without space and without `+`");
+    }
+    if let Some(at) = given.keep.is().filter(|at| at.value < KEEP_MIN) {
+        out.fault(
+            &at.place,
+            "nobody could look at records so soon gone",
+            "write a day or more, as in \"400d\"",
+        );
     }
     if let Some(at) = given.wait_max.is().filter(|at| at.value >= complete) {
         let what = "`wait_max` leaves nothing of the deadline of an answer";
@@ -73,9 +94,15 @@ pub(super) fn resolve(
         }
         key
     });
+    let edge = EdgeSettings {
+        readers: given.readers.is().into_iter().flat_map(|at| &at.value).map(|at| at.value.clone()).collect(),
+        witnesses: witnesses::resolve(&given.witnesses, world, out),
+        witness_every: witnesses::every(&given.witness_every, out),
+        keep: given.keep.value(),
+    };
     let witnessed = given.witnessed.is().map(|at| at.value.as_slice()).unwrap_or_default();
     let witnessed = witnessed.iter().filter_map(|at| log(at, out)).collect();
-    Some(AuditSettings {
+    let log = AuditSettings {
         dir: world.path(&dir.value),
         origin: given.origin.value(),
         key,
@@ -83,7 +110,8 @@ pub(super) fn resolve(
         bytes_max: given.bytes_max.or(BYTES_MAX),
         wait_max: given.wait_max.or(WAIT_MAX.min(complete / 2)),
         witnessed,
-    })
+    };
+    Some((log, edge))
 }
 
 fn key(at: &At<String>, world: &mut World<'_>, out: &mut Findings) -> Option<SigningKey> {

@@ -97,7 +97,7 @@ fn signer(mut table: Table<'_>, out: &mut Findings) -> GivenSigner {
 
 pub(super) fn resolve(
     given: &GivenBreakGlass,
-    regions: &[RegionName],
+    (regions, behind): (&[RegionName], &BTreeSet<RegionName>),
     policies: &Policies,
     world: &mut World<'_>,
     out: &mut Findings,
@@ -134,6 +134,7 @@ pub(super) fn resolve(
         uses_max: given.uses_max.or(USES_MAX),
         notify_url: given.notify_url.is().map(|at| at.value.to_string()),
         regions: regions.iter().cloned().collect(),
+        behind: behind.clone(),
     }
 }
 

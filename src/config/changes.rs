@@ -38,8 +38,11 @@ impl Changes {
         changes.note(old.policies.digest() != new.policies.digest(), "policies");
         changes.note(old.identity != new.identity, "identity");
         changes.note(!same_grants(old.grants.settings(), new.grants.settings()), "break_glass");
-        if old.audit != new.audit {
+        if old.audit != new.audit || old.audit_edge != new.audit_edge {
             changes.needs_restart.push("audit".to_owned());
+        }
+        if old.telemetry != new.telemetry {
+            changes.needs_restart.push("telemetry".to_owned());
         }
         changes.note(old.token_keys != new.token_keys, "keys");
         changes.note(old.peers != new.peers, "peer.trusts");
@@ -180,7 +183,7 @@ fn tempo(old: &TempoSettings, new: &TempoSettings, mut note: impl FnMut(bool, &s
 
 /// Regions that came or went are told as such.
 fn same_grants(old: &GrantSettings, new: &GrantSettings) -> bool {
-    *old == GrantSettings { regions: old.regions.clone(), ..new.clone() }
+    *old == GrantSettings { regions: old.regions.clone(), behind: old.behind.clone(), ..new.clone() }
 }
 
 fn same_auth(old: &Auth, new: &Auth) -> bool {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::world::{Environment, World};
+use crate::model::caller::{PURPOSE_CHARS_MAX, is_purpose};
 use crate::model::{Caller, Jurisdiction};
 
 /// Claims are a few hundred bytes; a token with more than this would not fit a header.
@@ -68,6 +69,11 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Caller, ClaimsError> {
         let (line, column) = place_of(bytes, "\"home\"");
         wrong(line, column, format!("`home`: {error}"))
     })?;
+    if claims.purpose.as_deref().is_some_and(|purpose| !is_purpose(purpose)) {
+        let (line, column) = place_of(bytes, "\"purpose\"");
+        let what = format!("`purpose` is a word, or a few, of {PURPOSE_CHARS_MAX} characters at most");
+        return Err(wrong(line, column, what));
+    }
     let anonymous = Caller::anonymous();
     Ok(Caller {
         subject: claims.sub.unwrap_or(anonymous.subject),
@@ -118,6 +124,8 @@ mod tests {
         check("{\n \"role\": []}", "/claims.json:2:7: unknown field `role`, expected one of `sub`, `roles`");
         check("{\"roles\": \"sre\"}", "/claims.json:1:15: invalid type: string \"sre\", expected a sequence");
         check("{\"home\": \"over there\"}", "/claims.json:1:2: `home`: a jurisdiction is");
+        let long = format!("{{\"purpose\": \"{}\"}}", "p".repeat(65));
+        check(&long, "/claims.json:1:2: `purpose` is a word, or a few, of 64 characters at most");
         check("{", "/claims.json:1:1: EOF");
         check("[]", "/claims.json:1:");
     }

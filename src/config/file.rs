@@ -18,6 +18,7 @@ use super::locality::{self, GivenLocality};
 use super::modes::{self, GivenModes};
 use super::peers::{self, GivenPeers};
 use super::table::{self, Table};
+use super::telemetry::{self, GivenTelemetry};
 use super::token_keys::{self, GivenKeys};
 use super::words;
 use crate::backend::settings::Streaming;
@@ -40,6 +41,7 @@ pub(super) struct GivenFile {
     pub identity: GivenIdentity,
     pub break_glass: GivenBreakGlass,
     pub peers: GivenPeers,
+    pub telemetry: GivenTelemetry,
     pub audit: Given<GivenAudit>,
     pub regions: Vec<GivenRegion>,
     /// A `[[region]]` stands in the file, even if it cannot be read.
@@ -198,6 +200,7 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         identity: identity::read(optional(&mut root, "identity", out), out),
         break_glass: break_glass::read(optional(&mut root, "break_glass", out), out),
         peers: peers::read(optional(&mut root, "peer", out), out),
+        telemetry: telemetry::read(optional(&mut root, "telemetry", out), out),
         audit: root.table("audit", out).map(|table| audit::read(table, out)),
         has_regions: match &regions {
             Given::Is(at) => !at.value.is_empty(),
@@ -207,9 +210,6 @@ pub(super) fn read(source: &Arc<Source>, out: &mut Findings) -> GivenFile {
         regions: regions.into_value().unwrap_or_default().into_iter().map(|t| region(t, out)).collect(),
         is_whole,
     };
-    for (key, what, remedy) in words::TABLES_TO_COME {
-        root.refuse(key, what, remedy, out);
-    }
     root.close(out);
     file
 }

@@ -100,7 +100,7 @@ pub(super) fn resolve(
     out: &mut Findings,
 ) -> IdentitySettings {
     let mode = given.mode.or(Mode::Open);
-    check_mode(given, mode, out);
+    check_mode(given, mode, listener, out);
     check_development(given, listener.address, out);
     IdentitySettings {
         mode,
@@ -127,7 +127,7 @@ fn callers(given: &GivenIdentity, world: &mut World<'_>, out: &mut Findings) -> 
 }
 
 /// What a mode needs, and what it excludes.
-fn check_mode(given: &GivenIdentity, mode: Mode, out: &mut Findings) {
+fn check_mode(given: &GivenIdentity, mode: Mode, listener: Listener, out: &mut Findings) {
     if mode == Mode::Open {
         return;
     }
@@ -136,9 +136,10 @@ fn check_mode(given: &GivenIdentity, mode: Mode, out: &mut Findings) {
         out.fault(&everyone.place, what, "take it away, or write mode = \"open\" on loopback");
     }
     let ways = [given.tokens.len(), given.issuers.len(), given.grafanas.len(), given.data_sources.len()];
-    if ways.iter().all(|number| *number == 0) {
+    if ways.iter().all(|number| *number == 0) && !listener.is_asked_by_gateways {
         let place = given.mode.is().map_or(&given.place, |at| &at.place);
-        let remedy = "write [[identity.issuer]], [[identity.grafana]] or [[identity.data_source]]";
+        let remedy =
+            "write [[identity.issuer]], [[identity.grafana]], [[identity.data_source]] or [[peer.trusts]]";
         out.fault(place, "nobody could ask: no way is named to show who asks", remedy);
     }
 }

@@ -29,9 +29,11 @@ mod reload;
 mod resolve;
 mod senders;
 mod table;
+mod telemetry;
 mod tls;
 mod token_keys;
 mod warnings;
+mod witnesses;
 mod words;
 mod world;
 
@@ -55,9 +57,11 @@ pub use keys::parse_keys;
 pub use quantity::closest;
 pub use reload::Watch;
 pub use resolve::redactor_of;
+pub use telemetry::{LogFormat, TelemetrySettings};
 pub use world::{Environment, Sources, process_environment};
 
 use crate::api::Modes;
+use crate::api::audit::EdgeSettings;
 use crate::api::tls::Clients;
 use crate::audit::AuditSettings;
 use crate::backend::settings::{KindSettings, RegionSettings};
@@ -94,6 +98,10 @@ pub struct Settings {
     pub peers: Arc<Peers>,
     /// Where what was seen is put on record; none where it is not.
     pub audit: Option<AuditSettings>,
+    /// In which form the log is written, and where own spans go.
+    pub telemetry: TelemetrySettings,
+    /// Who may read that, and who is asked to sign it.
+    pub audit_edge: EdgeSettings,
     /// In the order of the file; at least one.
     pub regions: Vec<RegionSettings>,
     /// What decides what may be seen.

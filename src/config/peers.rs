@@ -10,6 +10,7 @@ use super::credentials::{self, GivenSecret};
 use super::fault::{Findings, Place, quoted};
 use super::given::{At, Given};
 use super::regions::require;
+use super::senders::{self, GivenCertificate, Listener};
 use super::table::Table;
 use super::words;
 use super::world::World;
@@ -41,10 +42,18 @@ struct GivenTrust {
     jurisdiction: Given<Jurisdiction>,
     public_key_file: Given<String>,
     bearer: Given<GivenSecret>,
+    certificate: Given<GivenCertificate>,
     delivers: Given<Vec<At<String>>>,
     roles: Given<Vec<At<String>>>,
     groups: Given<Vec<At<String>>>,
     clearances: Given<Vec<At<String>>>,
+}
+
+impl GivenPeers {
+    /// Whether any other gateway may ask here.
+    pub(super) fn has_trusts(&self) -> bool {
+        !self.trusts.is_empty()
+    }
 }
 
 pub(super) fn read(mut table: Table<'_>, out: &mut Findings) -> GivenPeers {
@@ -66,6 +75,7 @@ fn trust(mut table: Table<'_>, out: &mut Findings) -> GivenTrust {
         jurisdiction: table.parsed("jurisdiction", out, words::jurisdiction),
         public_key_file: table.text("public_key_file", out),
         bearer: credentials::secret(&mut table, "bearer", false, out),
+        certificate: table.table("certificate", out).map(|table| senders::certificate(table, out)),
         delivers: table.texts("delivers", out),
         roles: table.texts("roles", out),
         groups: table.texts("groups", out),
@@ -104,13 +114,14 @@ pub(super) fn signer(
 pub(super) fn resolve(
     given: &GivenPeers,
     name: Option<&str>,
+    listener: Listener,
     world: &mut World<'_>,
     out: &mut Findings,
 ) -> Peers {
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut trusts = Vec::with_capacity(given.trusts.len());
     for of in &given.trusts {
-        let trust = resolve_one(of, world, out);
+        let trust = resolve_one(of, listener, world, out);
         let Some(gateway) = of.gateway.is() else { continue };
         if name == Some(gateway.value.as_str()) {
             let what = format!("{} is what this gateway calls itself", quoted(&gateway.value));
@@ -129,7 +140,12 @@ pub(super) fn resolve(
     Peers::new(name.unwrap_or_default(), trusts)
 }
 
-fn resolve_one(given: &GivenTrust, world: &mut World<'_>, out: &mut Findings) -> Option<Trust> {
+fn resolve_one(
+    given: &GivenTrust,
+    listener: Listener,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> Option<Trust> {
     require(&given.gateway, &given.place, "gateway", "gateway = \"us-east\"", out);
     require(&given.jurisdiction, &given.place, "jurisdiction", "jurisdiction = \"US\"", out);
     require(
@@ -139,9 +155,8 @@ fn resolve_one(given: &GivenTrust, world: &mut World<'_>, out: &mut Findings) ->
         "public_key_file = \"us-east.pem\"",
         out,
     );
-    require(&given.bearer, &given.place, "bearer", "bearer = { env = \"NAME\" }", out);
     let keys = given.public_key_file.is().and_then(|at| keys(at, world, out));
-    let bearer = given.bearer.is().and_then(|at| world.secret(&at.value, out));
+    let factor = factor(given, listener, world, out);
     let mut delivers = BTreeSet::new();
     for at in given.delivers.is().map_or(&[][..], |at| &at.value) {
         match words::jurisdiction(&at.value) {
@@ -152,13 +167,44 @@ fn resolve_one(given: &GivenTrust, world: &mut World<'_>, out: &mut Findings) ->
     let texts = |given: &Given<Vec<At<String>>>| {
         given.is().map(|at| at.value.iter().map(|at| at.value.clone()).collect::<BTreeSet<_>>())
     };
-    let bearer = format!("Bearer {}", bearer?.expose_secret());
-    let factor = Factor { secret: Some(Secret::new(AUTHORIZATION, &bearer)), certificate: None };
-    let mut trust = Trust::new(given.gateway.value()?, given.jurisdiction.value()?, keys?, factor);
+    let mut trust = Trust::new(given.gateway.value()?, given.jurisdiction.value()?, keys?, factor?);
     trust.delivers.extend(delivers);
     (trust.roles, trust.groups) = (texts(&given.roles), texts(&given.groups));
     trust.clearances = texts(&given.clearances);
     Some(trust)
+}
+
+/// What shows that it is this gateway, besides that its statements are signed by its key: a secret, a certificate, or
+/// both, which are then both asked for.
+fn factor(
+    given: &GivenTrust,
+    listener: Listener,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> Option<Factor> {
+    if given.bearer.is_absent() && given.certificate.is_absent() {
+        let remedy =
+            "write `bearer = { env = \"NAME\" }`, or `certificate = { name = \"tutti.us.example\" }`";
+        let what =
+            "neither `bearer` nor `certificate` is there: statements alone could be anyone's who heard them";
+        out.fault(&given.place, what, remedy);
+        return None;
+    }
+    let secret = match given.bearer.is() {
+        None => None,
+        Some(at) => {
+            let bearer = format!("Bearer {}", world.secret(&at.value, out)?.expose_secret());
+            Some(Secret::new(AUTHORIZATION, &bearer))
+        }
+    };
+    let certificate = match given.certificate.is() {
+        None => None,
+        Some(at) => Some(senders::resolve_certificate(at, listener, out)?),
+    };
+    // What could not be read has been said.
+    let is_whole = given.bearer.is_absent() == secret.is_none()
+        && given.certificate.is_absent() == certificate.is_none();
+    is_whole.then_some(Factor { secret, certificate })
 }
 
 /// Several where one is about to replace another.

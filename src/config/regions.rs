@@ -36,7 +36,10 @@ pub(super) fn resolve(
     let layers = layers(&given.layers, complete, out);
     let Some(kind) = given.kind.value() else {
         // What stands there is wrong whatever kind was meant.
-        let _ = (auth(&given.tempo.auth, world, out), headers(&given.tempo, world, out));
+        let _ = (
+            auth(&given.tempo.auth, world, out),
+            headers(&given.tempo.headers, !given.tempo.auth.is_absent(), world, out),
+        );
         tls::resolve(&given.tempo.tls, given.tempo.url.is(), world, out);
         return None;
     };
@@ -121,7 +124,7 @@ fn breaker(given: &Given<GivenBreaker>, default: BreakerSettings, out: &mut Find
 fn tempo(given: &GivenTempo, of: &Place, world: &mut World<'_>, out: &mut Findings) -> Option<TempoSettings> {
     require(&given.url, of, "url", "url = \"http://127.0.0.1:3200\"", out);
     let auth = auth(&given.auth, world, out);
-    let headers = headers(given, world, out);
+    let headers = headers(&given.headers, !given.auth.is_absent(), world, out);
     let tls = tls::resolve(&given.tls, given.url.is(), world, out);
     let url = given.url.is()?;
     warn_of_plain_credentials(url, given, out);
@@ -147,13 +150,12 @@ fn peer(
     refuse(&given.tempo.tenant, "tenant", "tutti", out);
     refuse(&given.tempo.streaming, "streaming", "tutti", out);
     let at = tempo(&given.tempo, &given.place, world, out);
-    if given.tempo.auth.is_absent() {
+    let has_certificate = given.tempo.tls.is().is_some_and(|tls| !tls.value.cert_file.is_absent());
+    if given.tempo.auth.is_absent() && !has_certificate {
         let what = "a peer gateway must be shown who asks, besides what is stated";
-        out.fault(
-            &given.place,
-            what,
-            "write `auth = { bearer = { env = \"NAME\" } }`, as its [[peer.trusts]] has it",
-        );
+        let remedy = "write `auth = { bearer = { env = \"NAME\" } }` or `tls = { cert_file = \"us.crt\", key_file = \
+                      \"us.key\" }`, as its [[peer.trusts]] has it";
+        out.fault(&given.place, what, remedy);
     }
     let gateway = given.gateway.value().or_else(|| given.name.value().map(|name| name.to_string()));
     Some(PeerSettings {
@@ -181,10 +183,15 @@ fn auth(given: &Given<GivenAuth>, world: &mut World<'_>, out: &mut Findings) -> 
     }
 }
 
-fn headers(given: &GivenTempo, world: &mut World<'_>, out: &mut Findings) -> Vec<(HeaderName, SecretString)> {
+pub(super) fn headers(
+    given: &Given<Vec<(At<HeaderName>, Given<GivenSecret>)>>,
+    has_auth: bool,
+    world: &mut World<'_>,
+    out: &mut Findings,
+) -> Vec<(HeaderName, SecretString)> {
     let mut headers = Vec::new();
-    for (name, source) in given.headers.is().map_or(&[][..], |at| &at.value) {
-        if name.value == http::header::AUTHORIZATION && !given.auth.is_absent() {
+    for (name, source) in given.is().map_or(&[][..], |at| &at.value) {
+        if name.value == http::header::AUTHORIZATION && has_auth {
             out.fault(&name.place, "`auth` already sends this header", "keep one of them");
         }
         let Some(source) = source.is() else { continue };

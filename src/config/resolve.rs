@@ -1,6 +1,7 @@
 //! The configuration as resolved: what the given values mean together and with the world outside. Every
 //! fault is found before anything is refused.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +19,14 @@ use super::peers;
 use super::quantity::closest;
 use super::regions::{self, require};
 use super::senders::Listener;
+use super::telemetry;
 use super::token_keys;
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
     DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, Settings, check_listen,
     collide, is_loopback, policies, tls, warnings,
 };
+use crate::api::audit::EdgeSettings;
 use crate::backend::settings::{RegionSettings, Signer};
 use crate::cache::HotSettings;
 use crate::federation::settings::{Additions, FederationSettings, MetricsSettings, SearchSettings};
@@ -69,24 +72,28 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let signer = peers::signer(&given.peers, name.as_deref(), world, out);
     let egress = raw_egress(given);
     let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
-    let trusted = peers::resolve(&given.peers, name.as_deref(), world, out);
-    let listen = given.gateway.listen.or(LISTEN);
-    let identity = identity::resolve(&given.identity, listener(given, listen), world, out);
+    let listener = listener(given, given.gateway.listen.or(LISTEN));
+    let trusted = peers::resolve(&given.peers, name.as_deref(), listener, world, out);
+    let identity = identity::resolve(&given.identity, listener, world, out);
     check_addresses(given, &regions, &identity, out);
     let (folder, policies) = resolve_policies(given, &declared, world, out);
     let token_keys = given.keys.is().map(|at| &at.value);
     let token_keys = Arc::new(token_keys::resolve(token_keys, &declared, world, out));
     let redactor = redactor(given, &policies, &token_keys, out);
-    let grants = break_glass::resolve(&given.break_glass, &declared.names, &policies, world, out);
+    let places = (declared.names.as_slice(), &behind_gateways(given));
+    let grants = break_glass::resolve(&given.break_glass, places, &policies, world, out);
     let grants = Arc::new(Grants::new(grants, policies.classes().clone()));
     let audit = audit::resolve(given.audit.is().map(|at| &at.value), deadlines.complete, world, out);
+    let (audit, audit_edge) = audit.map_or((None, EdgeSettings::default()), |(log, edge)| (Some(log), edge));
     let tls = tls::resolve_server(&given.gateway.tls, world, out);
+    let taken: Vec<_> = std::iter::once(listener.address).chain(doors(given)).collect();
+    let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
     warnings::find(given, &regions, &egress, out);
     let gateway = GatewaySettings {
         name: name?,
         region: given.gateway.region.value()?,
         jurisdiction: jurisdiction_of_gateway(given)?,
-        listen,
+        listen: listener.address,
         tls,
         http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
         policies: folder,
@@ -101,6 +108,8 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         grants,
         peers: Arc::new(trusted),
         audit,
+        telemetry,
+        audit_edge,
         regions,
         policies,
         token_keys,
@@ -335,6 +344,11 @@ fn resolve_regions(
     resolved
 }
 
+/// Where embedded regions take spans.
+fn doors(given: &GivenFile) -> impl Iterator<Item = std::net::SocketAddr> {
+    given.regions.iter().filter_map(|region| region.memory.otlp.value())
+}
+
 fn check_addresses(
     given: &GivenFile,
     regions: &[RegionSettings],
@@ -376,7 +390,7 @@ fn check_addresses(
 fn listener(given: &GivenFile, address: std::net::SocketAddr) -> Listener {
     let tls = given.gateway.tls.is();
     let has_client_ca = tls.is_some_and(|tls| !tls.value.client_ca.is_absent());
-    Listener { address, has_client_ca }
+    Listener { address, has_client_ca, is_asked_by_gateways: given.peers.has_trusts() }
 }
 
 fn resolve_policies(
@@ -392,8 +406,7 @@ fn resolve_policies(
         .collect();
     let regions: Vec<_> = located.iter().map(|(name, at)| (name.clone(), at.value.clone())).collect();
     let places: Vec<Place> = located.iter().map(|(_, at)| at.place.clone()).collect();
-    let is_peer = |region: &&GivenRegion| region.kind.value() == Some(file::KindWord::Tutti);
-    let peers = given.regions.iter().filter(is_peer).filter_map(|region| region.name.value()).collect();
+    let peers = behind_gateways(given);
     let Some(at) = given.gateway.policies.is() else {
         return (None, Arc::new(built_in(given, (&regions, &places), out).with_peers(peers)));
     };
@@ -408,6 +421,12 @@ fn resolve_policies(
     debug_assert!(loaded.is_some() || out.has_faults(), "what cannot be loaded has been said");
     let policies = loaded.unwrap_or_else(Policies::allow_all).with_peers(peers);
     (Some(world.path(&at.value)), Arc::new(policies))
+}
+
+/// Regions before which another gateway decides.
+fn behind_gateways(given: &GivenFile) -> BTreeSet<RegionName> {
+    let is_peer = |region: &&GivenRegion| region.kind.value() == Some(file::KindWord::Tutti);
+    given.regions.iter().filter(is_peer).filter_map(|region| region.name.value()).collect()
 }
 
 /// What is in force where no folder is named: the baseline, or nothing where someone says so.

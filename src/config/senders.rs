@@ -31,6 +31,8 @@ pub(super) struct Listener {
     pub address: SocketAddr,
     /// Whether clients are asked for certificates.
     pub has_client_ca: bool,
+    /// Whether other gateways may ask there, on behalf of whom they state.
+    pub is_asked_by_gateways: bool,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub(super) struct GivenFactor {
 }
 
 #[derive(Debug, Clone)]
-struct GivenCertificate {
+pub(super) struct GivenCertificate {
     sha256: Given<[u8; 32]>,
     name: Given<ServerName<'static>>,
 }
@@ -80,7 +82,7 @@ pub(super) fn factor(table: &mut Table<'_>, out: &mut Findings) -> GivenFactor {
     given
 }
 
-fn certificate(mut table: Table<'_>, out: &mut Findings) -> GivenCertificate {
+pub(super) fn certificate(mut table: Table<'_>, out: &mut Findings) -> GivenCertificate {
     let place = table.place.clone();
     let given = GivenCertificate {
         sha256: table.parsed("sha256", out, fingerprint),
@@ -169,17 +171,24 @@ pub(super) fn resolve_factor(
     };
     let certificate = match given.certificate.is() {
         None => None,
-        Some(At { value, place }) => {
-            if !listener.has_client_ca {
-                let remedy = "write `[gateway.tls]` with `client_ca = \"clients.pem\"`";
-                out.fault(place, "no client is asked for its certificate", remedy);
-            }
-            let print = value.sha256.value().map(CertificateOf::Print);
-            Some(print.or(value.name.value().map(CertificateOf::Name))?)
-        }
+        Some(at) => Some(resolve_certificate(at, listener, out)?),
     };
     // What could not be read has been said.
     let is_whole = given.secret.is_absent() == secret.is_none()
         && given.certificate.is_absent() == certificate.is_none();
     is_whole.then_some(Factor { secret, certificate })
+}
+
+/// Which certificate it has to be. What could not be read has been said.
+pub(super) fn resolve_certificate(
+    At { value, place }: &At<GivenCertificate>,
+    listener: Listener,
+    out: &mut Findings,
+) -> Option<CertificateOf> {
+    if !listener.has_client_ca {
+        let remedy = "write `[gateway.tls]` with `client_ca = \"clients.pem\"`";
+        out.fault(place, "no client is asked for its certificate", remedy);
+    }
+    let print = value.sha256.value().map(CertificateOf::Print);
+    print.or(value.name.value().map(CertificateOf::Name))
 }

@@ -113,6 +113,19 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// A share: a number from 0 to 1.
+    pub(super) fn ratio(&mut self, key: &'static str, out: &mut Findings) -> Given<f64> {
+        let Some((value, place)) = self.entry(key) else { return Given::Absent };
+        let text = match value {
+            DeValue::Integer(number) => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            other => return wrong_type(other, "a number from 0 to 1 without quotes", &place, out),
+        };
+        let parsed = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+        let wrong = || Wrong::new("this is no share of a whole", "write a number from 0 to 1, as 0.1");
+        settle(parsed.ok_or_else(wrong), place, out)
+    }
+
     /// A list of whole numbers within a range.
     pub(super) fn wholes(
         &mut self,

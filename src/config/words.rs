@@ -12,10 +12,6 @@ use crate::backend::settings::Streaming;
 use crate::identity::Mode;
 use crate::model::{Jurisdiction, RegionName};
 
-/// Tables of the schema that this version does not have: key, what is wrong, remedy.
-pub(super) const TABLES_TO_COME: [(&str, &str, &str); 1] =
-    [("telemetry", "telemetry cannot be configured in this version", "take `[telemetry]` away")];
-
 /// Keys that are often written one level too high.
 pub(super) const REGION_KEYS_MISPLACED: [(&str, &str, &str); 3] = [
     ("bearer", "`bearer` belongs into `auth`", "write `auth = { bearer = { env = \"NAME\" } }`"),

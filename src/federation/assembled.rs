@@ -26,7 +26,7 @@ use crate::evaluate::outline::Outline;
 use crate::evaluate::{Patience, TraceRows};
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::search::Inspected;
-use crate::model::{Answer, Mode, TraceId};
+use crate::model::{Answer, Mode, TraceId, TraceQuery};
 use crate::redaction::query::Denial;
 use crate::redaction::{Marks, Permitted, Redacted, View};
 use crate::task::clock::wall_nanos;
@@ -114,6 +114,8 @@ struct Progress<G: Gather> {
     per_row: usize,
     /// The time was over within a trace.
     is_cut: bool,
+    /// Learns where the traces are that are looked at.
+    federation: Arc<Federation>,
 }
 
 /// The parts of some traces that the region of this rank sent, or why it sent none.
@@ -164,6 +166,7 @@ impl Federation {
             outline,
             per_row: wanted.per_row as usize,
             is_cut: false,
+            federation: self.clone(),
         };
         progress.teller.count().begin(&progress.reports);
         let order = wanted.order;
@@ -460,6 +463,10 @@ impl<G: Gather> Progress<G> {
         landed: Vec<Landed>,
         renumbers: Vec<bool>,
     ) -> Result<Self, Refusal> {
+        // What came in outline is not all there is.
+        if !renumbers.is_empty() {
+            self.federation.learn(&TraceQuery::of(candidate.id), &landed);
+        }
         let mut ranks = Vec::with_capacity(landed.len());
         let mut views = Vec::with_capacity(landed.len());
         let mut bytes = 0;

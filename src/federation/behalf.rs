@@ -44,17 +44,30 @@ impl Federation {
         self
     }
 
-    /// The same without the regions of gateways that the question came through: each of them asks its own, and would
-    /// refuse to be asked in a circle.
+    /// The same without the regions of gateways that have the question already: it came through them, or whoever asks
+    /// puts it to them, too. Those before this one account for them, and asked in a circle they would refuse.
     #[must_use]
-    pub fn without_gateways(mut self, through: &[String]) -> Self {
-        let is_on_the_way = |region: &Region| {
-            region.gateway().is_some_and(|name| through.iter().any(|gateway| gateway == name))
-        };
-        if self.regions.iter().any(|region| is_on_the_way(region)) {
-            self.regions = self.regions.iter().filter(|region| !is_on_the_way(region)).cloned().collect();
+    pub fn without_gateways(mut self, asker: &Asker) -> Self {
+        let has_it = |name: &str| asker.through.iter().any(|one| one == name) || asker.besides.contains(name);
+        let elsewhere: BTreeSet<String> =
+            self.gateways().filter(|name| has_it(name)).map(str::to_owned).collect();
+        if !elsewhere.is_empty() {
+            let is_elsewhere =
+                |region: &Region| region.gateway().is_some_and(|name| elsewhere.contains(name));
+            self.regions = self.regions.iter().filter(|region| !is_elsewhere(region)).cloned().collect();
+            self.elsewhere = elsewhere.into_iter().collect();
         }
         self
+    }
+
+    /// The gateways that are asked.
+    pub fn gateways(&self) -> impl Iterator<Item = &str> {
+        self.regions.iter().filter_map(|region| region.gateway())
+    }
+
+    /// The gateways whose regions are left to those that ask.
+    pub fn elsewhere(&self) -> &[String] {
+        &self.elsewhere
     }
 
     pub fn has_peers(&self) -> bool {
@@ -81,8 +94,9 @@ impl Federation {
             return None;
         }
         let line = format!(
-            "no compare() over {}: something is withheld from you there, and what may be compared is known to that \
-             gateway alone; group by attributes that you name, or ask it about its own region",
+            "no compare() over {}: something is withheld from you there, and a comparison has a series for each \
+             attribute that you may group by, which only that gateway knows, so that what it leaves out could not be \
+             told from what no span has; group by attributes that you name, or ask it about its own region",
             shut.join(", ")
         );
         Some(Refusal { why: Why::Unsupported, line, coverage: Some(coverage.clone()) })
@@ -104,7 +118,7 @@ impl Federation {
     pub(super) fn remembered_as(&self) -> String {
         let digest = self.plan.digest();
         let Some(asker) = &self.asker else { return digest.to_owned() };
-        let claims = format!("{:?} {:?}", asker.caller, asker.delivered);
+        let claims = format!("{:?} {:?} {:?}", asker.caller, asker.delivered, self.elsewhere);
         format!("{digest} {}", blake3::hash(claims.as_bytes()).to_hex())
     }
 

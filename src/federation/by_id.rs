@@ -58,6 +58,8 @@ pub struct Federation {
     pub(super) asker: Option<Arc<Asker>>,
     /// What another gateway asks this for.
     pub(super) errand: Option<Arc<Errand>>,
+    /// Gateways whose regions are left to that one, and to those before it.
+    pub(super) elsewhere: Arc<[String]>,
 }
 
 /// One lookup as a caller asks it.
@@ -118,6 +120,7 @@ impl Federation {
             numbers: FastFamilies::default(),
             asker: None,
             errand: None,
+            elsewhere: Arc::default(),
         }
     }
 

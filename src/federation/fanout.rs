@@ -151,21 +151,9 @@ async fn ask_each(
 /// A report of this region with nothing in it yet.
 pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> RegionReport {
     RegionReport {
-        region: region.name().clone(),
-        jurisdiction: region.jurisdiction().clone(),
-        status,
-        detail: None,
-        http_status: None,
         took,
-        first_byte: None,
-        bytes: 0,
-        spans: 0,
-        attempts: 0,
-        treated: 0,
-        treated_by_class: Vec::new(),
-        within: None,
         is_raw_egress: region.is_raw_egress(),
-        again: None,
+        ..RegionReport::new(region.name().clone(), region.jurisdiction().clone(), status)
     }
 }
 

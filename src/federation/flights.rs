@@ -20,7 +20,7 @@ use super::fanout::Landed;
 use super::refusal::Refusal;
 use crate::cache::HotKey;
 use crate::model::{Answer, Outcome, RegionReport};
-use crate::task::{Deadline, Group};
+use crate::task::{Deadline, Group, along};
 use crate::telemetry::metrics::fast::{FastFamilies, Remainder};
 
 /// Flights that go on without anyone waiting. Each may hold one trace of every region, as a request does.
@@ -238,6 +238,7 @@ fn fly(
     begin: impl FnOnce(Arc<Seat>) -> BoxFuture<'static, Arc<Ended>>,
 ) -> Arc<Flight> {
     let seat = Arc::new(Seat::new());
-    let work = begin(seat.clone()).shared();
+    // Whoever waits for it, it is done for the request that began it.
+    let work = along::carried(begin(seat.clone())).boxed().shared();
     Arc::new(Flight { seat, work, deadline, is_left: AtomicBool::new(false), listed })
 }

@@ -120,8 +120,10 @@ impl Federation {
 /// Why metrics over these regions, which are far away and not alone, are refused.
 pub fn no_metrics_over(far: &[&str]) -> String {
     format!(
-        "no metrics over {} yet: a single region is counted, whatever its kind, and embedded regions \
-         (`kind = \"memory\"`) are counted together; searches, tags and traces are answered from every region",
+        "no metrics over {} yet: of a region far away that is not alone, numbers are not added to those of others, \
+         and every trace would have to be fetched; a single region is counted, whatever its kind, and embedded \
+         regions (`kind = \"memory\"`) and those behind gateways (`kind = \"tutti\"`) are counted together; \
+         searches, tags and traces are answered from every region",
         far.join(", ")
     )
 }

@@ -24,7 +24,7 @@ use super::waiting::LOOK_AGAIN;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::{Answer, Complete, Coverage, Mode, SearchAnswer, SearchQuery, TagNames, TagValues};
 use crate::redaction::Redacted;
-use crate::task::{Deadline, Group};
+use crate::task::{Deadline, Group, along};
 use crate::telemetry::metrics::fast::{FastFamilies, Remainder, Waited};
 
 /// Searches that go on without anyone waiting. Each may hold what a search does.
@@ -117,7 +117,7 @@ impl<A: Grows> Looking<A> {
             }
             Arc::new(Err(Refusal::lost()))
         };
-        Arc::new(Self { work: work.boxed().shared(), certain, count, begun, deadline })
+        Arc::new(Self { work: along::carried(work).boxed().shared(), certain, count, begun, deadline })
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::settings::{ClaimPaths, Grant, Holder};
 use super::token::{TokenFault, text};
+use crate::model::caller::{PURPOSES_MAX, is_purpose};
 use crate::model::{Caller, Jurisdiction};
 
 /// Characters of a subject: it is written into every record.
@@ -24,7 +25,7 @@ pub(super) struct Mapped {
 /// The caller of a bearer token.
 pub(super) fn of_issuer(claims: &Claims, paths: &ClaimPaths, grants: &[Grant]) -> Result<Mapped, TokenFault> {
     let subject = subject(claims, &paths.subject)?;
-    let purposes: Vec<String> = texts(claims, &paths.purpose)?.into_iter().collect();
+    let purposes = purposes(claims, &paths.purpose)?;
     let home = match found(claims, &paths.home)? {
         None => None,
         Some(value) => Some(jurisdiction(value).ok_or_else(|| wrong(&paths.home, "a jurisdiction"))?),
@@ -151,6 +152,13 @@ fn texts(claims: &Claims, path: &str) -> Result<BTreeSet<String>, TokenFault> {
         }
         Some(_) => Err(wrong(path, "a list of texts")),
     }
+}
+
+/// An empty one is none, as where the claim is not there.
+fn purposes(claims: &Claims, path: &str) -> Result<Vec<String>, TokenFault> {
+    let purposes: Vec<String> = texts(claims, path)?.into_iter().filter(|one| !one.is_empty()).collect();
+    let is_bounded = purposes.len() <= PURPOSES_MAX && purposes.iter().all(|purpose| is_purpose(purpose));
+    if is_bounded { Ok(purposes) } else { Err(TokenFault::Purposes) }
 }
 
 fn jurisdiction(value: &Value) -> Option<Jurisdiction> {

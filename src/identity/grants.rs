@@ -47,6 +47,8 @@ pub struct GrantSettings {
     /// Where it is told that a grant is used.
     pub notify_url: Option<String>,
     pub regions: BTreeSet<RegionName>,
+    /// Those of them before which another gateway stands: it decides, and hears of no grant.
+    pub behind: BTreeSet<RegionName>,
 }
 
 /// Checks grants.
@@ -110,6 +112,11 @@ pub enum GrantFault {
     MayNotSign { signer: String, class: String },
     #[error("the grant names region `{0}`, which is not declared")]
     Region(RegionName),
+    #[error(
+        "the grant names region `{0}`, before which another gateway decides: leave it out, and show a grant for it to \
+         that gateway"
+    )]
+    Behind(RegionName),
     #[error("the grant is for {}, and the request states {}", purpose(.of), purpose(.stated))]
     Purpose { of: Option<String>, stated: Option<String> },
     #[error("the grant was revoked")]
@@ -198,6 +205,9 @@ impl Grants {
         }
         if let Some(other) = grant.regions.iter().find(|region| !self.settings.regions.contains(*region)) {
             return Err(GrantFault::Region(other.clone()));
+        }
+        if let Some(behind) = grant.regions.iter().find(|region| self.settings.behind.contains(*region)) {
+            return Err(GrantFault::Behind(behind.clone()));
         }
         if grant.purpose != caller.purpose {
             let (of, stated) = (grant.purpose.clone(), caller.purpose.clone());

@@ -83,9 +83,10 @@ impl Key {
                 .is_ok_and(|is_signed| is_signed)
     }
 
-    /// The same key under the same name.
+    /// The same key under the same name, for the same. One that is published for another algorithm than before is
+    /// another key: what it was good for it is no longer.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.kid == other.kid && self.print == other.print
+        self.kid == other.kid && self.print == other.print && self.good_for == other.good_for
     }
 }
 

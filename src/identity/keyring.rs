@@ -63,6 +63,9 @@ pub struct FetchedKeys {
 pub trait FetchKeys: Send + Sync + fmt::Debug {
     /// The error is a sentence for the log, and holds nothing that was answered.
     fn fetch<'a>(&'a self, from: &'a KeysUrl) -> BoxFuture<'a, Result<FetchedKeys, String>>;
+
+    /// Is told of each question when it is over, and whether what came were keys.
+    fn ended(&self, _is_good: bool) {}
 }
 
 /// The keys of one issuer.
@@ -141,6 +144,19 @@ impl Keyring {
         }
     }
 
+    /// How many keys are good now, and how long ago they were had; nothing of what is asked of nobody.
+    pub fn state(&self) -> Option<(usize, Option<Duration>)> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Fetched(fetched) => {
+                let (held, now) = (fetched.address.read(), Instant::now());
+                let age = held.had.map(|had| now.duration_since(had));
+                let is_silent = age.is_some_and(|age| age > SILENT_MAX);
+                Some((held.keys.iter().filter(|held| !is_silent && held.is_good(now)).count(), age))
+            }
+        }
+    }
+
     pub async fn key(
         &self,
         kid: Option<&str>,
@@ -216,6 +232,7 @@ impl Address {
             });
             // Who asked for this question before it was over has had it.
             let _ = self.wanted.notified().now_or_never();
+            self.fetch.ended(read.is_ok());
             let pause = self.end(read);
             self.answered.send_modify(|count| *count += 1);
             tokio::select! {

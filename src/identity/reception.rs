@@ -81,6 +81,14 @@ impl Reception {
         &self.settings
     }
 
+    /// Of each issuer that is asked for its keys: its name, how many keys are good now, and how long ago they were had.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, usize, Option<Duration>)> {
+        let issuers = self.settings.issuers.iter().map(|issuer| &issuer.issuer).zip(&self.issuers);
+        let grafanas = self.settings.grafanas.iter().map(|grafana| &grafana.issuer).zip(&self.grafanas);
+        let all = issuers.chain(grafanas);
+        all.filter_map(|(name, keyring)| keyring.state().map(|(keys, age)| (name.as_str(), keys, age)))
+    }
+
     /// Who shows this. `now` is the time since the Unix epoch.
     pub async fn who(&self, shown: &Shown<'_>, now: Duration) -> Result<Known, Unknown> {
         match shown.statement {
@@ -171,6 +179,17 @@ impl Reception {
         if sent_by.is_empty() {
             return Err(Unknown::GrafanaAlone);
         }
+        // A secret that is known must be of one that is shown whole: beside a certificate that is enough, it is another's.
+        let is_of_them = |secret: &Secret| {
+            sent_by.iter().any(|(_, grafana)| grafana.factor.secret.as_ref() == Some(secret))
+        };
+        let other = self.settings.grafanas.iter().find(|grafana| {
+            let secret = grafana.factor.secret.as_ref();
+            secret.is_some_and(|secret| has_secret(secret, shown) && !is_of_them(secret))
+        });
+        if let (Some(other), Some((_, first))) = (other, sent_by.first()) {
+            return Err(Unknown::Ambiguous(first.issuer.clone(), other.issuer.clone()));
+        }
         for (_, grafana) in &sent_by {
             let print = grafana_digest(&grafana.issuer, token);
             let remembered = self.verified.get(&print, now, |entry| is_current(&self.grafanas, entry));
@@ -212,6 +231,13 @@ impl Reception {
             let other = of_them().nth(1).unwrap_or(first);
             return Err(Unknown::Ambiguous(first.name.clone(), other.name.clone()));
         };
+        // A secret that is known must be of the one that is chosen: beside a certificate that is enough, it is another's.
+        let own = source.factor.secret.as_ref();
+        let is_anothers = |secret: &Secret| Some(secret) != own && has_secret(secret, shown);
+        let mut sources = self.settings.data_sources.iter();
+        if let Some(other) = sources.find(|other| other.factor.secret.as_ref().is_some_and(is_anothers)) {
+            return Err(Unknown::Ambiguous(source.name.clone(), other.name.clone()));
+        }
         let voucher = Some(source.name.clone());
         let proven = Proven { by: ProvenBy::DataSource, voucher, ..Proven::default() };
         Ok(Some(Known { caller: source.caller.clone(), proven: Arc::new(proven), expires: None }))
@@ -324,8 +350,11 @@ fn help(settings: &IdentitySettings) -> String {
     if !settings.data_sources.is_empty() {
         ways.push("give the data source its secret header or client certificate");
     }
-    if ways.is_empty() {
+    if settings.callers.tokens() > 0 && ways.is_empty() {
         ways.push("send `Authorization: Bearer TOKEN`");
+    }
+    if ways.is_empty() {
+        ways.push("only other gateways may ask here, with a statement of on whose behalf");
     }
     ways.join(", or ")
 }

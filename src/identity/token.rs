@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::jwks::SignedBy;
+use crate::model::caller::{PURPOSE_CHARS_MAX, PURPOSES_MAX};
 
 /// Longest token that is read. Issuers that list hundreds of groups come to some 8 kB, and servers in between end
 /// headers at 8 or 16 kB.
@@ -57,12 +58,39 @@ pub enum TokenFault {
     Signature { issuer: String },
     #[error("`{claim}` is missing, or is not {wanted}")]
     Claim { claim: String, wanted: &'static str },
+    #[error("it names more than {PURPOSES_MAX} purposes, or one of more than {PURPOSE_CHARS_MAX} characters")]
+    Purposes,
     #[error("`email` says who it is, and is not verified (`email_verified`)")]
     Email,
     #[error(
         "it is of a Grafana's `{0}`, and such are not let in: `types` of [[identity.grafana]] says who is"
     )]
     Kind(String),
+}
+
+impl TokenFault {
+    /// One word for it, for numbers of how often.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::NoToken | Self::NoJson(_) => "no_token",
+            Self::Unsigned => "unsigned",
+            Self::Algorithm { .. } => "algorithm",
+            Self::Critical(_) => "critical",
+            Self::Type(_) => "type",
+            Self::Issuer(_) => "issuer",
+            Self::Audience(_) => "audience",
+            Self::Expired { .. } => "expired",
+            Self::NoExpiry => "no_expiry",
+            Self::Early { .. } => "early",
+            Self::KeyUnknown { .. } | Self::KeyUnnamed { .. } => "key_unknown",
+            Self::KeysSilent { .. } => "keys_silent",
+            Self::Signature { .. } => "signature",
+            Self::Claim { .. } | Self::Purposes => "claim",
+            Self::Email => "email",
+            Self::Kind(_) => "kind",
+        }
+    }
 }
 
 /// What is said of a token before its claims.

@@ -39,6 +39,22 @@ pub enum Unknown {
 }
 
 impl Unknown {
+    /// One word for it, for numbers of how often.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Nobody(_) => "nobody",
+            Self::Token => "token",
+            Self::Scheme => "scheme",
+            Self::Twice(_) => "twice",
+            Self::Faulty { fault, .. } => fault.reason(),
+            Self::GrafanaAlone => "grafana_alone",
+            Self::Secret(_) => "secret",
+            Self::Ambiguous(..) => "ambiguous",
+            Self::Purpose { .. } => "purpose",
+            Self::Statement(_) => "statement",
+        }
+    }
+
     /// Nothing was shown at all, which streaming from Grafana often looks like.
     pub fn is_nobody(&self) -> bool {
         matches!(self, Self::Nobody(_))

@@ -22,6 +22,18 @@ pub struct Caller {
 /// The subject of whoever was not asked who they are.
 pub const ANONYMOUS: &str = "anonymous";
 
+/// Purposes that one token may name, and characters of each: they are words of a policy and no texts, and stand in
+/// every record and in every statement to another gateway.
+pub const PURPOSES_MAX: usize = 32;
+pub const PURPOSE_CHARS_MAX: usize = 64;
+
+/// Whether it may be stated: a word or a few, on one line.
+pub fn is_purpose(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().take(PURPOSE_CHARS_MAX + 1).count() <= PURPOSE_CHARS_MAX
+        && !text.contains(char::is_control)
+}
+
 impl Caller {
     /// Nobody in particular: no claim at all.
     pub fn anonymous() -> Self {

@@ -92,6 +92,29 @@ pub struct RegionReport {
     pub again: Option<Duration>,
 }
 
+impl RegionReport {
+    /// Of a region of which nothing else is known yet.
+    pub fn new(region: RegionName, jurisdiction: Jurisdiction, status: RegionStatus) -> Self {
+        Self {
+            region,
+            jurisdiction,
+            status,
+            detail: None,
+            http_status: None,
+            took: Duration::ZERO,
+            first_byte: None,
+            bytes: 0,
+            spans: 0,
+            attempts: 0,
+            treated: 0,
+            treated_by_class: Vec::new(),
+            within: None,
+            is_raw_egress: false,
+            again: None,
+        }
+    }
+}
+
 /// The account of a peer gateway, as part of that of a region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Within {
@@ -100,7 +123,11 @@ pub struct Within {
     pub is_open: bool,
     /// Why the peer's answer may not be what one Tempo would have given.
     pub exactness: Exactness,
-    /// One entry for each region that the peer declares.
+    /// Gateways whose regions it left to those that ask it, since they ask these themselves: nothing of them is missing.
+    pub elsewhere: Vec<String>,
+    /// Whether more could be said than there was room for: numbers, reasons, or regions of further peers.
+    pub is_abridged: bool,
+    /// One entry for each region that the peer declares and that is not asked elsewhere.
     pub regions: Vec<RegionReport>,
 }
 
@@ -120,6 +147,11 @@ impl Within {
         } else {
             RegionStatus::Partial
         }
+    }
+
+    /// Whether it was asked about nothing, since every region of its own is another's to answer for.
+    pub fn has_nothing_left(&self) -> bool {
+        self.regions.is_empty() && !self.elsewhere.is_empty()
     }
 
     /// Regions of which something is missing.
@@ -242,6 +274,11 @@ impl RegionStatus {
     /// Whether everything the region holds of what was asked for is in the answer.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::Ok | Self::NotNeeded)
+    }
+
+    /// Whether a question was put to it.
+    pub fn was_asked(self) -> bool {
+        !matches!(self, Self::NotNeeded | Self::Withheld)
     }
 
     /// Whether it was asked and failed, so that what it holds is unknown.
@@ -441,22 +478,9 @@ mod tests {
     use super::*;
 
     fn covering(mode: Mode, statuses: &[RegionStatus]) -> Coverage {
-        let regions = statuses.iter().enumerate().map(|(rank, status)| RegionReport {
-            region: RegionName::parse(&format!("region-{rank}")).unwrap(),
-            jurisdiction: Jurisdiction::parse("EU").unwrap(),
-            status: *status,
-            detail: None,
-            http_status: None,
-            took: Duration::ZERO,
-            first_byte: None,
-            bytes: 0,
-            spans: 0,
-            attempts: 1,
-            treated: 0,
-            treated_by_class: Vec::new(),
-            within: None,
-            is_raw_egress: false,
-            again: None,
+        let regions = statuses.iter().enumerate().map(|(rank, status)| {
+            let region = RegionName::parse(&format!("region-{rank}")).unwrap();
+            RegionReport::new(region, Jurisdiction::parse("EU").unwrap(), *status)
         });
         Coverage {
             mode,

@@ -1,6 +1,7 @@
 //! On whose behalf a peer is asked, and for what: what a gateway says to another of whoever asks it. Knows no
 //! signature and no format.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::caller::Caller;
@@ -13,6 +14,9 @@ pub struct Asker {
     pub caller: Arc<Caller>,
     /// The gateways that asked before this one, the nearest to the caller first.
     pub through: Vec<String>,
+    /// The gateways that this one and those before it ask themselves about the same, each of which then leaves the
+    /// regions of the others to them: so each region is asked once, however many gateways all ask each other.
+    pub besides: BTreeSet<String>,
     /// Every jurisdiction that an answer passes on its way to the caller. What may not be seen in one of them is not
     /// sent.
     pub delivered: Vec<Jurisdiction>,

@@ -70,16 +70,7 @@ impl Ruled {
         let cells: Box<[OnceLock<Cell>]> = classes.iter().map(|(class, _)| cell(class).into()).collect();
         let digest = digest_of_cells(&classes, &region, &cells);
         let tokens = TokenScope { region, purpose: "".into(), epoch: 0 };
-        let row = Arc::new(Row { cells, decider: None });
-        Self {
-            classes,
-            keys: KeyRules::default(),
-            tokens,
-            row,
-            withholds: OnceLock::new(),
-            digest,
-            grant: None,
-        }
+        Self::lazy(classes, Arc::new(Row { cells, decider: None }), tokens, digest)
     }
 
     /// Cells that are decided as they are asked for. `digest` stands for whatever they depend on.
@@ -112,13 +103,6 @@ impl Ruled {
     /// The grant that lifts something of it, by its id.
     pub fn grant(&self) -> Option<&str> {
         self.grant.as_deref()
-    }
-
-    /// The same with tokens of another scope.
-    #[must_use]
-    pub fn with_tokens(mut self, tokens: TokenScope) -> Self {
-        self.tokens = tokens;
-        self
     }
 
     /// The decision for a class; everything is shut for a number that is not of the table.

@@ -13,11 +13,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::{SigningKey, VerifyingKey};
+use crate::model::caller::{PURPOSE_CHARS_MAX, is_purpose};
 use crate::model::tags::TagsForm;
 use crate::model::{Asker, Caller, Errand, Jurisdiction, Whole};
 
 /// What gateways say to each other has changed in a way that the other must know of whenever this is another number.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// No statement holds for longer.
 pub const LIFE_MAX: Duration = Duration::from_secs(60);
@@ -31,7 +32,7 @@ pub const STATEMENT_BYTES_MAX: usize = 24 << 10;
 /// Gateways between a caller and the one that answers.
 pub const THROUGH_MAX: usize = 4;
 
-/// Roles, groups and clearances of one caller, and the jurisdictions of one answer.
+/// Roles, groups and clearances of one caller, the jurisdictions of one answer, and the gateways that are asked besides.
 const CLAIMS_MAX: usize = 1000;
 
 /// The one algorithm, and what kind of token it is: no other can be taken for it.
@@ -74,6 +75,11 @@ pub enum StatementFault {
     Early,
     #[error("the statement would hold for longer than any may")]
     TooLong,
+    #[error(
+        "the statement says more of the caller than is read: {CLAIMS_MAX} roles, groups, clearances and places, and a \
+         purpose of {PURPOSE_CHARS_MAX} characters"
+    )]
+    Claims,
     #[error("the statement was made for another request")]
     OtherRequest,
     #[error("the statement was taken before: each holds for one request")]
@@ -91,7 +97,7 @@ pub enum StatementFault {
 }
 
 impl StatementFault {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Unreadable,
         Self::UnknownGateway,
         Self::Signature,
@@ -99,6 +105,7 @@ impl StatementFault {
         Self::Expired,
         Self::Early,
         Self::TooLong,
+        Self::Claims,
         Self::OtherRequest,
         Self::Replayed,
         Self::TooMany,
@@ -117,6 +124,7 @@ impl StatementFault {
             Self::Expired => "expired",
             Self::Early => "early",
             Self::TooLong => "too_long",
+            Self::Claims => "claims",
             Self::OtherRequest => "other_request",
             Self::Replayed => "replayed",
             Self::TooMany => "too_many",
@@ -187,7 +195,7 @@ pub fn check(
     if now > expires + SKEW_MAX {
         return Err(F::Expired);
     }
-    claims.statement().ok_or(F::Unreadable)
+    claims.statement()
 }
 
 /// The claims, what is signed, and the signature.
@@ -237,6 +245,8 @@ struct Claims {
     purpose: Option<String>,
     delivered: Vec<String>,
     through: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    besides: BTreeSet<String>,
     plan: String,
     left_ms: u64,
     request: String,
@@ -257,7 +267,7 @@ enum WholeClaim {
 impl Claims {
     fn of(statement: &Statement) -> Self {
         let Statement { issuer, audience, id, asker, left, request, issued, expires } = statement;
-        let Asker { caller, through, delivered, plan_digest, errand } = asker;
+        let Asker { caller, through, besides, delivered, plan_digest, errand } = asker;
         Self {
             iss: issuer.clone(),
             aud: audience.clone(),
@@ -272,6 +282,7 @@ impl Claims {
             purpose: caller.purpose.clone(),
             delivered: delivered.iter().map(ToString::to_string).collect(),
             through: through.clone(),
+            besides: besides.clone(),
             plan: plan_digest.clone(),
             left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
             request: request.clone(),
@@ -280,18 +291,20 @@ impl Claims {
         }
     }
 
-    /// Nothing where a claim is none of what it should be.
-    fn statement(self) -> Option<Statement> {
-        let count = self.roles.len() + self.groups.len() + self.clearances.len() + self.delivered.len();
-        if count > CLAIMS_MAX || self.delivered.is_empty() || self.jti.is_empty() {
-            return None;
+    /// A fault where a claim is none of what it should be.
+    fn statement(self) -> Result<Statement, StatementFault> {
+        let of_caller = self.roles.len() + self.groups.len() + self.clearances.len();
+        if of_caller + self.delivered.len() + self.besides.len() > CLAIMS_MAX
+            || self.purpose.as_deref().is_some_and(|purpose| !is_purpose(purpose))
+        {
+            return Err(StatementFault::Claims);
         }
-        let place = |text: &String| Jurisdiction::parse(text).ok();
-        let delivered: Option<Vec<_>> = self.delivered.iter().map(place).collect();
-        let home = match &self.home {
-            Some(home) => Some(place(home)?),
-            None => None,
-        };
+        if self.delivered.is_empty() || self.jti.is_empty() {
+            return Err(StatementFault::Unreadable);
+        }
+        let place = |text: &String| Jurisdiction::parse(text).map_err(|_| StatementFault::Unreadable);
+        let delivered: Result<Vec<_>, _> = self.delivered.iter().map(place).collect();
+        let home = self.home.as_ref().map(place).transpose()?;
         let caller = Caller {
             subject: self.sub,
             roles: self.roles,
@@ -301,13 +314,14 @@ impl Claims {
             purpose: self.purpose,
         };
         let errand = Errand { whole: self.whole.map(Whole::from), is_evaluated: self.evaluated };
-        Some(Statement {
+        Ok(Statement {
             issuer: self.iss,
             audience: self.aud,
             id: self.jti,
             asker: Asker {
                 caller: Arc::new(caller),
                 through: self.through,
+                besides: self.besides,
                 delivered: delivered?,
                 plan_digest: self.plan,
                 errand,

@@ -30,6 +30,11 @@ impl Clock {
     }
 }
 
+/// Time since the Unix epoch, by the clock of the process.
+pub fn wall_now() -> Duration {
+    Duration::from_nanos(wall_nanos())
+}
+
 /// Nanoseconds since the Unix epoch, by the clock of the process.
 pub fn wall_nanos() -> u64 {
     static CLOCK: OnceLock<Clock> = OnceLock::new();

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::along;
+
 /// A group of tasks. Dropping the last handle cancels all of them; `stop` cancels and waits.
 #[derive(Debug, Clone)]
 pub struct Group(Arc<Inner>);
@@ -33,8 +35,9 @@ impl Group {
         Self(Arc::new(Inner { tracker: TaskTracker::new(), cancel: CancellationToken::new() }))
     }
 
-    /// Runs `work` until it ends or the group does.
+    /// Runs `work` until it ends or the group does. What goes along with the one who begins it goes along with it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let work = along::carried(work);
         let cancelled = self.0.cancel.clone();
         #[expect(clippy::disallowed_methods, reason = "this is the place that may spawn")]
         let handle = tokio::spawn(self.0.tracker.track_future(async move {

@@ -1,5 +1,6 @@
 //! The only room that spawns, and the only one that knows the clock.
 
+pub mod along;
 pub mod blocking;
 pub mod clock;
 pub mod deadline;

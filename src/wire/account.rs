@@ -1,9 +1,11 @@
-//! The account that a gateway gives another of its own regions, as a header: compact JSON in plain ASCII, never
-//! longer than proxies carry. What does not fit is left out from the least telling on; how each region fared and why
-//! the answer may not be exact always stands there.
+//! The account that a gateway gives another of its own regions, as a header: compact JSON, packed where it is long, and
+//! never longer than proxies carry. What does not fit even so is left out from the least telling on, and that is said;
+//! how each region fared and why the answer may not be exact always stands there.
 //!
 //! What is read is made of words and numbers that are known here. Of texts only why something is withheld is taken,
 //! in the one form that it has: whoever sends another has none.
+
+mod text;
 
 use std::time::Duration;
 
@@ -41,29 +43,38 @@ pub struct AccountError;
 
 impl Account {
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        // Less and less beside what must be said; the last always fits a hundred regions of usual names.
-        for room in [Room::All, Room::Reasons, Room::Statuses, Room::Nothing] {
-            let written = Written {
-                to: self.to.clone(),
-                gateway: self.within.gateway.clone(),
-                as_sent: self.is_as_sent,
-                open: self.within.is_open,
-                exactness: self.within.exactness.as_str().to_owned(),
-                regions: regions_of(&self.within, room),
-            };
-            text = in_ascii(&serde_json::to_string(&written).unwrap_or_default());
-            if text.len() <= ACCOUNT_BYTES_MAX {
-                break;
+        // Less and less beside what must be said.
+        for room in [Room::All, Room::Reasons, Room::Statuses] {
+            if let Some(text) = text::written(&self.to_json(room), ACCOUNT_BYTES_MAX) {
+                return text;
             }
         }
-        text
+        // The names of a hundred regions, and how each fared: it fits, packed, unless somebody chose names so that it
+        // does not.
+        text::written_anyway(&self.to_json(Room::Nothing))
+    }
+
+    fn to_json(&self, room: Room) -> String {
+        let within = &self.within;
+        let written = Written {
+            to: self.to.clone(),
+            gateway: within.gateway.clone(),
+            as_sent: self.is_as_sent,
+            open: within.is_open,
+            exactness: within.exactness.as_str().to_owned(),
+            elsewhere: within.elsewhere.clone(),
+            abridged: within.is_abridged || room != Room::All,
+            regions: regions_of(within, room),
+        };
+        serde_json::to_string(&written).unwrap_or_default()
     }
 
     pub fn read(text: &[u8]) -> Result<Self, AccountError> {
-        let written: Written = serde_json::from_slice(text).map_err(|_| AccountError)?;
-        let Written { to, gateway, as_sent, open, exactness, regions } = written;
-        let within = within((gateway, open), &exactness, regions, WITHIN_DEPTH_MAX).ok_or(AccountError)?;
+        let json = text::read(text).ok_or(AccountError)?;
+        let written: Written = serde_json::from_slice(&json).map_err(|_| AccountError)?;
+        let Written { to, gateway, as_sent, open, exactness, elsewhere, abridged, regions } = written;
+        let inner = WrittenWithin { gateway, open, exactness, elsewhere, abridged, regions };
+        let within = within(inner, WITHIN_DEPTH_MAX).ok_or(AccountError)?;
         Ok(Self { to, is_as_sent: as_sent, within })
     }
 }
@@ -87,6 +98,12 @@ struct Written {
     as_sent: bool,
     open: bool,
     exactness: String,
+    /// Gateways whose regions are left to whoever asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<String>,
+    /// Whether more could be said than there was room for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    abridged: bool,
     regions: Vec<WrittenRegion>,
 }
 
@@ -124,6 +141,12 @@ struct WrittenWithin {
     gateway: String,
     open: bool,
     exactness: String,
+    /// Gateways whose regions are left to whoever asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    elsewhere: Vec<String>,
+    /// Whether more could be said than there was room for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    abridged: bool,
     regions: Vec<WrittenRegion>,
 }
 
@@ -165,6 +188,9 @@ fn region_of(report: &RegionReport, room: Room, depth: usize) -> WrittenRegion {
         gateway: within.gateway.clone(),
         open: within.is_open,
         exactness: within.exactness.as_str().to_owned(),
+        elsewhere: within.elsewhere.clone(),
+        abridged: within.is_abridged
+            || (depth == 2 && within.regions.iter().any(|inner| inner.within.is_some())),
         regions: within.regions.iter().map(|inner| region_of(inner, room, depth - 1)).collect(),
     });
     WrittenRegion {
@@ -176,23 +202,20 @@ fn region_of(report: &RegionReport, room: Room, depth: usize) -> WrittenRegion {
 }
 
 /// Recurses no deeper than `depth`.
-fn within(
-    (gateway, is_open): (String, bool),
-    exactness: &str,
-    regions: Vec<WrittenRegion>,
-    depth: usize,
-) -> Option<Within> {
-    if depth == 0 || regions.len() > REGIONS_MAX || !is_name(&gateway) {
+fn within(written: WrittenWithin, depth: usize) -> Option<Within> {
+    let WrittenWithin { gateway, open, exactness, elsewhere, abridged, regions } = written;
+    let is_bounded = regions.len() <= REGIONS_MAX && elsewhere.len() <= REGIONS_MAX;
+    if depth == 0 || !is_bounded || !is_name(&gateway) || !elsewhere.iter().all(|name| is_name(name)) {
         return None;
     }
-    let exactness = Exactness::parse(exactness)?;
+    let exactness = Exactness::parse(&exactness)?;
     let regions: Option<Vec<_>> = regions.into_iter().map(|written| region(written, depth)).collect();
-    Some(Within { gateway, is_open, exactness, regions: regions? })
+    Some(Within { gateway, is_open: open, exactness, elsewhere, is_abridged: abridged, regions: regions? })
 }
 
 fn region(written: WrittenRegion, depth: usize) -> Option<RegionReport> {
     let inner = match written.within {
-        Some(inner) => Some(within((inner.gateway, inner.open), &inner.exactness, inner.regions, depth - 1)?),
+        Some(inner) => Some(within(*inner, depth - 1)?),
         None => None,
     };
     if written.classes.len() > REGIONS_MAX || !written.classes.iter().all(|(class, _)| is_name(class)) {
@@ -234,133 +257,5 @@ fn is_reason(text: &str) -> bool {
         && is_name(class)
 }
 
-/// JSON in which every other character is escaped: a header has no others.
-fn in_ascii(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for character in json.chars() {
-        if matches!(character, ' '..='~') {
-            out.push(character);
-            continue;
-        }
-        let mut units = [0; 2];
-        for unit in character.encode_utf16(&mut units) {
-            out.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(name: &str, status: RegionStatus) -> RegionReport {
-        RegionReport {
-            region: RegionName::parse(name).unwrap(),
-            jurisdiction: Jurisdiction::parse("EU").unwrap(),
-            status,
-            detail: None,
-            http_status: Some(200),
-            took: Duration::from_millis(12),
-            first_byte: None,
-            bytes: 5,
-            spans: 2,
-            attempts: 1,
-            treated: 3,
-            treated_by_class: vec![("pii.email".to_owned(), 3)],
-            within: None,
-            is_raw_egress: false,
-            again: None,
-        }
-    }
-
-    fn account(regions: Vec<RegionReport>) -> Account {
-        let within = Within {
-            gateway: "eu-1".to_owned(),
-            is_open: true,
-            exactness: Exactness::RegionMissing,
-            regions,
-        };
-        Account { to: "0a".to_owned(), is_as_sent: true, within }
-    }
-
-    #[test]
-    fn an_account_survives_its_way() {
-        let inner = Within {
-            gateway: "eu-2".to_owned(),
-            is_open: false,
-            exactness: Exactness::Exact,
-            regions: vec![report("eu-south", RegionStatus::Ok)],
-        };
-        let mut withheld = report("eu-west", RegionStatus::Withheld);
-        withheld.detail =
-            Some("`.n\u{e4}me` may not be asked for: you lack the right filterOn on pii.email".to_owned());
-        let mut nested = report("eu-central", RegionStatus::Timeout);
-        nested.within = Some(std::sync::Arc::new(inner));
-        nested.is_raw_egress = true;
-        let account = account(vec![nested, withheld]);
-        let text = account.to_text();
-        assert!(text.is_ascii() && !text.contains(char::is_control));
-        assert_eq!(Account::read(text.as_bytes()), Ok(account));
-    }
-
-    #[test]
-    fn a_text_that_is_no_reason_is_not_carried_on() {
-        let mut lying = report("eu-west", RegionStatus::Withheld);
-        for text in ["jane@example.com", "`x`: you lack the right read on jane@example.com", ""] {
-            lying.detail = Some(text.to_owned());
-            let read = Account::read(account(vec![lying.clone()]).to_text().as_bytes()).unwrap();
-            assert_eq!(read.within.regions[0].detail, None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_hundred_regions_of_long_names_fit_and_keep_how_they_fared() {
-        let regions = (0..100).map(|nth| report(&format!("r-{nth}"), RegionStatus::CircuitOpen)).collect();
-        let text = account(regions).to_text();
-        // A status and a name of each take most of the room; no proxy is asked for more than twice of it.
-        assert!(text.len() <= 2 * ACCOUNT_BYTES_MAX, "{}", text.len());
-        let read = Account::read(text.as_bytes()).unwrap();
-        assert!(read.within.regions.iter().all(|report| report.status == RegionStatus::CircuitOpen));
-        assert_eq!(read.within.regions.len(), 100);
-    }
-
-    #[test]
-    fn what_is_no_account_is_refused() {
-        let good = account(vec![report("eu", RegionStatus::Ok)]).to_text();
-        for (from, to) in [
-            ("\"ok\"", "\"splendid\""),
-            ("region_missing", "certain"),
-            ("\"eu-1\"", "\"eu 1\""),
-            ("\"region\":\"eu\"", "\"region\":\"EU!\""),
-            ("pii.email", "jane@example.com"),
-            ("{\"to\"", "{\"more\":1,\"to\""),
-        ] {
-            let bad = good.replace(from, to);
-            assert_ne!(bad, good, "{from}");
-            assert_eq!(Account::read(bad.as_bytes()), Err(AccountError), "{to}");
-        }
-        let mut deep = report("eu", RegionStatus::Ok);
-        for _ in 0..WITHIN_DEPTH_MAX + 2 {
-            let within = Within {
-                gateway: "g".to_owned(),
-                is_open: true,
-                exactness: Exactness::Exact,
-                regions: vec![deep.clone()],
-            };
-            deep.within = Some(std::sync::Arc::new(within));
-        }
-        let text = account(vec![deep]).to_text();
-        assert!(Account::read(text.as_bytes()).is_ok(), "what is too deep is not written");
-        for text in ["", "{}", "null", "[[[[[[[[["] {
-            assert_eq!(Account::read(text.as_bytes()), Err(AccountError), "{text}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = Account::read(&bytes);
-        }
-    }
-}
+mod tests;

@@ -12,8 +12,9 @@ use tutti::task::clock::wall_nanos;
 
 use crate::dice::Dice;
 use crate::estate::{Answered, Estate, Setup};
+use crate::fakes::{Elsewhere, holding};
 use crate::seen;
-use crate::spans::{INTERNAL, SERVER, at, part, span};
+use crate::spans::{ID, INTERNAL, SERVER, at, part, span};
 use crate::stored::Stored;
 
 const SECOND: u64 = 1_000_000_000;
@@ -181,4 +182,25 @@ async fn what_was_not_whole_teaches_nothing() {
     world.knowing.get(&path).await;
     let (answer, _) = world.look(0).await;
     assert_eq!(answer.status_of("eu-central"), "ok", "a look at other times says nothing of where it is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_that_assembled_a_trace_has_learnt_where_it_is() {
+    let end = wall_nanos() - 3_600 * SECOND;
+    let held = holding(&part("shop", vec![at(span(1, None, SERVER), end - SECOND, end)]));
+    let other = holding(&part("billing", vec![at(span(2, None, SERVER), end - SECOND, end)]));
+    let regions: Vec<(&str, Arc<dyn Backend>)> =
+        vec![("us-east", Arc::new(Elsewhere(held))), ("eu-central", Arc::new(Elsewhere(other.clone())))];
+    let hot = HotSettings { bytes_max: 0, ..HotSettings::GATEWAY };
+    let federation =
+        FederationSettings { hot, locality: LocalitySettings::GATEWAY, ..FederationSettings::default() };
+    let estate = Setup { federation, ..Setup::default() }.over(regions);
+    let seconds = end / SECOND;
+    let path =
+        format!("/api/search?q=%7B%7D%20%7C%20count()%20%3E%200&start={}&end={}", seconds - 60, seconds + 60);
+    let found = estate.get(&path).await;
+    assert_eq!(found.outcome(), "complete", "{}", found.text());
+    assert_eq!(found.json()["traces"].as_array().unwrap().len(), 1);
+    estate.get(&format!("/api/v2/traces/{ID}")).await;
+    assert!(estate.metric("tutti_locality_hits_total").await >= 1.0);
 }

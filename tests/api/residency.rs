@@ -95,7 +95,12 @@ fn questions(route: &str, nth: u64) -> Option<Vec<Question>> {
         "/api/echo"
         | "/api/status/buildinfo"
         | "/api/tutti/v1/audit/witness"
-        | "/api/tutti/v1/audit/witness/add-checkpoint" => accepting(&["*/*"]),
+        | "/api/tutti/v1/audit/witness/add-checkpoint"
+        | "/api/tutti/v1/audit/records"
+        | "/api/tutti/v1/audit/receipts/{*receipt}"
+        | "/api/tutti/v1/audit/checkpoint"
+        | "/api/tutti/v1/audit/tile/{*tile}"
+        | "/api/tutti/v1/audit/cosigned/{witness}" => accepting(&["*/*"]),
         "/ready" | "/status" | "/status/version" => accepting(&["*/*"]),
         "/metrics" => accepting(&["*/*"]),
         _ => return None,

@@ -206,3 +206,22 @@ async fn where_a_certificate_is_required_nobody_else_is_heard_and_authorities_ca
     certificate.replace(issued(&server), Some(&asking_for(&after, true))).unwrap();
     assert!(!asked(Some(&before)).await && asked(Some(&after)).await && !asked(None).await);
 }
+
+#[tokio::test]
+async fn how_many_are_refused_is_counted_by_why_and_by_nothing_they_sent() {
+    let gateway = Gateway::over(&places()).await;
+    require(&gateway, vec![by_secret()]);
+    for headers in [&[][..], &["X-Tutti-Source: jane@example.com"], &["X-Tutti-Source: jane@example.com"]] {
+        assert_eq!(gateway.get("/api/search?q=%7B%7D", headers).await.code(), 401);
+    }
+    let refused = call(client(gateway.address).await, "Search", searching("{}")).await;
+    assert_eq!(refused.status.unwrap().code(), Code::Unauthenticated);
+    let metrics = gateway.get("/metrics", &[]).await;
+    for line in [
+        "tutti_identity_refused_total{reason=\"nobody\"} 2",
+        "tutti_identity_refused_total{reason=\"secret\"} 2",
+    ] {
+        assert!(metrics.text().contains(line), "{line} is not in\n{}", metrics.text());
+    }
+    assert!(!metrics.text().contains("jane"));
+}

@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod auditors;
 mod drain;
 mod failures;
 #[path = "../support/gateway.rs"]
@@ -26,6 +27,7 @@ mod queries;
 mod strangers;
 #[path = "../support/tempopb.rs"]
 mod tempopb;
+mod witnesses;
 
 use std::io::Read;
 use std::sync::LazyLock;

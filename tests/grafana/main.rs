@@ -19,6 +19,7 @@ mod drilldown;
 mod gateway;
 #[path = "../support/grpc_client.rs"]
 mod grpc_client;
+mod identity;
 mod legacy;
 mod partial;
 mod queries;

@@ -195,3 +195,105 @@ async fn gateways_that_ask_each_other_are_whole_and_nothing_comes_back() {
 async fn document_of_nobody(gate: &Gate) -> serde_json::Value {
     gate.get(&format!("/api/tutti/v1/traces/{ID}")).await.json()
 }
+
+/// Three gateways in three countries, each of which has a region of its own and asks the two others.
+fn mesh() -> [Gate; 3] {
+    let who = [who("left", "US"), who("right", "EU"), who("far", "CH")];
+    let own = |nth: usize| {
+        let held = holding(vec![span(nth as u64 + 1, (nth > 0).then_some(1), 3)]);
+        region(["us", "eu", "ch"][nth], who[nth].jurisdiction, held)
+    };
+    let gates: [Gate; 3] = std::array::from_fn(|nth| Made::new(&who[nth], vec![own(nth)]).gate());
+    for (nth, gate) in gates.iter().enumerate() {
+        let mut regions = vec![gate.estate.regions[0].clone()];
+        let others = (0..3).filter(|other| *other != nth);
+        for other in others.clone() {
+            regions.push(peer(&who[nth], ["us", "eu", "ch"][other], &who[other], &gates[other]));
+        }
+        let mut made = Made::new(&who[nth], regions);
+        for other in others {
+            made = made.trusting(&who[other]);
+        }
+        gate.estate.state.swap(made.in_force());
+    }
+    gates
+}
+
+/// Nobody lets answers be taken further than to who asks, and nobody has to: each is asked by the first alone.
+#[tokio::test(start_paused = true)]
+async fn of_three_gateways_that_all_ask_each_other_each_is_asked_once_and_the_answer_is_whole() {
+    let gates = mesh();
+    let document = document_of_nobody(&gates[0]).await;
+    let report = &document["report"];
+    assert_eq!((&report["outcome"], &report["exactness"]), (&"complete".into(), &"exact".into()), "{report}");
+    assert_eq!(spans_of(&document), 3, "{document}");
+    for (nth, name, elsewhere) in [(1, "eu", ["far", "left"]), (2, "ch", ["left", "right"])] {
+        let within = &report["regions"][nth]["within"];
+        let regions = within["regions"].as_array().unwrap();
+        assert_eq!((regions.len(), &regions[0]["name"]), (1, &name.into()), "{within}");
+        assert_eq!(within["elsewhere"], serde_json::json!(elsewhere), "{within}");
+    }
+    let asked = |gate: &Gate| gate.wire.requests.lock().unwrap().len();
+    assert_eq!(gates.each_ref().map(asked), [0, 1, 1], "each once, and nothing came back");
+    for path in [
+        "/api/search?q=%7B%20name%20%21%3D%20%22%22%20%7D%20%3E%20%7B%20kind%20%3D%20server%20%7D",
+        "/api/v2/search/tags",
+        "/api/v2/search/tag/name/values",
+        "/api/metrics/query_range?q=%7B%7D%7Ccount_over_time()&start=1794999940&end=1795000060&step=60",
+        "/strict/api/search?q=%7B%7D",
+    ] {
+        for gate in &gates {
+            let answer = gate.get(path).await;
+            let said = (answer.outcome(), answer.header("tutti-exactness"));
+            assert_eq!(said, ("complete", "exact"), "{path}: {}", answer.text());
+        }
+    }
+}
+
+/// What the first cannot reach is missing, and nobody goes around by another, who was told to leave it out.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_cannot_be_reached_is_missing_though_another_could_reach_it() {
+    let gates = mesh();
+    gates[2].wire.is(crate::gates::Trouble::Dead);
+    let document = document_of_nobody(&gates[0]).await;
+    let report = &document["report"];
+    assert_eq!((&report["outcome"], &report["exactness"]), (&"partial".into(), &"region_missing".into()));
+    assert_eq!(
+        (&report["regions"][1]["status"], &report["regions"][2]["status"]),
+        (&"ok".into(), &"unreachable".into())
+    );
+    assert_eq!(spans_of(&document), 2, "{document}");
+}
+
+/// A gateway without a region that nobody else asks about has nothing to say, and nothing of it is missing.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_all_of_whose_regions_are_asked_elsewhere_is_whole() {
+    let (near_is, hub_is, far_is) = (who("near", "US"), who("hub", "CH"), who("far", "EU"));
+    let far = Made::new(&far_is, vec![region("eu", "EU", holding(vec![span(2, Some(1), 2)]))]);
+    let far = far.trusting(&near_is).trusting(&hub_is).gate();
+    let hub = Made::new(&hub_is, vec![peer(&hub_is, "eu", &far_is, &far)]).trusting(&near_is).gate();
+    let own = region("us", "US", holding(vec![span(1, None, 3)]));
+    let near = Made::new(
+        &near_is,
+        vec![own, peer(&near_is, "hub", &hub_is, &hub), peer(&near_is, "eu", &far_is, &far)],
+    );
+    let near = near.gate();
+    let document = document_of_nobody(&near).await;
+    let report = &document["report"];
+    assert_eq!((&report["outcome"], &report["exactness"]), (&"complete".into(), &"exact".into()), "{report}");
+    assert_eq!(report["regions"][1]["status"], "not_needed", "{report}");
+    assert_eq!(report["regions"][1]["within"]["elsewhere"], serde_json::json!(["far"]));
+    assert_eq!(spans_of(&document), 2);
+    for path in [
+        "/api/search?q=%7B%7D",
+        "/api/search?q=%7B%20name%20%21%3D%20%22%22%20%7D%20%3E%20%7B%20kind%20%3D%20server%20%7D",
+        "/api/v2/search/tags",
+        "/api/search/tags",
+        "/api/v2/search/tag/name/values",
+        "/api/metrics/query_range?q=%7B%7D%7Ccount_over_time()&start=1794999940&end=1795000060&step=60",
+    ] {
+        let answer = near.get(path).await;
+        let said = (answer.outcome(), answer.header("tutti-exactness"));
+        assert_eq!(said, ("complete", "exact"), "{path}: {} {:?}", answer.text(), answer.headers);
+    }
+}

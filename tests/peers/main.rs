@@ -23,6 +23,7 @@ mod tempopb;
 mod world;
 
 mod border;
+mod certificates;
 mod chain;
 mod delivery;
 mod gates;

@@ -95,10 +95,10 @@ async fn a_dead_a_silent_and_a_slow_peer_are_said_to_be_so() {
 async fn a_peer_of_another_version_is_named_as_such() {
     let pair = pair();
     pair.inner.wire.changes(|mut response| {
-        response.headers_mut().insert("tutti-protocol", HeaderValue::from_static("2/9.9.9"));
+        response.headers_mut().insert("tutti-protocol", HeaderValue::from_static("3/9.9.9"));
         response
     });
-    check(&report(&pair.outer).await, "rejected", "speaks version 2 of the protocol");
+    check(&report(&pair.outer).await, "rejected", "speaks version 3 of the protocol");
     pair.inner.wire.changes(|mut response| {
         response.headers_mut().remove("tutti-protocol");
         response
@@ -267,4 +267,18 @@ async fn what_a_peer_no_longer_shows_is_shown_no_more() {
     let answer = pair.outer.get(path).await;
     assert_eq!(answer.status_of("eu-central"), "withheld", "{}", answer.text());
     assert_eq!((answer.outcome(), answer.header("tutti-exactness")), ("partial", "region_withheld"));
+}
+
+/// It may leave out whom it was told of, and nobody else: their regions would be missing, and nothing would say so.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_out_a_gateway_of_its_own_accord_is_not_believed() {
+    let pair = pair();
+    pair.inner.wire.changes(|mut response| {
+        if let Some(account) = response.headers().get("tutti-account") {
+            let changed = account.to_str().unwrap().replacen("{", "{\"elsewhere\":[\"tutti-ch\"],", 1);
+            response.headers_mut().insert("tutti-account", HeaderValue::from_str(&changed).unwrap());
+        }
+        response
+    });
+    check(&report(&pair.outer).await, "malformed", "leaves out a gateway that this one does not ask");
 }

@@ -66,6 +66,16 @@ pub fn of_route(route: &str, chance: &mut StdRng) -> Option<Vec<Question>> {
         "/api/metrics/query_range" | "/api/metrics/query" => {
             vec![get(asking(route, &series(chance)), &[])]
         }
+        "/api/tutti/v1/audit/records" => {
+            let wanted = format!("caller={}&trace={}&limit=5", encoded(&literal(chance)), id(0));
+            vec![get(format!("{route}?{wanted}"), &[]), get(format!("{route}?since=x"), &[])]
+        }
+        "/api/tutti/v1/audit/receipts/{*receipt}" => vec![get(route.replace("{*receipt}", "a/b/0"), &[])],
+        "/api/tutti/v1/audit/checkpoint" => vec![get(route.to_owned(), &[])],
+        "/api/tutti/v1/audit/tile/{*tile}" => vec![get(route.replace("{*tile}", "entries/000"), &[])],
+        "/api/tutti/v1/audit/cosigned/{witness}" => {
+            vec![get(route.replace("{witness}", &"0".repeat(32)), &[])]
+        }
         _ => return None,
     })
 }

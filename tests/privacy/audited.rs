@@ -125,6 +125,11 @@ fn of_event(records: &BTreeMap<u64, Value>, event: &'static str) -> impl Iterato
     records.iter().filter(move |(_, record)| record["event"] == event).map(|(index, _)| *index)
 }
 
+/// A disk that is full from the moment at which it is said to be.
+pub fn weak(folder: Folder, is_full: Arc<AtomicBool>) -> Arc<dyn Disk> {
+    Arc::new(Weak(folder, is_full))
+}
+
 /// A disk that can be full.
 #[derive(Debug)]
 struct Weak(Folder, Arc<AtomicBool>);

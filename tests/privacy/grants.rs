@@ -2,6 +2,7 @@
 //! one that does not hold is a refusal.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -110,6 +111,7 @@ impl Desk {
             uses_max: 100_000,
             notify_url,
             regions: REGIONS.map(region).into(),
+            behind: BTreeSet::new(),
         };
         let mut callers = Callers::everyone(caller.clone());
         assert!(callers.know("token-of-alice", caller.clone()));
@@ -441,4 +443,32 @@ async fn grants_that_do_not_hold_without_end_push_out_no_use() {
     let used = &records.values().find(|record| record["event"] == "break_glass.used").unwrap()["details"];
     assert_eq!(used["not_before"], grant().not_before.as_secs());
     assert_eq!(used["issued"], grant().issued.as_secs());
+}
+
+/// A grant is worth its record: without one nothing is lifted, and the answer does not say that anything was.
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_no_record_is_lifted_by_nothing_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_full = Arc::new(AtomicBool::new(false));
+    let log = audited::open(dir.path(), |folder| audited::weak(folder, is_full.clone()));
+    let mut desk = Desk::new(0, 0, None);
+    let state = desk.world.estate.state.clone().with_audit(Arc::new(Auditor::new(log, None)));
+    desk.world.estate.router = as_alice(router(state));
+    let path = format!("/api/v2/traces/{}", id(1));
+    let email =
+        |answer: &Answered| (0..3).any(|number| answer.text().contains(&value("pii.email", number, 0)));
+    is_full.store(true, Ordering::SeqCst);
+    // Until the first that cannot be written, nobody knows.
+    assert_eq!(desk.world.estate.get(&path).await.status, 503);
+    for path in [path, "/api/search?q=%7B%7D&start=1&end=4000000000".to_owned()] {
+        let answer = desk
+            .world
+            .estate
+            .send(request(&path, &[("tutti-grant", &desk.token(&grant())), ("accept", "application/json")]));
+        let answer = answer.await;
+        assert_eq!((answer.status.as_u16(), answer.header("tutti-audit")), (200, "unavailable"));
+        assert!(answer.header("tutti-grant").ends_with("; applied=no"), "{}", answer.header("tutti-grant"));
+        assert!(!email(&answer), "{}", answer.text());
+    }
+    assert!(desk.kept.0.lock().unwrap().is_empty(), "and nobody is told that it was used");
 }

@@ -110,3 +110,46 @@ async fn a_log_has_one_gateway() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && said.contains("another process writes the log in"), "{said}");
 }
+
+#[tokio::test]
+async fn an_auditor_verifies_the_log_of_a_running_gateway_from_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let us = region(1, Duration::ZERO).await;
+    let config = configuration(dir.path(), &us.url());
+    std::fs::write(dir.path().join("eve.json"), r#"{"sub": "eve", "roles": ["auditor"]}"#).unwrap();
+    std::fs::write(dir.path().join("token"), "token-of-eve").unwrap();
+    std::fs::write(dir.path().join("headers"), "Authorization: Bearer token-of-eve\n").unwrap();
+    let more =
+        "readers = [\"auditor\"]\n[[identity.token]]\ntoken = { file = \"token\" }\nclaims = \"eve.json\"\n";
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("[[region]]", &format!("{more}[[region]]"))).unwrap();
+    let gateway = Running::serve(&config).await;
+    for _ in 0..300 {
+        get(gateway.address, V2).await.unwrap();
+    }
+    let (key, url) = (dir.path().join("audit/log.vkey"), format!("http://{}", gateway.address));
+    let (key, headers) = (std::fs::read_to_string(key).unwrap(), dir.path().join("headers"));
+    let verifying = |key: String, headers: std::path::PathBuf| {
+        let url = url.clone();
+        tokio::task::spawn_blocking(move || {
+            let (key, headers) = (key.trim_end(), headers.to_str().unwrap());
+            let args = ["audit", "verify", "--url", &url, "--key", key, "--header-file", headers];
+            let ended = tutti(&args).output().unwrap();
+            (ended.status.code(), String::from_utf8_lossy(&ended.stdout).into_owned())
+        })
+    };
+    let (code, said) = verifying(key.clone(), headers.clone()).await.unwrap();
+    assert!(code == Some(0) && said.starts_with("good: tutti/us-east/"), "{said}\n{}", gateway.said());
+    let nobody = dir.path().join("nobody");
+    std::fs::write(&nobody, "").unwrap();
+    let (code, said) = verifying(key.clone(), nobody).await.unwrap();
+    assert!(code == Some(2) && said.contains("the audit log is for its readers"), "{said}");
+    // A record that is changed on the machine is found from afar.
+    let tile = dir.path().join("audit/tile/entries/000");
+    let mut bytes = std::fs::read(&tile).unwrap();
+    let at = bytes.len() - 3;
+    bytes[at] ^= 1;
+    std::fs::write(&tile, bytes).unwrap();
+    let (code, said) = verifying(key, headers).await.unwrap();
+    assert!(code == Some(1) && said.contains("record 255: its bytes were changed"), "{said}");
+}

@@ -1,5 +1,6 @@
-//! A region behind a peer gateway in the same process, asked on behalf of nobody in particular, to whom everything
-//! is shown: for suites that hold answers through peers to the same as those of the regions themselves.
+//! Regions behind peer gateways in the same process: asked on behalf of nobody in particular, to whom everything is
+//! shown, for suites that hold answers through peers to the same as those of the regions themselves; or on behalf of
+//! a caller, to whom the gateway before each region shows what its own policies let them see.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use tutti::backend::{Backend, Fault, Line, PeerBackend, Region};
 use tutti::federation::{Federation, FederationSettings};
 use tutti::identity::{Factor, Peers, Secret, Trust};
 use tutti::model::{Asker, Caller, Errand, Jurisdiction, RegionName};
-use tutti::policy::Plan;
+use tutti::policy::Policies;
 use tutti::proof::SigningKey;
+use tutti::redaction::Redactor;
 use tutti::telemetry::Metrics;
 
 #[derive(Debug)]
@@ -39,40 +41,61 @@ impl Line for Here {
     }
 }
 
-/// This region, with a gateway before it.
+/// The gateway that asks, as the peers of one estate know it.
+pub struct Outer {
+    key: SigningKey,
+    /// Where it stands.
+    pub here: Jurisdiction,
+}
+
+impl Outer {
+    pub fn of(here: &str) -> Self {
+        Self { key: SigningKey::generate().unwrap(), here: Jurisdiction::parse(here).unwrap() }
+    }
+
+    /// This region, with a gateway before it that has these policies. It is asked for whoever asks the outer one.
+    pub fn peer(&self, region: Region, policies: Arc<Policies>, redactor: Arc<Redactor>) -> PeerBackend {
+        let (name, there) = (region.name().as_str().to_owned(), region.jurisdiction().clone());
+        let secret = Secret::new(AUTHORIZATION, "Bearer s3cret");
+        let factor = Factor { secret: Some(secret), certificate: None };
+        let trust = Trust::new("outer", self.here.clone(), vec![self.key.public().clone()], factor);
+        let plan = policies.plan(&Caller::anonymous());
+        let federation = Federation::new(vec![Arc::new(region)], FederationSettings::default(), plan);
+        let in_force = InForce::of(federation.with_redactor(redactor))
+            .with_policies(policies)
+            .with_peers(Arc::new(Peers::new(name.as_str(), [trust])), there);
+        let inner = router(ApiState::over(in_force, Metrics::default(), ApiSettings::default()));
+        let settings = PeerSettings {
+            at: TempoSettings {
+                url: "http://peer".parse().unwrap(),
+                tenant: None,
+                auth: Auth::Bearer("s3cret".into()),
+                headers: Vec::new(),
+                tls: TlsSettings::default(),
+                connect_timeout: Duration::from_secs(2),
+                idle_connections_max: 4,
+                streaming: Streaming::Never,
+            },
+            gateway: name,
+            signer: Signer::new("outer", self.key.clone()),
+        };
+        PeerBackend::on_line(Arc::new(Here(inner)), &settings, 256 << 20).unwrap()
+    }
+}
+
+/// This region, with a gateway before it that shows everything to everyone.
 pub fn a_peer(name: &str, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
-    let here = Jurisdiction::parse("EU").unwrap();
-    let key = SigningKey::generate().unwrap();
+    let outer = Outer::of("EU");
     let layers = LayerSettings::default();
-    let region = Region::new(RegionName::parse(name).unwrap(), here.clone(), backend, layers);
-    let secret = Secret::new(AUTHORIZATION, "Bearer s3cret");
-    let factor = Factor { secret: Some(secret), certificate: None };
-    let trust = Trust::new("outer", here.clone(), vec![key.public().clone()], factor);
-    let plan = Arc::new(Plan::allow_all());
-    let federation = Federation::new(vec![Arc::new(region)], FederationSettings::default(), plan);
-    let in_force = InForce::of(federation).with_peers(Arc::new(Peers::new(name, [trust])), here.clone());
-    let inner = router(ApiState::over(in_force, Metrics::default(), ApiSettings::default()));
-    let settings = PeerSettings {
-        at: TempoSettings {
-            url: "http://peer".parse().unwrap(),
-            tenant: None,
-            auth: Auth::Bearer("s3cret".into()),
-            headers: Vec::new(),
-            tls: TlsSettings::default(),
-            connect_timeout: Duration::from_secs(2),
-            idle_connections_max: 4,
-            streaming: Streaming::Never,
-        },
-        gateway: name.to_owned(),
-        signer: Signer::new("outer", key),
-    };
+    let region = Region::new(RegionName::parse(name).unwrap(), outer.here.clone(), backend, layers);
+    let peer = outer.peer(region, Arc::new(Policies::allow_all()), Arc::new(Redactor::without_classes()));
     let asker = Asker {
         caller: Arc::new(Caller::anonymous()),
         through: Vec::new(),
-        delivered: vec![here],
+        besides: Default::default(),
+        delivered: vec![outer.here],
         plan_digest: String::new(),
         errand: Errand::default(),
     };
-    let peer = PeerBackend::on_line(Arc::new(Here(inner)), &settings, 256 << 20).unwrap();
     peer.on_behalf_of(&Arc::new(asker)).unwrap()
 }

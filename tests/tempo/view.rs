@@ -48,7 +48,8 @@ struct Tally {
 
 impl Tally {
     fn other(&mut self, seen: &Seen, what: &str) {
-        *self.others.entry(format!("{}: {what}", seen.caller)).or_default() += 1;
+        let way = if seen.is_behind { " through peers" } else { "" };
+        *self.others.entry(format!("{}{way}: {what}", seen.caller)).or_default() += 1;
     }
 
     fn end(self, what: &str) {
@@ -255,7 +256,8 @@ fn tags(views: &Views) {
 
 fn metrics(views: &Views) {
     let (mut dice, mut tally) = (views.dice(0x3e7), Tally::default());
-    for seen in views.seen.iter().filter(|seen| seen.is_alone) {
+    // A peer counts as an embedded region does: several are counted together.
+    for seen in views.seen.iter().filter(|seen| seen.is_alone || seen.is_behind) {
         let known = known(seen);
         for _ in 0..Judge::count(SERIES) {
             let question = random_queries::metrics(&mut dice);

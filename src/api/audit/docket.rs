@@ -8,10 +8,11 @@ use axum::extract::{MatchedPath, Request};
 use http::Extensions;
 use tokio::time::Instant;
 
-use super::{Grants, Peer};
+use super::Peer;
 use crate::api::caller::Seen;
 use crate::api::state::ApiState;
 use crate::audit::json::{Json, Map};
+use crate::audit::record::text;
 use crate::audit::{Event, Receipt, Record};
 use crate::model::{Coverage, Outcome, RegionReport};
 use crate::policy::{Plan, RegionPlan};
@@ -27,12 +28,13 @@ struct Draft {
     policies: Option<String>,
     asked: Map,
     seen: Option<Seen>,
-    grants: Vec<String>,
     coverage: Option<Coverage>,
     outcome: Option<Outcome>,
     traces: Option<u64>,
     spans: Option<u64>,
     bytes: Option<u64>,
+    /// Records of the log itself that are in the answer.
+    records: Option<u64>,
     is_stream: bool,
     start: Option<Receipt>,
     is_unrecorded: bool,
@@ -52,12 +54,12 @@ impl Docket {
             policies: state.in_force().policies_digest().map(str::to_owned),
             asked: asked.map(|(key, value)| (key.to_owned(), value)).into(),
             seen: None,
-            grants: Vec::new(),
             coverage: None,
             outcome: None,
             traces: None,
             spans: None,
             bytes: None,
+            records: None,
             is_stream: false,
             start: None,
             is_unrecorded: false,
@@ -72,9 +74,6 @@ impl Docket {
     pub fn saw(&self, extensions: &Extensions) {
         if let Some(seen) = extensions.get::<Seen>() {
             self.is_of(seen.clone());
-        }
-        if let Some(grants) = extensions.get::<Grants>() {
-            self.draft().grants.clone_from(&grants.0);
         }
     }
 
@@ -96,6 +95,16 @@ impl Docket {
     pub fn returns(&self, traces: Option<u64>, spans: Option<u64>) {
         let mut draft = self.draft();
         (draft.traces, draft.spans) = (traces, spans);
+    }
+
+    /// It is the log itself that is read, and so many of its records.
+    pub fn reads(&self, records: u64) {
+        let mut draft = self.draft();
+        (draft.records, draft.outcome) = (Some(records), Some(Outcome::Complete));
+    }
+
+    pub fn has_read(&self) -> bool {
+        self.draft().records.is_some()
     }
 
     pub fn measured(&self, bytes: Option<u64>) {
@@ -133,7 +142,11 @@ impl Docket {
         Record {
             who: seen.map(|seen| ((*seen.caller).clone(), (*seen.proven).clone())),
             source: draft.source.clone(),
-            grants: draft.grants.clone(),
+            grants: seen
+                .and_then(|seen| seen.lifted.as_ref())
+                .map(|lifted| lifted.id().to_owned())
+                .into_iter()
+                .collect(),
             asked: Json::Map(draft.asked.clone()),
             plan: draft.plan(plan),
             regions: reports.map(|report| region(report, plan, draft.is_unrecorded)).collect(),
@@ -149,9 +162,11 @@ impl Draft {
         let digest = self.coverage.as_ref().map(|coverage| coverage.plan_digest.as_str());
         let digest = digest.or(plan.filter(|_| !self.is_unrecorded).map(Plan::digest));
         let mut out = Map::new();
-        for (key, value) in [("digest", digest), ("policies", self.policies.as_deref())] {
+        let guest = self.seen.as_ref().and_then(|seen| seen.guest.as_ref());
+        let outer = guest.map(|guest| guest.plan_digest.as_str());
+        for (key, value) in [("digest", digest), ("policies", self.policies.as_deref()), ("outer", outer)] {
             if let Some(value) = value {
-                out.insert(key.to_owned(), Json::text(value));
+                out.insert(key.to_owned(), text(value));
             }
         }
         if let Some(epoch) = plan.and_then(Plan::token_epoch) {
@@ -177,7 +192,9 @@ impl Draft {
         if let Some(coverage) = &self.coverage {
             out.insert("exactness".to_owned(), Json::text(coverage.exactness().as_str()));
         }
-        for (key, count) in [("traces", self.traces), ("spans", self.spans), ("bytes", self.bytes)] {
+        for (key, count) in
+            [("traces", self.traces), ("spans", self.spans), ("records", self.records), ("bytes", self.bytes)]
+        {
             if let Some(count) = count {
                 out.insert(key.to_owned(), Json::Whole(count));
             }

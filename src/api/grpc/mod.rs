@@ -26,6 +26,7 @@ use super::audit::{self, Docket};
 use super::caller;
 use super::held::Held;
 use super::state::ApiState;
+use super::story::Story;
 use crate::task::Deadline;
 use crate::wire::grpc::RawCodec;
 
@@ -81,11 +82,12 @@ async fn answer(state: ApiState, request: Request) -> Response {
                 let path = request.uri().path();
                 let docket =
                     state.audit.as_ref().map(|_| Docket::new(&state, path, "grpc", request.extensions()));
+                let story = Story::begin(&state, request.headers(), "grpc");
                 // Before the question is read: nobody's is.
                 let seen = caller::of_stream(&state, request.headers(), request.extensions()).await;
                 let mut response = match seen {
                     Ok(seen) => {
-                        let (for_call, of_call) = (state.clone(), docket.clone());
+                        let (for_call, of_call) = (state.clone(), (docket.clone(), story.clone()));
                         let begin = move |headers, question: bytes::Bytes| {
                             stream::begin(method, &for_call, seen, headers, &question, of_call)
                         };
@@ -93,6 +95,9 @@ async fn answer(state: ApiState, request: Request) -> Response {
                     }
                     Err(error) => error.to_status().into_http(),
                 };
+                if let Some(status) = response.extensions().get::<Status>() {
+                    story.answers(&format!("{:?}", status.code()));
+                }
                 // A question that did not become a stream was refused, and that is on record before it is said.
                 if let Some(docket) = docket.filter(|docket| !docket.has_begun()) {
                     response = audit::settle_call(&state, &docket, response).await;

@@ -28,13 +28,14 @@ use crate::api::params::{self, messages};
 use crate::api::query::{Estate, Items, LONG_ITEMS, early, jobs};
 use crate::api::report;
 use crate::api::state::ApiState;
+use crate::api::story::Story;
 use crate::federation::query::Answered;
 use crate::federation::{Growth, Question, Refusal};
 use crate::model::search::Inspected;
 use crate::model::tags::TagsForm;
-use crate::model::{Answer, Coverage, MetricsAnswer, Mode, Outcome, SearchAnswer, TagNames, TagValues};
+use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
 use crate::task::clock::wall_nanos;
-use crate::task::{self, Group};
+use crate::task::{self, Group, along};
 use crate::telemetry::metrics::Endpoint;
 use crate::wire::answers::{
     Jobs, instant_packets, range_packets, search_packets, tag_names_packets, tag_names_v2_packets,
@@ -76,10 +77,10 @@ struct Calling<'a> {
     state: &'a ApiState,
     federation: Estate,
     headers: HeaderMap,
-    /// The mode of a question that names none.
-    usual: Mode,
     /// What is gathered for its record.
     docket: Option<Docket>,
+    seen: Seen,
+    story: Arc<Story>,
 }
 
 /// Reads the question and lets it in. The work is in the stream: whoever drops it drops every question that
@@ -90,12 +91,12 @@ pub(super) fn begin(
     seen: Seen,
     headers: HeaderMap,
     question: &[u8],
-    docket: Option<Docket>,
+    (docket, story): (Option<Docket>, Arc<Story>),
 ) -> Result<Messages, Box<Status>> {
     if let Some(docket) = &docket {
         docket.is_of(seen.clone());
     }
-    let calling = Calling { state, federation: seen.federation, headers, usual: seen.mode, docket };
+    let calling = Calling { state, federation: seen.federation.clone(), headers, seen, docket, story };
     match method {
         Method::Search => calling.search(question),
         Method::SearchTags => calling.names(TagsForm::V1, question),
@@ -198,14 +199,16 @@ impl Calling<'_> {
         P: Fn(Option<&A>, Inspected, Jobs) -> Vec<Bytes> + Send + Sync + 'static,
         W: FnOnce(&A, &Coverage) -> Vec<Bytes> + Send + 'static,
     {
-        let Self { state, mut federation, headers, usual, docket } = self;
-        let mode = params::mode(&headers, None, usual).map_err(refused)?;
+        let Self { state, mut federation, headers, docket, seen, story } = self;
+        let mode = params::mode(&headers, None, seen.mode).map_err(refused)?;
         let patience = patience(&headers);
         let mut parts = http::Request::new(()).into_parts().0;
         parts.headers = headers;
         if let Some(docket) = docket.clone() {
             parts.extensions.insert(docket);
         }
+        parts.extensions.insert(seen);
+        parts.extensions.insert(story.clone());
         let admitted = admit(state, endpoint, mode, parts, |deadline| {
             let deadline = early(endpoint, mode, deadline, federation.settings());
             let deadline = patience.map_or(deadline, |patience| deadline.at_most(patience));
@@ -215,7 +218,7 @@ impl Calling<'_> {
         if let Some(docket) = &docket {
             docket.begins();
         }
-        let state = state.clone();
+        let (state, trail) = (state.clone(), story.trail());
         let regions = u32::try_from(federation.regions().len()).unwrap_or(u32::MAX);
         let Way { grow, part, write } = way;
         let answering = move |desk: Arc<Desk<Told>>| async move {
@@ -246,13 +249,14 @@ impl Calling<'_> {
                 Err(error) => told = Told::refused(&error),
             }
             admitted.in_flight.is_answered();
+            story.answers(&format!("{code:?}"));
             Told { _place: Some(Box::new(admitted)), ..told }
         };
         let work = move |desk: Arc<Desk<Told>>| -> BoxFuture<'static, ()> {
             async move {
                 // A defect ends this stream with a status, like any other failure; the panic hook has logged its
                 // place.
-                let told = AssertUnwindSafe(answering(desk.clone())).catch_unwind().await;
+                let told = along::with(trail, AssertUnwindSafe(answering(desk.clone())).catch_unwind()).await;
                 desk.end(told.unwrap_or_else(|_| Told::lost()));
             }
             .boxed()

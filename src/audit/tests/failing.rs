@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use crate::audit::verify::verify;
 struct Weak {
     folder: Folder,
     is_full: AtomicBool,
+    /// Appends that it takes until it is full.
+    appends_left: AtomicU64,
     /// While it is shut, a write does not come back.
     gate: (Mutex<bool>, Condvar),
 }
@@ -54,7 +56,10 @@ impl Disk for Weak {
 
     /// A disk that is full takes a part.
     fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let checked = self.check();
+        let left = self.appends_left.load(Ordering::SeqCst);
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        let checked = self.check().and_then(|()| if left == 0 { full() } else { Ok(()) });
+        self.appends_left.store(left.saturating_sub(u64::from(checked.is_ok())), Ordering::SeqCst);
         if checked.is_err() {
             self.folder.append(name, at, &bytes[..bytes.len() / 2])?;
         }
@@ -76,7 +81,8 @@ fn weak(settings: &AuditSettings) -> (Log, Arc<Weak>) {
     let mut kept = None;
     let log = Log::open_on(settings, &region(), |folder| {
         let gate = (Mutex::new(false), Condvar::new());
-        let weak = Arc::new(Weak { folder, is_full: AtomicBool::new(false), gate });
+        let weak =
+            Arc::new(Weak { folder, is_full: AtomicBool::new(false), appends_left: u64::MAX.into(), gate });
         kept = Some(weak.clone());
         weak
     });
@@ -120,6 +126,44 @@ async fn a_full_disk_is_said_at_once_and_nothing_is_lost_by_it() {
     assert_eq!(said[receipt.index as usize]["details"]["nth"], 7);
     let gap = said.iter().find(|value| value["event"] == "log.resumed").expect("the gap is said");
     assert_eq!(gap["details"]["unrecorded"], 2);
+}
+
+/// It can be written, and before anything says for how long it could not, it cannot again.
+#[tokio::test]
+async fn the_length_of_a_gap_outlives_a_second_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let (log, disk) = weak(&settings);
+    append_all(&log, 0..3).await;
+    disk.appends_left.store(0, Ordering::SeqCst);
+    assert_eq!(log.append(&record(3)).await, Err(AppendError::NotWritten));
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    disk.appends_left.store(1, Ordering::SeqCst);
+    for _ in 0..1000 {
+        if disk.appends_left.load(Ordering::SeqCst) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(log.is_failing(), "the record of the gap was not written");
+    assert_eq!(log.append(&record(4)).await, Err(AppendError::NotWritten));
+    disk.appends_left.store(u64::MAX, Ordering::SeqCst);
+    is_well(&log).await;
+    log.append(&record(5)).await.unwrap();
+    log.close().await;
+    let folder = Folder::at(&settings.dir);
+    let size = verify(&folder, log.key(), &[], &[]).unwrap().checkpoint.size;
+    let reader = Reader::new(&folder, size);
+    let said = (0..size).map(|index| reader.record(index).unwrap().unwrap());
+    let said: Vec<serde_json::Value> =
+        said.map(|record| serde_json::from_slice(&record.bytes).unwrap()).collect();
+    let of = |event: &str| said.iter().filter(|value| value["event"] == event).collect::<Vec<_>>();
+    assert_eq!((of("log.tried").len(), of("log.resumed").len()), (2, 1));
+    // The first lasted more than a second, and the second more than a half; each was tried again after a second.
+    let gap = &of("log.resumed")[0]["details"];
+    assert_eq!(gap["unrecorded"], 2);
+    assert!(gap["seconds"].as_u64().unwrap() >= 2, "{gap}");
 }
 
 /// On the clock of the machine: the disk is waited for by a thread, which no paused clock moves.

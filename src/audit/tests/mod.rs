@@ -1,6 +1,7 @@
 //! The log as a whole: written, lost, found again, tampered with.
 
 mod failing;
+mod kept;
 mod tampered;
 mod written;
 

@@ -122,7 +122,7 @@ async fn a_write_that_has_all_its_bytes_and_not_its_sum_is_kept_for_whoever_look
     std::fs::write(&journal, &changed).unwrap();
     let folder = Folder::at(&settings.dir);
     let bad = verify(&folder, &key, &[], &[]).unwrap_err();
-    assert!(bad.index == Some(0) && bad.what.contains("not its sum"), "{bad}");
+    assert!(bad.index == Some(0) && bad.what.contains("not as its sums say"), "{bad}");
     let log = Log::open(&settings, &region()).unwrap();
     assert_eq!(std::fs::read(settings.dir.join("journal.wrong.0")).unwrap(), changed);
     log.append(&record(1)).await.unwrap();

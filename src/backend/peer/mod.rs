@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::reading::{check_protocol, refused};
 use self::signing::Signed;
+use super::asked::context;
 use super::body::{self, BodyError};
 use super::call::Answering;
 use super::deadline::within;
@@ -127,7 +128,12 @@ impl PeerBackend {
         let response = self.core.send(url, accept, Some(token)).await?;
         check_protocol(response.headers())?;
         let status = response.status();
-        let account = self.account(response.headers(), &id);
+        let account = self.account(response.headers(), &id, asker);
+        if let Ok(Account { within, .. }) = &account
+            && within.has_nothing_left()
+        {
+            return Err(fault::nothing_left_there(within.clone()));
+        }
         if status != StatusCode::OK {
             let account = account.ok().map(|account| account.within);
             return Err(refused(status, response, account).await);
@@ -137,11 +143,18 @@ impl PeerBackend {
         Ok((response, Arc::new(account.within)))
     }
 
-    fn account(&self, headers: &HeaderMap, id: &str) -> Result<Account, Fault> {
+    fn account(&self, headers: &HeaderMap, id: &str, asker: &Asker) -> Result<Account, Fault> {
         let account = headers.get(ACCOUNT).ok_or_else(fault::no_account)?;
         let account = Account::read(account.as_bytes()).map_err(|_| fault::no_account())?;
         let is_answer = account.to == id && account.within.gateway == self.core.settings.gateway;
-        if is_answer { Ok(account) } else { Err(fault::account_of_another()) }
+        if !is_answer {
+            return Err(fault::account_of_another());
+        }
+        // It leaves out whom it was told to be asked already, and nobody else.
+        let signer = self.core.settings.signer.name();
+        let is_told =
+            |name: &String| name == signer || asker.through.contains(name) || asker.besides.contains(name);
+        if account.within.elsewhere.iter().all(is_told) { Ok(account) } else { Err(fault::left_out_there()) }
     }
 
     async fn ask_trace(&self, call: &TraceCall) -> Result<RegionTrace, Fault> {
@@ -219,7 +232,7 @@ impl Core {
         accept: &'static str,
         statement: Option<HeaderValue>,
     ) -> Result<Response, Fault> {
-        let mut headers = HeaderMap::new();
+        let mut headers = context();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         if let Some(statement) = statement {
             headers.insert(STATEMENT, statement);

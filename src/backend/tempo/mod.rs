@@ -28,6 +28,7 @@ pub(super) use self::connect::{notice_client, plain_client};
 use self::answer::NotFound;
 use self::route::{Dialect, Routes};
 use self::streaming::StreamingApi;
+use super::asked::context;
 use super::body::{self, BodyError};
 use super::deadline::within;
 use super::settings::TempoSettings;
@@ -112,7 +113,7 @@ impl TempoBackend {
 
     async fn get(&self, url: reqwest::Url) -> Result<Response, Fault> {
         let accept = HeaderValue::from_static(answer::PROTOBUF);
-        let request = self.client.get(url).header(header::ACCEPT, accept);
+        let request = self.client.get(url).header(header::ACCEPT, accept).headers(context());
         request.send().await.map_err(|error| transport::before_answer(error.without_url()))
     }
 

@@ -11,6 +11,7 @@ use reqwest::{Response, Url};
 use tokio::time::Instant;
 
 use super::{TempoBackend, answer, beginning};
+use crate::backend::asked::context;
 use crate::backend::body::{self, BodyError};
 use crate::backend::deadline::within;
 use crate::backend::tempo::transport;
@@ -111,7 +112,7 @@ impl TempoBackend {
             Form::Protobuf => answer::PROTOBUF,
             Form::Json => JSON,
         });
-        let request = self.client.get(url).header(header::ACCEPT, accept);
+        let request = self.client.get(url).header(header::ACCEPT, accept).headers(context());
         request.send().await.map_err(|error| transport::before_answer(error.without_url()))
     }
 

@@ -14,6 +14,7 @@ use tonic::{Code, Status};
 use super::connect::{self, is_on_this_machine};
 use super::frames::{End, Frames, bare, framed};
 use super::transport;
+use crate::backend::asked::context;
 use crate::backend::deadline::within;
 use crate::backend::settings::{Streaming, TempoSettings};
 use crate::backend::{BuildError, Fault, fault};
@@ -166,7 +167,8 @@ impl StreamingApi {
         let mut request = client
             .post(url)
             .header(header::CONTENT_TYPE, HeaderValue::from_static(GRPC))
-            .header(header::TE, HeaderValue::from_static("trailers"));
+            .header(header::TE, HeaderValue::from_static("trailers"))
+            .headers(context());
         if is_near {
             request = request.body(bare(question));
         } else {

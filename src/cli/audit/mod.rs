@@ -1,6 +1,7 @@
 //! `tutti audit`: what is on record, read from the folder of a log or a copy of it, without a gateway. What is read this
 //! way is on no record itself: whoever may read the folder is the operating system's to say, and to log.
 
+mod remote;
 mod search;
 mod show;
 mod verify;
@@ -11,9 +12,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::verdict::Verdict;
+use crate::audit::PUBLIC;
 use crate::audit::disk::{Disk, Folder};
 use crate::audit::note::{Kind, NamedKey};
-use crate::audit::{PUBLIC, read::Stored};
 
 pub use search::SearchArgs;
 pub use show::ShowArgs;
@@ -35,30 +37,10 @@ pub enum AuditCommand {
     Show(ShowArgs),
 }
 
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Good,
-    /// Something is wrong with the log, or nothing was found.
-    Bad,
-    /// What was asked for cannot be read or understood.
-    Unusable,
-}
-
-impl Verdict {
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Bad => 1,
-            Self::Unusable => 2,
-        }
-    }
-}
-
 /// `tutti audit`, with its output on the terminal.
 pub fn main(args: &AuditArgs) -> ExitCode {
     match run(&args.command, &mut anstream::stdout()) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(verdict) => verdict.into(),
         // A reader that left (`| head`) has seen what it wanted; the verdict cannot be told any more.
         Err(_) => ExitCode::FAILURE,
     }
@@ -108,16 +90,6 @@ fn parse_witness(text: &str) -> Result<NamedKey, String> {
         _ => Err("it is the key of a log, and not of a witness: its gateway keeps that in `witness.vkey`"
             .to_owned()),
     }
-}
-
-/// A record as an object; none where it is no record.
-fn value(record: &Stored) -> Option<serde_json::Value> {
-    serde_json::from_slice(&record.bytes).ok()
-}
-
-/// A text of a record by its path.
-fn text<'v>(value: &'v serde_json::Value, path: &str) -> &'v str {
-    value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or("")
 }
 
 /// A folder, as an argument.

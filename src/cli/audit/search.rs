@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde_json::Value;
 
-use super::{DirArg, Verdict, text, value};
+use super::{DirArg, Verdict};
 use crate::audit::disk::Folder;
-use crate::audit::read::{Reader, Stored, checkpoint, tail};
+use crate::audit::read::{ReadError, Reader, Stored, checkpoint, tail};
+use crate::audit::search::{Wanted, parse_time, text, time, value};
 use crate::audit::tile::WIDTH;
 use crate::model::TraceId;
 
@@ -25,6 +26,9 @@ pub struct SearchArgs {
     /// From this time on: `2026-01-31` or `2026-01-31T12:00:00Z`.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub since: Option<SystemTime>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub until: Option<SystemTime>,
     /// Questions for this trace.
     #[arg(long, value_name = "ID", value_parser = parse_trace)]
     pub trace: Option<TraceId>,
@@ -40,13 +44,6 @@ fn parse_trace(text: &str) -> Result<TraceId, String> {
     TraceId::parse(text).map_err(|why| why.to_string())
 }
 
-/// A day begins at midnight, UTC.
-fn parse_time(text: &str) -> Result<SystemTime, String> {
-    let time =
-        humantime::parse_rfc3339(text).or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")));
-    time.map_err(|_| "a time is written `2026-01-31` or `2026-01-31T12:00:00Z`".to_owned())
-}
-
 pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> io::Result<Verdict> {
     let folder = Folder::at(&args.dir.dir);
     let size = match checkpoint(&folder) {
@@ -54,24 +51,41 @@ pub(super) fn run(args: &SearchArgs, out: &mut dyn Write) -> io::Result<Verdict>
         Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
     };
     let reader = Reader::new(&folder, size);
-    let mut found = 0u64;
+    let wanted = Wanted {
+        subject: args.subject.clone(),
+        event: args.event.clone(),
+        since: args.since,
+        until: args.until,
+        trace: args.trace,
+        purpose: args.purpose.clone(),
+    };
+    let (mut found, mut gone) = (0u64, None);
     for number in 0..size.div_ceil(WIDTH) {
         match reader.bundle(number) {
-            Ok((records, _)) => found += show(args, &records, out)?,
+            Ok((records, _)) => found += show(args, &wanted, &records, out)?,
+            Err(ReadError::File { why, .. }) if why.kind() == io::ErrorKind::NotFound => {
+                gone = Some((number + 1) * WIDTH);
+            }
             Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
         }
     }
     match tail(&folder, size) {
-        Ok(tail) => found += show(args, &tail.records, out)?,
+        Ok(tail) => found += show(args, &wanted, &tail.records, out)?,
         Err(why) => return writeln!(out, "error: {why}").map(|()| Verdict::Unusable),
+    }
+    if let Some(before) = gone.filter(|_| !args.json) {
+        writeln!(
+            out,
+            "some records before {before} are not there: `tutti audit verify` says whether that is so"
+        )?;
     }
     Ok(if found > 0 { Verdict::Good } else { Verdict::Bad })
 }
 
-fn show(args: &SearchArgs, records: &[Stored], out: &mut dyn Write) -> io::Result<u64> {
+fn show(args: &SearchArgs, wanted: &Wanted, records: &[Stored], out: &mut dyn Write) -> io::Result<u64> {
     let mut found = 0;
     for record in records {
-        let Some(value) = value(record).filter(|value| fits(args, value)) else { continue };
+        let Some(value) = value(record).filter(|value| wanted.fits(value)) else { continue };
         found += 1;
         if args.json {
             writeln!(
@@ -85,22 +99,6 @@ fn show(args: &SearchArgs, records: &[Stored], out: &mut dyn Write) -> io::Resul
         }
     }
     Ok(found)
-}
-
-fn fits(args: &SearchArgs, value: &Value) -> bool {
-    let is = |wanted: &Option<String>, path| wanted.as_ref().is_none_or(|wanted| text(value, path) == wanted);
-    let since = args.since.is_none_or(|since| time(value).is_some_and(|at| at >= since));
-    let event = args.event.as_ref().is_none_or(|event| text(value, "/event").starts_with(event.as_str()));
-    let trace = args.trace.is_none_or(|id| {
-        let id = id.to_string();
-        let two = value.pointer("/asked/traces").and_then(Value::as_array);
-        text(value, "/asked/trace") == id || two.is_some_and(|two| two.iter().any(|one| *one == *id))
-    });
-    is(&args.subject, "/who/subject") && is(&args.purpose, "/purpose") && since && event && trace
-}
-
-fn time(value: &Value) -> Option<SystemTime> {
-    humantime::parse_rfc3339(text(value, "/time")).ok()
 }
 
 /// What a person looks for first.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Known, Verdict, parse_key, value};
-use crate::audit::disk::Folder;
+use super::{Known, Verdict, parse_key};
 use crate::audit::entry;
 use crate::audit::note::NamedKey;
 use crate::audit::read::{ReadError, Reader, Stored, checkpoint, tail};
+use crate::audit::search::value;
 use crate::audit::tree::{inclusion, is_included, leaf};
 use crate::audit::verify::chain;
+use crate::audit::{self, disk::Folder};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -34,11 +35,9 @@ pub struct ReceiptArg {
 }
 
 fn parse_receipt(text: &str) -> Result<ReceiptArg, String> {
-    let (log, index) =
-        text.rsplit_once('/').map_or((None, text), |(log, index)| (Some(log.to_owned()), index));
-    let index =
-        index.parse().map_err(|_| "a receipt ends with a number: tutti/us-east/1a2b3c4d/17".to_owned())?;
-    Ok(ReceiptArg { log, index })
+    let (log, index) = audit::read::parse_receipt(text)
+        .ok_or_else(|| "a receipt ends with a number: tutti/us-east/1a2b3c4d/17".to_owned())?;
+    Ok(ReceiptArg { log: log.map(str::to_owned), index })
 }
 
 pub(super) fn run(args: &ShowArgs, out: &mut dyn Write) -> io::Result<Verdict> {

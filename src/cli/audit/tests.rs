@@ -77,7 +77,7 @@ async fn a_record_under_no_checkpoint_is_there_and_not_proven() {
     *changed.last_mut().unwrap() ^= 1;
     std::fs::write(&journal, changed).unwrap();
     let (text, code) = said(&["verify", path]);
-    assert!(code == 1 && text.contains("not its sum"), "{text}");
+    assert!(code == 1 && text.contains("not as its sums say"), "{text}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn a_file_of_many_faults_is_shown_with_all_of_them() {
     let config = include_str!("tests/faulty.toml");
     let keys = "[[rule]]\nregions = [\"eu-centrall\"]\nkeys = [\"user.*\"]\ntreatment = \"hide\"\n";
     let checked = check(&[("regions.toml", config), ("policies/keys.toml", keys), ("policies/eu.cedar", "")]);
-    assert_eq!(checked.verdict, Verdict::Faulty);
+    assert_eq!(checked.verdict, Verdict::Bad);
     assert!(!checked.text.contains("hunter2"), "{}", checked.text);
     insta::assert_snapshot!(checked.text);
 }
@@ -50,7 +50,7 @@ fn a_good_file_is_summed_up_with_what_is_unwise_in_it() {
 fn broken_toml_is_shown_with_its_place_and_without_the_secret_in_it() {
     let config = "[gateway]\nregion = us-east\n\n[[region]]\nname = \"a\"\nauth = { bearer = \"hunter2 }\n";
     let checked = check(&[("regions.toml", config)]);
-    assert_eq!(checked.verdict, Verdict::Faulty);
+    assert_eq!(checked.verdict, Verdict::Bad);
     assert!(!checked.text.contains("hunter2"), "{}", checked.text);
     insta::assert_snapshot!(checked.text);
 }
@@ -76,7 +76,7 @@ fn no_slip_of_a_key_shows_the_secret_behind_it() {
         "auth = { pass = hunter2 }",
     ] {
         let checked = check(&[("regions.toml", &format!("{head}{slip}\n"))]);
-        assert_eq!(checked.verdict, Verdict::Faulty);
+        assert_eq!(checked.verdict, Verdict::Bad);
         assert!(!checked.text.contains("hunter2"), "{}", checked.text);
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::verdict::Verdict;
 use crate::backend::Region;
 use crate::config::policies::shipped;
 use crate::config::{Settings, process_environment, redactor_of};
@@ -46,33 +47,13 @@ pub struct LintArgs {
     pub deny: bool,
 }
 
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Good,
-    /// With `--deny`: there is something to be written into classes.toml.
-    Bad,
-    /// What was asked for is not there, or could not be asked.
-    Unusable,
-}
-
-impl Verdict {
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Bad => 1,
-            Self::Unusable => 2,
-        }
-    }
-}
-
 /// `tutti lint`, with its output on the terminal.
 pub fn main(args: &LintArgs) -> ExitCode {
     match run(args, &mut io::stdin().lock(), &mut anstream::stdout()) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(verdict) => verdict.into(),
         Err(why) => {
             super::complain(&format!("error: {why}"));
-            ExitCode::from(Verdict::Unusable.exit_code())
+            Verdict::Unusable.into()
         }
     }
 }

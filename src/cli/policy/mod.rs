@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::verdict::Verdict;
 use crate::config::policies::{PolicyFolder, look_at};
 use crate::config::{LoadError, write_findings};
 
@@ -63,26 +64,6 @@ pub struct MatrixArgs {
     pub csv: bool,
 }
 
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Good,
-    /// Something is at fault, or not as expected.
-    Bad,
-    /// What was asked for is not there, or cannot be understood.
-    Unusable,
-}
-
-impl Verdict {
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Bad => 1,
-            Self::Unusable => 2,
-        }
-    }
-}
-
 /// `tutti policy`, with its output on the terminal.
 pub fn main(args: &PolicyArgs) -> ExitCode {
     // `tutti check` of a configuration is more than its policies, and says all there is to say.
@@ -90,7 +71,7 @@ pub fn main(args: &PolicyArgs) -> ExitCode {
         return super::check::main(&super::CheckArgs { config: config.clone() });
     }
     match run(&args.command, &mut anstream::stdout(), &mut anstream::stderr()) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Ok(verdict) => verdict.into(),
         // A reader that left (`| head`) has seen what it wanted; the verdict cannot be told any more.
         Err(_) => ExitCode::FAILURE,
     }

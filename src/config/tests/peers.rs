@@ -129,7 +129,7 @@ fn who_may_ask_is_named_whole_and_once() {
         ("gateway = \"tutti-us\"\n", "`gateway` is missing"),
         ("jurisdiction = \"US\"\n", "`jurisdiction` is missing"),
         ("public_key_file = \"us.pem\"\n", "`public_key_file` is missing"),
-        ("bearer = { env = \"SECRET\" }\n", "`bearer` is missing"),
+        ("bearer = { env = \"SECRET\" }\n", "neither `bearer` nor `certificate` is there"),
     ] {
         found(&far(&FAR.replacen(line, "", 1), &good), &[missing]);
     }
@@ -151,4 +151,43 @@ fn a_raw_tempo_over_a_border_is_refused_until_somebody_answers_for_it() {
     let allowed = format!("{raw}allow_raw_egress = true\n");
     let settings = near(&allowed).settings();
     assert!(settings.regions[1].is_raw_egress && !settings.regions[0].is_raw_egress);
+}
+
+/// With a listener that asks for certificates, and one of a peer that shows one and no secret.
+#[test]
+fn a_certificate_is_the_credential_of_a_peer_beside_a_secret_or_alone() {
+    let good = key().public().to_pem();
+    let certificate = "certificate = { name = \"tutti.us.example\" }\n";
+    let (cert, pem) = (include_str!("tls/cert.pem"), include_str!("tls/key.pem"));
+    let asked = |trust: &str| {
+        let tls =
+            "[gateway]\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\", client_ca = \"cert.pem\" }";
+        let config = FAR.replace("bearer = { env = \"SECRET\" }\n", trust).replacen("[gateway]", tls, 1);
+        far(&config, &good).with_file("cert.pem", cert).with_file("key.pem", pem)
+    };
+    for trust in [certificate.to_owned(), format!("{certificate}bearer = {{ env = \"SECRET\" }}\n")] {
+        assert!(!asked(&trust).settings().peers.is_empty());
+    }
+    found(&asked("certificate = { name = \"a b\" }\n"), &["is no DNS name"]);
+    found(&asked("certificate = {}\n"), &["a certificate is named by its fingerprint or by its name"]);
+    let unasked = FAR.replace("bearer = { env = \"SECRET\" }\n", certificate);
+    found(&far(&unasked, &good), &["no client is asked for its certificate"]);
+
+    let tls = "tls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }";
+    let asking = NEAR.replace("auth = { bearer = { env = \"SECRET\" } }", tls);
+    let settings = near(&asking).with_file("cert.pem", cert).with_file("key.pem", pem).settings();
+    let KindSettings::Tutti(peer) = &settings.regions[1].kind else { panic!("a peer") };
+    assert!(peer.at.tls.client_pem.is_some());
+    let only_trusted =
+        NEAR.replace("auth = { bearer = { env = \"SECRET\" } }", "tls = { ca_file = \"cert.pem\" }");
+    found(&near(&only_trusted).with_file("cert.pem", cert), &["must be shown who asks"]);
+}
+
+/// A gateway that nobody asks but others of its kind.
+#[test]
+fn where_only_gateways_ask_who_shows_nothing_may_be_refused() {
+    let required = format!("{FAR}\n[identity]\nmode = \"required\"\n");
+    far(&required, &key().public().to_pem()).settings();
+    let nobody = format!("{NEAR}\n[identity]\nmode = \"required\"\n");
+    found(&near(&nobody), &["nobody could ask"]);
 }

@@ -63,7 +63,8 @@ impl Desk {
             revoked: ["g-revoked".to_owned()].into(),
             uses_max: 3,
             notify_url: None,
-            regions: [region("eu"), region("us")].into(),
+            regions: [region("eu"), region("us"), region("ch")].into(),
+            behind: [region("ch")].into(),
         };
         Self { key, grants: Grants::new(settings, classes()), uses: GrantUses::default() }
     }
@@ -103,6 +104,16 @@ fn refused(desk: &Desk, grants: Vec<(Grant, &str)>) {
         let said = desk.accept(&grant, "alice", NOW).unwrap_err();
         assert!(said.starts_with(expected) && !said.contains('\n'), "{said}\nexpected {expected}");
     }
+}
+
+/// It would be shown as used, and lift nothing there.
+#[test]
+fn a_grant_for_a_region_before_which_another_gateway_decides_is_refused() {
+    let there = Grant { regions: [region("eu"), region("ch")].into(), ..grant() };
+    refused(
+        &Desk::new(),
+        vec![(there, "the grant names region `ch`, before which another gateway decides: leave it out")],
+    );
 }
 
 #[test]

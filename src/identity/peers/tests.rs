@@ -41,6 +41,7 @@ fn statement(id: &str) -> Statement {
         asker: Asker {
             caller: Arc::new(caller),
             through: Vec::new(),
+            besides: Default::default(),
             delivered: vec![place("US")],
             plan_digest: String::new(),
             errand: Errand::default(),

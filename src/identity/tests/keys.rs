@@ -240,6 +240,53 @@ async fn another_key_under_the_same_name_takes_its_place_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_is_published_for_another_algorithm_is_good_for_that_alone_from_then_on() {
+    let signer = Signer::rs("a");
+    let address = Address::of(&[&signer]);
+    let reception = reception(&address, None);
+    let early = token(&signer);
+    show(&reception, &early).await.unwrap();
+    let for_alone = |alg: &str| {
+        let mut key = signer.jwk();
+        key["alg"] = json!(alg);
+        Ok(json!({"keys": [key]}).to_string())
+    };
+    address.now_says(for_alone("PS256"));
+    sleep(FRESH).await;
+    for token in [token(&signer), early] {
+        let line = show(&reception, &token).await.unwrap_err();
+        assert!(line.contains("`a` is none that `https://idp.example/` publishes"), "{line}");
+    }
+    address.now_says(for_alone("RS256"));
+    sleep(FRESH).await;
+    show(&reception, &token(&signer)).await.unwrap();
+    let sets =
+        [for_alone("RS256"), for_alone("PS256")].map(|set| KeySet::parse(set.unwrap().as_bytes()).unwrap());
+    assert_ne!(sets[0], sets[1], "a file that changes so is another");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_old_the_keys_are_is_known_while_the_address_is_dead() {
+    let signer = Signer::ed("a");
+    let address = Address::of(&[&signer]);
+    address.now_says(Err("no connection could be made"));
+    let reception = reception(&address, None);
+    let state = || reception.keys().map(|(name, keys, age)| (name.to_owned(), keys, age)).collect::<Vec<_>>();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(state(), [(ISSUER.to_owned(), 0, None)]);
+    address.now_says(Ok(published(&[&signer])));
+    sleep(SPACING * 2).await;
+    address.now_says(Err("no connection could be made"));
+    let age = |state: &[(String, usize, Option<Duration>)]| state[0].2.unwrap();
+    let first = state();
+    assert_eq!(first[0].1, 1);
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!((state()[0].1, age(&state())), (1, age(&first) + Duration::from_secs(3600)));
+    sleep(SILENT_MAX).await;
+    assert_eq!(state()[0].1, 0, "none is believed any more");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_left_one_issuer_is_gone_whatever_keys_another_has() {
     let (old, new) = (Signer::ed("a"), Signer::ed("a"));
     let address = Address::of(&[&old]);

@@ -258,3 +258,42 @@ async fn a_certificate_is_known_by_its_fingerprint_or_its_name() {
     let wrong = of(&[("x-tutti-source", "guessed-guessed")], Some(&one)).await.unwrap_err().to_string();
     assert!(wrong.starts_with("the value of `x-tutti-source` is not known here"), "{wrong}");
 }
+
+/// What is known and is of somebody else is no less wrong than what nobody knows.
+#[tokio::test]
+async fn the_secret_of_another_beside_a_certificate_that_is_enough_is_refused() {
+    let made = rcgen::generate_simple_self_signed(["grafana.example".to_owned()]).unwrap();
+    let certificate = ShownCertificate::of(&CertificateDer::from(made.cert.der().to_vec()));
+    let by_print = || Factor { secret: None, certificate: Some(CertificateOf::Print(*certificate.print())) };
+    let elsewhere =
+        |value: &str| Factor { certificate: Some(CertificateOf::Print([7; 32])), ..secret(value) };
+    let (one, other) = (signer(), signer());
+    let data_sources =
+        vec![source("by print", by_print()), source("of another", elsewhere("of-another-source"))];
+    let second = GrafanaSettings {
+        issuer: "https://other.example/".to_owned(),
+        factor: elsewhere("of-another-grafana"),
+        ..grafana(&other)
+    };
+    let first = GrafanaSettings { factor: by_print(), ..grafana(&one) };
+    let settings =
+        IdentitySettings { grafanas: vec![first, second], data_sources, ..IdentitySettings::default() };
+    let reception = reception(settings);
+    let of = async |lines: &[(&str, &str)]| {
+        let headers = headers(lines);
+        let known = reception.who(&shown(&headers, Some(&certificate)), NOW).await;
+        known.map(|known| known.caller.subject.clone()).map_err(|unknown| unknown.to_string())
+    };
+    assert_eq!(of(&[]).await.unwrap(), "by print");
+    let two = "what is shown is of two data sources, `by print` and `of another`: show what one of them has";
+    assert_eq!(of(&[("x-tutti-source", "of-another-source")]).await, Err(two.to_owned()));
+    let id = id(&one, &json!({}));
+    assert_eq!(of(&[("x-grafana-id", &id)]).await.unwrap(), "user:abc");
+    let line = of(&[("x-grafana-id", &id), ("x-tutti-source", "of-another-grafana")]).await.unwrap_err();
+    assert!(line.contains("`https://grafana.example/` and `https://other.example/`"), "{line}");
+    // A stream of the first shows no user, and is its data source; the same data source may show users besides.
+    assert_eq!(
+        of(&[("x-grafana-id", &id), ("x-tutti-source", "of-another-source")]).await.unwrap(),
+        "user:abc"
+    );
+}

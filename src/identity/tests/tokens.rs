@@ -410,3 +410,24 @@ async fn a_token_without_a_key_name_is_taken_where_there_is_one_key_for_it() {
     let line = show(&required(vec![issuer(&[&one, &other])]), &token).await.unwrap_err().to_string();
     assert!(line.contains("does not say which of the keys"), "{line}");
 }
+
+/// They are words of a policy, stand in every record, and a line that lists them has to stay a line.
+#[tokio::test]
+async fn purposes_have_a_number_and_a_length() {
+    let signer = Signer::ed("a");
+    let reception = required(vec![issuer(&[&signer])]);
+    let of = async |purposes: Value| {
+        let token = format!("Bearer {}", signer.token(&claims(&json!({"purpose": purposes}))));
+        who(&reception, &[("authorization", &token)]).await.map(|known| known.caller.purpose.clone())
+    };
+    let many = |count: usize| json!((0..count).map(|nth| format!("p-{nth}")).collect::<Vec<_>>());
+    assert_eq!(of(many(32)).await, Ok(None));
+    assert_eq!(of(json!("p".repeat(64))).await, Ok(Some("p".repeat(64))));
+    for wrong in [many(33), json!("p".repeat(65)), json!(["a", "p".repeat(65)]), json!("a\nb")] {
+        let line = of(wrong).await.unwrap_err().to_string();
+        assert!(
+            line.ends_with("it names more than 32 purposes, or one of more than 64 characters"),
+            "{line}"
+        );
+    }
+}

@@ -26,6 +26,7 @@ fn statement() -> Statement {
         asker: Asker {
             caller: Arc::new(caller),
             through: vec!["ap-south".to_owned()],
+            besides: ["eu-central", "eu-west"].map(str::to_owned).into(),
             delivered: ["IN", "US"].map(|name| Jurisdiction::parse(name).unwrap()).to_vec(),
             plan_digest: "00ff".to_owned(),
             errand: Errand { whole: Some(whole), is_evaluated: true },
@@ -78,6 +79,11 @@ fn a_statement_that_does_not_hold_is_refused_by_name() {
     refused(|it| it.expires = now() + seconds(61), StatementFault::TooLong);
     refused(|it| it.expires = now() - seconds(1), StatementFault::TooLong);
     refused(|it| it.asker.delivered.clear(), StatementFault::Unreadable);
+    let caller = |it: &mut Statement, change: fn(&mut Caller)| change(Arc::make_mut(&mut it.asker.caller));
+    refused(|it| caller(it, |of| of.purpose = Some("p".repeat(65))), StatementFault::Claims);
+    refused(|it| caller(it, |of| of.purpose = Some("a\nb".to_owned())), StatementFault::Claims);
+    let many = |of: &mut Caller| of.groups = (0..1000).map(|nth| nth.to_string()).collect();
+    refused(|it| caller(it, many), StatementFault::Claims);
     refused(|it| it.id.clear(), StatementFault::Unreadable);
     let other = SigningKey::generate().unwrap();
     let token = sign(&statement(), &other).unwrap();

@@ -1,200 +1,82 @@
-//! Every metric family, in one struct: those of requests and regions here, others in a file for each room that is
-//! counted. Label values are words of `model` and names from the
-//! configuration; never an id, a value or a query.
+//! Every metric family, in one struct: a file for each room that is counted, a field and a line here. Label values are
+//! words of `model` and names from the configuration; never an id, a value or a query. A trace id stands in exemplars
+//! alone, and it is the one of the request.
 
 mod audit;
+mod endpoint;
 pub mod fast;
+mod identity;
+mod process;
+mod regions;
+mod reloads;
+mod requests;
+mod spans;
 
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::metrics::histogram::exponential_buckets;
+use prometheus_client::registry::Registry;
 
-pub use audit::AuditNumbers;
+pub use audit::{AuditNumbers, WitnessNumbers};
+pub use endpoint::Endpoint;
+pub use identity::KeysNumbers;
+pub use regions::RegionCare;
+pub use requests::InFlight;
+pub use spans::SpanCounts;
 
 use audit::AuditFamilies;
 use fast::FastFamilies;
+use identity::IdentityFamilies;
+use process::ProcessFamilies;
+use regions::RegionFamilies;
+use reloads::ReloadFamilies;
+use requests::RequestFamilies;
 
-use crate::model::{Mode, Outcome, RegionName, RegionReport, RegionStatus};
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RequestLabels {
-    endpoint: &'static str,
-    mode: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct EndpointLabels {
-    endpoint: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RegionLabels {
-    region: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RegionStatusLabels {
-    region: String,
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReloadLabels {
-    result: &'static str,
-}
+use crate::model::{Mode, RegionName, RegionReport};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct GrantLabels {
     result: &'static str,
 }
 
-/// Answers a gateway can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    TraceV1,
-    TraceV2,
-    TraceReport,
-    TraceStream,
-    TraceDiff,
-    Search,
-    TagsV1,
-    TagsV2,
-    TagValuesV1,
-    TagValuesV2,
-    MetricsRange,
-    MetricsInstant,
+/// What an exemplar says.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TraceLabel {
+    trace_id: String,
+}
+
+/// 1 ms to 33 s: below a local lookup, above Grafana's patience.
+fn seconds() -> HistogramWithExemplars<TraceLabel> {
+    HistogramWithExemplars::new(exponential_buckets(0.001, 2.0, 16))
 }
 
 /// Every family. Cheap to clone; all clones count together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    requests: Family<RequestLabels, Counter>,
-    request_seconds: Family<EndpointLabels, Histogram>,
-    in_flight: Gauge,
-    shed: Counter,
-    region_requests: Family<RegionStatusLabels, Counter>,
-    region_seconds: Family<RegionLabels, Histogram>,
-    region_bytes: Family<RegionLabels, Counter>,
-    region_circuit: Family<RegionLabels, Gauge>,
-    reloads: Family<ReloadLabels, Counter>,
-    reload_succeeded: Gauge,
-    treated: Family<RegionLabels, Counter>,
+    requests: RequestFamilies,
+    regions: RegionFamilies,
+    reloads: ReloadFamilies,
+    process: ProcessFamilies,
     grants: Family<GrantLabels, Counter>,
     audit: AuditFamilies,
     fast: FastFamilies,
-}
-
-/// Counts one request from its begin to its end, however it ends: a request that is dropped unfinished
-/// counts as `cancelled`.
-#[derive(Debug)]
-pub struct InFlight {
-    metrics: Metrics,
-    endpoint: Endpoint,
-    mode: Mode,
-    begun: tokio::time::Instant,
-    outcome: Option<&'static str>,
-    /// From its begin to its answer, which may then take its time to leave.
-    took: Option<Duration>,
-}
-
-impl Endpoint {
-    pub const ALL: [Self; 12] = [
-        Self::TraceV1,
-        Self::TraceV2,
-        Self::TraceReport,
-        Self::TraceStream,
-        Self::TraceDiff,
-        Self::Search,
-        Self::TagsV1,
-        Self::TagsV2,
-        Self::TagValuesV1,
-        Self::TagValuesV2,
-        Self::MetricsRange,
-        Self::MetricsInstant,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TraceV1 => "traces_v1",
-            Self::TraceV2 => "traces_v2",
-            Self::TraceReport => "trace_report",
-            Self::TraceStream => "trace_stream",
-            Self::TraceDiff => "trace_diff",
-            Self::Search => "search",
-            Self::TagsV1 => "tags_v1",
-            Self::TagsV2 => "tags_v2",
-            Self::TagValuesV1 => "tag_values_v1",
-            Self::TagValuesV2 => "tag_values_v2",
-            Self::MetricsRange => "metrics_range",
-            Self::MetricsInstant => "metrics_instant",
-        }
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        // 1 ms to 33 s: below a local lookup, above Grafana's patience.
-        let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
-        Self {
-            requests: Family::default(),
-            request_seconds: Family::new_with_constructor(seconds),
-            in_flight: Gauge::default(),
-            shed: Counter::default(),
-            region_requests: Family::default(),
-            region_seconds: Family::new_with_constructor(seconds),
-            region_bytes: Family::default(),
-            region_circuit: Family::default(),
-            reloads: Family::default(),
-            reload_succeeded: Gauge::default(),
-            treated: Family::default(),
-            grants: Family::default(),
-            audit: AuditFamilies::default(),
-            fast: FastFamilies::default(),
-        }
-    }
+    spans: SpanCounts,
+    identity: IdentityFamilies,
 }
 
 impl Metrics {
     /// A registry that shows these families.
     pub fn registry(&self) -> Registry {
-        let mut registry = Registry::with_prefix("tutti");
-        let r = &mut registry;
-        r.register("requests", "Requests by endpoint, mode and outcome", self.requests.clone());
-        r.register_with_unit(
-            "request",
-            "Time from a request until its answer stood, or its client left",
-            Unit::Seconds,
-            self.request_seconds.clone(),
-        );
-        r.register("requests_in_flight", "Requests whose answer has not left yet", self.in_flight.clone());
-        r.register("requests_shed", "Requests refused because too many were in flight", self.shed.clone());
-        r.register("region_requests", "Questions to a region by how it fared", self.region_requests.clone());
-        r.register_with_unit(
-            "region_request",
-            "Time a region took",
-            Unit::Seconds,
-            self.region_seconds.clone(),
-        );
-        r.register_with_unit(
-            "region_received",
-            "Bytes a region sent",
-            Unit::Bytes,
-            self.region_bytes.clone(),
-        );
-        r.register("region_circuit", "0 closed, 1 half-open, 2 open", self.region_circuit.clone());
-        r.register("config_reloads", "Reloads of the configuration", self.reloads.clone());
-        r.register(
-            "config_last_reload_successful",
-            "1 if the configuration in force is the one in the file",
-            self.reload_succeeded.clone(),
-        );
-        r.register("values_treated", "Attribute values masked or dropped", self.treated.clone());
+        let mut registry = Registry::default();
+        self.process.register(&mut registry);
+        let r = registry.sub_registry_with_prefix("tutti");
+        self.requests.register(r);
+        self.regions.register(r);
+        self.reloads.register(r);
         r.register(
             "break_glass_requests",
             "Requests with a grant, by what became of it",
@@ -202,6 +84,8 @@ impl Metrics {
         );
         self.audit.register(r);
         self.fast.register(r);
+        self.spans.register(r);
+        self.identity.register(r);
         registry
     }
 
@@ -214,8 +98,32 @@ impl Metrics {
         self.fast.clone()
     }
 
+    pub fn audit_witness(&self, numbers: &WitnessNumbers) {
+        self.audit.set_witness(numbers);
+    }
+
+    /// A record was waited for.
+    pub fn audit_appended(&self, took: Duration) {
+        self.audit.appended(took);
+    }
+
+    /// A question for the keys of an issuer is over.
+    pub fn keys_fetched(&self, is_good: bool) {
+        self.identity.fetched(is_good);
+    }
+
+    pub fn keys_of_issuers(&self, numbers: &[KeysNumbers]) {
+        self.identity.set_keys(numbers);
+    }
+
+    /// Nobody is known of a request, for this of the reasons there are.
+    pub fn nobody_known(&self, reason: &'static str) {
+        self.identity.refused(reason);
+    }
+
     /// The families as OpenMetrics text.
     pub fn render(&self) -> String {
+        self.process.look();
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry());
@@ -223,36 +131,30 @@ impl Metrics {
     }
 
     pub fn begin(&self, endpoint: Endpoint, mode: Mode) -> InFlight {
-        self.in_flight.inc();
-        let begun = tokio::time::Instant::now();
-        InFlight { metrics: self.clone(), endpoint, mode, begun, outcome: None, took: None }
+        InFlight::begin(self.clone(), endpoint, mode)
     }
 
     pub fn shed(&self) {
-        self.shed.inc();
+        self.requests.shed();
     }
 
-    /// Counts a question to a region; where none was put, there is none to count.
-    pub fn region(&self, report: &RegionReport) {
-        if matches!(report.status, RegionStatus::NotNeeded | RegionStatus::Withheld) {
-            return;
-        }
-        let region = report.region.to_string();
-        let status = report.status.as_str();
-        self.region_requests.get_or_create(&RegionStatusLabels { region: region.clone(), status }).inc();
-        let labels = RegionLabels { region };
-        self.region_seconds.get_or_create(&labels).observe(report.took.as_secs_f64());
-        self.region_bytes.get_or_create(&labels).inc_by(report.bytes);
-        self.treated.get_or_create(&labels).inc_by(report.treated);
+    /// An answer went out over `http` or `grpc`.
+    pub fn responded(&self, transport: &'static str, code: &str) {
+        self.requests.responded(transport, code);
     }
 
-    pub fn circuit(&self, region: &RegionName, state: i64) {
-        self.region_circuit.get_or_create(&RegionLabels { region: region.to_string() }).set(state);
+    /// Counts a question to a region, put from `here` for the request of this trace.
+    pub fn region(&self, report: &RegionReport, here: Option<&RegionName>, trace: Option<&str>) {
+        self.regions.count(report, here, trace);
+    }
+
+    pub fn care(&self, region: &RegionName, care: RegionCare) {
+        self.regions.set(region, care);
     }
 
     /// A region that is no longer declared has no circuit.
     pub fn forget_circuit(&self, region: &RegionName) {
-        self.region_circuit.remove(&RegionLabels { region: region.to_string() });
+        self.regions.forget(region);
     }
 
     /// A request that showed a grant: whether it held.
@@ -261,36 +163,17 @@ impl Metrics {
         self.grants.get_or_create(&GrantLabels { result }).inc();
     }
 
-    pub fn reloaded(&self, is_good: bool) {
-        let result = if is_good { "applied" } else { "refused" };
-        self.reloads.get_or_create(&ReloadLabels { result }).inc();
-        self.reload_succeeded.set(i64::from(is_good));
-    }
-}
-
-impl InFlight {
-    pub fn settle(&mut self, outcome: Outcome) {
-        self.outcome = Some(outcome.as_str());
+    /// `now` is since the Unix epoch.
+    pub fn reloaded(&self, is_good: bool, now: Duration) {
+        self.reloads.reloaded(is_good, now);
     }
 
-    /// The answer stands; how fast the client reads it is no time of ours.
-    pub fn is_answered(&mut self) {
-        self.took = Some(self.begun.elapsed());
+    /// What counts own spans.
+    pub fn spans(&self) -> SpanCounts {
+        self.spans.clone()
     }
 
-    pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.metrics.in_flight.dec();
-        let (endpoint, mode) = (self.endpoint.as_str(), self.mode.as_str());
-        let outcome = self.outcome.unwrap_or("cancelled");
-        self.metrics.requests.get_or_create(&RequestLabels { endpoint, mode, outcome }).inc();
-        let labels = EndpointLabels { endpoint };
-        let took = self.took.unwrap_or_else(|| self.begun.elapsed());
-        self.metrics.request_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    pub fn policies_changed(&self) {
+        self.reloads.policies_changed();
     }
 }

@@ -11,16 +11,20 @@ use bytes::Bytes;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 use tokio::runtime::Runtime;
+use tutti::api::{ApiSettings, ApiState, InForce, router};
 use tutti::backend::Backend;
-use tutti::backend::settings::Streaming;
+use tutti::backend::settings::{LayerSettings, Streaming};
 use tutti::config::Settings;
-use tutti::federation::{Additions, FederationSettings};
+use tutti::federation::{Additions, Federation, FederationSettings, passing};
+use tutti::identity::{Callers, Peers, Reception};
 use tutti::model::{Caller, Jurisdiction, RegionName};
 use tutti::policy::{Plan, Policies};
 use tutti::redaction::ring::{HeldKeys, RootKey};
 use tutti::redaction::{KeyRing, Marks, Raw, Redactor, RegionRules, rewrite};
+use tutti::telemetry::Metrics;
 
 use super::people::plant;
+use crate::behind::Outer;
 use crate::dice::Dice;
 use crate::estate::seed;
 use crate::gateway;
@@ -36,6 +40,10 @@ pub const REGIONS: [(&str, &str); 3] = [("us-east", "US"), ("eu-central", "EU"),
 const SPREAD: usize = 3;
 const ALONE: [usize; 3] = [1, 1, 0];
 const TRACES: usize = 5;
+
+/// Of those over all three and of those of one, so many once more with a gateway before each region, which has the
+/// shipped policies and shows what may be seen where the answer goes.
+const BEHIND_PEERS: [usize; 2] = [0, SPREAD + 1];
 
 /// Who asks: what they are called here, their role, what for, and where the answer goes.
 const CALLERS: [(&str, &str, Option<&str>, &str); 6] = [
@@ -65,6 +73,8 @@ pub struct Seen {
     pub each: Vec<Region>,
     pub ours: gateway::Estate,
     pub is_alone: bool,
+    /// Whether gateways stand before the regions.
+    pub is_behind: bool,
 }
 
 /// An estate: which regions it has, and what each holds.
@@ -98,6 +108,11 @@ impl Views {
                 let plan =
                     policies.plan_for(&claims(role, purpose), &[Jurisdiction::parse(delivered).unwrap()]);
                 seen.push(estate.seen_by(caller, &plan, &redactor, &regions, &runtime));
+            }
+        }
+        for estate in BEHIND_PEERS.map(|number| &estates[number]) {
+            for asking in CALLERS {
+                seen.push(estate.seen_through_peers(asking, &regions, &runtime));
             }
         }
         let held: Vec<Held<'_>> = seen
@@ -142,6 +157,54 @@ impl Stored {
             each,
             ours: setup.over(backends.collect()),
             is_alone: self.regions.len() == 1,
+            is_behind: false,
+        }
+    }
+
+    /// The same where the gateway that is asked reads no Tempo: one before each does, and decides by its own policies
+    /// what leaves, for that caller, for every place that the answer passes.
+    fn seen_through_peers(
+        &self,
+        (caller, role, purpose, delivered): (&'static str, &str, Option<&str>, &str),
+        tempos: &[QueryTempo],
+        runtime: &Runtime,
+    ) -> Seen {
+        let (outer, claims) = (Outer::of(delivered), claims(role, purpose));
+        let _inside = runtime.enter();
+        let (mut parts, mut regions) = (Vec::new(), Vec::new());
+        for (rank, part) in self.regions.iter().zip(&self.parts) {
+            let (name, there) = REGIONS[*rank];
+            let (name, there) = (RegionName::parse(name).unwrap(), Jurisdiction::parse(there).unwrap());
+            let (policies, redactor) = rules(&[*rank]);
+            let plan = policies.plan_for(&claims, &passing([outer.here.clone(), there.clone()]));
+            parts.push(part.iter().map(|trace| view(trace, &name, &plan, &redactor)).collect());
+            let backend = asked_by(tempos[*rank].address(), &self.tenant, Streaming::Never);
+            let layers = LayerSettings::default();
+            let region =
+                tutti::backend::Region::new(name.clone(), there.clone(), Arc::new(backend), layers.clone());
+            let peer = outer.peer(region, policies, redactor);
+            regions.push(Arc::new(tutti::backend::Region::new(name, there, Arc::new(peer), layers)));
+        }
+        let (policies, redactor) = rules(&self.regions);
+        let names = regions.iter().map(|region| region.name().clone()).collect();
+        let policies = Arc::into_inner(policies).expect("nobody else has them").with_peers(names);
+        let federation = FederationSettings { additions: Additions::NONE, ..FederationSettings::default() };
+        let federation = Federation::new(regions.clone(), federation, policies.plan(&claims));
+        let in_force = InForce::of(federation.with_redactor(redactor))
+            .with_policies(Arc::new(policies))
+            .with_reception(Arc::new(Reception::of_callers(Callers::everyone(claims))))
+            .with_peers(Arc::new(Peers::new("outer", [])), outer.here);
+        let state = ApiState::over(in_force, Metrics::default(), ApiSettings::default());
+        let traces: Vec<Trace> = self.whole.iter().map(|whole| joined(whole.id, &parts)).collect();
+        Seen {
+            caller,
+            tenant: format!("{}-{caller}-through-peers", self.tenant),
+            stored: self.whole.clone(),
+            each: traces.iter().map(|trace| Region::of([trace])).collect(),
+            traces,
+            ours: gateway::Estate { router: router(state.clone()), state, regions },
+            is_alone: self.regions.len() == 1,
+            is_behind: true,
         }
     }
 }
