@@ -7,6 +7,7 @@ import { addressOf, results, search } from "./search.js";
 import { count, Lanes, ms, percent, status } from "./words.js";
 
 const AGAIN_MS = 10_000;
+const HOUR_AGAIN_MS = 60_000;
 const REASONS_MAX = 3;
 /** More partial answers than that are worth a colour. */
 const BAD_SHARE = 0.05;
@@ -16,7 +17,7 @@ const EXAMPLES = [
   ["Failed requests", "{ kind = server && span.http.response.status_code >= 500 }"],
 ];
 
-const estate = { version: "", regions: [], analytics: null, line: "", isStranger: false };
+const estate = { version: "", regions: [], analytics: null, hourAgainAt: 0, line: "", isStranger: false };
 const lanes = new Lanes();
 let [main, say] = [null, null];
 
@@ -31,8 +32,7 @@ export function estatePage(host, announce) {
 async function look() {
   const [state, analytics] = await Promise.allSettled([
     ask("/status", { accept: "text/plain" }).then((answer) => answer.text()),
-    // Whoever was refused once has been asked who they are.
-    estate.isStranger ? null : ask("/api/tutti/v1/analytics?window=1h").then((answer) => answer.json()),
+    lastHour(),
   ]);
   if (state.status === "fulfilled") Object.assign(estate, statusOf(state.value), { line: "" });
   else estate.line = state.reason.message;
@@ -40,6 +40,14 @@ async function look() {
   else estate.isStranger ||= analytics.reason.status === 401;
   for (const region of estate.regions) lanes.of(region.name);
   draw();
+}
+
+/** Counted by the minute, and on record where answers are: so it is asked no more often. */
+async function lastHour() {
+  // Whoever was refused once has been asked who they are.
+  if (estate.isStranger || performance.now() < estate.hourAgainAt) return estate.analytics;
+  estate.hourAgainAt = performance.now() + HOUR_AGAIN_MS;
+  return (await ask("/api/tutti/v1/analytics?window=1h")).json();
 }
 
 /** `/status`: a line for each region, with words like `circuit=closed` behind its name. */
