@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { barriers, close, demo, end, open, picture } from "./world.mjs";
+import { barriers, close, demo, end, open, picture, serve, span } from "./world.mjs";
+
+const TRACE = "c0ffeec0ffeec0ffeec0ffeec0ffee00";
 
 let world;
 before(async () => {
@@ -108,7 +110,10 @@ test("on a phone nothing has to be pushed sideways", async () => {
 });
 
 test("a query is completed by words, names and values, and what it finds is opened", async () => {
-  const page = await open(`${world.address}/ui`, { allows: ["/api/tutti/v1/analytics"] });
+  const few = await serve(["north", "south"]);
+  await few.send("north", "payments", [span(TRACE, 1, 0, [0, 90], { status: { code: 2 } })]);
+  await few.send("south", "orders", [span(TRACE, 2, 1, [10, 50])]);
+  const page = await open(`${few.address}/ui`, { allows: ["/api/tutti/v1/analytics"] });
   const box = page.getByRole("combobox", { name: "Trace id or TraceQL" });
   const option = (text) => page.getByRole("option").filter({ hasText: text }).first();
   await page.keyboard.press("/");
@@ -137,6 +142,7 @@ test("a query is completed by words, names and values, and what it finds is open
   await page.waitForURL("**/ui/trace/*");
   await page.locator(".row").first().waitFor();
   await close(page);
+  await few.stop();
 });
 
 test("what is no query is refused in the gateway's words", async () => {
