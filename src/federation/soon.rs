@@ -6,11 +6,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt};
-use moka::sync::Cache;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
@@ -21,6 +19,7 @@ use super::pace::{Of, Paces};
 use super::query::{Answered, Question, SearchAsk, TagValuesAsk, TagsAsk};
 use super::refusal::Refusal;
 use super::waiting::LOOK_AGAIN;
+use crate::cache::RecentAnswers;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::{Answer, Complete, Coverage, Mode, SearchAnswer, SearchQuery, TagNames, TagValues};
 use crate::redaction::Redacted;
@@ -30,11 +29,7 @@ use crate::telemetry::metrics::fast::{FastFamilies, Remainder, Waited};
 /// Searches that go on without anyone waiting. Each may hold what a search does.
 const LEFT_IN_THE_AIR_MAX: usize = 16;
 
-/// How long the same question finds what a search in the air came to: whoever is told to look again does so soon.
-const KEPT: Duration = Duration::from_secs(10);
-
-/// Answers that are kept so, and the rows of one: some kilobytes each.
-const KEPT_MAX: u64 = 64;
+/// The rows of an answer that is kept for the same question: some kilobytes.
 const ROWS_KEPT_MAX: usize = 1_000;
 
 /// Who joins a search gets at least this part of the time it came with.
@@ -125,14 +120,11 @@ type Key = (SearchQuery, String);
 
 type Listed = Mutex<HashMap<Key, Weak<Looking<SearchAnswer>>>>;
 
-/// What a search came to, and when.
-type Kept = (Instant, Complete<Redacted<SearchAnswer>>);
-
 /// Searches in the air, and what came of those that went on. Clones are one.
 #[derive(Clone)]
 pub(super) struct Soon {
     listed: Arc<Listed>,
-    kept: Cache<Key, Arc<Kept>>,
+    kept: RecentAnswers<Key, Redacted<SearchAnswer>>,
     left: Group,
     places: Arc<Semaphore>,
 }
@@ -147,8 +139,7 @@ impl Default for Soon {
     fn default() -> Self {
         Self {
             listed: Arc::default(),
-            // The cache's own clock lets go of what nobody asks for again; what counts is tokio's.
-            kept: Cache::builder().max_capacity(KEPT_MAX).time_to_live(KEPT).build(),
+            kept: RecentAnswers::default(),
             left: Group::new(),
             places: Arc::new(Semaphore::new(LEFT_IN_THE_AIR_MAX)),
         }
@@ -159,11 +150,6 @@ impl Soon {
     /// How many go on without anyone waiting.
     pub fn left(&self) -> usize {
         self.left.len()
-    }
-
-    fn kept(&self, key: &Key) -> Option<Complete<Redacted<SearchAnswer>>> {
-        let kept = self.kept.get(key)?;
-        (kept.0.elapsed() < KEPT).then(|| kept.1.clone())
     }
 
     /// The search that is in the air for this key, or a new one.
@@ -198,7 +184,7 @@ impl Soon {
             let whole = answered.as_ref().as_ref().ok().and_then(|answer| answer.clone().complete().ok());
             leaving.became = if whole.is_some() { Remainder::Landed } else { Remainder::Failed };
             if let Some(whole) = whole.filter(|whole| whole.answer().value.traces.len() <= ROWS_KEPT_MAX) {
-                kept.insert(key, Arc::new((Instant::now(), whole)));
+                kept.remember(key, whole);
             }
             drop(leaving);
         });
@@ -229,7 +215,7 @@ impl Federation {
         let key = (ask.query.clone(), self.remembered_as());
         // What peers show may change without a word, and what lies in this process costs nothing to ask again.
         let is_kept = !self.has_peers() && self.regions.iter().any(|region| !region.is_embedded());
-        if is_kept && let Some(kept) = self.soon.kept(&key) {
+        if is_kept && let Some(kept) = self.soon.kept.find(&key) {
             let Answer { value, coverage } = kept.into_answer();
             return Ok(Answer { value, coverage: in_fast_mode(coverage) });
         }

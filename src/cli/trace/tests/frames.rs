@@ -8,6 +8,7 @@ use crate::cli::trace::document::Begin;
 use crate::cli::trace::follow::Following;
 use crate::cli::trace::layout::Limits;
 use crate::cli::trace::read;
+use crate::cli::trace::text::width;
 
 /// The event of a region that lands with these spans.
 fn event(mut report: Value, spans: &[Made]) -> String {
@@ -56,7 +57,23 @@ fn frames() -> Vec<String> {
 
 #[test]
 fn each_region_that_lands_is_drawn_with_those_before_it() {
-    insta::assert_snapshot!(frames().join("\n----\n"));
+    let frames = frames();
+    let [begun, near, all] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(begun.matches("waiting").count(), 3, "{begun}");
+    assert!(!begun.contains("MISSING"), "nothing is missing that is only still to come: {begun}");
+    for (frame, told) in [(near, "1 of 3 regions"), (all, "3 of 3 regions")] {
+        assert!(frame.contains("growing") && frame.contains(told), "{frame}");
+        assert!(frame.contains("POST /checkout"), "{frame}");
+        // A copy is drawn once.
+        assert_eq!(frame.lines().filter(|line| line.contains("shop pay")).count(), 1, "{frame}");
+    }
+    assert_eq!((near.matches("waiting").count(), all.matches("waiting").count()), (2, 0), "{near}{all}");
+    assert!(
+        !near.contains("charge") && all.contains("charge") && all.contains("card declined"),
+        "{near}{all}"
+    );
+    assert!(all.contains("no connection could be made"), "{all}");
+    assert!(frames.iter().all(|frame| frame.lines().all(|line| width(line) <= 100)), "{frames:?}");
 }
 
 #[test]
