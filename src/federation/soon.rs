@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::waiting::LOOK_AGAIN;
 use crate::cache::RecentAnswers;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
-use crate::model::{Answer, Complete, Coverage, Mode, SearchAnswer, SearchQuery, TagNames, TagValues};
+use crate::model::{Answer, Coverage, Mode, SearchAnswer, SearchQuery, TagNames, TagValues};
 use crate::redaction::Redacted;
 use crate::task::{Deadline, Group, along};
 use crate::telemetry::metrics::fast::{FastFamilies, Remainder, Waited};
