@@ -135,9 +135,10 @@ impl Tracer {
         let Some(keeping) = &self.keeping else { return };
         let queue = keeping.queue.read().unwrap_or_else(PoisonError::into_inner);
         // Never waited for: a request is worth more than its span.
-        match queue.as_ref().map(|queue| queue.try_send(span)) {
-            Some(Ok(())) => keeping.counts.kept(),
-            Some(Err(_)) | None => keeping.counts.dropped(1),
+        if queue.as_ref().is_some_and(|queue| queue.try_send(span).is_ok()) {
+            keeping.counts.kept();
+        } else {
+            keeping.counts.dropped(1);
         }
     }
 }
