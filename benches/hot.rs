@@ -131,9 +131,11 @@ fn nginx(dir: &Path, body: &[u8]) -> Served {
     let mut command = pinned(&PathBuf::from("nginx"), "0");
     let child = command.arg("-c").arg(&file).arg("-p").arg(dir).stderr(Stdio::null()).spawn().unwrap();
     let address: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    // Ends with what it is in, however this ends.
+    let served = Served { child, address, path: "/trace".to_owned() };
     for _ in 0..200 {
         if std::net::TcpStream::connect(address).is_ok() {
-            return Served { child, address, path: "/trace".to_owned() };
+            return served;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -260,6 +262,7 @@ fn region(rank: usize, address: SocketAddr) -> Arc<Region> {
             idle_connections_max: 8,
             streaming: Streaming::Never,
         }),
+        replicas: Vec::new(),
         layers: LayerSettings::default(),
         is_raw_egress: false,
     };

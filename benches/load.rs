@@ -155,6 +155,7 @@ async fn gateway(regions: &[(SocketAddr, Duration)]) -> SocketAddr {
                 idle_connections_max: 8,
                 streaming: tutti::backend::settings::Streaming::Never,
             }),
+            replicas: Vec::new(),
             layers: LayerSettings::default(),
             is_raw_egress: false,
         };

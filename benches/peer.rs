@@ -93,7 +93,15 @@ fn over(region: Region, peers: Option<Peers>) -> Router {
 
 fn built(kind: KindSettings) -> Region {
     let (name, jurisdiction, layers) = (name(), place(), LayerSettings::default());
-    Region::build(&RegionSettings { name, jurisdiction, kind, layers, is_raw_egress: false }).unwrap()
+    Region::build(&RegionSettings {
+        name,
+        jurisdiction,
+        kind,
+        replicas: Vec::new(),
+        layers,
+        is_raw_egress: false,
+    })
+    .unwrap()
 }
 
 /// Asks each in turn; the median of each in microseconds.

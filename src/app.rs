@@ -32,6 +32,7 @@ use crate::task::clock::wall_now;
 use crate::task::{self, Group, Ledger};
 use crate::telemetry::Metrics;
 use crate::telemetry::spans::Tracer;
+use crate::ui::{self, UiSettings};
 
 /// What to do about the address of a region that is taken.
 const OTLP_REMEDY: &str = "choose a free port with the region's otlp key";
@@ -221,6 +222,7 @@ pub async fn serve_until_told(
         stopping.stop();
         tracing::info!("told to end: finishing what is in flight");
     };
+    let page = ui::router(&UiSettings { prefix: state.settings.prefix.clone() });
     let last = state.clone();
     // Whoever is not answered yet has a last word, and does not find a connection broken.
     let last_words = async move {
@@ -231,7 +233,7 @@ pub async fn serve_until_told(
         std::future::pending::<io::Result<()>>().await
     };
     let served = tokio::select! {
-        served = serve_as(certificate, listener, router(state), serving, told) => served,
+        served = serve_as(certificate, listener, router::beside(page, state), serving, told) => served,
         never = last_words => never,
     };
     served.map_err(AppError::Serve)

@@ -23,4 +23,5 @@ pub mod task;
 pub mod telemetry;
 pub mod trace;
 pub mod traceql;
+pub mod ui;
 pub mod wire;

@@ -91,6 +91,9 @@ fn every_endpoint_is_described() {
     let is_of_a_mode = |path: &str| ["/strict/", "/fast/"].iter().any(|mode| path.starts_with(mode));
     let mut routes: Names = paths.filter(|path| !is_of_a_mode(path)).collect();
     routes.extend(literals("src/api", "const PATH: &str = \""));
+    routes.extend(
+        tutti::ui::paths().into_iter().filter(|path| !path.starts_with("/ui/files/") && path != "/ui/"),
+    );
     let described = first_cells(&read("docs/api.md"), "## Endpoints");
     let paths: Names =
         described.into_iter().map(|cell| cell.trim_start_matches("POST ").to_owned()).collect();

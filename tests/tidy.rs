@@ -60,7 +60,7 @@ const OWNED: [(&str, &[&str], &str); 14] = [
         "only config reads files; audit has a log that must be on the disk, telemetry reads how the process is",
     ),
     ("prometheus_client", &["telemetry"], "every metric family is in one struct"),
-    ("axum::", &["api"], "only the edge knows how it is served"),
+    ("axum::", &["api", "ui"], "only the edge knows how it is served"),
     ("reqwest::", &["backend", "cli"], "regions are asked in backend; `tutti trace` asks a gateway"),
     ("prost::", &["wire", "demo"], "only wire knows protobuf; the demo's shop makes spans of it"),
     ("clap::", &["cli"], "nothing below the terminal knows that there is one"),

@@ -38,6 +38,11 @@ type Route = (&'static str, MethodRouter<ApiState>);
 /// Nothing is ever passed on to a region by its path: what is not here does not exist. Tempo's routes are
 /// under the prefix, and again under `/strict` and `/fast`, so that a data source can be pointed at a mode.
 pub fn router(state: ApiState) -> Router {
+    beside(Router::new(), state)
+}
+
+/// The same with routes of another room before them, which no gateway's state concerns.
+pub fn beside(others: Router, state: ApiState) -> Router {
     let prefix = state.settings.prefix.clone();
     let answers = layers::around_answers(at(&prefix, queries().chain(own())), &state);
     let mut routes = at("", operator()).merge(at(&prefix, about())).merge(answers);
@@ -56,7 +61,7 @@ pub fn router(state: ApiState) -> Router {
     let routes = routes.fallback(|| async { page_not_found() }).with_state(state.clone());
     // gRPC first: its paths have one spelling and no prefix.
     let routes = from_fn(path::straighten).layer(routes);
-    layers::around(Router::new().fallback_service(from_fn_with_state(state, grpc::aside).layer(routes)))
+    layers::around(others.fallback_service(from_fn_with_state(state, grpc::aside).layer(routes)))
 }
 
 /// The paths of all routes, so that a test can hold that it tries every one.

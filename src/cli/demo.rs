@@ -153,6 +153,7 @@ fn what_to_try(args: &DemoArgs, listen: SocketAddr, estate: &Estate, doors: &[Do
     let _ = write!(
         text,
         "\nTry\n  \
+         a browser: http://{listen}/ui/trace/{id}\n  \
          {program} trace {id}{server}\n  \
          {program} query '{{ status = error }}'{server}\n  \
          curl http://{listen}/api/v2/traces/{id}\n  \

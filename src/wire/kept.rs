@@ -177,20 +177,17 @@ mod tests {
     fn kept() -> Kept {
         let eu = RegionName::parse("eu-central").unwrap();
         let report = RegionReport {
-            region: eu.clone(),
-            jurisdiction: Jurisdiction::parse("EU").unwrap(),
-            status: RegionStatus::Ok,
-            detail: None,
             http_status: Some(200),
             took: Duration::from_micros(1234),
             first_byte: Some(Duration::from_micros(999)),
             bytes: 5,
             spans: 6,
             attempts: 1,
+            hedged: 2,
             treated: 7,
             treated_by_class: vec![("pii.basic".to_owned(), 7)],
-            within: None,
             is_raw_egress: true,
+            ..RegionReport::new(eu.clone(), Jurisdiction::parse("EU").unwrap(), RegionStatus::Ok)
         };
         let owed = Owing {
             missing_parents: 1,

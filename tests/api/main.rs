@@ -7,11 +7,11 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::disallowed_methods,
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
 #[path = "../support/dice.rs"]
-#[allow(dead_code, reason = "shared with other tests, which use other parts")]
 mod dice;
 #[path = "../support/estate.rs"]
 mod estate;

@@ -24,6 +24,7 @@ mod audited;
 mod callers;
 mod grants;
 mod interference;
+mod page;
 mod refusals;
 mod surfaces;
 mod told;

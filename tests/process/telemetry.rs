@@ -33,7 +33,8 @@ impl Collector {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (spans, heads): (Arc<Mutex<Vec<Span>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let spans = Arc::new(Mutex::new(Vec::<Span>::new()));
+        let heads = Arc::new(Mutex::new(Vec::<String>::new()));
         let group = Group::new();
         let (taken, seen) = (spans.clone(), heads.clone());
         group.spawn(async move {

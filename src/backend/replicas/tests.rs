@@ -29,7 +29,7 @@ fn settings() -> LayerSettings {
 fn region_of(fakes: &[Arc<Fake>], settings: LayerSettings) -> Arc<Region> {
     let name = RegionName::parse("eu-central").unwrap();
     let jurisdiction = Jurisdiction::parse("EU").unwrap();
-    let mut all = fakes.iter().map(|fake| -> Arc<dyn Backend> { fake.clone() });
+    let mut all = fakes.iter().cloned().map(|fake| fake as Arc<dyn Backend>);
     let first = all.next().unwrap();
     Arc::new(Region::of_replicas(name, jurisdiction, (first, all.collect()), settings))
 }

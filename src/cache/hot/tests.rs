@@ -13,22 +13,8 @@ fn key(plan: &str) -> HotKey {
 }
 
 fn whole(value: u32) -> Complete<u32> {
-    let report = RegionReport {
-        region: RegionName::parse("eu-central").unwrap(),
-        jurisdiction: Jurisdiction::parse("EU").unwrap(),
-        status: RegionStatus::Ok,
-        detail: None,
-        http_status: None,
-        took: Duration::ZERO,
-        first_byte: None,
-        bytes: 0,
-        spans: 0,
-        attempts: 1,
-        treated: 0,
-        treated_by_class: Vec::new(),
-        within: None,
-        is_raw_egress: false,
-    };
+    let region = RegionName::parse("eu-central").unwrap();
+    let report = RegionReport::new(region, Jurisdiction::parse("EU").unwrap(), RegionStatus::Ok);
     let coverage = Coverage {
         mode: Mode::BestEffort,
         regions: vec![report],

@@ -6,21 +6,13 @@ use crate::model::{Jurisdiction, Mode, RegionReport};
 use tokio::time::advance;
 
 fn report(name: &str, status: RegionStatus, spans: u64, took_ms: u64) -> RegionReport {
+    let region = RegionName::parse(name).unwrap();
     RegionReport {
-        region: RegionName::parse(name).unwrap(),
-        jurisdiction: Jurisdiction::parse("EU").unwrap(),
-        status,
-        detail: None,
-        http_status: None,
         took: Duration::from_millis(took_ms),
-        first_byte: None,
         bytes: spans * 100,
         spans,
         attempts: 1,
-        treated: 0,
-        treated_by_class: Vec::new(),
-        within: None,
-        is_raw_egress: false,
+        ..RegionReport::new(region, Jurisdiction::parse("EU").unwrap(), status)
     }
 }
 

@@ -18,6 +18,7 @@ fn report(name: &str, status: RegionStatus) -> RegionReport {
         treated: 3,
         treated_by_class: vec![("pii.email".to_owned(), 3)],
         within: None,
+        again: None,
         is_raw_egress: false,
     }
 }
