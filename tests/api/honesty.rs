@@ -72,9 +72,9 @@ impl Tally {
         let statuses = RegionStatus::ALL.into_iter().filter(|status| {
             // A region is asked too seldom here to be closed off, no size limit is set, and a trace by its id
             // is asked of everyone by everyone.
-            use RegionStatus::{CircuitOpen, NotNeeded, Pending, Truncated, Withheld};
-            // Only an early answer leaves anything pending (`fast`).
-            !matches!(status, CircuitOpen | Truncated | NotNeeded | Withheld | Pending)
+            use RegionStatus::{CircuitOpen, Limited, NotNeeded, Pending, Truncated, Withheld};
+            // Only an early answer leaves anything pending (`fast`), and one request reaches no limit (`overload`).
+            !matches!(status, CircuitOpen | Limited | Truncated | NotNeeded | Withheld | Pending)
         });
         let others =
             ["complete", "partial", "refused", "miss", "remembered", "504", "502", "429", "placeholder"];

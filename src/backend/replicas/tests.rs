@@ -95,6 +95,7 @@ async fn a_flapping_replica_costs_nobody_an_answer_and_is_asked_again_when_it_st
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_answers_ever_later_is_ejected_and_comes_back_slowly() {
     let fakes = [Fake::new(&[Turn::Answer]), Fake::new(&[Turn::Answer]), Fake::new(&[Turn::Answer])];
+    fakes.iter().for_each(|fake| fake.takes(10 * MS));
     let region = region_of(&fakes, settings());
     ask_often(&region, 100).await;
     fakes[0].takes(2 * SECOND);
@@ -110,8 +111,9 @@ async fn a_replica_that_answers_ever_later_is_ejected_and_comes_back_slowly() {
     }
     tasks.drained().await;
     let slow = fakes[0].asked();
+    assert!(region.load().put.ejections >= 1, "{:?}", asked(&fakes));
     assert!(slow < 1700 / 10, "{:?}", asked(&fakes));
-    fakes[0].takes(MS);
+    fakes[0].takes(10 * MS);
     for _ in 0..60 {
         ask_often(&region, 3).await;
         advance(SECOND).await;

@@ -7,6 +7,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+/// Of held bytes so much is one step: what is withheld is held, too, and its size is nobody's to read off.
+const HELD_STEP: u64 = 16 << 20;
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ShedLabels {
     class: &'static str,
@@ -116,9 +119,9 @@ impl LimitFamilies {
             self.placed.get_or_create(&ClassLabels { class }).set(whole(count));
         }
         self.waiting.set(whole(numbers.waiting));
-        self.held.set(whole(numbers.held));
+        self.held.set(whole(in_steps(numbers.held)));
         self.held_max.set(whole(numbers.held_max));
-        self.held_peak.set(whole(numbers.held_peak));
+        self.held_peak.set(whole(in_steps(numbers.held_peak)));
         is(&self.not_held, numbers.not_held);
     }
 
@@ -144,4 +147,9 @@ impl LimitFamilies {
             family.remove(&labels);
         }
     }
+}
+
+/// Whole steps, and never less than there is.
+fn in_steps(bytes: u64) -> u64 {
+    bytes.div_ceil(HELD_STEP).saturating_mul(HELD_STEP)
 }
