@@ -25,8 +25,8 @@ use super::telemetry;
 use super::token_keys;
 use super::world::{CONFIG_BYTES_MAX, Environment, World};
 use super::{
-    DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, Settings, check_listen,
-    collide, is_loopback, policies, tls, warnings,
+    DeadlineSettings, GatewaySettings, LimitSettings, ListenError, RawEgress, ServerTls, Settings,
+    check_listen, collide, is_loopback, policies, tls, warnings,
 };
 use crate::api::audit::EdgeSettings;
 use crate::api::serve::ServeSettings;
@@ -94,24 +94,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let taken: Vec<_> = std::iter::once(listener.address).chain(doors(given)).collect();
     let telemetry = telemetry::resolve(&given.telemetry, &taken, world, out);
     warnings::find(given, &regions, &egress, out);
-    let gateway = GatewaySettings {
-        name: name?,
-        region: given.gateway.region.value()?,
-        jurisdiction: jurisdiction_of_gateway(given)?,
-        listen: listener.address,
-        tls,
-        http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
-        policies: folder,
-        operators: given
-            .gateway
-            .operators
-            .is()
-            .into_iter()
-            .flat_map(|at| &at.value)
-            .map(|at| at.value.clone())
-            .collect(),
-        drain: given.gateway.drain.or(ServeSettings::default().drain),
-    };
+    let gateway = gateway(given, name?, listener, (tls, folder))?;
     let mut settings = Settings {
         gateway,
         federation: federation(given, &deadlines, memory, out),
@@ -138,6 +121,27 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
         settings.cache_shared = Some(shared);
     }
     Some(settings)
+}
+
+/// The gateway itself.
+fn gateway(
+    given: &GivenFile,
+    name: String,
+    listener: Listener,
+    (tls, policies): (Option<ServerTls>, Option<PathBuf>),
+) -> Option<GatewaySettings> {
+    let operators = given.gateway.operators.is().into_iter().flat_map(|at| &at.value);
+    Some(GatewaySettings {
+        name,
+        region: given.gateway.region.value()?,
+        jurisdiction: jurisdiction_of_gateway(given)?,
+        listen: listener.address,
+        tls,
+        http_api_prefix: given.gateway.http_api_prefix.or(String::new()),
+        policies,
+        operators: operators.map(|at| at.value.clone()).collect(),
+        drain: given.gateway.drain.or(ServeSettings::default().drain),
+    })
 }
 
 fn deadlines(given: &GivenDeadlines, out: &mut Findings) -> DeadlineSettings {

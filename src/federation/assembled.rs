@@ -14,7 +14,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::by_id::Federation;
-use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several};
+use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_several, merge};
 use super::growing::{Count, Teller};
 use super::kept::Known;
 use super::listing::{Listed, Listing, Wanted, widened};
@@ -557,34 +557,6 @@ fn decide<G: Gather>(gather: &mut G, trace: Deciding<'_>, views: Vec<View>) -> R
         gather.feed(&rows, listed)?;
     }
     Ok(rows.rows().len() as u64)
-}
-
-/// One region's parts add up to its part in the whole; the first that was not whole says why it is not.
-pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
-    if known.status == RegionStatus::NotNeeded {
-        *known = part;
-        return;
-    }
-    known.bytes = known.bytes.saturating_add(part.bytes);
-    known.spans = known.spans.saturating_add(part.spans);
-    known.treated = known.treated.saturating_add(part.treated);
-    for (class, count) in part.treated_by_class {
-        match known.treated_by_class.iter_mut().find(|(known, _)| *known == class) {
-            Some((_, sum)) => *sum = sum.saturating_add(count),
-            None => known.treated_by_class.push((class, count)),
-        }
-    }
-    known.attempts = known.attempts.max(part.attempts);
-    known.hedged = known.hedged.max(part.hedged);
-    known.took = known.took.max(part.took);
-    if known.status.is_whole() && !part.status.is_whole() {
-        known.status = part.status;
-        known.detail = part.detail;
-        known.http_status = part.http_status;
-        known.within = part.within;
-    } else if known.within.is_none() {
-        known.within = part.within;
-    }
 }
 
 #[cfg(test)]

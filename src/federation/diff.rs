@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 use super::assemble::{Assembly, assemble};
-use super::assembled::merge;
 use super::by_id::Federation;
+use super::fanout::merge;
 use super::fanout::{LONG_WORK_BYTES, Landed, Treatment, ask_all};
 use super::query::{Answered, DiffAsk};
 use super::refusal::{Refusal, Why, in_words};

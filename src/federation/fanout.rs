@@ -157,6 +157,34 @@ pub(super) fn blank(region: &Region, status: RegionStatus, took: Duration) -> Re
     }
 }
 
+/// One region's parts add up to its part in the whole; the first that was not whole says why it is not.
+pub(super) fn merge(known: &mut RegionReport, part: RegionReport) {
+    if known.status == RegionStatus::NotNeeded {
+        *known = part;
+        return;
+    }
+    known.bytes = known.bytes.saturating_add(part.bytes);
+    known.spans = known.spans.saturating_add(part.spans);
+    known.treated = known.treated.saturating_add(part.treated);
+    for (class, count) in part.treated_by_class {
+        match known.treated_by_class.iter_mut().find(|(known, _)| *known == class) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            None => known.treated_by_class.push((class, count)),
+        }
+    }
+    known.attempts = known.attempts.max(part.attempts);
+    known.hedged = known.hedged.max(part.hedged);
+    known.took = known.took.max(part.took);
+    if known.status.is_whole() && !part.status.is_whole() {
+        known.status = part.status;
+        known.detail = part.detail;
+        known.http_status = part.http_status;
+        known.within = part.within;
+    } else if known.within.is_none() {
+        known.within = part.within;
+    }
+}
+
 /// Of a region that this caller may not ask this. Says nothing of what it holds, not even whether it is there.
 pub(super) fn withheld(region: &Region, denial: &Denial) -> RegionReport {
     let detail = Some(denial.to_string());

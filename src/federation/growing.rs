@@ -17,8 +17,8 @@ use futures::stream::Stream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::assembled::merge;
 use super::by_id::Federation;
+use super::fanout::merge;
 use super::query::{Answered, SearchAsk, TagValuesAsk, TagsAsk};
 use crate::evaluate::gather::{Gather, Order};
 use crate::model::coverage::RegionReport;

@@ -146,6 +146,7 @@ async fn an_auditor_verifies_the_log_of_a_running_gateway_from_elsewhere() {
     assert!(code == Some(2) && said.contains("the audit log is for its readers"), "{said}");
     // A record that is changed on the machine is found from afar.
     let tile = dir.path().join("audit/tile/entries/000");
+    super::running::until("the full bundle is in its place", || tile.exists()).await;
     let mut bytes = std::fs::read(&tile).unwrap();
     let at = bytes.len() - 3;
     bytes[at] ^= 1;

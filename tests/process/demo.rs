@@ -61,7 +61,7 @@ async fn it_shows_a_trace_of_all_three_regions() {
     let answer = running.get(&format!("/api/v2/traces/{id}")).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("tutti-outcome: complete"), "{answer}");
     let request = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
-    let logged = format!("request_id=\"{request}\"");
+    let logged = format!("request_id={request}");
     super::running::until("the log has the answer by its id", || running.said().contains(&logged)).await;
     // What is drawn for a person names what is in it.
     let drawn = trace(&running, &[]).await;
