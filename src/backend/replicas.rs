@@ -192,6 +192,9 @@ impl Replicas {
             let mut fault = match outcome.reply {
                 Ok(mut reply) => {
                     self.known.answered(outcome.is_hedge);
+                    if outcome.is_hedge && !asking.is_empty() {
+                        self.known.health().overtaken(last, Instant::now());
+                    }
                     reply.set_attempts(attempts, hedged);
                     return Ok(reply);
                 }

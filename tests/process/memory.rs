@@ -134,5 +134,6 @@ async fn memory_stays_under_its_ceiling_while_far_more_is_asked_for() {
         line.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse::<u64>().unwrap()
     };
     let (peak, max) = (number("tutti_held_bytes_peak"), number("tutti_held_bytes_max"));
-    assert!(peak <= max && peak > max / 2, "{peak} of {max}");
+    // It is told in steps of 16 MiB.
+    assert!(peak < max + (16 << 20) && peak > max / 2, "{peak} of {max}");
 }

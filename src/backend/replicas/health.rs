@@ -239,6 +239,17 @@ impl Health {
         }
     }
 
+    /// A sibling that was asked later answered before it. How late it would have been nobody waits to see, so it counts
+    /// as one of the slowest: one that is only slow now and then loses such a race seldom, and never several in a row.
+    pub(super) fn overtaken(&mut self, nth: usize, now: Instant) {
+        let Some(seat) = self.seats.get_mut(nth) else { return };
+        match seat.state {
+            State::Trial { pause, .. } => self.eject(nth, pause.saturating_mul(2), now),
+            State::Well | State::Recovering { .. } => seat.learn(RATIO_MAX, now),
+            State::Ejected { .. } => {}
+        }
+    }
+
     /// What a probe found out. One that is out is not tried while it answers no probe.
     pub(super) fn probed(&mut self, nth: usize, is_answered: bool) {
         if let Some(seat) = self.seats.get_mut(nth) {

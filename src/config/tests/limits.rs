@@ -44,11 +44,15 @@ fn a_least_above_the_most_is_a_fault_and_a_default_gives_way() {
 #[test]
 fn memory_is_as_written_and_what_is_cached_leaves_half_of_it() {
     let of = |lines: &str| Estate::of(&format!("{QUIET}\n{lines}\n"));
-    let settings = of("[limits]\nmemory_max = \"364MiB\"").settings();
-    assert_eq!(settings.limits.memory_max, 364 << 20);
-    assert_eq!(settings.limits.in_flight_bytes_max >> 20, 200, "two thirds of what the program leaves");
+    let settings = of("[limits]\nmemory_max = \"580MiB\"").settings();
+    assert_eq!(settings.limits.memory_max, 580 << 20);
+    assert_eq!(
+        settings.limits.in_flight_bytes_max.div_ceil(1 << 20),
+        200,
+        "two fifths of what the program leaves"
+    );
     assert_eq!(settings.federation.hot.bytes_max, settings.limits.in_flight_bytes_max / 2);
-    let findings = of("[limits]\nmemory_max = \"364MiB\"\n[cache]\nbytes_max = \"200MiB\"").findings();
+    let findings = of("[limits]\nmemory_max = \"580MiB\"\n[cache]\nbytes_max = \"200MiB\"").findings();
     assert!(findings.iter().any(|line| line.contains("cache.bytes_max: what is cached")), "{findings:?}");
     let findings = of("[limits]\nmemory_max = \"70MiB\"").findings();
     assert!(
