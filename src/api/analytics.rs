@@ -54,9 +54,13 @@ fn told(state: &ApiState, federation: &Federation, window: Duration) -> Value {
                 "circuit": region.circuit().as_str(),
             });
             let traffic = sees(region.name()).then(|| tally.regions.get(region.name())).flatten();
+            // Sizes are of what others saw: they are told where there is nothing of the region that this caller may not.
+            let sees_sizes = !plan.region(region.name()).withholds() && !region.is_peer();
             if let (Some(shown), true) = (shown.as_object_mut(), sees(region.name())) {
                 shown.append(&mut traffic_of(traffic.unwrap_or(&RegionTally::default())));
-                if let Some(here) = here.as_ref().filter(|here| *here != region.name()) {
+                if !sees_sizes {
+                    shown.remove("bytes");
+                } else if let Some(here) = here.as_ref().filter(|here| *here != region.name()) {
                     let bytes = traffic.map_or(0, |traffic| traffic.bytes);
                     shown.insert("crossed".to_owned(), json!({"to": here.as_str(), "bytes": bytes}));
                 }

@@ -224,30 +224,37 @@ impl Replicas {
         self.known.choose(kind, None)
     }
 
-    async fn attempt<Q, A>(
-        &self,
+    /// Asks one that was chosen. From here on its end is told, even if nobody ever waits for it.
+    fn attempt<'a, Q, A>(
+        &'a self,
         nth: usize,
         is_hedge: bool,
         kind: Kind,
         call: Call<Q>,
         put: for<'b> fn(&'b dyn Backend, Call<Q>) -> Answering<'b, A>,
-    ) -> Outcome<A> {
-        let Some(backend) = self.backends.get(nth) else {
-            let reply = Err(fault::unreachable("it has no address"));
-            return Outcome { nth, is_hedge, reply };
-        };
+    ) -> impl Future<Output = Outcome<A>> + Send + 'a
+    where
+        Q: Send + 'static,
+        A: Send + 'a,
+    {
+        let backend = self.backends.get(nth);
         let mut ticket = Ticket {
             known: &self.known,
             nth,
             kind,
             began: Instant::now(),
             had: call.deadline.remaining(),
-            is_peer: backend.is_peer(),
+            is_peer: backend.is_some_and(|backend| backend.is_peer()),
             ended: None,
         };
-        let reply = put(&**backend, call).await;
-        ticket.judge(&reply);
-        Outcome { nth, is_hedge, reply }
+        async move {
+            let reply = match backend {
+                Some(backend) => put(&**backend, call).await,
+                None => Err(fault::unreachable("it has no address")),
+            };
+            ticket.judge(&reply);
+            Outcome { nth, is_hedge, reply }
+        }
     }
 }
 

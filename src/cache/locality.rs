@@ -71,7 +71,11 @@ pub struct Locality {
 impl Locality {
     pub fn new(settings: LocalitySettings) -> Self {
         // The cache's own clock lets go of what nobody asks for again; what counts is tokio's.
-        let told = Cache::builder().max_capacity(settings.traces_max).time_to_live(settings.kept_for).build();
+        let told = Cache::builder()
+            .max_capacity(settings.traces_max)
+            .time_to_live(settings.kept_for)
+            .support_invalidation_closures()
+            .build();
         Self { told, settings }
     }
 
@@ -83,6 +87,20 @@ impl Locality {
         if self.is_kept() {
             let until = Instant::now() + self.settings.kept_for;
             self.told.insert(key, Arc::new(Told { place, until }));
+        }
+    }
+
+    /// What was found out of it for this plan turned out not to hold.
+    pub fn doubt(&self, key: &LocalityKey) {
+        self.told.invalidate(key);
+    }
+
+    /// Forgets where one trace is, or all, for every plan.
+    pub fn forget(&self, id: Option<TraceId>) {
+        match id {
+            // It fails only where closures are not supported, which the builder has said they are.
+            Some(id) if self.told.invalidate_entries_if(move |key, _| key.id == id).is_ok() => {}
+            Some(_) | None => self.told.invalidate_all(),
         }
     }
 
@@ -116,6 +134,20 @@ mod tests {
         assert_eq!((locality.find(&key("alice")), locality.find(&key("bob"))), (Some(place()), None));
         tokio::time::advance(LocalitySettings::GATEWAY.kept_for).await;
         assert_eq!(locality.find(&key("alice")), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_forgotten_is_forgotten_for_every_plan_and_what_is_doubted_for_one() {
+        let locality = Locality::new(LocalitySettings::GATEWAY);
+        let learn = || ["alice", "bob"].map(|plan| locality.learn(key(plan), place()));
+        learn();
+        locality.doubt(&key("alice"));
+        assert_eq!((locality.find(&key("alice")), locality.find(&key("bob"))), (None, Some(place())));
+        for id in [Some(key("any").id), None] {
+            learn();
+            locality.forget(id);
+            assert_eq!((locality.find(&key("alice")), locality.find(&key("bob"))), (None, None));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,6 +48,10 @@ where
         self.0.insert(key, Arc::new((Instant::now(), answer)));
     }
 
+    pub fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
+
     pub fn find(&self, key: &K) -> Option<Complete<V>> {
         let kept = self.0.get(key)?;
         (kept.0.elapsed() < KEPT).then(|| kept.1.clone())

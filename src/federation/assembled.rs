@@ -459,12 +459,18 @@ impl<G: Gather> Progress<G> {
         }
         let mut known = known.into_iter();
         for candidate in batch {
-            let landed: Vec<Landed> = match known.next().flatten() {
+            let recalled = known.next().flatten();
+            let is_recalled = recalled.is_some();
+            let landed: Vec<Landed> = match recalled {
                 Some(known) => known.to_vec(),
                 None => regions.iter_mut().filter_map(Iterator::next).collect(),
             };
             if self.is_cut || !self.gather.wants(candidate.start) {
                 break;
+            }
+            // What came in outline is not all there is, and what was remembered proves nothing anew.
+            if !renumbers.is_empty() && !is_recalled {
+                self.federation.learn(&TraceQuery::of(candidate.id), &landed);
             }
             self = self.evaluate(candidate, landed, renumbers.to_vec()).await?;
         }
@@ -484,10 +490,6 @@ impl<G: Gather> Progress<G> {
         landed: Vec<Landed>,
         renumbers: Vec<bool>,
     ) -> Result<Self, Refusal> {
-        // What came in outline is not all there is.
-        if !renumbers.is_empty() {
-            self.federation.learn(&TraceQuery::of(candidate.id), &landed);
-        }
         let mut ranks = Vec::with_capacity(landed.len());
         let mut views = Vec::with_capacity(landed.len());
         let mut bytes = 0;

@@ -11,7 +11,7 @@ use futures::FutureExt;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 
 use super::assemble::{Assembly, assemble};
-use super::fanout::{Landed, Treatment, ask_all_knowing};
+use super::fanout::{self, Landed, Treatment, ask_all_knowing};
 use super::flights::{Ended, Flights, Seat};
 use super::kept::{Before, KeptBodies, Memory};
 use super::outlines::Refusing;
@@ -272,18 +272,37 @@ impl Federation {
             Some(filter) => self.on_errand(Some(Whole::Query(filter.0.clone())), false),
             None => self.clone(),
         };
-        let known = self.whereabouts(&ask.query);
+        let (epoch, known) = (self.memory.traces.epoch(), self.whereabouts(&ask.query));
+        let mut left_out = Vec::new();
         let landing = ask_all_knowing(&federation.regions, &call, &treatment, &denied, known.as_ref());
         let mut landing = std::pin::pin!(landing);
         while let Some(part) = landing.next().await {
             // What was not asked as a whole says nothing of how long that takes.
-            if known.is_none() {
+            let Some(known) = &known else {
                 self.paces.landed(&part.report);
+                seat.land(part);
+                continue;
+            };
+            match federation.regions.get(usize::from(part.rank)) {
+                Some(region) if known.leaves_out(region, &ask.query) => left_out.push(part),
+                _ => seat.land(part),
             }
-            seat.land(part);
         }
+        // Whoever was left out is asked after all where the trace is no longer what it was.
+        if known.as_ref().is_some_and(|known| known.is_contradicted_by(&seat.parts())) {
+            self.doubt(&ask.query);
+            let regions = left_out.iter().filter_map(|part| {
+                let region = federation.regions.get(usize::from(part.rank))?;
+                Some(fanout::ask(region, part.rank, call.clone(), treatment.clone()))
+            });
+            left_out = futures::future::join_all(regions).await;
+        }
+        left_out.into_iter().for_each(|part| seat.land(part));
         let landed = seat.parts();
-        self.learn(&ask.query, &landed);
+        // What was found out with the help of what was known proves nothing anew, nor does what was forgotten since.
+        if known.is_none() && self.memory.traces.epoch() == epoch {
+            self.learn(&ask.query, &landed);
+        }
         let reports = landed.iter().map(|landed| landed.report.clone()).collect();
         match self.assembled(&ask, Mode::BestEffort, landed).await {
             Ok(answer) => {

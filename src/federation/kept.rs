@@ -255,6 +255,8 @@ impl Federation {
         }
         self.flights.forget(id.as_ref());
         self.misses.forget_all();
+        self.locality.forget(id);
+        self.soon.forget_all();
         match told {
             None => Forgotten::Here,
             Some(true) => Forgotten::HereAndShared,

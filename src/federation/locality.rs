@@ -2,7 +2,8 @@
 //!
 //! A region is left out only on proof: an answer in which every region was asked and was whole, of a trace that had
 //! been over for longer than spans may be late. One that holds something is asked with the times of the trace, which
-//! spares it most of its blocks; where it then sends fewer spans than it had, it is asked again without.
+//! spares it most of its blocks; where it then sends fewer spans than it had, it is asked again without. Where anything
+//! is there now that was not before, or is no more, nothing is proven any longer: whoever was left out is asked after all.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -59,6 +60,11 @@ impl Federation {
         Some(Whereabouts { place, longest, numbers: self.numbers.clone() })
     }
 
+    /// What was known of where it is does not hold any more.
+    pub(super) fn doubt(&self, query: &TraceQuery) {
+        self.locality.doubt(&self.locality_key(&query.id));
+    }
+
     /// Remembers where a trace is, if all regions said all they hold of it.
     pub(super) fn learn(&self, query: &TraceQuery, landed: &[Landed]) {
         // What lies in this process costs nothing to ask, and what peers show may change without a word.
@@ -93,6 +99,18 @@ impl Whereabouts {
     /// Whether something of the trace is known to be there: such a region is asked first.
     pub fn is_held_by(&self, region: &Region) -> bool {
         self.place.spans_in(region.name()).is_some_and(|spans| spans > 0)
+    }
+
+    pub fn leaves_out(&self, region: &Region, query: &TraceQuery) -> bool {
+        self.way(region, query) == Way::Skip
+    }
+
+    /// Whether what came is other than what was there.
+    pub fn is_contradicted_by(&self, landed: &[Landed]) -> bool {
+        landed.iter().any(|part| {
+            let before = self.place.spans_in(&part.report.region);
+            part.report.status.has_answered() && before.is_some_and(|spans| spans != part.report.spans)
+        })
     }
 
     fn way(&self, region: &Region, query: &TraceQuery) -> Way {

@@ -5,6 +5,7 @@
 //! on, within a bound, and the same question finds it: in the air, or whole for a moment.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::future::{BoxFuture, Shared};
@@ -29,8 +30,12 @@ use crate::telemetry::metrics::fast::{FastFamilies, Remainder, Waited};
 /// Searches that go on without anyone waiting. Each may hold what a search does.
 const LEFT_IN_THE_AIR_MAX: usize = 16;
 
-/// The rows of an answer that is kept for the same question: some kilobytes.
+/// The rows of an answer that is kept for the same question, and the spans shown with them: some hundred kilobytes.
 const ROWS_KEPT_MAX: usize = 1_000;
+const SPANS_KEPT_MAX: usize = 2_000;
+
+/// Said of a region that is waited for where nothing goes on behind an early answer.
+const NOTHING_GOES_ON: &str = "nothing goes on behind this answer: too many searches do already";
 
 /// Who joins a search gets at least this part of the time it came with.
 const JOINED_TIME_MIN: u32 = 2;
@@ -84,6 +89,8 @@ struct Looking<A> {
     count: Count,
     begun: Instant,
     deadline: Deadline,
+    /// It ends by itself already.
+    is_left: AtomicBool,
 }
 
 impl<A: Grows> Looking<A> {
@@ -112,7 +119,14 @@ impl<A: Grows> Looking<A> {
             }
             Arc::new(Err(Refusal::lost()))
         };
-        Arc::new(Self { work: along::carried(work).boxed().shared(), certain, count, begun, deadline })
+        Arc::new(Self {
+            work: along::carried(work).boxed().shared(),
+            certain,
+            count,
+            begun,
+            deadline,
+            is_left: AtomicBool::new(false),
+        })
     }
 }
 
@@ -127,6 +141,8 @@ pub(super) struct Soon {
     kept: RecentAnswers<Key, Redacted<SearchAnswer>>,
     left: Group,
     places: Arc<Semaphore>,
+    /// How often everything was forgotten: what was begun before that is not kept.
+    forgotten: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Soon {
@@ -142,6 +158,7 @@ impl Default for Soon {
             kept: RecentAnswers::default(),
             left: Group::new(),
             places: Arc::new(Semaphore::new(LEFT_IN_THE_AIR_MAX)),
+            forgotten: Arc::default(),
         }
     }
 }
@@ -173,17 +190,33 @@ impl Soon {
         looking
     }
 
+    /// What goes on is joined by nobody any more, and not kept.
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        locked(&self.listed).clear();
+        self.kept.forget_all();
+    }
+
     /// Lets a search end by itself, if there is a place for it.
     fn leave(&self, key: Key, looking: &Arc<Looking<SearchAnswer>>, numbers: &FastFamilies) -> bool {
+        if looking.is_left.swap(true, Ordering::Relaxed) {
+            return true;
+        }
         let mut leaving = Leaving { numbers: numbers.clone(), became: Remainder::Dropped };
-        let Ok(place) = self.places.clone().try_acquire_owned() else { return false };
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            looking.is_left.store(false, Ordering::Relaxed);
+            return false;
+        };
         let (looking, kept) = (looking.clone(), self.kept.clone());
+        let (forgotten, before) = (self.forgotten.clone(), self.forgotten.load(Ordering::Acquire));
         self.left.spawn(async move {
             let _place = place;
             let answered = looking.work.clone().await;
             let whole = answered.as_ref().as_ref().ok().and_then(|answer| answer.clone().complete().ok());
             leaving.became = if whole.is_some() { Remainder::Landed } else { Remainder::Failed };
-            if let Some(whole) = whole.filter(|whole| whole.answer().value.traces.len() <= ROWS_KEPT_MAX) {
+            if let Some(whole) = whole.filter(|whole| is_small(&whole.answer().value))
+                && forgotten.load(Ordering::Acquire) == before
+            {
                 kept.remember(key, whole);
             }
             drop(leaving);
@@ -229,9 +262,10 @@ impl Federation {
         let looking = if is_kept { self.soon.join(key.clone(), deadline, begin) } else { begin() };
         match self.soonest(&looking).await {
             Soonest::Whole(answered) => answered,
-            Soonest::Early(answered) => {
-                if is_kept {
-                    self.soon.leave(key, &looking, &self.numbers);
+            Soonest::Early(mut answered) => {
+                let goes_on = is_kept && self.soon.leave(key, &looking, &self.numbers);
+                if let (false, Ok(answer)) = (goes_on, &mut answered) {
+                    goes_on_no_more(&mut answer.coverage);
                 }
                 answered
             }
@@ -316,6 +350,20 @@ impl Federation {
         match Refusal::of_query_coverage(&coverage) {
             Some(refusal) => Err(Box::new(refusal)),
             None => Ok(Answer { value: locked(&looking.certain).clone(), coverage }),
+        }
+    }
+}
+
+fn is_small(answer: &SearchAnswer) -> bool {
+    let spans = answer.traces.iter().flat_map(|row| &row.span_sets).map(|set| set.spans.len());
+    answer.traces.len() <= ROWS_KEPT_MAX && spans.sum::<usize>() <= SPANS_KEPT_MAX
+}
+
+/// Behind this early answer nothing goes on: there is no better one to come back for.
+fn goes_on_no_more(coverage: &mut Coverage) {
+    for report in &mut coverage.regions {
+        if report.status == RegionStatus::Pending {
+            (report.again, report.detail) = (None, Some(NOTHING_GOES_ON.to_owned()));
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::model::region::REGION_KEY;
 use crate::model::{RegionName, TraceId};
 use crate::policy::RegionPlan;
 use crate::trace::index::{Chunk, Flags, ScanError, scan};
-use crate::trace::own_keys::CLOCK_ADJUSTED_MS;
+use crate::trace::own_keys::{CLOCK_ADJUSTED_MS, NEVER_SENT};
 use crate::trace::size::message_bytes;
 use crate::trace::span::{has_attribute, in_canonical_order, without_attributes};
 use crate::wire::otlp::{Value as Added, put_attribute, resource, resource_spans, scope_spans, span, trace};
@@ -132,8 +132,8 @@ pub fn trace(
     if matches!(rules.plan, RegionPlan::Ruled(ruled) if !rules.redactor.knows(ruled)) {
         body = Bytes::new();
     }
-    // Looked for once in all bytes, since hardly any span claims it.
-    let is_claimed = memchr::memmem::find(&body, REGION_KEY.as_bytes()).is_some();
+    // Looked for once in all bytes, since hardly any span claims anything.
+    let is_claimed = memchr::memmem::find(&body, b"tutti.").is_some();
     let mut chunk = scan(body, id)?;
     let treated = match rules.plan {
         RegionPlan::Keys(keys) if rules.plan.withholds() => by_key::treat(&mut chunk, keys, rules.marks)?,
@@ -144,9 +144,9 @@ pub fn trace(
     };
     if rules.marks.says_the_region() {
         mark(&mut chunk, rules)?;
-        if is_claimed {
-            take_claims_off_spans(&mut chunk)?;
-        }
+    }
+    if is_claimed {
+        take_claims_off_spans(&mut chunk, rules.marks)?;
     }
     Ok(Redacted::pass(View { chunk, treated }))
 }
@@ -195,11 +195,14 @@ fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// Without a scope, a span's own attribute would be found before its resource's.
-fn take_claims_off_spans(chunk: &mut Chunk) -> Result<(), WireError> {
+/// A span that was played back, or made up, is none of the gateway's own. Without a scope, its own region would be found
+/// before its resource's.
+fn take_claims_off_spans(chunk: &mut Chunk, marks: Marks) -> Result<(), WireError> {
+    let region = marks.says_the_region().then_some(REGION_KEY);
+    let claims: Vec<&str> = NEVER_SENT.into_iter().chain(region).collect();
     for span in &mut chunk.spans {
         let body = chunk.buffer.get(span.body);
-        if let Some(honest) = without_attributes(body, span::ATTRIBUTES, &[REGION_KEY]) {
+        if let Some(honest) = without_attributes(body, span::ATTRIBUTES, &claims) {
             span.body = chunk.buffer.add(&honest)?;
         }
     }

@@ -21,6 +21,30 @@ pub const CLOCK_ADJUSTED_MS: &str = "tutti.clock.adjusted_ms";
 /// What may stand on a span that crosses regions.
 pub const CROSSING: [&str; 7] = [FROM, TO, LATENCY, LATENCY_MS, ERROR_MS, CLOCK_OFFSET_MS, CLOCK_ERROR_MS];
 
+/// On spans that stand for others.
+pub const SYNTHETIC: &str = "tutti.synthetic";
+pub const PLACEHOLDER: &str = "tutti.placeholder";
+pub const MISSING_REGION: &str = "tutti.missing.region";
+pub const MISSING_STATUS: &str = "tutti.missing.status";
+pub const LOOK_AGAIN_S: &str = "tutti.missing.look_again_s";
+
+/// What no region can say of its spans: whether one stands for another, or crosses regions, is found out here.
+pub const NEVER_SENT: [&str; 13] = [
+    SYNTHETIC,
+    PLACEHOLDER,
+    MISSING_REGION,
+    MISSING_STATUS,
+    LOOK_AGAIN_S,
+    CYCLE,
+    FROM,
+    TO,
+    LATENCY,
+    LATENCY_MS,
+    ERROR_MS,
+    CLOCK_OFFSET_MS,
+    CLOCK_ERROR_MS,
+];
+
 /// Takes these keys off a span as it was sent.
 pub(super) fn claim(joined: &mut Joined, index: u32, keys: &[&str]) -> Result<(), JoinError> {
     let claimed =

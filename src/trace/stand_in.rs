@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::index::{Flags, scan};
 use super::join::{JoinError, Joined};
+use super::own_keys;
 use super::tree::{Parent, Tree};
 use crate::model::TraceId;
 use crate::wire::otlp::{
@@ -99,7 +100,7 @@ fn put_head(out: &mut Vec<u8>, trace: &TraceId, id: u64, parent: Option<u64>, na
     put_varint_field(out, span::KIND, kind::INTERNAL as u64);
     put_fixed64_field(out, span::START_TIME, times.0);
     put_fixed64_field(out, span::END_TIME, times.1.max(times.0));
-    put_attribute(out, span::ATTRIBUTES, "tutti.synthetic", Value::Bool(true));
+    put_attribute(out, span::ATTRIBUTES, own_keys::SYNTHETIC, Value::Bool(true));
 }
 
 fn put_placeholder(
@@ -114,9 +115,9 @@ fn put_placeholder(
         None => "span in a missing region (unavailable)".to_owned(),
     };
     put_head(out, trace, place.id, parent, &name, (place.start, place.end));
-    put_attribute(out, span::ATTRIBUTES, "tutti.placeholder", Value::Bool(true));
+    put_attribute(out, span::ATTRIBUTES, own_keys::PLACEHOLDER, Value::Bool(true));
     if let Some(region) = suspected {
-        put_attribute(out, span::ATTRIBUTES, "tutti.missing.region", Value::String(region));
+        put_attribute(out, span::ATTRIBUTES, own_keys::MISSING_REGION, Value::String(region));
     }
     put_message(out, span::STATUS, |_| {});
 }
@@ -130,11 +131,11 @@ fn put_missing(
     region: &MissingRegion<'_>,
 ) {
     put_head(out, trace, id, parent, &format!("⚠ {}", region.sentence), times);
-    put_attribute(out, span::ATTRIBUTES, "tutti.missing.region", Value::String(region.name));
-    put_attribute(out, span::ATTRIBUTES, "tutti.missing.status", Value::String(region.status));
+    put_attribute(out, span::ATTRIBUTES, own_keys::MISSING_REGION, Value::String(region.name));
+    put_attribute(out, span::ATTRIBUTES, own_keys::MISSING_STATUS, Value::String(region.status));
     if let Some(seconds) = region.look_again {
         let seconds = Value::Int(i64::try_from(seconds).unwrap_or(i64::MAX));
-        put_attribute(out, span::ATTRIBUTES, "tutti.missing.look_again_s", seconds);
+        put_attribute(out, span::ATTRIBUTES, own_keys::LOOK_AGAIN_S, seconds);
     }
     put_message(out, span::STATUS, |body| {
         put_bytes_field(body, status::MESSAGE, region.sentence.as_bytes());

@@ -164,8 +164,11 @@ impl PeerBackend {
         }
         // It leaves out whom it was told to be asked already, and nobody else.
         let signer = self.core.settings.signer.name();
-        let is_told =
-            |name: &String| name == signer || asker.through.contains(name) || asker.besides.contains(name);
+        let is_told = |name: &String| {
+            let is_asked = name == signer || asker.through.contains(name) || asker.besides.contains(name);
+            // Nobody else is asked about what it holds itself.
+            is_asked && *name != self.core.settings.gateway
+        };
         if account.within.elsewhere.iter().all(is_told) { Ok(account) } else { Err(fault::left_out_there()) }
     }
 

@@ -155,17 +155,20 @@ export async function search(draw, say) {
 
 async function page(say, cursor = "") {
   const { q, since } = found;
+  // Whoever asks again is not told of what they asked before.
+  const turn = (found.turn = (found.turn ?? 0) + 1);
   Object.assign(found, { phase: "asking" });
   redraw();
   const asked = new URLSearchParams({ q, since, limit: String(ROWS), ...(cursor ? { cursor } : {}) });
   try {
     const answer = await ask(`/api/tutti/v1/search?${asked}`);
     const { traces } = await answer.json();
-    if (found.q !== q || found.since !== since) return;
+    if (found.turn !== turn) return;
     found.rows = [...found.rows, ...(traces ?? [])];
     Object.assign(found, { phase: "done", next: answer.headers.get("tutti-next") ?? "", covers: coverage(answer.headers) });
     say(`${count(found.rows.length, "trace")} found`);
   } catch (error) {
+    if (found.turn !== turn) return;
     Object.assign(found, { phase: "refused", line: error.message });
     say(error.message);
   }

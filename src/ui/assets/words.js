@@ -67,6 +67,7 @@ const STATUSES = {
   unreachable: ["unreachable", "could not be reached", "Look again in half a minute."],
   circuit_open: ["failing", "was not asked, since it has been failing", "It is tried again by itself: look again in half a minute."],
   overloaded: ["overloaded", "is overloaded", "Look again in a few seconds."],
+  limited: ["limited", "was left out, since a limit of this gateway was reached", "Look again in a few seconds."],
   withheld: ["withheld", "was not asked, since the policy does not permit it", "Looking again changes nothing: the right has to be granted."],
   error: ["error", "answered with an error", "Look again in half a minute."],
   too_fresh: ["too fresh", "cannot vouch for data this fresh yet", "Look again in a minute."],
