@@ -22,7 +22,12 @@ impl Clock {
 
     /// Time since the Unix epoch.
     pub fn now(&self) -> Duration {
-        self.wall + self.at.elapsed()
+        let now = Instant::now();
+        // Of several runtimes with paused time one may stand before the other.
+        match now.checked_duration_since(self.at) {
+            Some(since) => self.wall + since,
+            None => self.wall.saturating_sub(self.at.duration_since(now)),
+        }
     }
 
     pub fn now_nanos(&self) -> u64 {

@@ -204,3 +204,20 @@ async fn a_search_that_assembled_a_trace_has_learnt_where_it_is() {
     estate.get(&format!("/api/v2/traces/{ID}")).await;
     assert!(estate.metric("tutti_locality_hits_total").await >= 1.0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_a_trace_is_not_what_it_was_whoever_was_left_out_is_asked_after_all() {
+    let mut world = world();
+    world.write(0, 0, 0, false);
+    tokio::time::sleep(lateness() + Duration::from_secs(60)).await;
+    world.look(0).await;
+    // Later than spans may be: somebody plays an outage's spans in, here and there.
+    for rank in [0, 1] {
+        world.write(0, rank, 0, false);
+    }
+    for _ in 0..2 {
+        let (knowing, forgetful) = world.look(0).await;
+        assert_eq!(knowing.body, forgetful.body);
+        assert_eq!(knowing.outcome(), forgetful.outcome());
+    }
+}
