@@ -292,8 +292,10 @@ impl Gateway {
         }
         if setting.keys > 0 {
             let keys: Vec<String> = (0..setting.keys).map(|key| format!("\"app.listed.{key}\"")).collect();
+            let names: Vec<String> = (0..regions.len()).map(|rank| format!("\"region-{rank}\"")).collect();
             let rule = format!(
-                "[[rule]]\nregions = [\"*\"]\nkeys = [{}, \"url.full\"]\ntreatment = \"mask\"\n",
+                "[[rule]]\nregions = [{}]\nkeys = [{}, \"url.full\"]\ntreatment = \"mask\"\n",
+                names.join(", "),
                 keys.join(", ")
             );
             std::fs::create_dir(folder.path().join("policies")).unwrap();
