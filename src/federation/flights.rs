@@ -6,21 +6,22 @@
 //! itself, and what it finds is there for the next look.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::aloft::Aloft;
 use super::by_id::Found;
 use super::fanout::Landed;
 use super::refusal::Refusal;
 use crate::cache::HotKey;
 use crate::model::{Answer, Outcome, RegionReport, TraceId};
-use crate::task::{Deadline, Group, along};
+use crate::task::{Deadline, along};
 use crate::telemetry::metrics::fast::{FastFamilies, Remainder};
 
 /// Flights that go on without anyone waiting. Each may hold one trace of every region, as a request does.
@@ -128,18 +129,6 @@ impl Flight {
     }
 }
 
-/// What becomes of a flight that was left in the air: said once, when it is over.
-struct Leaving {
-    numbers: FastFamilies,
-    became: Remainder,
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.numbers.remainder(self.became);
-    }
-}
-
 impl Drop for Flight {
     fn drop(&mut self) {
         let Some((key, listed)) = &self.listed else { return };
@@ -156,17 +145,12 @@ impl Drop for Flight {
 #[derive(Debug, Clone)]
 pub(super) struct Flights {
     listed: Arc<Listed>,
-    left: Group,
-    places: Arc<Semaphore>,
+    aloft: Aloft,
 }
 
 impl Default for Flights {
     fn default() -> Self {
-        Self {
-            listed: Arc::default(),
-            left: Group::new(),
-            places: Arc::new(Semaphore::new(LEFT_IN_THE_AIR_MAX)),
-        }
+        Self { listed: Arc::default(), aloft: Aloft::of(LEFT_IN_THE_AIR_MAX) }
     }
 }
 
@@ -210,33 +194,21 @@ impl Flights {
     }
 
     /// Lets a flight end by itself, if there is a place for it. It ends by its own deadline.
-    pub fn leave(&self, flight: Arc<Flight>, numbers: &FastFamilies) -> bool {
-        if flight.is_left.swap(true, Ordering::Relaxed) {
-            return true;
-        }
-        let mut leaving = Leaving { numbers: numbers.clone(), became: Remainder::Dropped };
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            flight.is_left.store(false, Ordering::Relaxed);
-            return false;
-        };
-        self.left.spawn(async move {
-            let _place = place;
-            let ended = flight.work.clone().await;
-            leaving.became = match &*ended {
+    pub fn leave(&self, flight: &Arc<Flight>, numbers: &FastFamilies) -> bool {
+        let left = flight.clone();
+        self.aloft.leave(&flight.is_left, numbers, async move {
+            match &*left.work.clone().await {
                 Ended::Assembled { answer, .. } if answer.coverage.outcome() == Outcome::Complete => {
                     Remainder::Landed
                 }
                 Ended::Assembled { .. } | Ended::Not(_) => Remainder::Failed,
-            };
-            drop(flight);
-            drop(leaving);
-        });
-        true
+            }
+        })
     }
 
     /// How many go on without anyone waiting.
     pub fn left(&self) -> usize {
-        self.left.len()
+        self.aloft.len()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Plan, ask, redact, assemble, decide, answer. Knows no status code, no header and no URL.
 
+mod aloft;
 mod assemble;
 mod assembled;
 mod behalf;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, StreamExt};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
+use super::aloft::Aloft;
 use super::by_id::Federation;
 use super::fanout::blank;
 use super::growing::{Count, Growing, Growth, Standing};
@@ -24,7 +24,7 @@ use crate::cache::RecentAnswers;
 use crate::model::coverage::{Budget, RegionReport, RegionStatus};
 use crate::model::{Answer, Coverage, Mode, SearchAnswer, SearchQuery, TagNames, TagValues};
 use crate::redaction::Redacted;
-use crate::task::{Deadline, Group, along};
+use crate::task::{Deadline, along};
 use crate::telemetry::metrics::fast::{FastFamilies, Remainder, Waited};
 
 /// Searches that go on without anyone waiting. Each may hold what a search does.
@@ -139,15 +139,14 @@ type Listed = Mutex<HashMap<Key, Weak<Looking<SearchAnswer>>>>;
 pub(super) struct Soon {
     listed: Arc<Listed>,
     kept: RecentAnswers<Key, Redacted<SearchAnswer>>,
-    left: Group,
-    places: Arc<Semaphore>,
+    aloft: Aloft,
     /// How often everything was forgotten: what was begun before that is not kept.
     forgotten: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Soon {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Soon").field("left", &self.left.len()).finish_non_exhaustive()
+        f.debug_struct("Soon").field("left", &self.aloft.len()).finish_non_exhaustive()
     }
 }
 
@@ -156,8 +155,7 @@ impl Default for Soon {
         Self {
             listed: Arc::default(),
             kept: RecentAnswers::default(),
-            left: Group::new(),
-            places: Arc::new(Semaphore::new(LEFT_IN_THE_AIR_MAX)),
+            aloft: Aloft::of(LEFT_IN_THE_AIR_MAX),
             forgotten: Arc::default(),
         }
     }
@@ -166,7 +164,7 @@ impl Default for Soon {
 impl Soon {
     /// How many go on without anyone waiting.
     pub fn left(&self) -> usize {
-        self.left.len()
+        self.aloft.len()
     }
 
     /// The search that is in the air for this key, or a new one.
@@ -199,41 +197,17 @@ impl Soon {
 
     /// Lets a search end by itself, if there is a place for it.
     fn leave(&self, key: Key, looking: &Arc<Looking<SearchAnswer>>, numbers: &FastFamilies) -> bool {
-        if looking.is_left.swap(true, Ordering::Relaxed) {
-            return true;
-        }
-        let mut leaving = Leaving { numbers: numbers.clone(), became: Remainder::Dropped };
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            looking.is_left.store(false, Ordering::Relaxed);
-            return false;
-        };
-        let (looking, kept) = (looking.clone(), self.kept.clone());
+        let (left, kept) = (looking.clone(), self.kept.clone());
         let (forgotten, before) = (self.forgotten.clone(), self.forgotten.load(Ordering::Acquire));
-        self.left.spawn(async move {
-            let _place = place;
-            let answered = looking.work.clone().await;
+        self.aloft.leave(&looking.is_left, numbers, async move {
+            let answered = left.work.clone().await;
             let whole = answered.as_ref().as_ref().ok().and_then(|answer| answer.clone().complete().ok());
-            leaving.became = if whole.is_some() { Remainder::Landed } else { Remainder::Failed };
-            if let Some(whole) = whole.filter(|whole| is_small(&whole.answer().value))
-                && forgotten.load(Ordering::Acquire) == before
-            {
+            let Some(whole) = whole else { return Remainder::Failed };
+            if is_small(&whole.answer().value) && forgotten.load(Ordering::Acquire) == before {
                 kept.remember(key, whole);
             }
-            drop(leaving);
-        });
-        true
-    }
-}
-
-/// What becomes of a search that was left in the air: said once, when it is over.
-struct Leaving {
-    numbers: FastFamilies,
-    became: Remainder,
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.numbers.remainder(self.became);
+            Remainder::Landed
+        })
     }
 }
 

@@ -164,7 +164,7 @@ impl Listening {
         let mut parts = flight.seat.parts();
         let waited = flight.seat.age();
         // Before anything else takes time: the regions go on answering meanwhile.
-        let goes_on = federation.flights.leave(flight.clone(), &federation.numbers);
+        let goes_on = federation.flights.leave(flight, &federation.numbers);
         federation.numbers.early();
         let landed: Vec<u16> = parts.iter().map(|part| part.rank).collect();
         let regions = federation.regions.iter().zip(0u16..);

@@ -6,21 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use prost::Message;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 use tutti::backend::settings::{BreakerSettings, LayerSettings};
-use tutti::backend::{
-    Answering, Backend, Behaviour, Fault, RegionAnswer, RegionInfo, RegionTrace, SearchCall, Simulated,
-    TagValuesCall, TagsCall, TraceCall,
-};
-use tutti::model::{SearchAnswer, TagNames as Names, TagValues};
-use tutti::task::Deadline;
+use tutti::backend::{Behaviour, Simulated};
 
 use crate::estate::{Estate, Setup};
-use crate::fakes::simulated;
+use crate::fakes::{Elsewhere, simulated};
 use crate::spans::{CLIENT, MS, NOON, SERVER, at, batch, span, text, trace};
 use crate::tempopb::{self, SERVICE, SearchMetrics, SearchRequest, TagNames, TagsRequest, TypedValues};
 
@@ -181,38 +175,8 @@ async fn a_reader_that_is_slow_makes_no_region_slow() {
     assert!(!metrics.contains("status=\"timeout\""), "{metrics}");
 }
 
-/// A region over the network, as far as anyone can tell.
-#[derive(Debug)]
-struct Far(Arc<Simulated>);
-
-impl Backend for Far {
-    fn trace_by_id(&self, call: TraceCall) -> BoxFuture<'_, Result<RegionTrace, Fault>> {
-        self.0.trace_by_id(call)
-    }
-
-    fn probe(&self, deadline: Deadline) -> BoxFuture<'_, Result<RegionInfo, Fault>> {
-        self.0.probe(deadline)
-    }
-
-    fn answers_queries(&self) -> bool {
-        true
-    }
-
-    fn search(&self, call: SearchCall) -> Answering<'_, RegionAnswer<SearchAnswer>> {
-        self.0.search(call)
-    }
-
-    fn tag_names(&self, call: TagsCall) -> Answering<'_, RegionAnswer<Names>> {
-        self.0.tag_names(call)
-    }
-
-    fn tag_values(&self, call: TagValuesCall) -> Answering<'_, RegionAnswer<TagValues>> {
-        self.0.tag_values(call)
-    }
-}
-
 fn far([us, eu]: [Arc<Simulated>; 2]) -> Estate {
-    Setup::default().over(vec![("us-east", Arc::new(Far(us))), ("eu-central", Arc::new(Far(eu)))])
+    Setup::default().over(vec![("us-east", Arc::new(Elsewhere(us))), ("eu-central", Arc::new(Elsewhere(eu)))])
 }
 
 /// Far regions tell their own names, and each adds what the others do not have.
