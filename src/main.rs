@@ -7,7 +7,18 @@ use tutti::cli::{self, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Some machines give every program huge pages, of which one small allocation keeps 2 MiB in memory: a ceiling that was
+/// measured without them would not hold (`limits.memory_max`). Where the kernel refuses, nothing is lost but that.
+#[cfg(target_os = "linux")]
+fn keep_to_small_pages() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_to_small_pages() {}
+
 fn main() -> ExitCode {
+    keep_to_small_pages();
     let command = match cli::command() {
         Ok(command) => command,
         Err(code) => return code,
