@@ -136,28 +136,25 @@ pub struct Size {
 pub struct Epoch(u64);
 
 /// Traces that were whole a moment ago.
-pub struct HotTraces<V> {
+pub struct HotTraces<V>(Arc<Held<V>>);
+
+struct Held<V> {
     entries: Cache<HotKey, Arc<Entry<V>>>,
     settings: HotSettings,
-    forgotten: Arc<AtomicU64>,
+    forgotten: AtomicU64,
     counts: CacheFamilies,
 }
 
 /// Clones are one memory.
 impl<V> Clone for HotTraces<V> {
     fn clone(&self) -> Self {
-        Self {
-            entries: self.entries.clone(),
-            settings: self.settings.clone(),
-            forgotten: self.forgotten.clone(),
-            counts: self.counts.clone(),
-        }
+        Self(self.0.clone())
     }
 }
 
 impl<V> std::fmt::Debug for HotTraces<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HotTraces").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("HotTraces").field("settings", &self.0.settings).finish_non_exhaustive()
     }
 }
 
@@ -196,24 +193,24 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
                 RemovalCause::Replaced => {}
             })
             .build();
-        Self { entries, settings, forgotten: Arc::default(), counts }
+        Self(Arc::new(Held { entries, settings, forgotten: AtomicU64::new(0), counts }))
     }
 
     pub fn settings(&self) -> &HotSettings {
-        &self.settings
+        &self.0.settings
     }
 
     pub fn counts(&self) -> &CacheFamilies {
-        &self.counts
+        &self.0.counts
     }
 
     pub fn is_kept(&self) -> bool {
-        self.settings.bytes_max > 0
+        self.0.settings.bytes_max > 0
     }
 
     /// For a lookup that begins now.
     pub fn epoch(&self) -> Epoch {
-        Epoch(self.forgotten.load(Ordering::Acquire))
+        Epoch(self.0.forgotten.load(Ordering::Acquire))
     }
 
     /// Remembers something of this size for so long.
@@ -222,7 +219,7 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
             return;
         }
         if !self.has_room_for(size.held) {
-            return self.counts.refused(Cause::TooLarge);
+            return self.0.counts.refused(Cause::TooLarge);
         }
         let from = Instant::now();
         let entry = Entry {
@@ -235,26 +232,26 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
             is_renewed: AtomicBool::new(false),
         };
         let again = key.clone();
-        self.entries.insert(key, Arc::new(entry));
+        self.0.entries.insert(key, Arc::new(entry));
         // After it is there, so that whoever forgets at the same time either finds it or is seen here.
         if self.epoch() != epoch {
-            self.entries.invalidate(&again);
-            self.counts.refused(Cause::Overtaken);
+            self.0.entries.invalidate(&again);
+            self.0.counts.refused(Cause::Overtaken);
         }
     }
 
     /// One that fills the memory would only push everything else out.
     fn has_room_for(&self, bytes: u64) -> bool {
-        bytes <= self.settings.bytes_max / 2
+        bytes <= self.0.settings.bytes_max / 2
     }
 
     pub fn get(&self, key: &HotKey) -> Option<Hit<V>> {
         if !self.is_kept() {
             return None;
         }
-        let entry = self.entries.get(key)?;
+        let entry = self.0.entries.get(key)?;
         if entry.until <= Instant::now() {
-            self.entries.invalidate(key);
+            self.0.entries.invalidate(key);
             return None;
         }
         Some(Hit { entry, key: key.clone(), within: self.clone() })
@@ -262,19 +259,19 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
 
     /// Forgets one trace, for whoever it was kept; and what is being fetched of any is not kept when it comes.
     pub fn forget(&self, id: TraceId) {
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.0.forgotten.fetch_add(1, Ordering::AcqRel);
         // Refused where closures are not supported, which is said above.
-        let _ = self.entries.invalidate_entries_if(move |key, _| key.query.id == id);
+        let _ = self.0.entries.invalidate_entries_if(move |key, _| key.query.id == id);
     }
 
     pub fn forget_all(&self) {
-        self.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.entries.invalidate_all();
+        self.0.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.0.entries.invalidate_all();
     }
 
     /// Entries that are held now, and the bytes of them that may be seen. Looks at each of them.
     pub fn held(&self) -> (u64, u64) {
-        let shown = self.entries.iter().map(|(_, entry)| entry.shown.load(Ordering::Relaxed));
+        let shown = self.0.entries.iter().map(|(_, entry)| entry.shown.load(Ordering::Relaxed));
         shown.fold((0, 0), |(entries, bytes), shown| (entries + 1, bytes + shown))
     }
 }
@@ -285,6 +282,10 @@ const WORN_PART: u32 = 5;
 impl<V: Clone + Send + Sync + 'static> Hit<V> {
     pub fn value(&self) -> &Complete<V> {
         &self.entry.value
+    }
+
+    pub fn counts(&self) -> &CacheFamilies {
+        self.within.counts()
     }
 
     /// The body in this form, where it was written before.
@@ -308,7 +309,7 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
         self.entry.shown.fetch_add(length, Ordering::Relaxed);
         // Weighed anew, if it is still the one that is kept.
         let entry = self.entry.clone();
-        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
+        self.within.0.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
             Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
             _ => Op::Nop,
         });
