@@ -128,7 +128,7 @@ impl<A: Send + 'static> Admitted<A> {
             return turned_away(&self.metrics, shed).into_response();
         };
         self.in_flight.is_answered();
-        let deadline = self.deadline;
-        response.map(|body| Body::new(Held::new(body, (self, hold), deadline)))
+        let (version, deadline) = (self.parts.version, self.deadline);
+        response.map(|body| Body::new(Held::over(version, body, (self, hold), deadline)))
     }
 }

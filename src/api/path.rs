@@ -43,6 +43,9 @@ enum Reading {
 
 /// The layer before the router.
 pub async fn straighten(mut request: Request, next: Next) -> Response {
+    if is_straight(request.uri().path()) {
+        return next.run(request).await;
+    }
     match read(request.uri().path()) {
         Reading::Clean(path) => {
             if path != request.uri().path()
@@ -55,6 +58,19 @@ pub async fn straighten(mut request: Request, next: Next) -> Response {
         Reading::Moved(path) => moved(&with_query(&path, request.uri().query())),
         Reading::Malformed => (StatusCode::BAD_REQUEST, plain("400 Bad Request")).into_response(),
     }
+}
+
+/// Whether a path is seen at a glance to be in the one spelling, as nearly all are. Others are read.
+fn is_straight(path: &str) -> bool {
+    let mut before = 0;
+    path.starts_with('/')
+        && path.bytes().all(|byte| {
+            let is_plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+            // Doubled slashes, and dots, of which two may lead elsewhere.
+            let is_next = is_plain || (byte == b'/' && before != b'/');
+            before = byte;
+            is_next
+        })
 }
 
 fn read(path: &str) -> Reading {

@@ -4,6 +4,7 @@
 //! late is a setting. A view is never given to another plan, since the plan is part of what it is found by. With a
 //! trace lie the bodies that were written of it, so that the next who wants the same form gets the same bytes.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -135,10 +136,11 @@ pub struct Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
-/// Traces that were whole a moment ago.
-pub struct HotTraces<V>(Arc<Held<V>>);
+/// Traces that were whole a moment ago. Whoever finds one takes the memory along, to keep what is written of it.
+pub struct HotTraces<V>(Arc<Store<V>>);
 
-struct Held<V> {
+/// The one memory behind all handles on it.
+pub struct Store<V> {
     entries: Cache<HotKey, Arc<Entry<V>>>,
     settings: HotSettings,
     forgotten: AtomicU64,
@@ -152,9 +154,23 @@ impl<V> Clone for HotTraces<V> {
     }
 }
 
+impl<V> Deref for HotTraces<V> {
+    type Target = Store<V>;
+
+    fn deref(&self) -> &Store<V> {
+        &self.0
+    }
+}
+
+impl<V> std::fmt::Debug for Store<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl<V> std::fmt::Debug for HotTraces<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HotTraces").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("HotTraces").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -193,24 +209,24 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
                 RemovalCause::Replaced => {}
             })
             .build();
-        Self(Arc::new(Held { entries, settings, forgotten: AtomicU64::new(0), counts }))
+        Self(Arc::new(Store { entries, settings, forgotten: AtomicU64::new(0), counts }))
     }
 
     pub fn settings(&self) -> &HotSettings {
-        &self.0.settings
+        &self.settings
     }
 
     pub fn counts(&self) -> &CacheFamilies {
-        &self.0.counts
+        &self.counts
     }
 
     pub fn is_kept(&self) -> bool {
-        self.0.settings.bytes_max > 0
+        self.settings.bytes_max > 0
     }
 
     /// For a lookup that begins now.
     pub fn epoch(&self) -> Epoch {
-        Epoch(self.0.forgotten.load(Ordering::Acquire))
+        Epoch(self.forgotten.load(Ordering::Acquire))
     }
 
     /// Remembers something of this size for so long.
@@ -219,7 +235,7 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
             return;
         }
         if !self.has_room_for(size.held) {
-            return self.0.counts.refused(Cause::TooLarge);
+            return self.counts.refused(Cause::TooLarge);
         }
         let from = Instant::now();
         let entry = Entry {
@@ -232,26 +248,26 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
             is_renewed: AtomicBool::new(false),
         };
         let again = key.clone();
-        self.0.entries.insert(key, Arc::new(entry));
+        self.entries.insert(key, Arc::new(entry));
         // After it is there, so that whoever forgets at the same time either finds it or is seen here.
         if self.epoch() != epoch {
-            self.0.entries.invalidate(&again);
-            self.0.counts.refused(Cause::Overtaken);
+            self.entries.invalidate(&again);
+            self.counts.refused(Cause::Overtaken);
         }
     }
 
     /// One that fills the memory would only push everything else out.
     fn has_room_for(&self, bytes: u64) -> bool {
-        bytes <= self.0.settings.bytes_max / 2
+        bytes <= self.settings.bytes_max / 2
     }
 
     pub fn get(&self, key: &HotKey) -> Option<Hit<V>> {
         if !self.is_kept() {
             return None;
         }
-        let entry = self.0.entries.get(key)?;
+        let entry = self.entries.get(key)?;
         if entry.until <= Instant::now() {
-            self.0.entries.invalidate(key);
+            self.entries.invalidate(key);
             return None;
         }
         Some(Hit { entry, key: key.clone(), within: self.clone() })
@@ -259,19 +275,19 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
 
     /// Forgets one trace, for whoever it was kept; and what is being fetched of any is not kept when it comes.
     pub fn forget(&self, id: TraceId) {
-        self.0.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
         // Refused where closures are not supported, which is said above.
-        let _ = self.0.entries.invalidate_entries_if(move |key, _| key.query.id == id);
+        let _ = self.entries.invalidate_entries_if(move |key, _| key.query.id == id);
     }
 
     pub fn forget_all(&self) {
-        self.0.forgotten.fetch_add(1, Ordering::AcqRel);
-        self.0.entries.invalidate_all();
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
+        self.entries.invalidate_all();
     }
 
     /// Entries that are held now, and the bytes of them that may be seen. Looks at each of them.
     pub fn held(&self) -> (u64, u64) {
-        let shown = self.0.entries.iter().map(|(_, entry)| entry.shown.load(Ordering::Relaxed));
+        let shown = self.entries.iter().map(|(_, entry)| entry.shown.load(Ordering::Relaxed));
         shown.fold((0, 0), |(entries, bytes), shown| (entries + 1, bytes + shown))
     }
 }
@@ -284,8 +300,9 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
         &self.entry.value
     }
 
+    /// What counts how the memory it is of is used.
     pub fn counts(&self) -> &CacheFamilies {
-        self.within.counts()
+        &self.within.counts
     }
 
     /// The body in this form, where it was written before.
@@ -309,7 +326,7 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
         self.entry.shown.fetch_add(length, Ordering::Relaxed);
         // Weighed anew, if it is still the one that is kept.
         let entry = self.entry.clone();
-        self.within.0.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
+        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
             Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
             _ => Op::Nop,
         });
