@@ -19,6 +19,8 @@
     reason = "a load tool may stop at the first surprise, and measures real time"
 )]
 
+#[path = "support/serving.rs"]
+mod serving;
 mod support;
 
 use std::collections::BTreeMap;
@@ -36,7 +38,7 @@ use tutti::federation::{Federation, FederationSettings};
 use tutti::policy::Plan;
 use tutti::telemetry::Metrics;
 
-use support::serving::{self, PROTOBUF};
+use serving::PROTOBUF;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

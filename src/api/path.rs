@@ -177,7 +177,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_paths_that_are_asked_for_most_are_seen_to_be_straight() {
+        for path in ["/", "/api/v2/traces/0af7651916cd43dd8448eb211c80319c", "/api/echo/", "/fast/api/search"]
+        {
+            assert!(is_straight(path), "{path}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn what_is_straight_at_a_glance_is_read_as_it_is(path in "[/a-zA-Z0-9_.%*-]{0,12}") {
+            if is_straight(&path) {
+                proptest::prop_assert_eq!(read(&path), Reading::Clean(path));
+            }
+        }
+
         #[test]
         fn what_is_clean_stays_where_it_is(path in "/[a-c/.%2F ]{0,12}") {
             match read(&path) {
