@@ -5,7 +5,7 @@
 //! and the difference of each pair: the time the gateway adds, with everything it does (fan-out, scan,
 //! redaction, merge, writing). Client, gateway and regions share the machine, so the figures are upper bounds.
 //!
-//! `TUTTI_LOAD_SPANS=100,1000,10000`, `TUTTI_LOAD_DELAYS=0,20,50` (ms), `TUTTI_LOAD_PAIRS=300`,
+//! `TUTTI_LOAD_SPANS=100,200,1000,10000`, `TUTTI_LOAD_DELAYS=0,20,50` (ms), `TUTTI_LOAD_PAIRS=300`,
 //! `TUTTI_LOAD_PER_SECOND=50`.
 
 #![allow(
@@ -50,7 +50,7 @@ fn main() {
         );
         println!("{:>7} {:>9} {:>14} {:>14} {:>14}", "spans", "bytes", "region", "gateway", "added");
         println!("{:>7} {:>9} {:>14} {:>14} {:>14}", "", "", "p50    p99", "p50    p99", "p50    p99");
-        for spans in numbers("TUTTI_LOAD_SPANS", "100,1000,10000") {
+        for spans in numbers("TUTTI_LOAD_SPANS", "100,200,1000,10000") {
             measure(spans as usize, &delays, pairs, pace).await;
         }
     });
