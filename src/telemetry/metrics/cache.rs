@@ -76,6 +76,8 @@ pub enum SharedOperation {
     Get,
     Put,
     Forget,
+    /// What others had forgotten is looked at.
+    Heed,
 }
 
 /// How one question to the shared memory ended.
@@ -144,6 +146,7 @@ impl SharedOperation {
             Self::Get => "get",
             Self::Put => "put",
             Self::Forget => "forget",
+            Self::Heed => "heed",
         }
     }
 }
