@@ -299,7 +299,7 @@ fn configured(setting: &Setting, regions: &[SocketAddr]) -> (String, Option<Stri
     let Policy::Keys(count) = setting.policy else { return (text, None) };
     let keys: Vec<String> = (0..count).map(|key| format!("\"app.listed.{key}\"")).collect();
     let keys = keys.join(", ");
-    let rules = format!("[[rule]]\nregions = [\"*\"]\nkeys = [{keys}, \"url.path\"]\ntreatment = \"mask\"\n");
+    let rules = format!("[[rule]]\nregions = \"*\"\nkeys = [{keys}, \"url.path\"]\ntreatment = \"mask\"\n");
     (text, Some(rules))
 }
 
