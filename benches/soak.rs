@@ -228,7 +228,7 @@ async fn trouble(run: &Run, each: Duration, mut rng: StdRng) {
 
 /// Hides a key and shows it again, and waits each time until the gateway says that it has it.
 async fn change_policies(run: &Run) {
-    let client = serving::client();
+    let client = asking::asker();
     for turn in 0u64.. {
         sleep(Duration::from_millis(2_700)).await;
         if Instant::now() >= run.end {
@@ -277,7 +277,7 @@ async fn watch_lag(run: &Run) {
 /// Once nothing is wrong any more, nothing is: every trace is whole, for everyone who takes no less.
 async fn calm(run: &Arc<Run>) {
     sleep(judge::FELT_FOR).await;
-    let client = serving::client();
+    let client = asking::asker();
     for trace in 0..run.world.traces.len() {
         let plan =
             asking::Plan { kind: Kind::V2Protobuf, mode: "strict", trace: Some(trace), group: 0, unknown: 0 };
