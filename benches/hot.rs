@@ -17,6 +17,10 @@
     reason = "a load tool may stop at the first surprise, and measures real time"
 )]
 
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/serving.rs"]
+mod serving;
 mod support;
 
 use std::io::{BufRead, BufReader};
@@ -26,21 +30,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
 use bytes::Bytes;
 use http::header;
+use process::processor_seconds;
+use serving::{PROTOBUF, client, fake_region, is_bench, number, region};
 use tokio::net::TcpListener;
 use tutti::api::serve::{ServeSettings, serve};
 use tutti::api::{ApiSettings, ApiState, router};
-use tutti::backend::Region;
-use tutti::backend::settings::{Auth, KindSettings, LayerSettings, RegionSettings, Streaming, TempoSettings};
 use tutti::cache::HotSettings;
 use tutti::federation::{Federation, FederationSettings};
-use tutti::model::{Jurisdiction, RegionName, TraceId};
 use tutti::policy::Plan;
 use tutti::telemetry::Metrics;
-use tutti::wire::protobuf::put_bytes_field;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -48,22 +48,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Set in the process that serves.
 const SERVES: &str = "TUTTI_HOT_SERVES";
 
-/// Ticks of /proc in a second, everywhere.
-const TICKS: f64 = 100.0;
-
-const PROTOBUF: &str = "application/protobuf";
-
-fn number(name: &str, default: u64, max: u64) -> u64 {
-    let text = std::env::var(name).unwrap_or_default();
-    if text.is_empty() { default } else { text.parse::<u64>().unwrap().min(max) }
-}
-
 fn main() {
     if std::env::var_os(SERVES).is_some() {
         return serve_gateway();
     }
-    // `cargo test --benches` runs this too; there is nothing to test.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !is_bench() {
         return;
     }
     for (program, flag) in [("nginx", "-v"), ("wrk", "-v")] {
@@ -109,8 +98,7 @@ fn gateway() -> Served {
         .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let path = format!("/api/v2/traces/{}", TraceId::from_bytes(support::TRACE_ID));
-    Served { child, address: line.trim().parse().unwrap(), path }
+    Served { child, address: line.trim().parse().unwrap(), path: serving::trace_path() }
 }
 
 fn nginx(dir: &Path, body: &[u8]) -> Served {
@@ -146,7 +134,7 @@ fn body_of(gateway: &Served) -> Vec<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         rustls::crypto::ring::default_provider().install_default().unwrap();
-        let client = reqwest::Client::builder().no_proxy().no_gzip().tls_certs_only([]).build().unwrap();
+        let client = client();
         let url = format!("http://{}{}", gateway.address, gateway.path);
         let mut body = Bytes::new();
         // Asked for, then kept, then written.
@@ -158,13 +146,6 @@ fn body_of(gateway: &Served) -> Vec<u8> {
         }
         body.to_vec()
     })
-}
-
-/// Processor time of a process and its threads so far, in seconds.
-fn processor_seconds(process: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS
 }
 
 /// Requests a second, and for each second of the server's processor time.
@@ -231,7 +212,7 @@ fn serve_gateway() {
         let spans = number("TUTTI_HOT_SPANS", 220, 100_000) as usize;
         let mut regions = Vec::new();
         for part in support::regions(spans) {
-            regions.push(region(regions.len(), fake_region(part).await));
+            regions.push(region(regions.len(), fake_region(part, Duration::ZERO).await));
         }
         let hot = HotSettings {
             young: Duration::from_hours(1),
@@ -246,43 +227,4 @@ fn serve_gateway() {
         let settings = ServeSettings::default();
         tokio::spawn(serve(listener, routes, settings, std::future::pending())).await.unwrap().unwrap();
     });
-}
-
-fn region(rank: usize, address: SocketAddr) -> Arc<Region> {
-    let settings = RegionSettings {
-        name: RegionName::parse(&format!("region-{rank}")).unwrap(),
-        jurisdiction: Jurisdiction::parse("EU").unwrap(),
-        kind: KindSettings::Tempo(TempoSettings {
-            url: format!("http://{address}").parse().unwrap(),
-            tenant: None,
-            auth: Auth::None,
-            headers: Vec::new(),
-            tls: Default::default(),
-            connect_timeout: Duration::from_secs(1),
-            idle_connections_max: 8,
-            streaming: Streaming::Never,
-        }),
-        replicas: Vec::new(),
-        layers: LayerSettings::default(),
-        is_raw_egress: false,
-    };
-    Arc::new(Region::build(&settings).unwrap())
-}
-
-/// A region that answers its part of the one trace.
-async fn fake_region(part: Bytes) -> SocketAddr {
-    let mut answer = Vec::new();
-    put_bytes_field(&mut answer, 1, &part);
-    let answer = Bytes::from(answer);
-    let trace = move || {
-        let answer = answer.clone();
-        async move { ([(header::CONTENT_TYPE, PROTOBUF)], answer) }
-    };
-    let routes = Router::new()
-        .route("/api/v2/traces/{id}", get(trace))
-        .route("/api/status/buildinfo", get(|| async { r#"{"version":"3.0.2"}"# }));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, routes, ServeSettings::default(), std::future::pending()));
-    address
 }

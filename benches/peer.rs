@@ -16,26 +16,25 @@
     reason = "a load tool may stop at the first surprise, and measures real time"
 )]
 
+#[path = "support/serving.rs"]
+mod serving;
 mod support;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use http::header::AUTHORIZATION;
-use tokio::net::TcpListener;
-use tutti::api::serve::{ServeSettings, serve};
+use serving::{at, client, is_bench, listening, number, numbers, trace_path};
 use tutti::api::{ApiSettings, ApiState, InForce, router};
 use tutti::backend::Region;
 use tutti::backend::memory::MemoryBackend;
 use tutti::backend::settings::{
-    Auth, KindSettings, LayerSettings, MemorySettings, PeerSettings, RegionSettings, Signer, Streaming,
-    TempoSettings, TlsSettings,
+    Auth, KindSettings, LayerSettings, MemorySettings, PeerSettings, RegionSettings, Signer,
 };
 use tutti::federation::{Federation, FederationSettings};
 use tutti::identity::{Factor, Peers, Secret, Trust};
-use tutti::model::{Jurisdiction, RegionName, TraceId};
+use tutti::model::{Jurisdiction, RegionName};
 use tutti::policy::Plan;
 use tutti::proof::SigningKey;
 use tutti::telemetry::Metrics;
@@ -44,16 +43,9 @@ use tutti::telemetry::Metrics;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The whole run is bounded, whatever is asked for.
-const ROUNDS_MAX: usize = 10_000;
+const ROUNDS_MAX: u64 = 10_000;
 
 const SECRET: &str = "of-the-outer";
-
-fn numbers(name: &str, default: &str) -> Vec<usize> {
-    let text = std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    text.split(',')
-        .map(|part| part.trim().parse().unwrap_or_else(|_| panic!("{name} lists numbers")))
-        .collect()
-}
 
 fn place() -> Jurisdiction {
     Jurisdiction::parse("EU").unwrap()
@@ -61,26 +53,6 @@ fn place() -> Jurisdiction {
 
 fn name() -> RegionName {
     RegionName::parse("eu-central").unwrap()
-}
-
-async fn listening(router: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, router, ServeSettings::default(), std::future::pending()));
-    address
-}
-
-fn at(address: SocketAddr, auth: Auth) -> TempoSettings {
-    TempoSettings {
-        url: format!("http://{address}").parse().unwrap(),
-        tenant: None,
-        auth,
-        headers: Vec::new(),
-        tls: TlsSettings::default(),
-        connect_timeout: Duration::from_secs(2),
-        idle_connections_max: 16,
-        streaming: Streaming::Never,
-    }
 }
 
 fn over(region: Region, peers: Option<Peers>) -> Router {
@@ -140,10 +112,9 @@ async fn measure(spans: usize, rounds: usize) {
         signer: Signer::new("outer", key),
     };
     let through = listening(over(built(KindSettings::Tutti(asked)), None)).await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let id = TraceId::from_bytes(support::TRACE_ID);
+    let client = client();
     for (what, path) in [
-        ("by id", format!("/api/v2/traces/{id}")),
+        ("by id", trace_path()),
         ("search", "/api/search?q=%7B%20%7D&limit=20".to_owned()),
         ("tags", "/api/v2/search/tags".to_owned()),
     ] {
@@ -158,14 +129,12 @@ async fn measure(spans: usize, rounds: usize) {
 }
 
 fn main() {
-    // `cargo test --benches` runs this too; there is nothing to test.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !is_bench() {
         return;
     }
-    rustls::crypto::ring::default_provider().install_default().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let rounds = numbers("TUTTI_PEER_ROUNDS", "200")[0].min(ROUNDS_MAX);
+    let runtime = serving::runtime();
+    let rounds = number("TUTTI_PEER_ROUNDS", 200, ROUNDS_MAX) as usize;
     for spans in numbers("TUTTI_PEER_SPANS", "100,10000") {
-        runtime.block_on(measure(spans, rounds));
+        runtime.block_on(measure(spans as usize, rounds));
     }
 }

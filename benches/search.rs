@@ -31,6 +31,8 @@ mod http;
 mod query_tempo;
 #[path = "../tests/support/server.rs"]
 mod server;
+#[path = "support/serving.rs"]
+mod serving;
 #[path = "../tests/support/sketch.rs"]
 mod sketch;
 mod support;
@@ -52,9 +54,8 @@ use prost::Message;
 use query_tempo::{Held, QueryTempo};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serving::{is_bench, listening, number, numbers};
 use sketch::{BEGINNING, Trace, export};
-use tokio::net::TcpListener;
-use tutti::api::serve::{ServeSettings, serve};
 use tutti::api::{ApiSettings, ApiState, router};
 use tutti::backend::memory::MemoryBackend;
 use tutti::backend::settings::{Auth, LayerSettings, MemorySettings, TempoSettings};
@@ -112,27 +113,18 @@ struct Estate {
     window: (u64, u64),
 }
 
-fn number(name: &str, default: &str) -> Vec<u64> {
-    let text = std::env::var(name).unwrap_or_else(|_| default.to_owned());
-    text.split(',')
-        .map(|part| part.trim().parse().unwrap_or_else(|_| panic!("{name} lists numbers")))
-        .collect()
-}
-
 fn main() {
-    // `cargo test --benches` runs this too; there is nothing to test.
-    if !std::env::args().any(|argument| argument == "--bench") {
+    if !is_bench() {
         return;
     }
-    rustls::crypto::ring::default_provider().install_default().unwrap();
-    let count = number("TUTTI_SEARCH_TRACES", "400")[0].min(TRACES_MAX);
-    let rounds = number("TUTTI_SEARCH_ROUNDS", "40")[0].clamp(1, ROUNDS_MAX);
+    let runtime = serving::runtime();
+    let count = number("TUTTI_SEARCH_TRACES", 400, TRACES_MAX);
+    let rounds = number("TUTTI_SEARCH_ROUNDS", 40, ROUNDS_MAX).max(1);
     let all: Vec<Trace> = (0..count).map(trace).collect();
     let parts = split(&all);
     let spans: usize = all.iter().map(|trace| trace.spans().count()).sum();
     println!("{count} traces of {spans} spans, {ROWS} rows, {rounds} rounds; medians in milliseconds");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    for delay in number("TUTTI_SEARCH_DELAYS", "0,20") {
+    for delay in numbers("TUTTI_SEARCH_DELAYS", "0,20") {
         println!("\nembedded regions behind gateways, {delay} ms away");
         runtime.block_on(async {
             let estate = embedded(&all, &parts, Duration::from_millis(delay)).await;
@@ -217,7 +209,7 @@ async fn embedded(all: &[Trace], parts: &[Vec<Trace>], delay: Duration) -> Estat
             let sent = sent.clone();
             move |request, next| count(sent.clone(), delay, request, next)
         }));
-        let address = listen(counted).await;
+        let address = listening(counted).await;
         regions.push(address.to_string());
         far_ones.push(far(address));
     }
@@ -225,7 +217,7 @@ async fn embedded(all: &[Trace], parts: &[Vec<Trace>], delay: Duration) -> Estat
         tokio::time::sleep(delay).await;
         next.run(request).await
     };
-    let union = listen(served(vec![holding(all)]).layer(from_fn(delayed))).await;
+    let union = listening(served(vec![holding(all)]).layer(from_fn(delayed))).await;
     let mut over = vec![("over HTTP", gateway(far_ones).await.to_string())];
     if delay.is_zero() {
         over.push(("in process", gateway(near).await.to_string()));
@@ -249,16 +241,7 @@ async fn count(sent: Arc<Sent>, delay: Duration, request: Request, next: Next) -
 }
 
 fn far(address: SocketAddr) -> Arc<dyn Backend> {
-    let settings = TempoSettings {
-        url: format!("http://{address}").parse().unwrap(),
-        tenant: Some(TENANT.to_owned()),
-        auth: Auth::None,
-        headers: Vec::new(),
-        tls: Default::default(),
-        connect_timeout: Duration::from_secs(2),
-        idle_connections_max: 16,
-        streaming: tutti::backend::settings::Streaming::Never,
-    };
+    let settings = TempoSettings { tenant: Some(TENANT.to_owned()), ..serving::at(address, Auth::None) };
     Arc::new(TempoBackend::new(&settings, 64 << 20).unwrap())
 }
 
@@ -273,14 +256,7 @@ fn served(backends: Vec<Arc<dyn Backend>>) -> Router {
 }
 
 async fn gateway(backends: Vec<Arc<dyn Backend>>) -> SocketAddr {
-    listen(served(backends)).await
-}
-
-async fn listen(routes: Router) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, routes, ServeSettings::default(), std::future::pending()));
-    address
+    listening(served(backends)).await
 }
 
 /// One answer: milliseconds to its last byte, its rows, and the bytes of traces that the gateway says were sent.
@@ -388,7 +364,7 @@ async fn questions(client: &reqwest::Client, estate: &Estate, rounds: u64) {
 }
 
 async fn measure(estate: &Estate, count: u64, rounds: u64) {
-    let client = reqwest::Client::builder().no_proxy().no_gzip().tls_certs_only([]).build().unwrap();
+    let client = serving::client();
     questions(&client, estate, rounds).await;
     println!(
         "{:<19} {:<10} {:>8} {:>7} {:>8} {:>8} {:>7} {:>5} {:>11} {:>9} {:>9} {:>12} {:>9}",
