@@ -148,8 +148,8 @@ impl<A: Send + 'static> Admitted<A> {
         };
         self.settle(state, ending);
         self.in_flight.is_answered();
-        let deadline = self.deadline;
-        response.map(|body| Body::new(Held::new(body, (self, hold), deadline)))
+        let (version, deadline) = (self.parts.version, self.deadline);
+        response.map(|body| Body::new(Held::over(version, body, (self, hold), deadline)))
     }
 
     /// The error that leaves in place of an answer.

@@ -4,6 +4,7 @@
 //! late is a setting. A view is never given to another plan, since the plan is part of what it is found by. With a
 //! trace lie the bodies that were written of it, so that the next who wants the same form gets the same bytes.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -135,23 +136,35 @@ pub struct Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
-/// Traces that were whole a moment ago.
-pub struct HotTraces<V> {
+/// Traces that were whole a moment ago. Whoever finds one takes the memory along, to keep what is written of it.
+pub struct HotTraces<V>(Arc<Store<V>>);
+
+/// The one memory behind all handles on it.
+pub struct Store<V> {
     entries: Cache<HotKey, Arc<Entry<V>>>,
     settings: HotSettings,
-    forgotten: Arc<AtomicU64>,
+    forgotten: AtomicU64,
     counts: CacheFamilies,
 }
 
 /// Clones are one memory.
 impl<V> Clone for HotTraces<V> {
     fn clone(&self) -> Self {
-        Self {
-            entries: self.entries.clone(),
-            settings: self.settings.clone(),
-            forgotten: self.forgotten.clone(),
-            counts: self.counts.clone(),
-        }
+        Self(self.0.clone())
+    }
+}
+
+impl<V> Deref for HotTraces<V> {
+    type Target = Store<V>;
+
+    fn deref(&self) -> &Store<V> {
+        &self.0
+    }
+}
+
+impl<V> std::fmt::Debug for Store<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -203,7 +216,7 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
                 RemovalCause::Replaced => {}
             })
             .build();
-        Self { entries, settings, forgotten: Arc::default(), counts }
+        Self(Arc::new(Store { entries, settings, forgotten: AtomicU64::new(0), counts }))
     }
 
     pub fn settings(&self) -> &HotSettings {
@@ -301,6 +314,11 @@ const WORN_PART: u32 = 5;
 impl<V: Clone + Send + Sync + 'static> Hit<V> {
     pub fn value(&self) -> &Complete<V> {
         &self.entry.value
+    }
+
+    /// What counts how the memory it is of is used.
+    pub fn counts(&self) -> &CacheFamilies {
+        &self.within.counts
     }
 
     /// The body in this form, where it was written before.

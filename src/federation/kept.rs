@@ -62,12 +62,12 @@ pub(super) struct Before {
 
 /// Bodies that are kept with a trace.
 #[derive(Debug, Clone)]
-pub struct KeptBodies(Hit<Kept>, CacheFamilies);
+pub struct KeptBodies(Hit<Kept>);
 
 impl KeptBodies {
     pub fn body(&self, form: Form) -> Option<&Written> {
         let body = self.0.body(form);
-        self.1.looked(Level::Memory, Looked::Body, body.is_some());
+        self.0.counts().looked(Level::Memory, Looked::Body, body.is_some());
         body
     }
 
@@ -150,8 +150,7 @@ impl Federation {
         if popular_min > 0 && asks >= popular_min && hit.is_to_be_renewed() {
             self.renew(ask, key);
         }
-        let kept = KeptBodies(hit, counts.clone());
-        Some(Lookup { answer, is_from_memory: true, kept: Some(kept) })
+        Some(Lookup { answer, is_from_memory: true, kept: Some(KeptBodies(hit)) })
     }
 
     /// Counts a lookup for which regions are asked.
