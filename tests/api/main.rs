@@ -40,6 +40,7 @@ mod honesty;
 mod kept;
 mod locality;
 mod overload;
+mod parts;
 mod questions;
 mod residency;
 mod schedules;
