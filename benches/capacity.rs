@@ -9,8 +9,8 @@
 //!
 //! Ends in failure where a gateway held more than its `limits.memory_max`. `TUTTI_CAPACITY_SECONDS=6` is how long each
 //! cell is measured; `TUTTI_CAPACITY_ONLY=regions,spans` measures some of the tables `regions`, `spans`, `policy`,
-//! `cache`, `model` (which needs the first two) and `replica` (which needs the model). Linux only, since it reads
-//! `/proc`.
+//! `cache`, `model` (which needs the first two) and `replica` (which needs the model); `TUTTI_CAPACITY_SLOWEST=5` shows
+//! what the gateway's log says of the slowest answers of each cell. Linux only, since it reads `/proc`.
 
 #![allow(
     clippy::needless_range_loop,
@@ -32,7 +32,7 @@ mod support;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -48,6 +48,8 @@ const UNDER_WAY_MAX: usize = 2_000;
 const WARM_UP: u64 = 40;
 /// Of them at one time, so that as many connections are open as will be.
 const WARM_UP_AT_ONCE: u64 = 8;
+/// By then what the gateway wrote to its log has been read.
+const READ_BY: Duration = Duration::from_millis(100);
 /// Replicas are planned to be this busy: room for a burst, and for one of them being away.
 const BUSY: f64 = 0.6;
 /// What is to be carried, by how many replicas is the question.
@@ -83,8 +85,36 @@ struct Cell {
     busy: f64,
     through: Vec<f64>,
     direct: Vec<f64>,
+    /// As the gateway's own log has it: until an answer had left it.
+    own: Vec<f64>,
     answer: usize,
     memory: process::MemoryKb,
+}
+
+/// What the gateway's log says of its answers: milliseconds until each had left, and the line of the slowest.
+#[derive(Clone, Default)]
+struct Own(Arc<Mutex<Vec<(f64, String)>>>);
+
+impl Own {
+    fn hear(&self, line: &str) {
+        let sent = line.split("sent_ms=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+        if let Some(sent) = sent {
+            self.0.lock().unwrap().push((sent, line.to_owned()));
+        }
+    }
+
+    fn forget(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
+    /// And prints the lines of the slowest, where that is asked for.
+    fn times(&self) -> Vec<f64> {
+        let mut heard = self.0.lock().unwrap();
+        heard.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let shown = number("TUTTI_CAPACITY_SLOWEST", 0, 100) as usize;
+        heard.iter().take(shown).for_each(|(_, line)| println!("    {line}"));
+        heard.iter().map(|(sent, _)| *sent).collect()
+    }
 }
 
 /// Regions, spans, and what a lookup cost.
@@ -178,16 +208,16 @@ async fn replica(terms: [f64; 3], peak: &mut u64) {
 fn title(text: &str) {
     println!("\n{text}\n");
     println!(
-        "| | rate /s | CPU µs | per core /s | cores busy | through p50 / p99 ms | region p50 / p99 ms | answer kB | RSS / peak MB |"
+        "| | rate /s | CPU µs | per core /s | cores busy | through p50 / p99 ms | by its log | region p50 / p99 ms | answer kB | RSS / peak MB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
 }
 
 async fn measured(name: &str, setting: &Setting, peak: &mut u64) -> f64 {
     let mut cell = measure(setting).await;
-    let (through, direct) = (shown(&mut cell.through), shown(&mut cell.direct));
+    let (through, direct, own) = (shown(&mut cell.through), shown(&mut cell.direct), shown(&mut cell.own));
     println!(
-        "| {name} | {} | {:.0} | {:.0} | {:.2} | {through} | {direct} | {:.1} | {} / {} |",
+        "| {name} | {} | {:.0} | {:.0} | {:.2} | {through} | {own} | {direct} | {:.1} | {} / {} |",
         setting.per_second,
         cell.cpu_micros,
         1e6 / cell.cpu_micros,
@@ -211,9 +241,14 @@ async fn measure(setting: &Setting) -> Cell {
         regions.push(fake_region(share(&parts, rank, setting.regions), Duration::ZERO).await);
     }
     let (config, rules) = configured(setting, &regions);
-    let gateway = Gateway::start(&config, rules.as_deref(), |_| ());
+    let own = Own::default();
+    let hearing = own.clone();
+    let gateway = Gateway::start(&config, rules.as_deref(), move |line| hearing.hear(line));
     let client = client();
     let answer = warm_up(&client, gateway.address, setting.ids).await;
+    // Lines of the warm-up have been read by then.
+    tokio::time::sleep(READ_BY).await;
+    own.forget();
     let seconds = number("TUTTI_CAPACITY_SECONDS", 6, 600).max(1);
     let lookups = u64::from(setting.per_second) * seconds;
     let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));
@@ -243,9 +278,12 @@ async fn measure(setting: &Setting) -> Cell {
         times.push(task.await.unwrap());
     }
     let cpu = gateway.processor_seconds() - cpu;
+    let busy = cpu / begun.elapsed().as_secs_f64();
+    tokio::time::sleep(READ_BY).await;
     Cell {
         cpu_micros: cpu * 1e6 / lookups as f64,
-        busy: cpu / begun.elapsed().as_secs_f64(),
+        busy,
+        own: own.times(),
         through,
         direct,
         answer,
@@ -299,7 +337,7 @@ fn configured(setting: &Setting, regions: &[SocketAddr]) -> (String, Option<Stri
     let Policy::Keys(count) = setting.policy else { return (text, None) };
     let keys: Vec<String> = (0..count).map(|key| format!("\"app.listed.{key}\"")).collect();
     let keys = keys.join(", ");
-    let rules = format!("[[rule]]\nregions = [\"*\"]\nkeys = [{keys}, \"url.path\"]\ntreatment = \"mask\"\n");
+    let rules = format!("[[rule]]\nregions = \"*\"\nkeys = [{keys}, \"url.path\"]\ntreatment = \"mask\"\n");
     (text, Some(rules))
 }
 

@@ -55,11 +55,11 @@ impl Gateway {
         Self { child, address, folder }
     }
 
-    /// Another configuration in the place of the first, as an editor saves it: whole, then moved into place.
-    pub fn rewrite(&self, config: &str) {
-        let file = self.folder.path().join("regions.toml");
-        let beside = file.with_extension("new");
-        std::fs::write(&beside, config).unwrap();
+    /// Another text in the place of a file of its folder, as an editor saves it: whole, then moved into place.
+    pub fn rewrite(&self, file: &str, text: &str) {
+        let file = self.folder.path().join(file);
+        let beside = self.folder.path().join("being-written");
+        std::fs::write(&beside, text).unwrap();
         std::fs::rename(beside, file).unwrap();
     }
 

@@ -179,11 +179,18 @@ pub struct Hit<V> {
     entry: Arc<Entry<V>>,
     key: HotKey,
     within: HotTraces<V>,
+    /// From before it was looked for.
+    epoch: Epoch,
 }
 
 impl<V> Clone for Hit<V> {
     fn clone(&self) -> Self {
-        Self { entry: self.entry.clone(), key: self.key.clone(), within: self.within.clone() }
+        Self {
+            entry: self.entry.clone(),
+            key: self.key.clone(),
+            within: self.within.clone(),
+            epoch: self.epoch,
+        }
     }
 }
 
@@ -234,13 +241,15 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
         if !self.is_kept() || kept_for.is_zero() {
             return;
         }
-        if !self.has_room_for(size.held) {
+        if !self.has_room_for(size.shown) {
             return self.counts.refused(Cause::TooLarge);
         }
         let from = Instant::now();
+        // What weighs more than all there may be would be turned away for what is withheld of it.
+        let held = size.held.min(self.settings.bytes_max);
         let entry = Entry {
             value,
-            bytes: AtomicU32::new(u32::try_from(size.held).unwrap_or(u32::MAX)),
+            bytes: AtomicU32::new(u32::try_from(held).unwrap_or(u32::MAX)),
             shown: AtomicU64::new(size.shown),
             from,
             until: from + kept_for,
@@ -256,28 +265,35 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
         }
     }
 
-    /// One that fills the memory would only push everything else out.
-    fn has_room_for(&self, bytes: u64) -> bool {
-        bytes <= self.settings.bytes_max / 2
+    /// One that fills the memory would only push everything else out. By what is shown of it: whether a trace was kept
+    /// can be seen, and must not tell how large is what is withheld of it.
+    fn has_room_for(&self, shown: u64) -> bool {
+        shown <= self.settings.bytes_max / 2
     }
 
     pub fn get(&self, key: &HotKey) -> Option<Hit<V>> {
         if !self.is_kept() {
             return None;
         }
+        let epoch = self.epoch();
         let entry = self.entries.get(key)?;
         if entry.until <= Instant::now() {
             self.entries.invalidate(key);
             return None;
         }
-        Some(Hit { entry, key: key.clone(), within: self.clone() })
+        Some(Hit { entry, key: key.clone(), within: self.clone(), epoch })
     }
 
     /// Forgets one trace, for whoever it was kept; and what is being fetched of any is not kept when it comes.
     pub fn forget(&self, id: TraceId) {
+        self.forget_where(move |of| *of == id);
+    }
+
+    /// The same of some traces.
+    pub fn forget_where(&self, is_of: impl Fn(&TraceId) -> bool + Send + Sync + 'static) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         // Refused where closures are not supported, which is said above.
-        let _ = self.entries.invalidate_entries_if(move |key, _| key.query.id == id);
+        let _ = self.entries.invalidate_entries_if(move |key, _| is_of(&key.query.id));
     }
 
     pub fn forget_all(&self) {
@@ -312,8 +328,8 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
 
     /// Keeps a body that was written of it. Its bytes count like any others.
     pub fn keep_body(&self, form: Form, written: Written) {
-        let (length, held) = (written.bytes.len() as u64, self.entry.bytes.load(Ordering::Relaxed));
-        let room = self.within.has_room_for(u64::from(held).saturating_add(length));
+        let (length, shown) = (written.bytes.len() as u64, self.entry.shown.load(Ordering::Relaxed));
+        let room = self.within.has_room_for(shown.saturating_add(length));
         let (true, Some(place), Ok(more)) =
             (room, self.entry.bodies.get(form.place()), u32::try_from(length))
         else {
@@ -322,14 +338,30 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
         if place.set(written).is_err() {
             return;
         }
-        self.entry.bytes.fetch_add(more, Ordering::Relaxed);
+        let most = u32::try_from(self.within.settings.bytes_max).unwrap_or(u32::MAX);
+        let added = |held: u32| Some(held.saturating_add(more).min(most));
+        let _ = self.entry.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added);
         self.entry.shown.fetch_add(length, Ordering::Relaxed);
-        // Weighed anew, if it is still the one that is kept.
+        self.weigh_anew(|| ());
+    }
+
+    /// Weighed anew, if it is still the one that is kept. What is forgotten at the same time is not brought back by it:
+    /// whoever forgets either finds it, or is seen here.
+    fn weigh_anew(&self, meanwhile: impl FnOnce()) {
+        if self.within.epoch() != self.epoch {
+            return;
+        }
         let entry = self.entry.clone();
-        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
-            Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
-            _ => Op::Nop,
+        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| {
+            meanwhile();
+            match kept {
+                Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
+                _ => Op::Nop,
+            }
         });
+        if self.within.epoch() != self.epoch {
+            self.within.entries.invalidate(&self.key);
+        }
     }
 
     /// Whether its time is nearly over. Says so to one who asks, once.
