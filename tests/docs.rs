@@ -272,6 +272,9 @@ fn every_key_of_the_configuration_is_described() {
             .flat_map(|of| literals("src/config", &format!("secret(&mut {of}"))),
     );
     keys.extend(literals("src/config", "secret(&mut shared, \""));
+    keys.extend(literals("src/config", "secret(&mut table, \""));
+    keys.extend(literals("src/config", ".wholes(\""));
+    keys.extend(literals("src/config", "several(&mut table, \""));
     let document = read("docs/configuration.md");
     // Files of policies are configuration too.
     let both = format!("{document}\n{}", read("docs/policy.md"));
@@ -279,22 +282,25 @@ fn every_key_of_the_configuration_is_described() {
     let words: BTreeSet<&str> = both.split(is_word).collect();
     let unsaid: Vec<_> = keys.iter().filter(|key| !words.contains(key.as_str())).collect();
     assert!(unsaid.is_empty(), "keys that docs/configuration.md does not name: {unsaid:?}");
-    for table in [
-        "[cache]",
-        "[cache.shared]",
-        "[prewarm]",
-        "[gateway]",
-        "[deadlines]",
-        "[limits]",
-        "[search]",
-        "[metrics]",
-        "[additions]",
-        "[telemetry]",
-        "[[region]]",
-    ] {
-        let heading = format!("## `{table}`");
-        let unmade: Vec<_> = first_cells(&document, &heading).difference(&keys).cloned().collect();
+    // Every table that has a part of its own, and every one that the code reads from the file itself.
+    let is_table = |line: &&str| line.starts_with("## `[") || line.starts_with("### `[");
+    let headings: Vec<&str> = document.lines().filter(is_table).collect();
+    assert!(headings.len() >= 21, "{headings:?}");
+    for heading in &headings {
+        let unmade: Vec<_> = first_cells(&document, heading).difference(&keys).cloned().collect();
         assert!(unmade.is_empty(), "{heading} has keys that the code does not read: {unmade:?}");
+    }
+    let file = read("src/config/file.rs");
+    let mut tables = Names::new();
+    for start in ["optional(&mut root, \"", "optional(root, \"", "root.table(\"", "root.tables(\""] {
+        tables.extend(file.split(start).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    }
+    assert!(tables.contains("gateway") && tables.contains("peer") && tables.len() >= 16, "{tables:?}");
+    for table in tables {
+        let has_part = |heading: &&str| {
+            [format!("## `[{table}]`"), format!("## `[[{table}]]`")].iter().any(|of| of == heading)
+        };
+        assert!(headings.iter().any(has_part), "docs/configuration.md has no part for `[{table}]`");
     }
 }
 

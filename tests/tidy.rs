@@ -382,3 +382,18 @@ fn comments_and_texts_are_no_code() {
     assert_eq!(code.chars().count(), text.chars().count());
     assert_eq!(rooms_named("{a::{b, c}, d, e::f as g};").into_iter().collect::<Vec<_>>(), ["a", "d", "e"]);
 }
+
+/// Nobody fuzzes with a lock file that does not fit any more, and only a toolchain of its own would say so.
+#[test]
+fn the_lock_file_of_the_fuzzers_knows_every_crate_of_the_library() {
+    let (manifest, lock) = (read("Cargo.toml"), read("fuzz/Cargo.lock"));
+    let part = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let names = part.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
+    let names: Vec<&str> = names.filter_map(|line| line.split(" =").next()).collect();
+    assert!(names.len() > 50, "{names:?}");
+    let own = lock.split("[[package]]\n").find(|package| package.starts_with("name = \"tutti\"\n")).unwrap();
+    // With its version behind it where there are several.
+    let knows = |name: &&&str| own.contains(&format!(" \"{name}\"")) || own.contains(&format!(" \"{name} "));
+    let unknown: Vec<_> = names.iter().filter(|name| !knows(name)).collect();
+    assert!(unknown.is_empty(), "fuzz/Cargo.lock lacks {unknown:?}: run `cargo check` in fuzz/");
+}

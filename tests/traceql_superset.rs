@@ -184,12 +184,11 @@ fn regions_find_together_what_is_local_to_spans() {
         if conditions.class != Class::SpanLocal || text.contains("by(") {
             continue;
         }
-        let local = Search::of(&conditions.any).unwrap();
         for _ in 0..TRACES_PER_QUERY {
             let trace = dice.of(&pool);
             let Ok(whole) = found(&search, trace.id, &trace.whole) else { continue };
             let parts: Result<Vec<_>, _> =
-                trace.regions.iter().map(|region| found(&local, trace.id, region)).collect();
+                trace.regions.iter().map(|region| found(&search, trace.id, region)).collect();
             let together: BTreeSet<[u8; 8]> = parts.unwrap().into_iter().flatten().flatten().collect();
             assert_eq!(together, whole.unwrap_or_default(), "case {case}: {text}\n{}", trace.sketch);
             compared += usize::from(!together.is_empty());

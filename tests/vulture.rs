@@ -40,7 +40,16 @@ enum Hand {
     Leaks,
     /// Keeps exports for longer than the settling time.
     Delays,
+    /// Says of the first trace it is asked for that a server was something else.
+    Lies,
+    /// Takes every question and answers none.
+    Hangs,
+    /// Has no metrics, as a gateway over several Tempos.
+    CountsNothing,
 }
+
+const KIND: &str = "SPAN_KIND_SERVER";
+const LIED: &str = "lied once";
 
 const KEPT_BACK: Duration = Duration::from_secs(6);
 
@@ -75,6 +84,12 @@ async fn between(hand: Hand, server: SocketAddr, overheard: Arc<Mutex<String>>) 
             listen(&body, &overheard);
             if hand == Hand::Loses && head.uri.path() == "/v1/traces" {
                 return StatusCode::OK.into_response();
+            }
+            if hand == Hand::Hangs {
+                std::future::pending::<()>().await;
+            }
+            if hand == Hand::CountsNothing && head.uri.path().starts_with("/api/metrics/") {
+                return (StatusCode::NOT_IMPLEMENTED, "no metrics over these yet\n").into_response();
             }
             let url = format!("http://{server}{}", head.uri);
             let mut headers = head.headers;
@@ -112,6 +127,12 @@ fn listen(body: &[u8], overheard: &Mutex<String>) {
 }
 
 fn changed(hand: Hand, body: Bytes, overheard: &Mutex<String>) -> Bytes {
+    if hand == Hand::Lies && body.windows(KIND.len()).any(|part| part == KIND.as_bytes()) {
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        // The canary is a mark here that one answer was changed already.
+        let is_first = std::mem::replace(&mut *overheard.lock().unwrap(), LIED.to_owned()) != LIED;
+        return if is_first { text.replace(KIND, "SPAN_KIND_CONSUMER").into() } else { body };
+    }
     if hand != Hand::Leaks {
         return body;
     }
@@ -152,7 +173,7 @@ async fn check(hand: Hand, code: i32, words: &[&str]) {
 
 #[tokio::test]
 async fn a_gateway_that_shows_what_was_written_is_good() {
-    check(Hand::Still, 0, &["1 rounds, 6 checks: all as it was written"]).await;
+    check(Hand::Still, 0, &["1 rounds, 7 checks: all as it was written"]).await;
 }
 
 #[tokio::test]
@@ -176,6 +197,42 @@ async fn spans_that_come_later_than_the_settling_time_are_late_and_not_missing()
     let said = said(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("trace late") && said.contains("something was late"), "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_that_was_wrong_once_is_wrong_and_not_late() {
+    check(Hand::Lies, 1, &["trace wrong: a span of", "another kind", "1 rounds, 7 checks"]).await;
+}
+
+#[tokio::test]
+async fn metrics_that_a_gateway_does_not_answer_are_named_and_nothing_else_is_held_against_it() {
+    let words = [
+        "metrics is not checked: the gateway answers 501: no metrics over these yet",
+        "1 rounds, 5 checks: all as it was written; not checked, since the gateway does not answer it: metrics, range",
+    ];
+    check(Hand::CountsNothing, 0, &words).await;
+}
+
+#[tokio::test]
+async fn told_to_end_while_it_asks_it_ends_at_once_and_does_not_call_that_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, ports) = gateway(folder.path()).await;
+    let front = between(Hand::Hangs, running.address, Arc::default()).await;
+    let server = format!("http://{front}");
+    let regions =
+        [0, 1].map(|at| format!("{}=http://127.0.0.1:{}", ["us-east", "eu-central"][at], ports[at]));
+    let line = ["vulture", "--every", "5s", "--settle", "100ms", "--server", &server];
+    let mut command = tutti(&[&line[..], &["--region", &regions[0], "--region", &regions[1]]].concat());
+    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    // It has written by then and is asking: the answer would be waited for for 40 s.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let pid = child.id().to_string();
+    let told = tokio::time::Instant::now();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let output = tutti::task::blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    assert!(told.elapsed() < Duration::from_secs(10), "it took {:?}", told.elapsed());
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("told to end before the rest was decided"), "{}", said(&output));
 }
 
 #[tokio::test]

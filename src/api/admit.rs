@@ -23,6 +23,7 @@ use super::held::Held;
 use super::state::ApiState;
 use super::story::Story;
 use crate::audit::json::Json;
+use crate::federation::Refusal;
 use crate::model::{Coverage, Mode, Outcome};
 use crate::task::Deadline;
 use crate::telemetry::Metrics;
@@ -41,11 +42,24 @@ pub(super) struct Admitted<A> {
 }
 
 /// How a request ended.
+#[derive(Clone, Copy)]
 pub(super) struct Ending<'a> {
     pub outcome: Outcome,
     pub coverage: Option<&'a Coverage>,
     /// Whether regions were asked for it, and not a memory of what they said.
     pub is_of_regions: bool,
+}
+
+impl<'a> Ending<'a> {
+    /// Of an answer, if it leaves.
+    pub fn of(coverage: &'a Coverage, is_from_memory: bool) -> Self {
+        let (outcome, coverage) = (coverage.outcome(), Some(coverage));
+        Self { outcome, coverage, is_of_regions: !is_from_memory }
+    }
+
+    pub fn of_refusal(refusal: &'a Refusal) -> Self {
+        Self { outcome: Outcome::Refused, coverage: refusal.coverage.as_ref(), is_of_regions: true }
+    }
 }
 
 /// Takes a request in if there is room, or after a short wait that is part of its time.
@@ -117,18 +131,33 @@ impl<A: Send + 'static> Admitted<A> {
         self.parts.extensions.get::<Docket>()
     }
 
-    /// The answer, which from here on holds this request's place until it has left.
-    pub fn hold(mut self, response: Response) -> Response {
+    /// The answer, which from here on holds this request's place until it has left. Only now is it known that it does,
+    /// so its end is told here.
+    pub fn hold(mut self, state: &ApiState, response: Response, ending: &Ending<'_>) -> Response {
         // One that was written whole is held until the client has taken it; others leave piece by piece. For a piece
         // there is room already.
         let written = response.body().size_hint().exact().unwrap_or(0);
         let more = written.saturating_sub(self.place.class().bytes());
         let Ok(hold) = self.gate.ledger().try_hold(more) else {
             let shed = self.gate.no_room(self.place.class());
+            self.settle(state, &Ending { outcome: Outcome::Refused, ..*ending });
+            if let Some(docket) = self.docket() {
+                docket.returns(None, None);
+            }
             return turned_away(&self.metrics, shed).into_response();
         };
+        self.settle(state, ending);
         self.in_flight.is_answered();
-        let deadline = self.deadline;
-        response.map(|body| Body::new(Held::new(body, (self, hold), deadline)))
+        let (version, deadline) = (self.parts.version, self.deadline);
+        response.map(|body| Body::new(Held::over(version, body, (self, hold), deadline)))
+    }
+
+    /// The error that leaves in place of an answer.
+    pub fn fail(mut self, state: &ApiState, error: ApiError) -> ApiError {
+        self.settle(state, &Ending { outcome: Outcome::Refused, coverage: None, is_of_regions: true });
+        if let Some(docket) = self.docket() {
+            docket.returns(None, None);
+        }
+        error
     }
 }

@@ -348,6 +348,17 @@ pub(super) async fn begin(state: &ApiState, docket: Option<&Docket>, headers: &m
     }
 }
 
+/// The record of something that is about to be done, and is not where this fails.
+pub(super) async fn announce(
+    state: &ApiState,
+    docket: Option<&Docket>,
+    event: Event,
+) -> Result<(), ApiError> {
+    let (Some(auditor), Some(docket)) = (&state.audit, docket) else { return Ok(()) };
+    let announced = Record { answer: Json::Null, ..docket.record(event, "") };
+    append(state, auditor, &announced).await.map(drop).map_err(|_| ApiError::NotRecorded)
+}
+
 /// The record that it ends, before its last part leaves. Fails where that part may not be shown.
 pub(super) async fn end(
     state: &ApiState,

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::account;
-use super::audit::Unrecorded;
+use super::audit::{Docket, Unrecorded};
 use super::break_glass::{self, Lifted};
 use super::error::ApiError;
 use super::state::{ApiState, InForce};
@@ -264,7 +264,13 @@ pub(super) fn estate_for(state: &ApiState, of: &Extensions, trace: &TraceId) -> 
     let lifted = of.get::<Seen>().and_then(|seen| seen.lifted.as_ref());
     // What goes on no record is lifted by nothing.
     let lifted = lifted.filter(|_| of.get::<Unrecorded>().is_none());
-    lifted.and_then(|lifted| lifted.for_trace(state, trace)).unwrap_or_else(|| estate(state, of))
+    let Some(federation) = lifted.and_then(|lifted| lifted.for_trace(state, trace)) else {
+        return estate(state, of);
+    };
+    if let Some(docket) = of.get::<Docket>() {
+        docket.is_under(federation.clone());
+    }
+    federation
 }
 
 /// What the report says of a grant, where one was shown.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::Version;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,7 +33,9 @@ pub(super) struct Stalled;
 /// A body that holds `place` until it has ended, is dropped, or nobody takes from it.
 pub(super) struct Held<P> {
     shared: Arc<Shared<P>>,
-    _watch: Group,
+    made_by: Instant,
+    /// None while nobody has to look after it.
+    watch: Option<Group>,
 }
 
 struct Shared<P>(Mutex<Leaving<P>>);
@@ -49,12 +52,37 @@ enum State<P> {
 }
 
 impl<P: Send + 'static> Held<P> {
+    /// An answer on a connection of which other answers leave at the same time: it may be that nobody ever takes from it.
     pub(super) fn new(body: Body, place: P, deadline: Deadline) -> Self {
+        let mut held = Self::taken_at_once(body, place, deadline);
+        held.look_after();
+        held
+    }
+
+    /// The same, on a connection that has nothing else to do: its first piece is taken as soon as it is there, so that
+    /// an answer of one piece needs nobody to look after it. Most of those that were kept are that.
+    pub(super) fn over(version: Version, body: Body, place: P, deadline: Deadline) -> Self {
+        if version == Version::HTTP_11 || version == Version::HTTP_10 {
+            Self::taken_at_once(body, place, deadline)
+        } else {
+            Self::new(body, place, deadline)
+        }
+    }
+
+    fn taken_at_once(body: Body, place: P, deadline: Deadline) -> Self {
         let leaving = Leaving { state: State::Streaming(body, place), taken: Instant::now() };
         let shared = Arc::new(Shared(Mutex::new(leaving)));
-        let watch = Group::new();
-        watch.spawn(shared.clone().watch(deadline.instant()));
-        Self { shared, _watch: watch }
+        Self { shared, made_by: deadline.instant(), watch: None }
+    }
+
+    /// From now on it is let go of when nobody takes from it.
+    fn look_after(&mut self) {
+        let (shared, made_by) = (&self.shared, self.made_by);
+        self.watch.get_or_insert_with(|| {
+            let watch = Group::new();
+            watch.spawn(shared.clone().watch(made_by));
+            watch
+        });
     }
 }
 
@@ -89,7 +117,7 @@ impl<P> Drop for Held<P> {
     }
 }
 
-impl<P> HttpBody for Held<P> {
+impl<P: Send + 'static> HttpBody for Held<P> {
     type Data = Bytes;
     type Error = axum::BoxError;
 
@@ -97,25 +125,13 @@ impl<P> HttpBody for Held<P> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let mut leaving = self.shared.leaving();
-        let polled = match &mut leaving.state {
-            State::Streaming(body, _) => Pin::new(body).poll_frame(context),
-            State::Ended => return Poll::Ready(None),
-            State::LetGo => return Poll::Ready(Some(Err(Stalled.into()))),
-        };
-        match polled {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => {
-                leaving.taken = Instant::now();
-                return Poll::Ready(Some(Ok(frame)));
-            }
-            Poll::Ready(None) => leaving.state = State::Ended,
-            Poll::Ready(Some(Err(error))) => {
-                leaving.state = State::Ended;
-                return Poll::Ready(Some(Err(error.into())));
-            }
+        let this = self.get_mut();
+        let polled = this.shared.leaving().poll(context);
+        if polled.is_pending() || matches!(polled, Poll::Ready(Some(Ok(_)))) && !this.is_end_stream() {
+            // There is more to come, and from here on it is not said when it is taken.
+            this.look_after();
         }
-        Poll::Ready(None)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -131,6 +147,30 @@ impl<P> HttpBody for Held<P> {
             State::Streaming(body, _) => body.size_hint(),
             State::Ended | State::LetGo => SizeHint::default(),
         }
+    }
+}
+
+impl<P> Leaving<P> {
+    /// The next piece.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        let polled = match &mut self.state {
+            State::Streaming(body, _) => Pin::new(body).poll_frame(context),
+            State::Ended => return Poll::Ready(None),
+            State::LetGo => return Poll::Ready(Some(Err(Stalled.into()))),
+        };
+        match polled {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                self.taken = Instant::now();
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            Poll::Ready(None) => self.state = State::Ended,
+            Poll::Ready(Some(Err(error))) => {
+                self.state = State::Ended;
+                return Poll::Ready(Some(Err(error.into())));
+            }
+        }
+        Poll::Ready(None)
     }
 }
 
@@ -150,8 +190,16 @@ mod tests {
     }
 
     fn held(places: &Arc<Semaphore>, body: Body) -> Held<tokio::sync::OwnedSemaphorePermit> {
+        held_over(Version::HTTP_2, places, body)
+    }
+
+    fn held_over(
+        version: Version,
+        places: &Arc<Semaphore>,
+        body: Body,
+    ) -> Held<tokio::sync::OwnedSemaphorePermit> {
         let place = places.clone().try_acquire_owned().unwrap();
-        Held::new(body, place, Deadline::starting_now(ASKED))
+        Held::over(version, body, place, Deadline::starting_now(ASKED))
     }
 
     #[tokio::test(start_paused = true)]
@@ -169,26 +217,53 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stops_is_let_go_of() {
+        for version in [Version::HTTP_11, Version::HTTP_2] {
+            let places = Arc::new(Semaphore::new(1));
+            let mut body = held_over(version, &places, endless());
+            sleep(ASKED).await;
+            body.frame().await.unwrap().unwrap();
+            sleep(STALL_MAX - INSTANT).await;
+            assert_eq!(places.available_permits(), 0, "not before its time");
+            sleep(INSTANT * 2).await;
+            assert_eq!(places.available_permits(), 1, "{version:?}");
+            let error = body.frame().await.unwrap().unwrap_err();
+            assert!(error.is::<Stalled>(), "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_takes_nothing_at_all_of_many_answers_is_let_go_of() {
         let places = Arc::new(Semaphore::new(1));
-        let mut body = held(&places, endless());
-        sleep(ASKED).await;
-        body.frame().await.unwrap().unwrap();
-        sleep(STALL_MAX - INSTANT).await;
-        assert_eq!(places.available_permits(), 0, "not before its time");
-        sleep(INSTANT * 2).await;
+        let _body = held_over(Version::HTTP_2, &places, Body::from("all of it"));
+        sleep(ASKED + STALL_MAX + INSTANT).await;
         assert_eq!(places.available_permits(), 1);
-        let error = body.frame().await.unwrap().unwrap_err();
-        assert!(error.is::<Stalled>(), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_of_one_piece_that_is_taken_at_once_needs_nobody_to_look_after_it() {
+        let places = Arc::new(Semaphore::new(2));
+        let mut whole = held_over(Version::HTTP_11, &places, Body::from("all of it"));
+        let mut first = held_over(Version::HTTP_11, &places, endless());
+        assert!(whole.watch.is_none() && first.watch.is_none());
+        whole.frame().await.unwrap().unwrap();
+        first.frame().await.unwrap().unwrap();
+        assert!(whole.is_end_stream() && whole.watch.is_none());
+        assert!(first.watch.is_some(), "there is more to come");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_is_still_being_made_is_waited_for() {
-        let places = Arc::new(Semaphore::new(1));
-        let _body = held(&places, Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()));
-        sleep(ASKED + STALL_MAX - INSTANT).await;
-        assert_eq!(places.available_permits(), 0);
-        sleep(INSTANT * 2).await;
-        assert_eq!(places.available_permits(), 1);
+        for version in [Version::HTTP_11, Version::HTTP_2] {
+            let places = Arc::new(Semaphore::new(1));
+            let making = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+            let mut body = held_over(version, &places, making);
+            // As a connection does as soon as there is an answer.
+            assert!(futures::poll!(body.frame()).is_pending());
+            sleep(ASKED + STALL_MAX - INSTANT).await;
+            assert_eq!(places.available_permits(), 0);
+            sleep(INSTANT * 2).await;
+            assert_eq!(places.available_permits(), 1, "{version:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

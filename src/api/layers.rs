@@ -6,13 +6,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use tower::ServiceBuilder;
 use tower_http::ServiceBuilderExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::request_id::MakeRequestUuid;
+use tower_http::request_id::{MakeRequestId, RequestId};
+use uuid::Uuid;
 
 use super::audit;
 use super::caller;
@@ -26,11 +27,24 @@ pub(super) const COMPRESSED_BYTES_MIN: u64 = 1024;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Gives a request its id: a random UUID, of this process's generator and not of a call to the system for each.
+#[derive(Debug, Clone, Copy)]
+struct Numbering;
+
+impl MakeRequestId for Numbering {
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+        let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        let mut room = Uuid::encode_buffer();
+        let text = id.hyphenated().encode_lower(&mut room);
+        HeaderValue::from_str(text).ok().map(RequestId::new)
+    }
+}
+
 /// Around every route.
 pub fn around(routes: Router) -> Router {
     let layers = ServiceBuilder::new()
         // Outermost, so that every answer, also one to a panic, can be found in the log by its id.
-        .set_request_id(REQUEST_ID, MakeRequestUuid)
+        .set_request_id(REQUEST_ID, Numbering)
         .propagate_request_id(REQUEST_ID)
         // Around everything that computes: a defect costs one request and says so, never the process.
         .layer(CatchPanicLayer::custom(panicked));

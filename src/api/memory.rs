@@ -12,12 +12,13 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::audit::{Docket, Unrecorded};
+use super::audit::{self, Docket, Unrecorded};
 use super::caller;
 use super::encode::Written;
 use super::error::ApiError;
 use super::operate::may_operate;
 use super::state::ApiState;
+use crate::audit::Event;
 use crate::audit::json::Json;
 use crate::federation::Forgotten;
 use crate::model::{Outcome, TraceId};
@@ -53,11 +54,16 @@ async fn forget(state: &ApiState, of: &Extensions, id: Option<TraceId>) -> Resul
         return Err(ApiError::NotRecorded);
     }
     let what = id.map_or_else(|| "all".to_owned(), |id| id.to_string());
-    if let Some(docket) = of.get::<Docket>() {
+    let docket = of.get::<Docket>();
+    if let Some(docket) = docket {
         docket.asks([("forget".to_owned(), Json::text(&what))].into());
+    }
+    // The record that is written with the answer says how it ended; by then it is done.
+    audit::announce(state, docket, Event::FORGET).await?;
+    let forgotten = state.federation().forget(id).await;
+    if let Some(docket) = docket.filter(|_| forgotten != Forgotten::HereAlone) {
         docket.settled(Outcome::Complete, None);
     }
-    let forgotten = state.federation().forget(id).await;
     tracing::info!(what, shared = ?forgotten, "forgotten");
     let shared = match forgotten {
         Forgotten::Here => Value::Null,

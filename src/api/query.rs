@@ -21,7 +21,7 @@ use super::state::ApiState;
 use crate::federation::query::Answered;
 use crate::federation::settings::FederationSettings;
 use crate::federation::{Federation, Question, Refusal};
-use crate::model::{Answer, Coverage, MetricsAnswer, Mode, Outcome, SearchAnswer, TagNames, TagValues};
+use crate::model::{Answer, Coverage, MetricsAnswer, Mode, SearchAnswer, TagNames, TagValues};
 use crate::task::clock::wall_nanos;
 use crate::task::{self, Deadline};
 use crate::telemetry::metrics::Endpoint;
@@ -119,12 +119,10 @@ impl Asking {
         })
         .await?;
         let answered = put(federation, admitted.ask.clone()).await;
-        let (outcome, coverage) = match &answered {
-            Ok(answer) => (answer.coverage.outcome(), Some(&answer.coverage)),
-            Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
-        };
-        admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
-        let Answer { value, coverage } = answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
+        let Answer { value, coverage } = answered.map_err(|refusal| {
+            admitted.settle(state, &Ending::of_refusal(&refusal));
+            ApiError::Refused(Box::new(refusal))
+        })?;
         if let Some(docket) = admitted.docket() {
             let (traces, spans) = value.shown();
             docket.returns(traces, spans);
@@ -133,18 +131,23 @@ impl Asking {
         let mut head = HeaderMap::new();
         report::put_headers(&mut head, &coverage, false);
         let covered = caller::guest(&admitted.parts.extensions).map(|_| Covered(coverage.clone()));
-        let written = if value.items() < LONG_ITEMS {
-            write(format, &value, &coverage)
+        let (written, coverage) = if value.items() < LONG_ITEMS {
+            (write(format, &value, &coverage), coverage)
         } else {
-            let lost = |_| ApiError::Refused(Box::new(Refusal::lost()));
-            task::blocking(move || write(format, &value, &coverage)).await.map_err(lost)?
+            match task::blocking(move || (write(format, &value, &coverage), coverage)).await {
+                Ok(written) => written,
+                Err(_) => {
+                    let lost = ApiError::Refused(Box::new(Refusal::lost()));
+                    return Err(admitted.fail(state, lost));
+                }
+            }
         };
         let mut response = written.into_response();
         response.headers_mut().extend(head);
         if let Some(covered) = covered {
             response.extensions_mut().insert(covered);
         }
-        Ok(admitted.hold(response))
+        Ok(admitted.hold(state, response, &Ending::of(&coverage, false)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The completeness report on its channels: headers, Tempo's status and message, JSON.
 
+use std::fmt::{self, Write};
+
 use http::header;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
@@ -15,6 +17,8 @@ const REGIONS: HeaderName = HeaderName::from_static("tutti-regions");
 const NEXT: HeaderName = HeaderName::from_static("tutti-next");
 /// What was allowed, beside what happened.
 const MODE: HeaderName = HeaderName::from_static("tutti-mode");
+/// About what is said of one region there.
+const REGION_HEADER_BYTES: usize = 80;
 const CACHE: HeaderName = HeaderName::from_static("tutti-cache");
 
 /// Puts the report's headers on an answer.
@@ -56,14 +60,22 @@ fn put_look_again(headers: &mut HeaderMap, coverage: &Coverage) {
 }
 
 fn put_regions(headers: &mut HeaderMap, coverage: &Coverage) {
-    let regions: Vec<String> = coverage.regions.iter().map(region_header).collect();
-    put(headers, REGIONS, &regions.join(", "));
+    let mut text = String::with_capacity(coverage.regions.len() * REGION_HEADER_BYTES);
+    for report in &coverage.regions {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        // Cannot fail: it is written to memory.
+        let _ = write_region(&mut text, report);
+    }
+    put(headers, REGIONS, &text);
 }
 
-fn region_header(report: &RegionReport) -> String {
+fn write_region(text: &mut String, report: &RegionReport) -> fmt::Result {
     let (status, ms) = (report.status.as_str(), report.took.as_millis());
     let egress = if report.is_raw_egress { ";egress=raw" } else { "" };
-    format!("{};status={status};ms={ms};spans={};bytes={}{egress}", report.region, report.spans, report.bytes)
+    let (region, spans, bytes) = (report.region.as_str(), report.spans, report.bytes);
+    write!(text, "{region};status={status};ms={ms};spans={spans};bytes={bytes}{egress}")
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -1,6 +1,7 @@
 //! What every handler is given: the federation in force, swapped whole on reload.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -243,9 +244,13 @@ fn no_grants() -> Arc<Grants> {
     Arc::new(Grants::new(settings, Arc::new(Classes::none())))
 }
 
-/// Shared by all handlers; cheap to clone.
+/// Shared by all handlers. Every layer around a route has one, and a request clones all that is around its route: so a
+/// clone is one count of one reference.
 #[derive(Debug, Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<Shared>);
+
+#[derive(Debug, Clone)]
+pub struct Shared {
     in_force: Arc<ArcSwap<InForce>>,
     pub metrics: Metrics,
     /// What the last hour was like.
@@ -271,13 +276,21 @@ pub struct ApiState {
     refused_grants: Arc<Denied>,
 }
 
+impl Deref for ApiState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl ApiState {
     pub fn new(federation: Federation, metrics: Metrics, settings: ApiSettings) -> Self {
         Self::over(InForce::of(federation), metrics, settings)
     }
 
     pub fn over(in_force: InForce, metrics: Metrics, settings: ApiSettings) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             in_force: Arc::new(ArcSwap::from_pointee(in_force.counted_by(&metrics))),
             metrics,
             analytics: Analytics::default(),
@@ -293,26 +306,31 @@ impl ApiState {
             notifier: None,
             grant_log: None,
             refused_grants: Arc::default(),
-        }
+        }))
+    }
+
+    /// The same with something more, while it is put together.
+    fn with(mut self, more: impl FnOnce(&mut Shared)) -> Self {
+        more(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// Somebody reloads the configuration when asked to.
     #[must_use]
     pub fn with_reloader(self, reloader: Reloader) -> Self {
-        Self { reloader: Some(reloader), ..self }
+        self.with(|shared| shared.reloader = Some(reloader))
     }
 
     /// Own spans are begun there.
     #[must_use]
     pub fn with_tracer(self, tracer: Arc<Tracer>) -> Self {
-        Self { tracer, ..self }
+        self.with(|shared| shared.tracer = tracer)
     }
 
     /// What is held of answers is counted there.
     #[must_use]
-    pub fn with_ledger(mut self, ledger: Ledger) -> Self {
-        self.gate = self.gate.within(ledger);
-        self
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        self.with(|shared| shared.gate = shared.gate.clone().within(ledger))
     }
 
     /// What every question goes through.
@@ -323,13 +341,13 @@ impl ApiState {
     /// Somebody is notified of grants.
     #[must_use]
     pub fn with_notifier(self, notifier: Notifier) -> Self {
-        Self { notifier: Some(notifier), ..self }
+        self.with(|shared| shared.notifier = Some(notifier))
     }
 
     /// Events of grants go into a record.
     #[must_use]
     pub fn with_grant_log(self, log: Arc<dyn GrantLog>) -> Self {
-        Self { grant_log: Some(log), ..self }
+        self.with(|shared| shared.grant_log = Some(log))
     }
 
     pub(super) fn grant_uses(&self) -> &GrantUses {
@@ -352,9 +370,8 @@ impl ApiState {
 
     /// The same with every question on record.
     #[must_use]
-    pub fn with_audit(mut self, auditor: Arc<Auditor>) -> Self {
-        self.audit = Some(auditor);
-        self
+    pub fn with_audit(self, auditor: Arc<Auditor>) -> Self {
+        self.with(|shared| shared.audit = Some(auditor))
     }
 
     pub fn auditor(&self) -> Option<&Arc<Auditor>> {

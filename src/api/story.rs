@@ -129,10 +129,15 @@ impl Story {
 
 impl Covered {
     fn of(coverage: &Coverage) -> Self {
+        let asked = coverage.regions.iter().filter(|report| report.status.was_asked()).count() as u64;
+        let exactness = coverage.exactness().as_str();
+        // The rest is only made for a log that takes it.
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return Self { regions: String::new(), exactness, asked, report: None };
+        }
         let words: Vec<String> =
             coverage.regions.iter().map(|of| format!("{}={}", of.region, of.status.as_str())).collect();
-        // Only made for a log that takes it.
-        let report = tracing::enabled!(tracing::Level::INFO).then(|| {
+        let report = {
             let regions: Vec<Value> = coverage.regions.iter().map(region).collect();
             let owed = &coverage.owed;
             json!({
@@ -142,9 +147,8 @@ impl Covered {
                 "clientsWithoutServer": owed.clients_without_server,
             })
             .to_string()
-        });
-        let asked = coverage.regions.iter().filter(|report| report.status.was_asked()).count() as u64;
-        Self { regions: words.join(" "), exactness: coverage.exactness().as_str(), asked, report }
+        };
+        Self { regions: words.join(" "), exactness, asked, report: Some(report) }
     }
 }
 
@@ -180,11 +184,11 @@ impl Drop for Told {
         if let Some(code) = &self.code {
             self.span.says("tutti.code", code.as_str());
         }
-        let trace_id = self.span.trail().trace_id();
         let coverage = self.coverage.as_ref();
         tracing::info!(
             request_id = self.request_id.map(tracing::field::display),
-            trace_id,
+            // Written out only for a log that takes it.
+            trace_id = self.span.trail().trace_id(),
             transport = self.transport,
             endpoint = self.endpoint.map(Endpoint::as_str),
             mode = self.mode.map(Mode::as_str),

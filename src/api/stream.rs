@@ -15,6 +15,7 @@ use futures::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::json;
 
+use super::admit::Ending;
 use super::audit::{self, Docket};
 use super::caller;
 use super::error::{ApiError, refusal_status};
@@ -34,17 +35,17 @@ pub async fn document(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut admitted = admit(&state, Endpoint::TraceReport, Asked::read(&id, request)?).await?;
-    let federation = caller::estate_for(&state, &admitted.parts.extensions, &admitted.ask.query.id);
-    let found = federation.trace(admitted.ask.clone()).await;
-    admitted.settle_lookup(&state, found.as_ref());
-    admitted.shows(found.as_ref().ok());
-    let lookup = found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
-    let body = document_of(&admitted, &lookup)?;
+    let lookup = admitted.look_up(&state).await?;
+    let body = match document_of(&admitted, &lookup) {
+        Ok(body) => body,
+        Err(error) => return Err(admitted.fail(&state, error)),
+    };
     let mut response = Body::from(body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    report::put_headers(headers, &lookup.answer.coverage, lookup.is_from_memory);
-    Ok(admitted.hold(response))
+    let (coverage, is_from_memory) = (&lookup.answer.coverage, lookup.is_from_memory);
+    report::put_headers(headers, coverage, is_from_memory);
+    Ok(admitted.hold(&state, response, &Ending::of(coverage, is_from_memory)))
 }
 
 fn document_of(admitted: &Admitted, lookup: &Lookup) -> Result<Vec<u8>, ApiError> {

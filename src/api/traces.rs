@@ -18,7 +18,7 @@ use super::router::ModePath;
 use super::state::ApiState;
 use crate::cache::FormEndpoint;
 use crate::federation::{Ask, Found, Lookup, Refusal, TraceFilter};
-use crate::model::{Answer, Mode, Outcome, TraceQuery};
+use crate::model::{Answer, Mode, TraceQuery};
 use crate::redaction::Redacted;
 use crate::redaction::query::SpanFilter;
 use crate::telemetry::metrics::Endpoint;
@@ -67,14 +67,13 @@ pub(super) async fn admit(state: &ApiState, endpoint: Endpoint, asked: Asked) ->
 }
 
 impl Admitted {
-    /// The end of a lookup.
+    /// The end of a lookup whose answer has been leaving all along.
     pub fn settle_lookup(&mut self, state: &ApiState, ended: Result<&Lookup, &Refusal>) {
-        let (outcome, coverage) = match ended {
-            Ok(lookup) => (lookup.answer.coverage.outcome(), Some(&lookup.answer.coverage)),
-            Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
+        let ending = match ended {
+            Ok(lookup) => Ending::of(&lookup.answer.coverage, lookup.is_from_memory),
+            Err(refusal) => Ending::of_refusal(refusal),
         };
-        let is_of_regions = !ended.is_ok_and(|lookup| lookup.is_from_memory);
-        self.settle(state, &Ending { outcome, coverage, is_of_regions });
+        self.settle(state, &ending);
     }
 
     /// Takes down how much the answer shows, for its record.
@@ -84,12 +83,15 @@ impl Admitted {
         docket.returns(Some(u64::from(!trace.is_empty())), Some(trace.span_count() as u64));
     }
 
-    async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
+    /// What was found, of which nothing is told yet: it may still not leave.
+    pub async fn look_up(&mut self, state: &ApiState) -> Result<Lookup, ApiError> {
         let federation = caller::estate_for(state, &self.parts.extensions, &self.ask.query.id);
         let found = federation.trace(self.ask.clone()).await;
-        self.settle_lookup(state, found.as_ref());
         self.shows(found.as_ref().ok());
-        found.map_err(|refusal| ApiError::Refused(Box::new(refusal)))
+        found.map_err(|refusal| {
+            self.settle(state, &Ending::of_refusal(&refusal));
+            ApiError::Refused(Box::new(refusal))
+        })
     }
 }
 
@@ -101,7 +103,11 @@ pub async fn v1(
     let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?).await?;
     let lookup = admitted.look_up(&state).await?;
     if let Some(response) = kept::response(FormEndpoint::V1, &lookup, &admitted.parts.headers).await {
-        return Ok(admitted.hold(response));
+        return Ok(admitted.hold(
+            &state,
+            response,
+            &Ending::of(&lookup.answer.coverage, lookup.is_from_memory),
+        ));
     }
     let Lookup { answer, is_from_memory, .. } = lookup;
     let Answer { value: Found { trace, exceeds, .. }, coverage } = answer;
@@ -111,10 +117,13 @@ pub async fn v1(
     } else if trace.is_empty() {
         ApiError::NoSuchTrace.into_response()
     } else {
-        encode::v1(trace, params::format(&admitted.parts.headers)).map_err(|_| lost())?
+        match encode::v1(trace, params::format(&admitted.parts.headers)) {
+            Ok(response) => response,
+            Err(_) => return Err(admitted.fail(&state, lost())),
+        }
     };
     report::put_headers(response.headers_mut(), &coverage, is_from_memory);
-    Ok(admitted.hold(response))
+    Ok(admitted.hold(&state, response, &Ending::of(&coverage, is_from_memory)))
 }
 
 pub async fn v2(
@@ -134,35 +143,41 @@ pub async fn v2(
     if filter.is_none()
         && let Some(response) = kept::response(FormEndpoint::V2, &lookup, &admitted.parts.headers).await
     {
-        return Ok(admitted.hold(response));
+        return Ok(admitted.hold(
+            &state,
+            response,
+            &Ending::of(&lookup.answer.coverage, lookup.is_from_memory),
+        ));
     }
     let Lookup { answer, is_from_memory, .. } = lookup;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
-    let (trace, was_filtered) = filtered(trace, filter).await?;
+    let (trace, was_filtered) = match filtered(trace, filter).await {
+        Ok(filtered) => filtered,
+        Err(error) => return Err(admitted.fail(&state, error)),
+    };
     let message = report::trace_message(&coverage, exceeds, was_filtered);
     let beside = Beside { inspected_bytes, message };
-    let mut response =
-        encode::v2(trace, &beside, params::format(&admitted.parts.headers)).map_err(|_| lost())?;
+    let mut response = match encode::v2(trace, &beside, params::format(&admitted.parts.headers)) {
+        Ok(response) => response,
+        Err(_) => return Err(admitted.fail(&state, lost())),
+    };
     report::put_headers(response.headers_mut(), &coverage, is_from_memory);
-    Ok(admitted.hold(response))
+    Ok(admitted.hold(&state, response, &Ending::of(&coverage, is_from_memory)))
 }
 
 /// What another gateway is sent: what may be seen, as it lies in the regions, for it to assemble.
 async fn view(state: &ApiState, mut admitted: Admitted) -> Result<Response, ApiError> {
     let federation = caller::estate(state, &admitted.parts.extensions);
     let answered = federation.view(admitted.ask.clone()).await;
-    let (outcome, coverage) = match &answered {
-        Ok((answer, _)) => (answer.coverage.outcome(), Some(&answer.coverage)),
-        Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
-    };
-    admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
-    let (Answer { value, coverage }, inspected_bytes) =
-        answered.map_err(|refusal| ApiError::Refused(Box::new(refusal)))?;
+    let (Answer { value, coverage }, inspected_bytes) = answered.map_err(|refusal| {
+        admitted.settle(state, &Ending::of_refusal(&refusal));
+        ApiError::Refused(Box::new(refusal))
+    })?;
     let message = report::message([], &coverage);
     let mut response = encode::v2_view(&value, &Beside { inspected_bytes, message }).into_response();
     report::put_headers(response.headers_mut(), &coverage, false);
-    response.extensions_mut().insert(Covered(coverage));
-    Ok(admitted.hold(response))
+    response.extensions_mut().insert(Covered(coverage.clone()));
+    Ok(admitted.hold(state, response, &Ending::of(&coverage, false)))
 }
 
 fn lost() -> ApiError {

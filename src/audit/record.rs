@@ -33,6 +33,8 @@ impl Event {
     pub const STREAM_END: Self = Self(Cow::Borrowed("stream.end"));
     /// A question that was not let in, or that its caller may not ask.
     pub const DENIED: Self = Self(Cow::Borrowed("denied"));
+    /// Somebody has a trace forgotten, or all: before it is done.
+    pub const FORGET: Self = Self(Cow::Borrowed("cache.forget"));
     pub const POLICY_RELOAD: Self = Self(Cow::Borrowed("policy.reload"));
     pub const START: Self = Self(Cow::Borrowed("start"));
     pub const STOP: Self = Self(Cow::Borrowed("stop"));

@@ -78,7 +78,8 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-fn held(bytes: Bytes, hold: Hold) -> Bytes {
+/// Bytes that are in the ledger for as long as any slice of them lives.
+pub(super) fn held(bytes: Bytes, hold: Hold) -> Bytes {
     if hold.is_counted() { Bytes::from_owner(Held { bytes, _hold: hold }) } else { bytes }
 }
 

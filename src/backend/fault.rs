@@ -4,7 +4,7 @@
 //! looked at, to tell one fault from another. Both the network and its simulation make their faults here,
 //! so that a simulated failure reads exactly as the real one.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderMap, StatusCode, header};
 
@@ -12,6 +12,7 @@ use super::Fault;
 use crate::model::coverage::Within;
 use crate::model::{Exactness, RegionStatus};
 use crate::proof::statement::StatementFault;
+use crate::task::clock::wall_nanos;
 
 /// Tempo's words for a trace above its size limit, whatever status a version gives them.
 const SAYS_TOO_LARGE: &[u8] = b"trace exceeds max size";
@@ -70,10 +71,18 @@ pub(super) fn asking_for_rest(fault: Fault, headers: &HeaderMap) -> Fault {
 /// Nobody is left alone for longer: a clock that is wrong must not close a region off.
 const REST_MAX: Duration = Duration::from_secs(30);
 
-/// In seconds, as all send it who limit what they are asked; a date is not read.
+/// In seconds, as nearly all send it who limit what they are asked, or as a date, which is told by the clock here: where
+/// the two disagree by more than a moment the rest is too long or too short, within its bounds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse::<u64>().ok()?;
-    Some(Duration::from_secs(seconds).min(REST_MAX)).filter(|rest| !rest.is_zero())
+    let said = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let rest = match said.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = httpdate::parse_http_date(said).ok()?.duration_since(UNIX_EPOCH).ok()?;
+            until.saturating_sub(Duration::from_nanos(wall_nanos()))
+        }
+    };
+    Some(rest.min(REST_MAX)).filter(|rest| !rest.is_zero())
 }
 
 /// No attempt was made, so it says nothing about the region.
@@ -306,6 +315,26 @@ mod tests {
         for code in [204, 302, 400, 403, 422, 429, 500] {
             let fault = of_status(StatusCode::from_u16(code).unwrap(), b"jane@example.com");
             assert!(!fault.detail.contains("jane"), "{}", fault.detail);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_long_to_leave_a_region_alone_is_said_in_seconds_or_by_a_date_within_bounds() {
+        let now = Duration::from_nanos(wall_nanos());
+        let rest =
+            |said: &str| retry_after(&[(header::RETRY_AFTER, said.parse().unwrap())].into_iter().collect());
+        let date = |seconds: u64| httpdate::fmt_http_date(UNIX_EPOCH + now + Duration::from_secs(seconds));
+        assert_eq!(rest("7"), Some(Duration::from_secs(7)));
+        // A date has no parts of a second.
+        let until = rest(&date(10)).unwrap();
+        assert!(until > Duration::from_secs(8) && until <= Duration::from_secs(10), "{until:?}");
+        for far in ["3600", &date(3600), "Fri, 31 Dec 9999 23:59:59 GMT", "Fri Dec 31 23:59:59 9999"] {
+            assert_eq!(rest(far), Some(REST_MAX), "{far}");
+        }
+        for nothing in
+            ["0", "-1", "soon", "", "Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 01 Jan 1969 00:00:00 GMT"]
+        {
+            assert_eq!(rest(nothing), None, "{nothing}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! late is a setting. A view is never given to another plan, since the plan is part of what it is found by. With a
 //! trace lie the bodies that were written of it, so that the next who wants the same form gets the same bytes.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -135,23 +136,35 @@ pub struct Size {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
-/// Traces that were whole a moment ago.
-pub struct HotTraces<V> {
+/// Traces that were whole a moment ago. Whoever finds one takes the memory along, to keep what is written of it.
+pub struct HotTraces<V>(Arc<Store<V>>);
+
+/// The one memory behind all handles on it.
+pub struct Store<V> {
     entries: Cache<HotKey, Arc<Entry<V>>>,
     settings: HotSettings,
-    forgotten: Arc<AtomicU64>,
+    forgotten: AtomicU64,
     counts: CacheFamilies,
 }
 
 /// Clones are one memory.
 impl<V> Clone for HotTraces<V> {
     fn clone(&self) -> Self {
-        Self {
-            entries: self.entries.clone(),
-            settings: self.settings.clone(),
-            forgotten: self.forgotten.clone(),
-            counts: self.counts.clone(),
-        }
+        Self(self.0.clone())
+    }
+}
+
+impl<V> Deref for HotTraces<V> {
+    type Target = Store<V>;
+
+    fn deref(&self) -> &Store<V> {
+        &self.0
+    }
+}
+
+impl<V> std::fmt::Debug for Store<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -166,11 +179,18 @@ pub struct Hit<V> {
     entry: Arc<Entry<V>>,
     key: HotKey,
     within: HotTraces<V>,
+    /// From before it was looked for.
+    epoch: Epoch,
 }
 
 impl<V> Clone for Hit<V> {
     fn clone(&self) -> Self {
-        Self { entry: self.entry.clone(), key: self.key.clone(), within: self.within.clone() }
+        Self {
+            entry: self.entry.clone(),
+            key: self.key.clone(),
+            within: self.within.clone(),
+            epoch: self.epoch,
+        }
     }
 }
 
@@ -196,7 +216,7 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
                 RemovalCause::Replaced => {}
             })
             .build();
-        Self { entries, settings, forgotten: Arc::default(), counts }
+        Self(Arc::new(Store { entries, settings, forgotten: AtomicU64::new(0), counts }))
     }
 
     pub fn settings(&self) -> &HotSettings {
@@ -221,13 +241,15 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
         if !self.is_kept() || kept_for.is_zero() {
             return;
         }
-        if !self.has_room_for(size.held) {
+        if !self.has_room_for(size.shown) {
             return self.counts.refused(Cause::TooLarge);
         }
         let from = Instant::now();
+        // What weighs more than all there may be would be turned away for what is withheld of it.
+        let held = size.held.min(self.settings.bytes_max);
         let entry = Entry {
             value,
-            bytes: AtomicU32::new(u32::try_from(size.held).unwrap_or(u32::MAX)),
+            bytes: AtomicU32::new(u32::try_from(held).unwrap_or(u32::MAX)),
             shown: AtomicU64::new(size.shown),
             from,
             until: from + kept_for,
@@ -243,28 +265,35 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
         }
     }
 
-    /// One that fills the memory would only push everything else out.
-    fn has_room_for(&self, bytes: u64) -> bool {
-        bytes <= self.settings.bytes_max / 2
+    /// One that fills the memory would only push everything else out. By what is shown of it: whether a trace was kept
+    /// can be seen, and must not tell how large is what is withheld of it.
+    fn has_room_for(&self, shown: u64) -> bool {
+        shown <= self.settings.bytes_max / 2
     }
 
     pub fn get(&self, key: &HotKey) -> Option<Hit<V>> {
         if !self.is_kept() {
             return None;
         }
+        let epoch = self.epoch();
         let entry = self.entries.get(key)?;
         if entry.until <= Instant::now() {
             self.entries.invalidate(key);
             return None;
         }
-        Some(Hit { entry, key: key.clone(), within: self.clone() })
+        Some(Hit { entry, key: key.clone(), within: self.clone(), epoch })
     }
 
     /// Forgets one trace, for whoever it was kept; and what is being fetched of any is not kept when it comes.
     pub fn forget(&self, id: TraceId) {
+        self.forget_where(move |of| *of == id);
+    }
+
+    /// The same of some traces.
+    pub fn forget_where(&self, is_of: impl Fn(&TraceId) -> bool + Send + Sync + 'static) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         // Refused where closures are not supported, which is said above.
-        let _ = self.entries.invalidate_entries_if(move |key, _| key.query.id == id);
+        let _ = self.entries.invalidate_entries_if(move |key, _| is_of(&key.query.id));
     }
 
     pub fn forget_all(&self) {
@@ -287,6 +316,11 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
         &self.entry.value
     }
 
+    /// What counts how the memory it is of is used.
+    pub fn counts(&self) -> &CacheFamilies {
+        &self.within.counts
+    }
+
     /// The body in this form, where it was written before.
     pub fn body(&self, form: Form) -> Option<&Written> {
         self.entry.bodies.get(form.place())?.get()
@@ -294,8 +328,8 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
 
     /// Keeps a body that was written of it. Its bytes count like any others.
     pub fn keep_body(&self, form: Form, written: Written) {
-        let (length, held) = (written.bytes.len() as u64, self.entry.bytes.load(Ordering::Relaxed));
-        let room = self.within.has_room_for(u64::from(held).saturating_add(length));
+        let (length, shown) = (written.bytes.len() as u64, self.entry.shown.load(Ordering::Relaxed));
+        let room = self.within.has_room_for(shown.saturating_add(length));
         let (true, Some(place), Ok(more)) =
             (room, self.entry.bodies.get(form.place()), u32::try_from(length))
         else {
@@ -304,14 +338,30 @@ impl<V: Clone + Send + Sync + 'static> Hit<V> {
         if place.set(written).is_err() {
             return;
         }
-        self.entry.bytes.fetch_add(more, Ordering::Relaxed);
+        let most = u32::try_from(self.within.settings.bytes_max).unwrap_or(u32::MAX);
+        let added = |held: u32| Some(held.saturating_add(more).min(most));
+        let _ = self.entry.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, added);
         self.entry.shown.fetch_add(length, Ordering::Relaxed);
-        // Weighed anew, if it is still the one that is kept.
+        self.weigh_anew(|| ());
+    }
+
+    /// Weighed anew, if it is still the one that is kept. What is forgotten at the same time is not brought back by it:
+    /// whoever forgets either finds it, or is seen here.
+    fn weigh_anew(&self, meanwhile: impl FnOnce()) {
+        if self.within.epoch() != self.epoch {
+            return;
+        }
         let entry = self.entry.clone();
-        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| match kept {
-            Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
-            _ => Op::Nop,
+        self.within.entries.entry(self.key.clone()).and_compute_with(|kept| {
+            meanwhile();
+            match kept {
+                Some(kept) if Arc::ptr_eq(kept.value(), &entry) => Op::Put(entry),
+                _ => Op::Nop,
+            }
         });
+        if self.within.epoch() != self.epoch {
+            self.within.entries.invalidate(&self.key);
+        }
     }
 
     /// Whether its time is nearly over. Says so to one who asks, once.

@@ -12,10 +12,17 @@ use tokio::time::Instant;
 
 use crate::model::{RegionName, TraceId};
 
+/// What one trace takes beside its regions: its key with a digest of 64 characters, the place, and what the cache keeps
+/// of each entry.
+const ENTRY_BYTES: u64 = 480;
+
+/// And for each region: its name, which is shared, and a number.
+const PLACE_BYTES: u64 = 24;
+
 /// What is remembered, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalitySettings {
-    /// Traces of which it is remembered; 0 remembers none. One takes some 300 bytes.
+    /// Traces of which it is remembered; 0 remembers none. One takes some 550 bytes with three regions.
     pub traces_max: u64,
     /// How long.
     pub kept_for: Duration,
@@ -24,6 +31,12 @@ pub struct LocalitySettings {
 impl LocalitySettings {
     /// Nothing is remembered: what a library user gets who did not ask for it.
     pub const NONE: Self = Self { traces_max: 0, kept_for: Duration::ZERO };
+
+    /// What all of it takes at most, for so many regions.
+    pub fn bytes_max(&self, regions: usize) -> u64 {
+        let each = ENTRY_BYTES.saturating_add(PLACE_BYTES.saturating_mul(regions as u64));
+        if self.kept_for.is_zero() { 0 } else { self.traces_max.saturating_mul(each) }
+    }
 
     /// What a gateway does where its configuration does not say otherwise.
     pub const GATEWAY: Self = Self { traces_max: 50_000, kept_for: Duration::from_hours(1) };
@@ -98,9 +111,16 @@ impl Locality {
     /// Forgets where one trace is, or all, for every plan.
     pub fn forget(&self, id: Option<TraceId>) {
         match id {
-            // It fails only where closures are not supported, which the builder has said they are.
-            Some(id) if self.told.invalidate_entries_if(move |key, _| key.id == id).is_ok() => {}
-            Some(_) | None => self.told.invalidate_all(),
+            Some(id) => self.forget_where(move |of| *of == id),
+            None => self.told.invalidate_all(),
+        }
+    }
+
+    /// The same of some traces.
+    pub fn forget_where(&self, is_of: impl Fn(&TraceId) -> bool + Send + Sync + 'static) {
+        // It fails only where closures are not supported, which the builder has said they are.
+        if self.told.invalidate_entries_if(move |key, _| is_of(&key.id)).is_err() {
+            self.told.invalidate_all();
         }
     }
 

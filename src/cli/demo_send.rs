@@ -23,17 +23,22 @@ pub(super) fn run(args: &DemoArgs, estate: &Estate) -> ExitCode {
 
 async fn send(args: &DemoArgs, estate: &Estate) -> Result<(), VultureError> {
     let sender = Sender::new(&args.send, HeaderMap::new())?;
-    let mut told = std::pin::pin!(until_told()?);
+    let told = until_told()?;
+    tokio::select! {
+        done = shop(args, estate, &sender) => done,
+        // At once, and not when a region that hangs has taken what is on its way.
+        () = told => Ok(()),
+    }
+}
+
+async fn shop(args: &DemoArgs, estate: &Estate, sender: &Sender) -> Result<(), VultureError> {
     let mut pace = interval(Duration::from_secs(1) / args.rate.max(1));
     pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut hero_sent, mut said) = (None::<Instant>, Instant::now());
     let (mut taken, mut failed) = (0u64, 0u64);
     tracing::info!(hero = %estate.hero(), "the shop is open");
     for number in 0u64.. {
-        tokio::select! {
-            _ = pace.tick() => {}
-            () = &mut told => break,
-        }
+        pace.tick().await;
         let mut exports = estate.written(number);
         if hero_sent.is_none_or(|at| at.elapsed() >= HERO_EVERY) {
             exports.extend(estate.hero_written());

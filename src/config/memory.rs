@@ -9,6 +9,7 @@ use super::fault::Findings;
 use super::file::GivenLimits;
 use super::given::{At, Given};
 use crate::backend::settings::{KindSettings, RegionSettings};
+use crate::cache::LocalitySettings;
 
 /// Of the machine, or of the container, in percent: the rest is for the system, and for what nobody counts.
 const SHARE_PERCENT: u64 = 80;
@@ -42,13 +43,19 @@ pub(super) struct Memory {
     is_written: bool,
 }
 
-/// What embedded regions may hold is taken away: they hold it from the first day on.
-pub(super) fn resolve(given: &GivenLimits, regions: &[RegionSettings], out: &mut Findings) -> Memory {
+/// What embedded regions may hold is taken away: they hold it from the first day on. So is what is remembered of where
+/// traces are.
+pub(super) fn resolve(
+    given: &GivenLimits,
+    regions: &[RegionSettings],
+    locality: &LocalitySettings,
+    out: &mut Findings,
+) -> Memory {
     let stores = regions.iter().map(|region| match &region.kind {
         KindSettings::Memory(memory) => memory.bytes_max,
         KindSettings::Tempo(_) | KindSettings::Tutti(_) => 0,
     });
-    let stores: u64 = stores.fold(0, u64::saturating_add);
+    let stores: u64 = stores.fold(locality.bytes_max(regions.len()), u64::saturating_add);
     let of_machine = || machine_bytes().unwrap_or(MACHINE_BYTES) / 100 * SHARE_PERCENT;
     let max = given.memory_max.value().unwrap_or_else(of_machine);
     let left = max.saturating_sub(BASE_BYTES).saturating_sub(stores);
@@ -58,12 +65,11 @@ pub(super) fn resolve(given: &GivenLimits, regions: &[RegionSettings], out: &mut
     {
         let needed = BASE_BYTES + IN_FLIGHT_BYTES_MIN / 100 * (100 + OVERHEAD_PERCENT) + (1 << 20);
         let needed = in_mib(needed.saturating_add(stores));
-        let what =
-            "this leaves too little for answers: the program and the embedded regions take their part of it";
+        let what = "this leaves too little for answers: the program, the embedded regions and [locality] take their part of it";
         out.fault(
             place,
             what,
-            format!("write \"{needed}\" at least, or lower `bytes_max` of embedded regions"),
+            format!("write \"{needed}\" at least, or lower `bytes_max` of embedded regions or `locality.traces_max`"),
         );
     }
     let is_written = given.memory_max.is().is_some();

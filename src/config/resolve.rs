@@ -75,7 +75,7 @@ fn resolve(given: &GivenFile, world: &mut World<'_>, out: &mut Findings) -> Opti
     let signer = peers::signer(&given.peers, name.as_deref(), world, out);
     let egress = raw_egress(given);
     let regions = resolve_regions(given, deadlines.complete, (signer.as_ref(), &egress), world, out);
-    let memory = memory::resolve(&given.limits, &regions, out);
+    let memory = memory::resolve(&given.limits, &regions, &locality::resolve(&given.locality), out);
     let listener = listener(given, given.gateway.listen.or(LISTEN));
     let trusted = peers::resolve(&given.peers, name.as_deref(), listener, world, out);
     let identity = identity::resolve(&given.identity, listener, world, out);

@@ -40,6 +40,8 @@ pub struct Planting {
 #[derive(Debug, Clone)]
 pub struct Planted {
     pub round: u64,
+    /// When its round is over, in seconds since the epoch.
+    pub round_end: u64,
     pub trace: TraceId,
     pub service: String,
     /// Stands in no span's name; whoever sees it raw has been shown what is protected.
@@ -115,8 +117,9 @@ impl Planting {
 
     pub fn trace(&self, round: u64) -> Planted {
         let digest = |what: &str| blake3::hash(format!("{}/{round}/{what}", self.seed).as_bytes());
-        let begin =
-            self.window(round).0 * 1_000_000_000 + number(&digest("begin")) % BEGIN_MAX_MS * 1_000_000;
+        // Never with the round itself: an interval of a series over time is open at its start.
+        let offset_ms = (number(&digest("begin")) % BEGIN_MAX_MS).max(1);
+        let begin = self.window(round).0 * 1_000_000_000 + offset_ms * 1_000_000;
         let mut growing = Growing { digest: &digest, begin, spans: Vec::new() };
         let count = self.regions.len().max(1);
         // Another region begins each time, so that each is the root's now and then.
@@ -140,7 +143,15 @@ impl Planting {
             .split_first_chunk()
             .map_or(([0; 16], &[][..]), |(id, rest)| (*id, rest));
         let canary = format!("canary{}", digest("canary").to_hex().chars().take(24).collect::<String>());
-        Planted { round, trace: TraceId::from_bytes(trace), service: self.service(), canary, spans }
+        let round_end = self.window(round).1;
+        Planted {
+            round,
+            round_end,
+            trace: TraceId::from_bytes(trace),
+            service: self.service(),
+            canary,
+            spans,
+        }
     }
 
     /// What each region is sent of a trace, as OTLP in protobuf; nothing where it has no part.
@@ -264,7 +275,7 @@ mod tests {
             for round in 170_000_000..170_000_040 {
                 let planted = planting.trace(round);
                 let (begin, end) = planting.window(round);
-                assert!(planted.start() >= begin * 1_000_000_000 && planted.end() < end * 1_000_000_000);
+                assert!(planted.start() > begin * 1_000_000_000 && planted.end() < end * 1_000_000_000);
                 let ids: HashSet<_> = planted.spans.iter().map(|span| span.id).collect();
                 assert_eq!(ids.len(), planted.spans.len());
                 assert_eq!(planted.spans.iter().filter(|span| span.parent.is_none()).count(), 1);

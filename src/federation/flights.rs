@@ -179,10 +179,10 @@ impl Flights {
         (flight, false)
     }
 
-    /// Nobody joins any more what is under way: of one trace, or of all.
-    pub fn forget(&self, id: Option<&TraceId>) {
+    /// Nobody joins any more what is under way of these traces.
+    pub fn forget(&self, is_of: impl Fn(&TraceId) -> bool) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.retain(|key, _| id.is_some_and(|id| key.query.id != *id));
+        listed.retain(|key, _| !is_of(&key.query.id));
     }
 
     /// A flight that nobody else may join.

@@ -49,6 +49,8 @@ pub(super) struct Memory {
     pub(super) asks: Arc<Sketch>,
     pub(super) budget: Arc<PrewarmBudget>,
     pub(super) ahead: Group,
+    /// Hears what other gateways had forgotten.
+    heeding: Group,
 }
 
 /// What was so before regions were asked: only if it still is, what they say is kept.
@@ -58,23 +60,14 @@ pub(super) struct Before {
     stamp: Option<Stamp>,
 }
 
-/// What was forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forgotten {
-    Here,
-    HereAndShared,
-    /// The shared memory could not be told.
-    HereAlone,
-}
-
 /// Bodies that are kept with a trace.
 #[derive(Debug, Clone)]
-pub struct KeptBodies(Hit<Kept>, CacheFamilies);
+pub struct KeptBodies(Hit<Kept>);
 
 impl KeptBodies {
     pub fn body(&self, form: Form) -> Option<&Written> {
         let body = self.0.body(form);
-        self.1.looked(Level::Memory, Looked::Body, body.is_some());
+        self.0.counts().looked(Level::Memory, Looked::Body, body.is_some());
         body
     }
 
@@ -91,6 +84,7 @@ impl Memory {
             asks: Arc::default(),
             budget: Arc::new(PrewarmBudget::new(settings.prewarm.clone())),
             ahead: Group::new(),
+            heeding: Group::new(),
         }
     }
 }
@@ -103,9 +97,18 @@ impl Federation {
         self
     }
 
-    /// The same with a memory behind the first.
+    /// The same with a memory behind the first. What others have forgotten there is forgotten in the first, too, so this
+    /// comes after whoever counts it.
     #[must_use]
     pub fn with_shared(mut self, shared: Option<Shared>) -> Self {
+        self.memory.heeding = Group::new();
+        if let Some(shared) = &shared {
+            let remembered = self.remembered();
+            shared.heed(&self.memory.heeding, move |heard| {
+                let heard = heard.clone();
+                remembered.forget_where(move |id| heard.is_of(id));
+            });
+        }
         self.memory.shared = shared;
         self
     }
@@ -147,8 +150,7 @@ impl Federation {
         if popular_min > 0 && asks >= popular_min && hit.is_to_be_renewed() {
             self.renew(ask, key);
         }
-        let kept = KeptBodies(hit, counts.clone());
-        Some(Lookup { answer, is_from_memory: true, kept: Some(kept) })
+        Some(Lookup { answer, is_from_memory: true, kept: Some(KeptBodies(hit)) })
     }
 
     /// Counts a lookup for which regions are asked.
@@ -240,28 +242,6 @@ impl Federation {
             Err(_) => self.memory.traces.counts().refused(Cause::Partial),
         }
         answer.coverage.outcome() == Outcome::Complete
-    }
-
-    /// Forgets one trace, or all, for everyone.
-    pub async fn forget(&self, id: Option<TraceId>) -> Forgotten {
-        // The shared memory first: what is read there before it is told is refused by the epoch below.
-        let told = match &self.memory.shared {
-            Some(shared) => Some(shared.forget(id.as_ref()).await),
-            None => None,
-        };
-        match id {
-            Some(id) => self.memory.traces.forget(id),
-            None => self.memory.traces.forget_all(),
-        }
-        self.flights.forget(id.as_ref());
-        self.misses.forget_all();
-        self.locality.forget(id);
-        self.soon.forget_all();
-        match told {
-            None => Forgotten::Here,
-            Some(true) => Forgotten::HereAndShared,
-            Some(false) => Forgotten::HereAlone,
-        }
     }
 
     /// Of candidates of a query, what regions said of each a while ago. Only of traces that grow no more: who asks what

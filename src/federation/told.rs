@@ -63,8 +63,10 @@ fn about(query: &TagValuesQuery) -> About {
         (TagsForm::V1, _) if query.name == REPLICA_KEY => About::Trace,
         (TagsForm::V1, _) | (_, Err(_)) => About::Span,
         (_, Ok(AttributeName::Intrinsic(Intrinsic::RootName | Intrinsic::RootServiceName))) => About::Root,
-        // The words of a duration are the same whatever is stored.
-        (_, Ok(AttributeName::Intrinsic(Intrinsic::TraceDuration))) => About::Span,
+        // By this name a Tempo tells none, whatever is stored; as `trace:duration`, how long each trace lasts.
+        (_, Ok(AttributeName::Intrinsic(Intrinsic::TraceDuration))) if query.name == "traceDuration" => {
+            About::Span
+        }
         (_, Ok(name)) if is_of_trace(&name) => About::Trace,
         (_, Ok(_)) => About::Span,
     }
@@ -189,7 +191,9 @@ mod tests {
             assert_eq!(of(name, None), Sum::WithoutEmpty, "{name}");
             assert_eq!(of(name, Some("{ .a = 1 }")), Sum::OfTraces, "{name}");
         }
-        for name in ["span:childCount", "nestedSetLeft", "resource.tutti.replica", ".tutti.replica"] {
+        for name in
+            ["span:childCount", "nestedSetLeft", "trace:duration", "resource.tutti.replica", ".tutti.replica"]
+        {
             assert_eq!(of(name, None), Sum::OfTraces, "{name}");
         }
         for name in ["traceDuration", "span.tutti.replica", "resource.service.name", "status"] {

@@ -14,7 +14,7 @@ use crate::model::region::REGION_KEY;
 use crate::model::{RegionName, TraceId};
 use crate::policy::RegionPlan;
 use crate::trace::index::{Chunk, Flags, ScanError, scan};
-use crate::trace::own_keys::{CLOCK_ADJUSTED_MS, NEVER_SENT};
+use crate::trace::own_keys::{CLOCK_ADJUSTED_MS, never_sent};
 use crate::trace::size::message_bytes;
 use crate::trace::span::{has_attribute, in_canonical_order, without_attributes};
 use crate::wire::otlp::{Value as Added, put_attribute, resource, resource_spans, scope_spans, span, trace};
@@ -199,7 +199,7 @@ fn mark(chunk: &mut Chunk, rules: RegionRules<'_>) -> Result<(), WireError> {
 /// before its resource's.
 fn take_claims_off_spans(chunk: &mut Chunk, marks: Marks) -> Result<(), WireError> {
     let region = marks.says_the_region().then_some(REGION_KEY);
-    let claims: Vec<&str> = NEVER_SENT.into_iter().chain(region).collect();
+    let claims: Vec<&str> = never_sent().chain(region).collect();
     for span in &mut chunk.spans {
         let body = chunk.buffer.get(span.body);
         if let Some(honest) = without_attributes(body, span::ATTRIBUTES, &claims) {

@@ -95,7 +95,6 @@ impl Crossings {
                 put(own_keys::CLOCK_OFFSET_MS, Value::Double(in_ms(offset.ns)));
                 put(own_keys::CLOCK_ERROR_MS, Value::Double(error_in_ms(offset.error_ns)));
             }
-            own_keys::claim(joined, crossing.span, &own_keys::CROSSING)?;
             joined.append_to_span(crossing.span, &fields)?;
         }
         Ok(())

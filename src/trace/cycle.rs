@@ -13,7 +13,6 @@ pub fn annotate(joined: &mut Joined, tree: &Tree) -> Result<(), JoinError> {
     let mut fields = Vec::new();
     put_attribute(&mut fields, span::ATTRIBUTES, own_keys::CYCLE, Value::Bool(true));
     for index in &tree.cycles {
-        own_keys::claim(joined, *index, &[own_keys::CYCLE])?;
         joined.append_to_span(*index, &fields)?;
     }
     Ok(())

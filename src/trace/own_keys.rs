@@ -1,10 +1,6 @@
-//! Keys of what the gateway says on spans and resources of a whole trace. Where spans bring such a key
-//! along (someone played a downloaded trace back, or made it up), it gives way: the gateway's word stands
-//! once, and is its own.
-
-use super::join::{JoinError, Joined};
-use super::span::without_attributes;
-use crate::wire::otlp::span;
+//! Keys of what the gateway says on spans and resources of a whole trace. Where spans bring such a key along (someone
+//! played a downloaded trace back, or made it up), it is taken off before they are joined (`redaction/rewrite.rs`): the
+//! gateway's word stands once, and is its own.
 
 pub const FROM: &str = "tutti.network.from";
 pub const TO: &str = "tutti.network.to";
@@ -29,28 +25,7 @@ pub const MISSING_STATUS: &str = "tutti.missing.status";
 pub const LOOK_AGAIN_S: &str = "tutti.missing.look_again_s";
 
 /// What no region can say of its spans: whether one stands for another, or crosses regions, is found out here.
-pub const NEVER_SENT: [&str; 13] = [
-    SYNTHETIC,
-    PLACEHOLDER,
-    MISSING_REGION,
-    MISSING_STATUS,
-    LOOK_AGAIN_S,
-    CYCLE,
-    FROM,
-    TO,
-    LATENCY,
-    LATENCY_MS,
-    ERROR_MS,
-    CLOCK_OFFSET_MS,
-    CLOCK_ERROR_MS,
-];
-
-/// Takes these keys off a span as it was sent.
-pub(super) fn claim(joined: &mut Joined, index: u32, keys: &[&str]) -> Result<(), JoinError> {
-    let claimed =
-        joined.span(index).and_then(|span| without_attributes(joined.body(span), span::ATTRIBUTES, keys));
-    match claimed {
-        Some(body) => joined.replace_body(index, &body),
-        None => Ok(()),
-    }
+pub fn never_sent() -> impl Iterator<Item = &'static str> {
+    let of_stand_ins = [SYNTHETIC, PLACEHOLDER, MISSING_REGION, MISSING_STATUS, LOOK_AGAIN_S];
+    of_stand_ins.into_iter().chain([CYCLE]).chain(CROSSING)
 }

@@ -4,15 +4,19 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use http::{Method, Request};
-use tutti::api::InForce;
-use tutti::api::audit::Peer;
+use tutti::api::audit::{Auditor, Peer};
+use tutti::api::{InForce, router};
+use tutti::audit::disk::Folder;
+use tutti::audit::read::Reader;
+use tutti::audit::verify::verify;
+use tutti::audit::{AuditSettings, Log};
 use tutti::backend::{
     Backend, Behaviour, Distance, Fault, RegionAnswer, RegionInfo, RegionTrace, SearchCall, Simulated,
     TagValuesCall, TagsCall, TraceCall,
@@ -23,6 +27,7 @@ use tutti::model::{Mode, Outcome, RegionName, SearchAnswer, TagNames, TagValues,
 use tutti::policy::{KeyRules, Plan, RegionPlan, Treatment};
 use tutti::task::Deadline;
 
+use crate::disk::weak;
 use crate::estate::{Answered, Estate, Setup, request};
 use crate::fakes::holding;
 use crate::spans::{CLIENT, ID, MS, SERVER, at, batch, span, trace};
@@ -293,6 +298,46 @@ async fn what_is_forgotten_is_asked_for_again_by_everyone() {
         assert_eq!(world.estate.get(LOOK).await.header("tutti-cache"), "miss");
         assert_eq!(world.asked(), [2, 2, 2]);
     }
+}
+
+/// What cannot be put on record is not done, and not only not said.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_forgotten_before_that_is_on_record() {
+    let mut world = world();
+    let (dir, is_full) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
+    let here = RegionName::parse("us-east").unwrap();
+    let disk = |folder| weak(folder, is_full.clone());
+    let log = Log::open_on(&AuditSettings::at(dir.path()), &here, disk).unwrap();
+    let state = world.estate.state.clone().with_audit(Arc::new(Auditor::new(log.clone(), None)));
+    world.estate.router = router(state);
+    let path = format!("/api/tutti/v1/cache/traces/{ID}");
+    world.estate.get(LOOK).await;
+    is_full.store(true, Ordering::SeqCst);
+    let refused = world.forget(&path, "127.0.0.1").await;
+    assert_eq!((refused.status.as_u16(), refused.header("tutti-audit")), (503, "unavailable"));
+    is_full.store(false, Ordering::SeqCst);
+    while log.is_failing() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(world.estate.get(LOOK).await.header("tutti-cache"), "hit", "it was not forgotten");
+    let forgotten = world.forget(&path, "127.0.0.1").await;
+    assert_eq!(forgotten.status, 200, "{}", forgotten.text());
+    assert_eq!(world.estate.get(LOOK).await.header("tutti-cache"), "miss");
+    log.close().await;
+    let folder = Folder::at(dir.path());
+    let size = verify(&folder, log.key(), &[], &[]).unwrap().checkpoint.size;
+    let reader = Reader::new(&folder, size);
+    let records: Vec<serde_json::Value> = (0..size)
+        .map(|nth| serde_json::from_slice(&reader.record(nth).unwrap().unwrap().bytes).unwrap())
+        .collect();
+    let (_, receipt) = forgotten.header("tutti-audit").rsplit_once('/').unwrap();
+    let receipt: usize = receipt.parse().unwrap();
+    let [before, after] = [&records[receipt - 1], &records[receipt]];
+    assert_eq!((&before["event"], &after["event"]), (&"cache.forget".into(), &"query".into()), "{records:?}");
+    for record in [before, after] {
+        assert_eq!(record["asked"]["forget"], ID);
+    }
+    assert_eq!(after["answer"]["outcome"], "complete");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,8 @@
 
 #[path = "../support/dice.rs"]
 mod dice;
+#[path = "../support/disk.rs"]
+mod disk;
 #[path = "../support/estate.rs"]
 mod estate;
 #[path = "../support/fakes.rs"]
@@ -38,6 +40,7 @@ mod honesty;
 mod kept;
 mod locality;
 mod overload;
+mod parts;
 mod questions;
 mod residency;
 mod schedules;

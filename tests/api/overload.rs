@@ -3,11 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use tutti::api::audit::Auditor;
+use tutti::api::router;
+use tutti::audit::disk::Folder;
+use tutti::audit::read::Reader;
+use tutti::audit::verify::verify;
+use tutti::audit::{AuditSettings, Log};
 use tutti::backend::settings::LayerSettings;
 use tutti::backend::{Backend, Behaviour};
-use tutti::model::RegionStatus;
-use tutti::task::Group;
+use tutti::model::{RegionName, RegionStatus};
+use tutti::task::{Group, Ledger};
 
 use crate::dice::Dice;
 use crate::estate::{Estate, Setup};
@@ -128,4 +135,42 @@ async fn a_region_whose_line_is_full_is_named_with_a_cause_of_its_own() {
     assert_eq!(answer.status_of("us-east"), RegionStatus::Limited.as_str());
     assert_eq!(answer.status_of("eu-central"), "ok");
     assert!(answer.took < SECOND, "refused at once");
+}
+
+/// The only record of a log.
+async fn only_record(log: &Log, dir: &std::path::Path) -> Value {
+    log.close().await;
+    let folder = Folder::at(dir);
+    let size = verify(&folder, log.key(), &[], &[]).unwrap().checkpoint.size;
+    let reader = Reader::new(&folder, size);
+    let all = (0..size).map(|nth| reader.record(nth).unwrap().unwrap());
+    let mut asked: Vec<Value> = all.map(|record| serde_json::from_slice(&record.bytes).unwrap()).collect();
+    asked.retain(|record| record["event"] == "query");
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    asked.remove(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_for_which_there_is_no_room_is_counted_and_on_record_as_the_refusal_that_left() {
+    // Written whole, the answer is larger than what is held for its request.
+    let spans = (1..=3000).map(|id| span(id, None, SERVER)).collect();
+    let regions: Vec<(&str, Arc<dyn Backend>)> = vec![("us-east", simulated(&part("shop", spans)))];
+    let mut estate = Setup::default().over(regions);
+    let dir = tempfile::tempdir().unwrap();
+    let here = RegionName::parse("us-east").unwrap();
+    let log = Log::open_on(&AuditSettings::at(dir.path()), &here, |folder| Arc::new(folder)).unwrap();
+    // Room for the request, and for nothing that comes of it.
+    estate.state = estate.state.with_ledger(Ledger::new(64 << 10));
+    estate.state = estate.state.with_audit(Arc::new(Auditor::new(log.clone(), None)));
+    estate.router = router(estate.state.clone());
+    let answer = estate.get(&format!("/api/tutti/v1/traces/{ID}")).await;
+    assert_eq!(answer.status.as_u16(), 503, "{} bytes", answer.body.len());
+    let metrics = estate.get("/metrics").await.text();
+    let requests: Vec<&str> =
+        metrics.lines().filter(|line| line.starts_with("tutti_requests_total{")).collect();
+    assert!(requests.len() == 1 && requests[0].contains("outcome=\"refused\""), "{requests:?}");
+    let record = only_record(&log, dir.path()).await;
+    let said = &record["answer"];
+    assert_eq!((&said["outcome"], &said["status"]), (&"refused".into(), &"503".into()), "{record}");
+    assert!(said["spans"].is_null() && said["traces"].is_null(), "nothing was shown: {record}");
 }

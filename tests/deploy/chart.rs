@@ -62,6 +62,11 @@ fn helm_renders_the_chart_as_it_is_committed() {
     }
     for (change, word) in [
         ("role=peer", "peer.trusts"),
+        ("role=peer,config=[[peer.trusts]]", "networkPolicy.ingressFrom"),
+        ("tls=true,serviceMonitor.enabled=true", "serviceMonitor.tlsConfig"),
+        ("config=client_required,serviceMonitor.enabled=true", "serviceMonitor.tlsConfig.cert"),
+        ("serviceMonitor.tlsConfig.servername=a", "servername"),
+        ("vulture.server=tutti", "vulture"),
         ("audit.enabled=true", "[audit]"),
         ("vulture.enabled=true", "vulture.regions"),
         ("terminationGracePeriodSeconds=5", "leaves no time"),
@@ -98,14 +103,27 @@ fn the_values_of_the_chart_are_those_its_schema_allows() {
     let schema: Value = serde_json::from_str(&read(&format!("{CHART}/values.schema.json"))).unwrap();
     let defaults = crate::manifests::document(&format!("{CHART}/values.yaml"));
     valid("values.yaml", &schema, &defaults);
-    // What a value can be is said of each, and nothing of one that is not there.
-    for (key, value) in defaults.as_object().unwrap() {
-        let Some(said) = schema["properties"][key].get("properties") else { continue };
-        let said: Vec<&String> = said.as_object().unwrap().keys().collect();
-        let has: Vec<&String> = value.as_object().unwrap().keys().collect();
-        let same = |a: &[&String], b: &[&String]| a.iter().all(|key| b.contains(key));
-        assert!(same(&said, &has) && same(&has, &said), "{key}: {said:?} and {has:?}");
+    // What a value can be is said of each, however deep, and nothing of one that is not there.
+    let mut open = vec![("values".to_owned(), &schema, &defaults)];
+    let mut count = 0;
+    while let Some((place, schema, value)) = open.pop() {
+        let Some(said) = schema.get("properties").and_then(Value::as_object) else { continue };
+        let has = value.as_object().unwrap();
+        // An empty one that may be filled: what belongs in it is another's to say.
+        if has.is_empty() {
+            continue;
+        }
+        assert_eq!(schema["additionalProperties"], false, "{place} takes anything");
+        // Helm gives every chart its `global`.
+        let mut a: Vec<&String> = said.keys().filter(|key| *key != "global").collect();
+        let mut b: Vec<&String> = has.keys().collect();
+        a.sort();
+        b.sort();
+        assert_eq!(a, b, "{place}");
+        count += a.len();
+        open.extend(a.iter().map(|key| (format!("{place}.{key}"), &said[*key], &value[*key])));
     }
+    assert!(count > 70, "{count}");
     for case in ["gateway", "peer"] {
         let path = format!("{CHART}/tests/values/{case}.yaml");
         let mut merged = defaults.clone();
@@ -135,6 +153,10 @@ fn every_selector_of_the_chart_finds_pods_and_every_port_is_there() {
                 .any(|labels| selector.as_object().unwrap().iter().all(|(key, value)| labels[key] == *value))
         };
         for manifest in golden(case) {
+            // It selects services, and these pods: a test of its own looks at that.
+            if manifest["kind"] == "ServiceMonitor" {
+                continue;
+            }
             let spec = &manifest["spec"];
             let selectors = [&spec["selector"]["matchLabels"], &spec["podSelector"]["matchLabels"]];
             let service = (manifest["kind"] == "Service").then_some(&spec["selector"]);
@@ -162,6 +184,56 @@ fn every_selector_of_the_chart_finds_pods_and_every_port_is_there() {
     }
 }
 
+fn selects(selector: &Value, labels: &Value) -> bool {
+    selector.as_object().unwrap().iter().all(|(key, value)| labels[key] == *value)
+}
+
+#[test]
+fn every_pod_of_the_chart_is_scraped_once_and_its_certificate_can_be_believed() {
+    for case in ["gateway", "peer"] {
+        let monitors = of_kind(case, "ServiceMonitor");
+        assert_eq!(monitors.len(), 1, "{case}");
+        let selector = &monitors[0]["spec"]["selector"]["matchLabels"];
+        let services = of_kind(case, "Service");
+        let scraped = services.iter().filter(|service| selects(selector, &service["metadata"]["labels"]));
+        assert_eq!(scraped.count(), 1, "{case}: one of {} services", services.len());
+        let endpoint = &monitors[0]["spec"]["endpoints"][0];
+        assert_eq!(endpoint["scheme"] == "https", endpoint.get("tlsConfig").is_some(), "{case}");
+    }
+    assert_eq!(of_kind("peer", "Service").len(), 2);
+    assert_eq!(of_kind("peer", "ServiceMonitor")[0]["spec"]["endpoints"][0]["scheme"], "https");
+}
+
+/// Those that the network policy of these pods lets in at this port.
+fn let_in(case: &str, component: &str, port: &str) -> Vec<Value> {
+    let policies = of_kind(case, "NetworkPolicy").into_iter();
+    let of = |policy: &Value| {
+        policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == component
+    };
+    let rules = policies.filter(of).flat_map(|policy| policy["spec"]["ingress"].as_array().unwrap().clone());
+    let at_port = rules.filter(|rule| rule["ports"].as_array().unwrap().iter().any(|at| at["port"] == port));
+    at_port.flat_map(|rule| rule["from"].as_array().unwrap().clone()).collect()
+}
+
+#[test]
+fn the_network_policies_let_in_who_asks_and_who_scrapes() {
+    let namespace = |name: &str| serde_json::json!({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}});
+    let asks = let_in("default", "gateway", "http");
+    assert_eq!(asks, [namespace("grafana"), namespace("monitoring")]);
+    // Whoever comes through the ingress comes from its controller; and the self-check asks, too.
+    let asks = let_in("gateway", "gateway", "http");
+    assert_eq!(asks[..3], [namespace("grafana"), namespace("ingress-nginx"), namespace("monitoring")]);
+    let vulture = &of_kind("gateway", "Deployment")
+        .into_iter()
+        .find(|pod| pod["metadata"]["name"] == "tutti-vulture")
+        .unwrap()["spec"]["template"]["metadata"]["labels"];
+    assert!(selects(&asks[3]["podSelector"]["matchLabels"], vulture));
+    assert_eq!(let_in("gateway", "vulture", "metrics"), [namespace("monitoring")]);
+    // Of a peer it is those that its values name, and nobody that is guessed.
+    let asks = let_in("peer", "peer", "http");
+    assert_eq!(asks, [serde_json::json!({"ipBlock": {"cidr": "203.0.113.0/24"}})]);
+}
+
 #[test]
 fn the_commands_of_the_chart_are_those_of_the_executable() {
     use clap::Parser;
@@ -186,6 +258,16 @@ fn the_rules_of_the_chart_are_those_of_prometheus() {
         .map(|name| crate::manifests::document(&format!("deploy/prometheus/{name}.rules.yaml")));
     let in_files = files.iter().flat_map(|file| file["groups"][0]["rules"].as_array().unwrap());
     assert!(in_chart.eq(in_files));
+    // Where no self-check is installed, that there is none is no news.
+    let names = |case: &str| -> Vec<String> {
+        let groups = of_kind(case, "PrometheusRule").remove(0)["spec"]["groups"].as_array().unwrap().clone();
+        let rules = groups.into_iter().flat_map(|group| group["rules"].as_array().unwrap().clone());
+        rules.filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect()
+    };
+    let mut of_all = names("gateway");
+    of_all.retain(|name| name != "TuttiSelfCheckAbsent");
+    assert_eq!(names("peer"), of_all);
+    assert_ne!(names("peer"), names("gateway"));
     let boards = of_kind("gateway", "ConfigMap");
     let boards = boards.iter().find(|map| map["data"].get("tutti-operator.json").is_some()).unwrap();
     let shown: Value = serde_json::from_str(boards["data"]["tutti-operator.json"].as_str().unwrap()).unwrap();

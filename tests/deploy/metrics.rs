@@ -75,6 +75,44 @@ fn every_metric_of_a_rule_or_a_dashboard_is_shown_by_somebody() {
 }
 
 #[test]
+fn whatever_an_alert_reads_is_drawn_on_a_dashboard() {
+    let recorded: Vec<(String, String)> = rules()
+        .iter()
+        .filter_map(|rule| Some((rule["record"].as_str()?.to_owned(), rule["expr"].as_str()?.to_owned())))
+        .collect();
+    // What a recorded series is made of is drawn where the series is, and the other way round.
+    let wider = |names: Names| -> Names {
+        let of = recorded.iter().filter(|(name, _)| names.contains(name));
+        let made_of: Names = of.flat_map(|(_, query)| named(query)).collect();
+        names.into_iter().chain(made_of).collect()
+    };
+    let drawn = dashboards().into_iter().flat_map(|(_, board)| texts(&board["panels"], "expr"));
+    let drawn: Names = drawn.flat_map(|query| wider(named(&query))).collect();
+    // 1 while it is there: what it tells is that it is not.
+    let says_only_that_it_is = |name: &str| matches!(name, "tutti_build_info" | "tutti_vulture_rounds_total");
+    for rule in rules().iter().filter(|rule| rule.get("alert").is_some()) {
+        let read = wider(named(rule["expr"].as_str().unwrap()));
+        let is_drawn = |name: &String| drawn.contains(name) || says_only_that_it_is(name);
+        assert!(read.iter().any(is_drawn), "nobody who is woken by {} can look at {read:?}", rule["alert"]);
+    }
+    // What the one on call is promised to be woken for.
+    for (what, alert, metric) in [
+        ("answers of several regions are slow", "TuttiLatencyHigh", "tutti_federated_request_seconds_bucket"),
+        ("answers are partial", "TuttiPartialAnswers", "tutti_requests_total"),
+        ("a region is silent", "TuttiRegionSilent", "tutti_region_requests_total"),
+        ("a circuit is open", "TuttiBreakerOpen", "tutti_region_circuit"),
+        ("the record fails", "TuttiAuditFailing", "tutti_audit_failing"),
+        ("a policy is refused", "TuttiConfigRefused", "tutti_config_last_reload_successful"),
+        ("the cache thrashes", "TuttiCacheThrashing", "tutti_cache_evictions_total"),
+    ] {
+        let rules = rules();
+        let rule = rules.iter().find(|rule| rule["alert"] == alert).unwrap_or_else(|| panic!("{what}"));
+        assert!(wider(named(rule["expr"].as_str().unwrap())).contains(metric), "{what}: {}", rule["expr"]);
+        assert!(drawn.contains(metric), "{what}: {metric} is drawn nowhere");
+    }
+}
+
+#[test]
 fn every_metric_of_the_self_check_is_described() {
     let document = read("docs/operating.md");
     let text = of_the_self_check();

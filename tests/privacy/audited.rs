@@ -2,7 +2,6 @@
 //! record, nothing is shown that is of any class.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +23,7 @@ use tutti::policy::Cell;
 use tutti::telemetry::Metrics;
 
 use crate::asking::{OF_NOBODY, of_method, of_route};
+use crate::disk::weak;
 use crate::interference::as_request;
 use crate::tempopb;
 use crate::world::{CLASSES, REGIONS, Rules, World, id, value, world};
@@ -125,43 +125,6 @@ fn of_event(records: &BTreeMap<u64, Value>, event: &'static str) -> impl Iterato
     records.iter().filter(move |(_, record)| record["event"] == event).map(|(index, _)| *index)
 }
 
-/// A disk that is full from the moment at which it is said to be.
-pub fn weak(folder: Folder, is_full: Arc<AtomicBool>) -> Arc<dyn Disk> {
-    Arc::new(Weak(folder, is_full))
-}
-
-/// A disk that can be full.
-#[derive(Debug)]
-struct Weak(Folder, Arc<AtomicBool>);
-
-impl Weak {
-    fn check(&self) -> io::Result<()> {
-        if self.1.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-    }
-}
-
-impl Disk for Weak {
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.0.read(name)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.check().and_then(|()| self.0.write(name, bytes))
-    }
-
-    fn append(&self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.check().and_then(|()| self.0.append(name, at, bytes))
-    }
-
-    fn truncate(&self, name: &str, to: u64) -> io::Result<()> {
-        self.check().and_then(|()| self.0.truncate(name, to))
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.remove(name)
-    }
-}
-
 /// Whether any value of a class is in the answer.
 fn shows_a_value(text: &str) -> bool {
     let of = |(class, _): &(&str, &str)| (0..3).any(|number| text.contains(&value(class, number, 0)));
@@ -172,7 +135,7 @@ fn shows_a_value(text: &str) -> bool {
 async fn what_cannot_be_put_on_record_shows_nothing_that_is_of_a_class() {
     let dir = tempfile::tempdir().unwrap();
     let is_full = Arc::new(AtomicBool::new(false));
-    let log = open(dir.path(), |folder| Arc::new(Weak(folder, is_full.clone())));
+    let log = open(dir.path(), |folder| weak(folder, is_full.clone()));
     let world = audited(world(3, 0, &Rules::of(&REGIONS, Cell::OPEN)), &log);
     let paths: Vec<String> = (0..4).map(|number| format!("/api/v2/traces/{}", id(number))).collect();
     let stream = format!("/api/tutti/v1/traces/{}/stream", id(0));
@@ -227,7 +190,7 @@ async fn what_cannot_be_put_on_record_shows_nothing_that_is_of_a_class() {
 async fn what_cannot_be_put_on_record_is_still_said_by_a_gateway() {
     let dir = tempfile::tempdir().unwrap();
     let is_full = Arc::new(AtomicBool::new(false));
-    let log = open(dir.path(), |folder| Arc::new(Weak(folder, is_full.clone())));
+    let log = open(dir.path(), |folder| weak(folder, is_full.clone()));
     let mut world = world(3, 0, &Rules::of(&REGIONS, Cell::OPEN));
     let federation = (*world.estate.state.federation()).clone();
     let place = || Jurisdiction::parse("US").unwrap();
@@ -247,7 +210,7 @@ async fn what_cannot_be_put_on_record_is_still_said_by_a_gateway() {
 async fn whoever_knocks_over_grpc_without_end_fills_no_log() {
     let dir = tempfile::tempdir().unwrap();
     let is_full = Arc::new(AtomicBool::new(false));
-    let log = open(dir.path(), |folder| Arc::new(Weak(folder, is_full.clone())));
+    let log = open(dir.path(), |folder| weak(folder, is_full.clone()));
     let world = audited(crate::callers::with_token(3), &log);
     let path = "/tempopb.StreamingQuerier/Search";
     let knock = async || {

@@ -68,9 +68,9 @@ fn region(name: &str) -> RegionName {
     RegionName::parse(name).unwrap()
 }
 
-fn policies() -> Arc<Policies> {
+fn policies(text: &str) -> Arc<Policies> {
     let facts = Facts { classes: classes(), ..Facts::none() };
-    let text = PolicyText { name: "t.cedar", text: POLICY };
+    let text = PolicyText { name: "t.cedar", text };
     let book = Rulebook::build(&[text], facts, None).unwrap();
     let place = |name: &str| Jurisdiction::parse(if name.starts_with("eu") { "EU" } else { "US" }).unwrap();
     let of = |name: &str| PolicyRegion {
@@ -97,9 +97,14 @@ thread_local! {
 
 impl Desk {
     fn new(seed: u64, version: usize, notify_url: Option<String>) -> Self {
+        Self::by(POLICY, seed, version, notify_url)
+    }
+
+    fn by(policy: &str, seed: u64, version: usize, notify_url: Option<String>) -> Self {
         let mut world = world(seed, version, &opened());
         let (key, kept) = (SigningKey::generate().unwrap(), Arc::new(Kept::default()));
-        let (policies, caller) = (policies(), Caller { subject: "alice".to_owned(), ..Caller::anonymous() });
+        let (policies, caller) =
+            (policies(policy), Caller { subject: "alice".to_owned(), ..Caller::anonymous() });
         let settings = GrantSettings {
             signers: vec![Signer {
                 name: "bob".to_owned(),
@@ -416,6 +421,41 @@ async fn what_is_seen_under_a_grant_is_on_record_with_it_and_so_is_the_grant() {
     assert_eq!(of("break_glass.refused")["grant"], "g-2");
 }
 
+/// Dropped without a grant, and a mark under one.
+const MARKED_UNDER_A_GRANT: &str = r#"
+@id("t.safe") permit (principal, action, resource in Class::"safe");
+@id("t.unknown") permit (principal, action, resource in Class::"unknown");
+@id("t.asked") permit (principal, action in Action::"ask", resource);
+@id("t.grant") permit (principal, action == Action::"readMasked", resource) when { context has grant };
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn the_record_names_what_the_plan_did_that_was_applied_whatever_the_grant_is_for() {
+    for is_for_one in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = audited::open(dir.path(), |folder| Arc::new(folder));
+        let mut desk = Desk::by(MARKED_UNDER_A_GRANT, 1, 0, None);
+        let state = desk.world.estate.state.clone().with_audit(Arc::new(Auditor::new(log.clone(), None)));
+        desk.world.estate.router = as_alice(router(state));
+        for number in 0..4 {
+            let traces = is_for_one.then(|| TraceId::parse(&id(number)).unwrap()).into_iter().collect();
+            let grant = Grant { id: format!("g-{number}"), traces, ..grant() };
+            let answer = desk.under(&format!("/api/v2/traces/{}", id(number)), &grant).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        let records = audited::records(&log, dir.path()).await;
+        let queries = records.values().filter(|record| record["event"] == "query");
+        let regions = queries.flat_map(|record| record["regions"].as_array().unwrap());
+        let europe = regions.filter(|region| region["name"] == "eu-central");
+        let treated = europe.flat_map(|region| region["treated"].as_array().into_iter().flatten());
+        let of_people: Vec<_> = treated.filter(|one| one["class"] == "pii.email").collect();
+        assert!(!of_people.is_empty());
+        for one in of_people {
+            assert_eq!(one["treatment"], "masked", "for one trace: {is_for_one}");
+        }
+    }
+}
+
 /// Whoever shows what is no grant, without end, fills no log, and pushes out no use; and a process that ends has written
 /// what waited.
 #[tokio::test(start_paused = true)]
@@ -448,7 +488,7 @@ async fn grants_that_do_not_hold_without_end_push_out_no_use() {
 async fn what_goes_on_no_record_is_lifted_by_nothing_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let is_full = Arc::new(AtomicBool::new(false));
-    let log = audited::open(dir.path(), |folder| audited::weak(folder, is_full.clone()));
+    let log = audited::open(dir.path(), |folder| crate::disk::weak(folder, is_full.clone()));
     let mut desk = Desk::new(0, 0, None);
     let state = desk.world.estate.state.clone().with_audit(Arc::new(Auditor::new(log, None)));
     desk.world.estate.router = as_alice(router(state));

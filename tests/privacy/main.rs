@@ -10,6 +10,8 @@
     reason = "a test may fail by panicking, and so may what it is made of"
 )]
 
+#[path = "../support/disk.rs"]
+mod disk;
 #[path = "../support/estate.rs"]
 mod estate;
 #[path = "../support/log.rs"]

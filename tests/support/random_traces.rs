@@ -219,11 +219,14 @@ fn spread(dice: &mut Dice, id: [u8; 16], spans: Vec<Span>, equal_resources: bool
     Trace { id, batches }
 }
 
-/// What a block takes a resource for: no resource is an empty one.
+/// What a block takes a resource for: no resource is an empty one, and an empty text in a column of its own is
+/// nothing.
 fn said(resource: &Option<Resource>) -> Vec<(String, String)> {
+    let empty = Some(AnyValue { value: Some(text("")) });
     let attributes = resource.iter().flat_map(|resource| &resource.attributes);
+    let told = attributes.filter(|pair| pair.key != "k8s.pod.name" || pair.value != empty);
     let mut said: Vec<(String, String)> =
-        attributes.map(|pair| (pair.key.clone(), format!("{:?}", pair.value))).collect();
+        told.map(|pair| (pair.key.clone(), format!("{:?}", pair.value))).collect();
     said.sort();
     said
 }

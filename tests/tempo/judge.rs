@@ -96,6 +96,19 @@ impl Judge {
         Dice(self.seed ^ 0x5eed)
     }
 
+    /// What the Tempo holds for tenants of whose traces no two resources say the same, so that their resources may
+    /// lie apart.
+    pub fn of_unlike_resources(&self) -> impl Iterator<Item = (&str, &[Trace])> {
+        let estates = self.estates.iter().step_by(AGAIN_EACH);
+        estates.map(|estate| (estate.tenant.as_str(), estate.traces.as_slice()))
+    }
+
+    /// What the Tempo answers.
+    pub fn told(&self, tenant: &str, question: &Question) -> Answer {
+        let reply = self.tempo.ask(tenant, &question.target(self.tempo.beginning));
+        Answer::of(question, &reply, self.tempo.beginning)
+    }
+
     /// How many random questions to ask where usually it is so many.
     pub fn count(usual: usize) -> usize {
         let times = std::env::var("TEMPO_QUESTIONS").ok().and_then(|text| text.parse().ok());
@@ -125,8 +138,7 @@ impl Judge {
     }
 
     fn theirs(&self, estate: &Estate, question: &Question) -> Answer {
-        let reply = self.tempo.ask(&estate.tenant, &question.target(self.tempo.beginning));
-        Answer::of(question, &reply, self.tempo.beginning)
+        self.told(&estate.tenant, question)
     }
 }
 

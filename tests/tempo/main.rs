@@ -46,6 +46,7 @@ mod sketch;
 #[path = "../support/tempopb.rs"]
 mod tempopb;
 
+mod apart;
 mod by_id;
 mod canonical;
 mod corpus;
@@ -108,7 +109,7 @@ fn main() {
         reliance::TESTS,
     ]
     .concat();
-    let judged = [search::TESTS, metrics::TESTS, tags::TESTS, streaming::TESTS].concat();
+    let judged = [search::TESTS, metrics::TESTS, tags::TESTS, streaming::TESTS, apart::TESTS].concat();
     let mut trials: Vec<Trial> = Vec::new();
     for (name, run) in by_id {
         let estate = estate.clone();

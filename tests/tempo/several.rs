@@ -391,6 +391,11 @@ fn fixed(several: &Several) {
             let estate = *dice.of(&estates);
             several.ask(&mut tally, estate, question);
         }
+        for estate in estates {
+            for query in FAILING {
+                several.ask(&mut tally, estate, &Question::search(query));
+            }
+        }
         tally.end("searches of the corpus", copies);
     }
 }
@@ -408,8 +413,20 @@ fn random(several: &Several) {
     }
 }
 
+/// What a region fails at as the one does, or lists no traces of: it must not be taken for a region that is
+/// missing.
+const FAILING: [&str; 7] = [
+    "{ !span.b }",
+    "{ !.b || name = \"A\" }",
+    "{ span.arr = span.arr }",
+    "{ 1 / 0 = 1 }",
+    "{ } | by(-span.s)",
+    "{ } | by(trace:id)",
+    "{ name = \"A\" } | by(trace:id) | count() > 0",
+];
+
 /// What is asked without a filter, in every estate.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     ".x",
     "span.s",
     "resource.service.name",
@@ -420,6 +437,7 @@ const NAMES: [&str; 12] = [
     "rootName",
     "rootServiceName",
     "span:childCount",
+    "trace:duration",
     "resource.tutti.replica",
     // Under a filter a Tempo tells one value without a type.
     "nestedSetLeft",

@@ -54,6 +54,16 @@ test("what is shown of a trace: regions, errors, crossings, counts of what was r
   const classes = await page.locator(".redaction").textContent();
   assert.match(classes, /pii\.email \d+/);
   assert.doesNotMatch(classes, /@/);
+  // The counts by class are those of the chips, and those of the report that the gateway gives anyone who asks so.
+  const numbers = (texts) => texts.map((text) => Number(/(\d[\d,]*)/.exec(text)[1].replaceAll(",", "")));
+  const sum = (all) => all.reduce((one, other) => one + other, 0);
+  const byClass = await page.locator(".redaction .class").evaluateAll((all) => all.map((one) => one.lastChild.textContent));
+  const byRegion = numbers(await page.locator(".region .treated", { hasText: "redacted" }).allTextContents());
+  assert.ok(byRegion.length > 0);
+  assert.equal(sum(numbers(byClass)), sum(byRegion));
+  const { report } = await (await fetch(`${world.address}/api/tutti/v1/traces/${world.id}`, { headers: { accept: "application/json" } })).json();
+  assert.equal(sum(byRegion), sum(report.regions.map(({ treated }) => treated ?? 0)));
+  assert.ok(classes.includes(report.planDigest), "the policy that did it is not named");
   assert.ok((await page.locator(".crossing").count()) > 0);
   assert.ok((await page.locator(".critical").count()) > 3);
   // The first error is where it began, and leads to its span.
@@ -77,18 +87,17 @@ test("a look again asks again, and a reader who leaves is not asked for", async 
 });
 
 test("the estate says how each region is", async () => {
-  const page = await open(`${world.address}/ui`, { allows: ["/api/tutti/v1/analytics"] });
+  const page = await open(`${world.address}/ui`);
   await page.locator(".card").nth(2).waitFor();
   const cards = await page.locator(".card").allTextContents();
   assert.match(cards.find((card) => card.includes("us-west")), /failing/);
   assert.match(cards.find((card) => card.includes("us-east")), /well/);
-  // What the last hour was like stands there where the gateway tells it.
+  // What the last hour was like stands there, in the gateway's sentences and in numbers.
   const told = await fetch(`${world.address}/api/tutti/v1/analytics?window=1h`);
-  if (told.ok) {
-    await page.locator(".said", { hasText: (await told.json()).sentences[0].split(" ").at(-1) }).first().waitFor();
-    assert.match(await page.locator(".facts-line").textContent(), /partial/);
-    assert.match(await page.locator(".card", { hasText: "us-west" }).textContent(), /failing|unreachable/);
-  }
+  assert.equal(told.status, 200);
+  await page.locator(".said", { hasText: (await told.json()).sentences[0].split(" ").at(-1) }).first().waitFor();
+  assert.match(await page.locator(".facts-line").textContent(), /partial/);
+  assert.match(await page.locator(".card", { hasText: "us-west" }).textContent(), /failing|unreachable/);
   await picture(page, "estate");
   await close(page);
 });

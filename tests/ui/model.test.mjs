@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { modelOf, valueText } from "../../src/ui/assets/model.js";
+import { inWords } from "../../src/ui/assets/words.js";
 
 const id = (number) => Buffer.from(number.toString(16).padStart(16, "0"), "hex").toString("base64");
 const text = (key, value) => ({ key, value: { stringValue: value } });
@@ -86,4 +87,16 @@ test("values are texts", () => {
   assert.equal(valueText({ arrayValue: { values: [{ intValue: "1" }, { kvlistValue: { values: [{ key: "__proto__", value: { boolValue: true } }] } }] } }), '["1",{"__proto__":"true"}]');
   assert.equal(valueText({ stringValue: "<b>" }), "<b>");
   assert.equal(valueText(undefined), "");
+});
+
+test("complete is said of what the gateway calls complete, and of nothing else", () => {
+  const whole = model(part("a", [span(1, 0, [0, 100])]));
+  const regions = (...states) => states.map((status, nth) => ({ name: "ab"[nth], status }));
+  assert.equal(inWords(whole, regions("ok", "ok"), { outcome: "complete", exactness: "exact" }), "1 span in 100 ms, complete.");
+  assert.equal(inWords(whole, regions("ok", "pending")), "1 span in 100 ms so far. b has not answered yet.");
+  // Every region has answered, and the whole does not stand yet.
+  assert.equal(inWords(whole, regions("ok", "ok")), "1 span in 100 ms so far.");
+  assert.equal(inWords(whole, regions("ok", "timeout"), { outcome: "partial", exactness: "region_missing" }), "1 span in 100 ms, not whole. b did not answer in time.");
+  // Every region has answered in full, and the trace was cut.
+  assert.equal(inWords(whole, regions("ok", "ok"), { outcome: "partial", exactness: "size_limit" }), "1 span in 100 ms, not whole. It is larger than one answer may be.");
 });

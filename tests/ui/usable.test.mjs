@@ -18,7 +18,7 @@ after(async () => {
 const whole = async (page) => page.locator(".region .state", { hasText: "answered" }).nth(2).waitFor();
 
 test("a trace is read by keys alone", async () => {
-  const page = await open(`${world.address}/ui`, { allows: ["/api/tutti/v1/analytics"] });
+  const page = await open(`${world.address}/ui`);
   await page.keyboard.press("/");
   await page.keyboard.type(world.id);
   await page.keyboard.press("Enter");
@@ -59,6 +59,10 @@ test("a trace is read by keys alone", async () => {
   await close(page);
 });
 
+const search = (page, q, since) => page.evaluate((asked) => { location.hash = new URLSearchParams(asked); }, { q, since });
+/** Where the rows of a search lead, in their order. */
+const paths = (page) => page.locator(".found tbody a").evaluateAll((links) => links.map((link) => link.pathname));
+
 for (const scheme of ["light", "dark"]) {
   test(`nothing bars anyone from the page when it is ${scheme}`, async () => {
     const page = await open(`${world.address}/ui/trace/${world.id}`, { scheme });
@@ -71,7 +75,7 @@ for (const scheme of ["light", "dark"]) {
     assert.deepEqual(await barriers(page), []);
     await close(page);
 
-    const estate = await open(`${world.address}/ui#q=${encodeURIComponent("{ status = error }")}`, { scheme, allows: ["/api/tutti/v1/analytics"] });
+    const estate = await open(`${world.address}/ui#q=${encodeURIComponent("{ status = error }")}`, { scheme });
     await estate.locator(".found tbody tr").first().waitFor();
     assert.deepEqual(await barriers(estate), []);
     await picture(estate, `found-${scheme}`);
@@ -80,7 +84,7 @@ for (const scheme of ["light", "dark"]) {
 }
 
 test("light and dark are chosen, and stay so", async () => {
-  const page = await open(`${world.address}/ui`, { scheme: "light", allows: ["/api/tutti/v1/analytics"] });
+  const page = await open(`${world.address}/ui`, { scheme: "light" });
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await ground();
   await page.getByRole("button", { name: "Light or dark" }).click();
@@ -113,7 +117,7 @@ test("a query is completed by words, names and values, and what it finds is open
   const few = await serve(["north", "south"]);
   await few.send("north", "payments", [span(TRACE, 1, 0, [0, 90], { status: { code: 2 } })]);
   await few.send("south", "orders", [span(TRACE, 2, 1, [10, 50])]);
-  const page = await open(`${few.address}/ui`, { allows: ["/api/tutti/v1/analytics"] });
+  const page = await open(`${few.address}/ui`);
   const box = page.getByRole("combobox", { name: "Trace id or TraceQL" });
   const option = (text) => page.getByRole("option").filter({ hasText: text }).first();
   await page.keyboard.press("/");
@@ -145,8 +149,72 @@ test("a query is completed by words, names and values, and what it finds is open
   await few.stop();
 });
 
+test("the newest rows are there before the rest is, and all stand in one order", async () => {
+  const many = await serve(["north", "south"]);
+  try {
+    for (let nth = 1; nth <= 60; nth++) {
+      const trace = nth.toString(16).padStart(32, "0");
+      await many.send(nth % 2 ? "north" : "south", "orders", [span(trace, nth, 0, [nth * 10, nth * 10 + 5])]);
+    }
+    const page = await open(`${many.address}/ui`);
+    const asked = [];
+    let letGo;
+    const held = new Promise((resolve) => { letGo = resolve; });
+    await page.route("**/api/tutti/v1/search?*", async (route) => {
+      asked.push(new URL(route.request().url()).searchParams);
+      // The first page passes; what comes after it waits.
+      if (asked.length > 1) await held;
+      await route.continue();
+    });
+    await search(page, "{ resource.service.name = \"orders\" }", "1h");
+    const rows = page.locator(".found tbody tr");
+    const ids = async () => (await paths(page)).map((path) => Number.parseInt(path.split("/").at(-1), 16));
+    await rows.nth(9).waitFor();
+    const early = await ids();
+    assert.deepEqual(early, [60, 59, 58, 57, 56, 55, 54, 53, 52, 51]);
+    assert.match(await page.locator(".results h2").textContent(), /10 traces so far, searching/);
+    assert.equal(await page.locator(".results").getAttribute("aria-busy"), "true");
+    letGo();
+    await rows.nth(49).waitFor();
+    assert.deepEqual((await ids()).slice(0, 10), early);
+    assert.equal(new Set(await ids()).size, 50);
+    assert.deepEqual(asked.map((one) => [one.get("limit"), one.has("cursor")]), [["10", false], ["40", true]]);
+    await page.getByRole("button", { name: "More" }).click();
+    await rows.nth(59).waitFor();
+    assert.deepEqual(await ids(), Array.from({ length: 60 }, (_, nth) => 60 - nth));
+    assert.equal(await page.getByRole("button", { name: "More" }).count(), 0);
+    await close(page);
+  } finally {
+    await many.stop();
+  }
+});
+
+test("of a search that lacks a region the first rows are there, and then all that can be had", async () => {
+  const lacking = await demo("--down", "us-west");
+  try {
+    const page = await open(`${lacking.address}/ui`);
+    const limits = [];
+    page.on("request", (request) => {
+      const { pathname, searchParams } = new URL(request.url());
+      if (pathname === "/api/tutti/v1/search") limits.push(searchParams.get("limit"));
+    });
+    // As far back as may be searched.
+    await search(page, "{ }", "168h");
+    await page.locator(".results[aria-busy=false] .found").waitFor();
+    // A page that lacks something leads nowhere: it is asked for again at its full length, and nothing stands twice.
+    assert.deepEqual(limits, ["10", "50"]);
+    const found = await paths(page);
+    assert.ok(found.length > 10 && found.length <= 50, `${found.length}`);
+    assert.equal(new Set(found).size, found.length);
+    assert.match(await page.locator(".results .banner").textContent(), /More may match.*us-west/s);
+    await close(page);
+  } finally {
+    await lacking.stop();
+  }
+});
+
 test("what is no query is refused in the gateway's words", async () => {
-  const page = await open(`${world.address}/ui#q=${encodeURIComponent("{ nonsense")}`, { allows: ["/api/tutti/v1/"] });
+  const page = await open(`${world.address}/ui#q=${encodeURIComponent("{ nonsense")}`, { allows: ["/api/tutti/v1/search"] });
   await page.locator(".results .refused").waitFor();
   assert.match(await page.locator(".results .refused").textContent(), /line 1/);
   await close(page);

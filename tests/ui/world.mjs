@@ -115,12 +115,12 @@ export async function demo(...args) {
   return { ...world, id: /trace ([0-9a-f]{32})/.exec(world.said())[1] };
 }
 
-/** `tutti serve` over embedded regions, which are sent spans by `send`. Everything is shown as it was sent. */
-export async function serve(regions, more = () => "", first = async () => null) {
+/** `tutti serve` over embedded regions, which are sent spans by `send`. Without policies everything is shown as it was sent. */
+export async function serve(regions, more = () => "", first = async () => null, packs = []) {
   const folder = mkdtempSync(join(tmpdir(), "tutti-ui-"));
   const listen = await port();
   const doors = new Map();
-  let config = `[gateway]\nregion = "${regions[0]}"\nlisten = "127.0.0.1:${listen}"\npacks = []\n${more(folder)}\n`;
+  let config = `[gateway]\nregion = "${regions[0]}"\nlisten = "127.0.0.1:${listen}"\npacks = ${JSON.stringify(packs)}\n${more(folder)}\n`;
   for (const name of regions) {
     doors.set(name, await port());
     config += `[[region]]\nname = "${name}"\njurisdiction = "US"\nkind = "memory"\notlp = "127.0.0.1:${doors.get(name)}"\n`;

@@ -14,6 +14,7 @@ use crate::api::state::ApiState;
 use crate::audit::json::{Json, Map};
 use crate::audit::record::text;
 use crate::audit::{Event, Receipt, Record};
+use crate::federation::Federation;
 use crate::model::{Coverage, Outcome, RegionReport};
 use crate::policy::{Plan, RegionPlan};
 
@@ -28,6 +29,8 @@ struct Draft {
     policies: Option<String>,
     asked: Map,
     seen: Option<Seen>,
+    /// The estate under a grant for this trace alone, where one answered: what is treated there is treated by its plan.
+    under_grant: Option<Arc<Federation>>,
     coverage: Option<Coverage>,
     outcome: Option<Outcome>,
     traces: Option<u64>,
@@ -54,6 +57,7 @@ impl Docket {
             policies: state.in_force().policies_digest().map(str::to_owned),
             asked: asked.map(|(key, value)| (key.to_owned(), value)).into(),
             seen: None,
+            under_grant: None,
             coverage: None,
             outcome: None,
             traces: None,
@@ -79,6 +83,11 @@ impl Docket {
 
     pub fn is_of(&self, seen: Seen) {
         self.draft().seen = Some(seen);
+    }
+
+    /// It is answered under a grant for the trace that is asked for.
+    pub fn is_under(&self, federation: Arc<Federation>) {
+        self.draft().under_grant = Some(federation);
     }
 
     pub fn asks(&self, asked: Map) {
@@ -136,7 +145,8 @@ impl Docket {
     pub fn record(&self, event: Event, status: &str) -> Record {
         let draft = self.draft();
         let seen = draft.seen.as_ref();
-        let plan = seen.map(|seen| seen.federation.plan());
+        let of_caller = seen.map(|seen| &seen.federation);
+        let plan = draft.under_grant.as_ref().or(of_caller).map(|federation| federation.plan());
         let details = draft.start.as_ref().filter(|_| event == Event::STREAM_END);
         let reports = draft.coverage.iter().flat_map(|coverage| &coverage.regions);
         Record {

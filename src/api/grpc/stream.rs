@@ -34,7 +34,7 @@ use crate::federation::query::Answered;
 use crate::federation::{Growth, Question, Refusal};
 use crate::model::search::Inspected;
 use crate::model::tags::TagsForm;
-use crate::model::{Answer, Coverage, MetricsAnswer, Outcome, SearchAnswer, TagNames, TagValues};
+use crate::model::{Answer, Coverage, MetricsAnswer, SearchAnswer, TagNames, TagValues};
 use crate::task::clock::wall_nanos;
 use crate::task::{self, Group, along};
 use crate::telemetry::metrics::Endpoint;
@@ -284,11 +284,11 @@ fn settle<Q: Send + 'static, A>(
     state: &ApiState,
     answered: &Answered<A>,
 ) {
-    let (outcome, coverage) = match answered {
-        Ok(answer) => (answer.coverage.outcome(), Some(&answer.coverage)),
-        Err(refusal) => (Outcome::Refused, refusal.coverage.as_ref()),
+    let ending = match answered {
+        Ok(answer) => Ending::of(&answer.coverage, false),
+        Err(refusal) => Ending::of_refusal(refusal),
     };
-    admitted.settle(state, &Ending { outcome, coverage, is_of_regions: true });
+    admitted.settle(state, &ending);
 }
 
 /// An answer in its final form: its messages, and what is said after them.

@@ -52,7 +52,8 @@ pub fn page(
     let Cursor { window, position, .. } = Cursor::read(text, digest)?;
     if let Some(window) = window {
         check_order(window.start, window.end)?;
-        check_length(window, settings)?;
+        // The window of the first page, which was rounded and passed.
+        check_length(window, 1, settings)?;
     }
     Ok((SearchQuery { window, page: Some(Page::After(position)), ..query }, digest))
 }
@@ -119,14 +120,15 @@ fn window(params: &Params, settings: &SearchSettings, now: u64) -> Result<Option
     let start = go::uint32(&window.start).map_err(|why| bad(format!("invalid start: {why}")))?;
     let end = go::uint32(&window.end).map_err(|why| bad(format!("invalid end: {why}")))?;
     check_order(start, end)?;
-    check_length(Window { start, end }, settings)?;
+    check_length(Window { start, end }, window.slack, settings)?;
     Ok(((start, end) != (0, 0)).then_some(Window { start, end }))
 }
 
-/// A window whose end lies before its start is longer than any, as in Tempo.
-pub(super) fn check_length(window: Window, settings: &SearchSettings) -> Result<(), ApiError> {
+/// A window whose end lies before its start is longer than any, as in Tempo. The whole of what may be asked for can
+/// be asked for until now, though now is rounded.
+pub(super) fn check_length(window: Window, slack: u32, settings: &SearchSettings) -> Result<(), ApiError> {
     let Window { start, end } = window;
-    if u64::from(end.wrapping_sub(start)) > settings.duration_max.as_secs() {
+    if u64::from(end.wrapping_sub(start)) > settings.duration_max.as_secs() + u64::from(slack) {
         let max = duration_text(i64::try_from(settings.duration_max.as_nanos()).unwrap_or(i64::MAX));
         return Err(bad(format!(
             "range specified by start and end exceeds {max}. received start={start} end={end}"

@@ -22,7 +22,7 @@ pub fn names(
     let clamped = clamped(params, now)?;
     let scope = scope(params)?;
     let window = read(&clamped.start, &clamped.end)?;
-    check_length(window, settings)?;
+    check_length(window, clamped.slack, settings)?;
     let limits = TagLimits {
         count_max: number_if_any(params, "limit"),
         stale_max: number_if_any(params, "maxStaleValues"),
@@ -52,7 +52,7 @@ pub fn values(
         stale_max: number(params, "maxStaleValues")?.unwrap_or(0),
         bytes_max: settings.tags_bytes_max,
     };
-    check_length(window, settings)?;
+    check_length(window, clamped.slack, settings)?;
     Ok(TagValuesQuery { name, query: query(params), window: unless_all(window), limits, form })
 }
 

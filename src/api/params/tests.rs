@@ -109,6 +109,10 @@ fn limits_are_the_settings() {
     let read = |query: &str| search::search(&params(query), &settings, NOW);
     let read_whole = read("since=1m&limit=4294967295&spss=4294967295").unwrap();
     assert_eq!((read_whole.limit, read_whole.spans_per_set), (u32::MAX, u32::MAX));
+    // As long as may be, until now: though now is rounded up, and its begin down. No longer than that.
+    let longest = read("since=90s").unwrap().window.unwrap();
+    assert_eq!((longest.start, longest.end), (NOW_S - 90, NOW_S + 1));
+    assert!(line(read("since=91s")).contains("exceeds 1m30s"));
     let by_default = read("since=1m").unwrap();
     assert_eq!((by_default.limit, by_default.spans_per_set), (5, 7));
     assert_eq!(

@@ -20,6 +20,8 @@ const METRICS_SINCE: i128 = 3600 * SECOND;
 pub(super) struct Clamped {
     pub start: String,
     pub end: String,
+    /// Seconds by which it may be longer than was asked: both ends are now's, and were rounded away from each other.
+    pub slack: u32,
 }
 
 /// The window of a search or a question for tags.
@@ -29,7 +31,7 @@ pub(super) fn clamped(params: &Params, now: u64) -> Result<Clamped, ApiError> {
         clamped_nanos(params, now).map_err(|why| bad(format!("error parsing date range: {why}")))?;
     let is_now = end == now && start < now;
     let end = if is_now { -(-end).div_euclid(SECOND) } else { end.div_euclid(SECOND) };
-    Ok(Clamped { start: start.div_euclid(SECOND).to_string(), end: end.to_string() })
+    Ok(Clamped { start: start.div_euclid(SECOND).to_string(), end: end.to_string(), slack: is_now.into() })
 }
 
 fn clamped_nanos(params: &Params, now: i128) -> Result<(i128, i128), String> {

@@ -1,7 +1,8 @@
 //! The frames of a stream of gRPC as a region sends it: whole messages, and the status after them.
 //!
 //! A stream that ends within a message, or without a status, is cut off, whatever was said before: what is missing
-//! may be rows. Nothing is kept room for before it is there.
+//! may be rows. Nothing is kept room for before it is there. What is read and what is unpacked of it stands in the ledger
+//! until it is let go of.
 
 use std::io::{Read, Write};
 
@@ -15,12 +16,15 @@ use reqwest::Body;
 use tonic::{Code, Status};
 
 use super::transport;
-use crate::backend::body::MEMORY_PATIENCE;
+use crate::backend::body::{MEMORY_PATIENCE, held};
 use crate::backend::{Fault, fault};
 use crate::task::ledger::{Hold, Ledger};
 
 /// In front of each message: whether it is compressed, and its length.
 const HEAD_BYTES: usize = 5;
+
+/// Unpacked at a time, between two looks at whether there is room.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// Why there is no next message.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ impl Frames {
 
     pub(super) async fn next(&mut self) -> Result<Bytes, End> {
         loop {
-            if let Some(message) = self.take().map_err(End::Fault)? {
+            if let Some(message) = self.take().await.map_err(End::Fault)? {
                 return Ok(message);
             }
             match self.body.frame().await {
@@ -84,7 +88,7 @@ impl Frames {
     }
 
     /// The next message, if it is here.
-    fn take(&mut self) -> Result<Option<Bytes>, Fault> {
+    async fn take(&mut self) -> Result<Option<Bytes>, Fault> {
         let Some(mut head) = self.read.get(..HEAD_BYTES) else { return Ok(None) };
         let (is_packed, length) = (head.get_u8(), u64::from(head.get_u32()));
         // An empty message is some bytes, too. One that is too large to come is not waited for.
@@ -99,7 +103,7 @@ impl Frames {
         message.advance(HEAD_BYTES);
         let message = match is_packed {
             0 => message,
-            1 => unpacked(&message, self.left).map_err(|_| fault::bad_encoding())?,
+            1 => unpacked(&message, self.left, &self.ledger).await?,
             _ => return Err(fault::no_answer_to_query()),
         };
         let rest = self.left.checked_sub(message.len() as u64);
@@ -117,11 +121,25 @@ impl Frames {
     }
 }
 
-/// One byte beyond the limit tells that there is more.
-fn unpacked(message: &[u8], bytes_max: u64) -> std::io::Result<Bytes> {
-    let mut out = Vec::new();
-    GzDecoder::new(message).take(bytes_max.saturating_add(1)).read_to_end(&mut out)?;
-    Ok(out.into())
+/// One byte beyond the limit tells that there is more. A few bytes may unpack into a thousand times as many, so there is
+/// looked for room as they come.
+async fn unpacked(message: &[u8], bytes_max: u64, ledger: &Ledger) -> Result<Bytes, Fault> {
+    let mut hold = ledger.try_hold(0).map_err(|_| fault::no_room())?;
+    let mut packed = GzDecoder::new(message).take(bytes_max.saturating_add(1));
+    let (mut out, mut piece) = (Vec::new(), vec![0; PIECE_BYTES]);
+    loop {
+        let read = packed.read(&mut piece).map_err(|_| fault::bad_encoding())?;
+        let Some(more) = piece.get(..read).filter(|more| !more.is_empty()) else { break };
+        let wanted = out.len().saturating_add(more.len());
+        if wanted > out.capacity() {
+            // It grows to twice its size, and while it is copied both are there.
+            let needed = hold.missing_for((wanted as u64).saturating_mul(3));
+            hold.grow(needed, MEMORY_PATIENCE).await.map_err(|_| fault::no_room())?;
+        }
+        out.extend_from_slice(more);
+    }
+    hold.shrink_to(out.capacity() as u64);
+    Ok(held(out.into(), hold))
 }
 
 /// A message as it stands in a body, as it is.
@@ -155,6 +173,16 @@ mod tests {
 
     /// What is read of a body that comes in pieces of so many bytes.
     async fn read(bytes: &[u8], piece: usize, bytes_max: u64, status: Option<&str>) -> (Vec<Bytes>, End) {
+        read_within(bytes, piece, bytes_max, status, Ledger::unlimited()).await
+    }
+
+    async fn read_within(
+        bytes: &[u8],
+        piece: usize,
+        bytes_max: u64,
+        status: Option<&str>,
+        ledger: Ledger,
+    ) -> (Vec<Bytes>, End) {
         let data = bytes.chunks(piece).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece))));
         let trailers = status.map(|status| {
             let mut trailers = HeaderMap::new();
@@ -162,8 +190,7 @@ mod tests {
             Ok::<_, std::io::Error>(Frame::trailers(trailers))
         });
         let frames: Vec<_> = data.chain(trailers).collect();
-        let mut frames =
-            Frames::new(Body::wrap(StreamBody::new(stream::iter(frames))), bytes_max, Ledger::unlimited());
+        let mut frames = Frames::new(Body::wrap(StreamBody::new(stream::iter(frames))), bytes_max, ledger);
         let mut messages = Vec::new();
         loop {
             match frames.next().await {
@@ -206,5 +233,23 @@ mod tests {
             let (_, end) = read(wrong, 64, 100, Some("0")).await;
             assert!(matches!(end, End::Fault(fault) if fault.status == RegionStatus::Malformed));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_unpacked_is_held_until_it_is_let_go_of_and_what_does_not_fit_is_not_unpacked() {
+        const LARGE: usize = 1 << 20;
+        let sent = framed(&vec![0; LARGE]);
+        assert!(sent.len() < 16 << 10, "it comes in a few bytes: {}", sent.len());
+        let ledger = Ledger::new(16 << 20);
+        let (messages, end) = read_within(&sent, 4096, 2 << 20, Some("0"), ledger.clone()).await;
+        assert!(matches!(end, End::Well), "{end:?}");
+        assert!(ledger.numbers().held >= LARGE as u64, "{:?}", ledger.numbers());
+        drop(messages);
+        assert_eq!(ledger.numbers().held, 0);
+        let little = Ledger::new(LARGE as u64 / 2);
+        let (messages, end) = read_within(&sent, 4096, 2 << 20, Some("0"), little.clone()).await;
+        assert!(messages.is_empty());
+        assert!(matches!(end, End::Fault(fault) if fault.status == RegionStatus::Limited));
+        assert_eq!(little.numbers().held, 0);
     }
 }

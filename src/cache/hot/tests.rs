@@ -104,6 +104,26 @@ async fn what_was_fetched_before_it_was_forgotten_is_not_kept_after() {
     assert_eq!(of(&hot, "alice"), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn whether_a_trace_and_its_body_are_kept_does_not_depend_on_what_is_withheld() {
+    for withheld in [0, 400, 600, 5000, u64::from(u32::MAX) * 2] {
+        let hot = memory(HotSettings { bytes_max: 1000, ..HotSettings::GATEWAY });
+        let remember = |plan: &str, shown: u64| {
+            let size = Size { held: shown + withheld, shown };
+            hot.remember(key(plan), whole(1), size, LONG_AGO, hot.epoch());
+        };
+        remember("large", 501);
+        assert_eq!(of(&hot, "large"), None, "{withheld}");
+        remember("small", 490);
+        let hit = hot.get(&key("small")).unwrap();
+        hit.keep_body(JSON, written(b"0123456789"));
+        let again = hot.get(&key("small")).unwrap();
+        assert!(again.body(JSON).is_some(), "{withheld}");
+        again.keep_body(Form { is_json: false, ..JSON }, written(b"0"));
+        assert!(again.body(Form { is_json: false, ..JSON }).is_none(), "{withheld}");
+    }
+}
+
 fn written(bytes: &'static [u8]) -> Written {
     Written { bytes: Bytes::from_static(bytes), length: bytes.len() as u64 }
 }
@@ -129,6 +149,20 @@ async fn a_body_lies_with_its_trace_counts_and_goes_with_it() {
     again.keep_body(Form { is_json: false, ..JSON }, written(b"0123456789"));
     assert!(hot.get(&key("alice")).is_none(), "a body does not bring back what was forgotten");
     assert_eq!(hot.held(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_while_a_body_is_kept_is_not_brought_back_by_it() {
+    let hot = memory(HotSettings::GATEWAY);
+    let id = TraceId::parse(ID).unwrap();
+    let forgets: [&dyn Fn(); 2] = [&|| hot.forget(id), &|| hot.forget_all()];
+    for forget in forgets {
+        keep(&hot, "alice", 1, 100, LONG_AGO);
+        let hit = hot.get(&key("alice")).unwrap();
+        // Between the look at what is kept and the body that is put there.
+        hit.weigh_anew(forget);
+        assert_eq!(of(&hot, "alice"), None);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@
 //! throws things away brings nothing back.
 
 mod health;
+mod heed;
 mod line;
 
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use redis::Cmd;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+
+pub use self::heed::{HEARD_EVERY, Heard};
 
 use self::health::Health;
 use self::line::{LineError, Lines};
@@ -49,6 +52,11 @@ const CONNECTED_AGAIN: Duration = Duration::from_millis(10);
 
 /// Answers of the memory to what has no value.
 const REPLY_BYTES_MAX: usize = 4 << 10;
+
+/// How far the clocks of gateways that share a memory may be apart. What is sealed by one that is further ahead is not
+/// believed, and where the memory could not be told of something that was forgotten, nothing is that may have been sealed
+/// before by a clock as wrong as this.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_mins(5);
 
 /// What is sealed or opened of at least this size leaves the threads that serve requests.
 const LONG_WORK_BYTES: usize = 1 << 20;
@@ -139,9 +147,9 @@ struct Inner {
     writing: Group,
     places: Arc<Semaphore>,
     counts: CacheFamilies,
-    /// Nothing that was sealed before is believed, in nanoseconds of the epoch: somebody wanted it forgotten and the
-    /// memory could not be told.
-    believed_from: std::sync::atomic::AtomicU64,
+    /// When somebody wanted something forgotten and the memory could not be told, in nanoseconds of the epoch: nothing that
+    /// was sealed before is believed. 0 where that never was so.
+    untold_at: std::sync::atomic::AtomicU64,
 }
 
 impl Shared {
@@ -157,7 +165,7 @@ impl Shared {
             places,
             counts,
             settings,
-            believed_from: std::sync::atomic::AtomicU64::new(0),
+            untold_at: std::sync::atomic::AtomicU64::new(0),
         })))
     }
 
@@ -220,13 +228,16 @@ impl Shared {
         let (beside, trace) = opened?;
         let kept = Kept::read(&beside)?;
         let now = Duration::from_nanos(wall_nanos());
-        let believed_from = self.0.believed_from.load(std::sync::atomic::Ordering::Acquire);
-        if kept.sealed_at <= Duration::from_nanos(believed_from) {
+        let untold = self.0.untold_at.load(std::sync::atomic::Ordering::Acquire);
+        let untold = (untold > 0).then(|| Duration::from_nanos(untold));
+        if !is_believed(kept.sealed_at, now, untold) {
             return None;
         }
         let value = KeptTrace { trace: Arc::new(trace), inspected_bytes: kept.inspected_bytes };
         let whole = Answer { value, coverage: kept.coverage }.complete().ok()?;
-        Some((whole, kept.until.saturating_sub(now)))
+        // No longer than it was kept for, whatever clock that was.
+        let lifetime = kept.until.saturating_sub(kept.sealed_at);
+        Some((whole, kept.until.saturating_sub(now).min(lifetime)))
     }
 
     /// Writes a whole trace behind the answer, if there is a place for it.
@@ -277,7 +288,7 @@ impl Shared {
         let begun = Instant::now();
         let until = begun + WRITE_MAX;
         let mut set = Cmd::new();
-        set.arg("MSET");
+        set.arg("MSET").arg(self.round_name()).arg(&Stamp::fresh().0[..]);
         match id {
             Some(id) => {
                 set.arg(self.stamp_name(id)).arg(&Stamp::fresh().0[..]);
@@ -290,7 +301,7 @@ impl Shared {
         }
         let told = self.within(until, self.tell(&set, until)).await;
         if told.is_err() {
-            self.0.believed_from.store(wall_nanos(), std::sync::atomic::Ordering::Release);
+            self.0.untold_at.store(wall_nanos(), std::sync::atomic::Ordering::Release);
         }
         let outcome = told.err().unwrap_or(SharedOutcome::Done);
         self.0.counts.shared(SharedOperation::Forget, outcome, Some(begun.elapsed()));
@@ -357,15 +368,35 @@ impl Shared {
     }
 
     fn stamp_name(&self, id: &TraceId) -> String {
-        let hash = blake3::hash(id.to_string().as_bytes());
-        let [first, second, ..] = hash.as_bytes();
-        self.stamp_name_of(u16::from_be_bytes([*first, *second]) % STAMPS)
+        self.stamp_name_of(stamp_number(id))
+    }
+
+    /// Where it is said that some stamp was made anew.
+    fn round_name(&self) -> String {
+        let SharedSettings { prefix, vault, .. } = &self.0.settings;
+        format!("{prefix}:{VERSION}:{}:f", vault.print())
     }
 
     fn stamp_name_of(&self, number: u16) -> String {
         let SharedSettings { prefix, vault, .. } = &self.0.settings;
         format!("{prefix}:{VERSION}:{}:g:{number:02x}", vault.print())
     }
+}
+
+/// Which of the stamps a trace has.
+fn stamp_number(id: &TraceId) -> u16 {
+    let hash = blake3::hash(id.to_string().as_bytes());
+    let [first, second, ..] = hash.as_bytes();
+    u16::from_be_bytes([*first, *second]) % STAMPS
+}
+
+/// Whether what was sealed then, by the clock of whoever did, may be shown now, by the one here. Where the memory could not
+/// be told of something that was forgotten, what is sealed is only believed if it was sealed after that by any clock that
+/// is within its bounds.
+fn is_believed(sealed_at: Duration, now: Duration, untold: Option<Duration>) -> bool {
+    let is_ahead = sealed_at > now.saturating_add(CLOCK_SKEW_MAX);
+    let is_after = untold.is_none_or(|untold| sealed_at > untold.saturating_add(CLOCK_SKEW_MAX));
+    !is_ahead && is_after
 }
 
 impl Stamp {
@@ -412,4 +443,23 @@ fn canonical(estate: &str, key: &HotKey) -> Option<Vec<u8>> {
 
 fn bound(canonical: &[u8], stamp: Stamp) -> Vec<u8> {
     [canonical, &stamp.0].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_sealed_before_it_was_forgotten_is_not_believed_whatever_clock_sealed_it() {
+        let (now, skew) = (Duration::from_secs(1_800_000_000), CLOCK_SKEW_MAX);
+        let moment = Duration::from_nanos(1);
+        assert!(is_believed(now - skew * 10, now, None), "how old it is is said by its end");
+        assert!(is_believed(now + skew, now, None) && !is_believed(now + skew + moment, now, None));
+        // Forgotten an hour ago, and a minute before that sealed by clocks that are ahead and behind.
+        let (untold, sealed) = (now - Duration::from_hours(1), now - Duration::from_mins(61));
+        for clock in [sealed - skew, sealed, sealed + skew] {
+            assert!(!is_believed(clock, now, Some(untold)), "{clock:?}");
+        }
+        assert!(!is_believed(untold + skew, now, Some(untold)) && is_believed(now, now, Some(untold)));
+    }
 }

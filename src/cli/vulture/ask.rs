@@ -35,15 +35,19 @@ pub(super) fn question(check: Check, planting: &Planting, planted: &Planted) -> 
         Some(("/api/search".to_owned(), parameters))
     };
     let canary = planting.canary_keys.first();
+    let counted = || within(format!("{{ {service} }} | count_over_time()"));
     match check {
         Check::Trace => Some((format!("/api/tutti/v1/traces/{}", planted.trace), Vec::new())),
         Check::Search => search(format!("{{ {service} }}")),
         // One region alone has nobody of another to call.
         Check::Structure if answers(planted) == 0 => None,
         Check::Structure => search(format!("{{ {service} && nestedSetParent < 0 }} >> {{ kind = server }}")),
-        Check::Metrics => {
-            let query = format!("{{ {service} }} | count_over_time()");
-            Some(("/api/metrics/query".to_owned(), within(query)))
+        Check::Metrics => Some(("/api/metrics/query".to_owned(), counted())),
+        Check::Range => {
+            // Rounds begin at whole multiples of their length, as intervals do: one interval is one round.
+            let mut parameters = counted();
+            parameters.push(("step", format!("{}s", end.saturating_sub(start))));
+            Some(("/api/metrics/query_range".to_owned(), parameters))
         }
         Check::Values => {
             let path = format!("/api/v2/search/tag/span.{}/values", canary?);

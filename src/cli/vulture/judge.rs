@@ -1,10 +1,15 @@
 //! What was shown against what was written: one verdict for each check. Pure.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 use super::seen;
 use crate::demo::{Planted, PlantedKind, PlantedSpan};
 use crate::model::{RegionName, TraceId};
+
+/// Characters of what a refusal says.
+const LINE_MAX: usize = 400;
 
 /// What is asked of each trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +22,8 @@ pub(super) enum Check {
     Structure,
     /// How many spans it has.
     Metrics,
+    /// The same as a series over time, which graphs and alert rules ask for.
+    Range,
     /// Values of the attribute that holds the canary.
     Values,
     /// Whether a condition on the canary finds its trace.
@@ -24,8 +31,8 @@ pub(super) enum Check {
 }
 
 impl Check {
-    pub const ALL: [Self; 6] =
-        [Self::Trace, Self::Search, Self::Structure, Self::Metrics, Self::Values, Self::Oracle];
+    pub const ALL: [Self; 7] =
+        [Self::Trace, Self::Search, Self::Structure, Self::Metrics, Self::Range, Self::Values, Self::Oracle];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,9 +40,15 @@ impl Check {
             Self::Search => "search",
             Self::Structure => "structure",
             Self::Metrics => "metrics",
+            Self::Range => "range",
             Self::Values => "values",
             Self::Oracle => "oracle",
         }
+    }
+
+    /// What not every gateway answers over all of its regions.
+    fn is_of_metrics(self) -> bool {
+        matches!(self, Self::Metrics | Self::Range)
     }
 }
 
@@ -43,31 +56,35 @@ impl Check {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Good,
+    /// As it was written, and only when it was asked for again: what was missing before.
+    Late(String),
     /// Something is missing, and the answer says so.
     Partial(String),
     /// Something is missing, and the answer says that it is whole.
     Missing(String),
+    /// What spans that are still on their way cannot explain.
     Wrong(String),
     Leaked(String),
-    /// The gateway answers nothing of this kind.
-    NotOffered,
+    /// The gateway says that it answers nothing of this kind over its regions, in these words.
+    NotOffered(String),
     Refused(String),
     Unreachable(String),
 }
 
 impl Verdict {
-    /// The words of `as_str`, and of what was seen only when it was asked for again.
+    /// The words of `as_str`.
     pub const WORDS: [&'static str; 9] =
         ["good", "late", "partial", "missing", "wrong", "leaked", "not_offered", "refused", "unreachable"];
 
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Good => "good",
+            Self::Late(_) => "late",
             Self::Partial(_) => "partial",
             Self::Missing(_) => "missing",
             Self::Wrong(_) => "wrong",
             Self::Leaked(_) => "leaked",
-            Self::NotOffered => "not_offered",
+            Self::NotOffered(_) => "not_offered",
             Self::Refused(_) => "refused",
             Self::Unreachable(_) => "unreachable",
         }
@@ -75,8 +92,10 @@ impl Verdict {
 
     pub fn why(&self) -> &str {
         match self {
-            Self::Good | Self::NotOffered => "",
-            Self::Partial(why)
+            Self::Good => "",
+            Self::Late(why)
+            | Self::Partial(why)
+            | Self::NotOffered(why)
             | Self::Missing(why)
             | Self::Wrong(why)
             | Self::Leaked(why)
@@ -85,10 +104,34 @@ impl Verdict {
         }
     }
 
-    /// Whether asking again can come to something else: spans may still arrive. What was shown cannot be taken back.
+    /// Whether asking again can come to something better: spans may still arrive. What was shown cannot be taken back,
+    /// and that it is shown rightly a moment later makes it no better.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Good | Self::NotOffered | Self::Leaked(_))
+        matches!(self, Self::Good | Self::Late(_) | Self::NotOffered(_) | Self::Leaked(_) | Self::Wrong(_))
     }
+
+    /// What it comes to, after what came of the same question before. Only what was missing can be late: a gateway
+    /// that refused or was gone a moment ago has not kept anybody waiting for spans.
+    pub fn after(self, earlier: Option<Self>) -> Self {
+        match (earlier, self) {
+            (Some(Self::Partial(why) | Self::Missing(why)), Self::Good) => Self::Late(why),
+            (Some(Self::Refused(why)), Self::Good) => Self::Refused(and_then_answered(&why)),
+            (Some(Self::Unreachable(why)), Self::Good) => Self::Unreachable(and_then_answered(&why)),
+            (_, now) => now,
+        }
+    }
+
+    /// Of two that left a question open, the one that says more against the gateway.
+    pub fn or_worse(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier @ (Self::Refused(_) | Self::Unreachable(_))) => earlier,
+            _ => self,
+        }
+    }
+}
+
+fn and_then_answered(why: &str) -> String {
+    format!("{why}; answered when it was asked again")
 }
 
 /// An answer as it came.
@@ -126,8 +169,8 @@ pub(super) fn judge(check: Check, reply: &Reply, planted: &Planted, regions: &[R
     match reply.status {
         200 => {}
         // A question about what may not be seen is best refused.
-        400..=499 if is_guarded => return Verdict::Good,
-        501 => return Verdict::NotOffered,
+        403 if is_guarded => return Verdict::Good,
+        501 if check.is_of_metrics() => return Verdict::NotOffered(first_line(&reply.body)),
         404 if check == Check::Trace => return reply.absent("the trace is not found".to_owned()),
         status => return Verdict::Refused(format!("HTTP {status}")),
     }
@@ -135,7 +178,8 @@ pub(super) fn judge(check: Check, reply: &Reply, planted: &Planted, regions: &[R
         Check::Trace => trace(reply, planted, regions),
         Check::Search => row(reply, planted, None),
         Check::Structure => row(reply, planted, Some(answers(planted))),
-        Check::Metrics => count(reply, planted),
+        Check::Metrics => count(reply, planted, value),
+        Check::Range => count(reply, planted, |series| of_the_round(series, planted.round_end)),
         Check::Values => Verdict::Good,
         Check::Oracle if found(reply, planted).is_some() => {
             Verdict::Leaked("a condition on the canary finds its trace".to_owned())
@@ -229,34 +273,47 @@ fn row(reply: &Reply, planted: &Planted, matched: Option<usize>) -> Verdict {
     let Some(row) = found(reply, planted) else {
         return reply.absent("the trace is not among the rows".to_owned());
     };
-    let number = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => text.parse().unwrap_or_default(),
-        Some(Value::Number(number)) => number.as_u64().unwrap_or_default(),
-        _ => 0u64,
-    };
-    // Fewer spans than were written make a shorter trace that begins later: what is missing shows here too.
-    if number(row.get("startTimeUnixNano")) != planted.start() {
-        return told_or_wrong(reply, "the row begins at another time");
-    }
-    if number(row.get("durationMs")) != (planted.end() - planted.start()) / 1_000_000 {
-        return told_or_wrong(reply, "the row has another duration");
+    let (start, duration) = (number(row.get("startTimeUnixNano")), number(row.get("durationMs")));
+    if (start, duration) != (planted.start(), (planted.end() - planted.start()) / 1_000_000) {
+        return if is_of_fewer(planted, start, duration) {
+            reply.absent("the row is of fewer spans than were written".to_owned())
+        } else {
+            Verdict::Wrong("the row has times that no part of the trace has".to_owned())
+        };
     }
     let Some(expected) = matched else { return whole(reply) };
     let sets = row.get("spanSets").and_then(Value::as_array);
     let shown: u64 = sets.into_iter().flatten().map(|set| number(set.get("matched"))).sum();
-    if shown != expected as u64 {
-        return told_or_wrong(reply, "the row matches by another number of spans");
+    match shown.cmp(&(expected as u64)) {
+        Ordering::Equal => whole(reply),
+        Ordering::Less => reply.absent(format!("the row matches by {shown} spans and not by {expected}")),
+        Ordering::Greater => {
+            Verdict::Wrong(format!("the row matches by {shown} spans and not by {expected}"))
+        }
     }
-    whole(reply)
 }
 
-fn count(reply: &Reply, planted: &Planted) -> Verdict {
+/// Whether these are the times of a part of the trace: it begins with one of the spans, and ends with one.
+fn is_of_fewer(planted: &Planted, start: u64, duration_ms: u64) -> bool {
+    let mut ends = planted.spans.iter().filter_map(|span| span.end.checked_sub(start));
+    planted.spans.iter().any(|span| span.start == start) && ends.any(|nanos| nanos / 1_000_000 == duration_ms)
+}
+
+fn number(value: Option<&Value>) -> u64 {
+    match value {
+        Some(Value::String(text)) => text.parse().unwrap_or_default(),
+        Some(Value::Number(number)) => number.as_u64().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// The number of spans, by what each series says of it.
+fn count(reply: &Reply, planted: &Planted, of: impl Fn(&Value) -> f64) -> Verdict {
     let document: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let Some(series) = document.get("series").and_then(Value::as_array) else {
         return reply.absent("no series".to_owned());
     };
-    let value = |series: &Value| series.get("value").and_then(Value::as_f64).unwrap_or_default();
-    let shown: f64 = series.iter().map(value).sum();
+    let shown: f64 = series.iter().map(of).sum();
     let written = planted.spans.len() as f64;
     if shown < written {
         return reply.absent(format!("{} of {written} spans are not counted", written - shown));
@@ -267,11 +324,23 @@ fn count(reply: &Reply, planted: &Planted) -> Verdict {
     whole(reply)
 }
 
-fn whole(reply: &Reply) -> Verdict {
-    if reply.is_whole() { Verdict::Good } else { Verdict::Partial(reply.lacking.join(", ")) }
+/// Of a series without samples, or a sample without.
+fn value(of: &Value) -> f64 {
+    of.get("value").and_then(Value::as_f64).unwrap_or_default()
 }
 
-/// Of an answer that says it is not whole, a row that differs is no surprise.
-fn told_or_wrong(reply: &Reply, what: &str) -> Verdict {
-    if reply.is_whole() { Verdict::Wrong(what.to_owned()) } else { Verdict::Partial(reply.lacks(what)) }
+/// A sample stands at the end of its interval. Those around it are of other rounds of the same service.
+fn of_the_round(series: &Value, round_end: u64) -> f64 {
+    let samples = series.get("samples").and_then(Value::as_array).into_iter().flatten();
+    samples.filter(|sample| number(sample.get("timestampMs")) == round_end * 1_000).map(value).sum()
+}
+
+/// What a refusal says, as far as one line shows it.
+fn first_line(body: &str) -> String {
+    let line = body.trim().lines().next().unwrap_or_default();
+    line.chars().take(LINE_MAX).collect()
+}
+
+fn whole(reply: &Reply) -> Verdict {
+    if reply.is_whole() { Verdict::Good } else { Verdict::Partial(reply.lacking.join(", ")) }
 }

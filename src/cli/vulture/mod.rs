@@ -44,9 +44,11 @@ const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  everything was shown as it was written
-  1  something was missing without a word, wrong or leaked; or the command line is wrong
-  2  a region took no spans, or the gateway was not reached, refused or failed
+  0  everything that was asked was shown as it was written; what the gateway does not answer at all (metrics over
+     several Tempos) is named, and not checked
+  1  something was missing without a word, wrong (if only once) or leaked; or the command line is wrong
+  2  a region took no spans, or the gateway was not reached, refused or failed (if only once); or it was told to end
+     before anything was decided
   3  something was late, or missing and said to be so";
 
 #[derive(Debug, Args)]
@@ -162,7 +164,10 @@ pub fn run(args: &VultureArgs) -> ExitCode {
             return ExitCode::from(Worst::Unasked.code());
         }
     };
-    match runtime.block_on(watch(args)) {
+    let watched = runtime.block_on(watch(args));
+    // A name that is being looked up would be waited for: whoever told it to end has waited long enough.
+    runtime.shutdown_background();
+    match watched {
         Ok(worst) => ExitCode::from(worst.code()),
         Err(error) => {
             super::complain(&format!("error: {error}"));

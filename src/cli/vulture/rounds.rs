@@ -56,11 +56,10 @@ impl Worst {
         }
     }
 
-    fn of(verdict: &Verdict, is_late: bool) -> Self {
+    fn of(verdict: &Verdict) -> Self {
         match verdict {
-            Verdict::Good if is_late => Self::Told,
-            Verdict::Good | Verdict::NotOffered => Self::Good,
-            Verdict::Partial(_) => Self::Told,
+            Verdict::Good | Verdict::NotOffered(_) => Self::Good,
+            Verdict::Late(_) | Verdict::Partial(_) => Self::Told,
             Verdict::Refused(_) | Verdict::Unreachable(_) => Self::Unasked,
             Verdict::Missing(_) | Verdict::Wrong(_) | Verdict::Leaked(_) => Self::Untrue,
         }
@@ -78,17 +77,25 @@ pub(super) struct Vulture {
     pending: VecDeque<Pending>,
     rounds: u64,
     checks: u64,
+    /// What the gateway says it does not answer; said once.
+    not_offered: Vec<Check>,
+}
+
+/// A question that is not decided, and what came of it so far.
+#[derive(Debug)]
+struct Open {
+    check: Check,
+    earlier: Option<Verdict>,
 }
 
 #[derive(Debug)]
 struct Pending {
     planted: Planted,
-    checks: Vec<Check>,
+    checks: Vec<Open>,
     /// Nothing where an earlier run wrote it.
     sent: Option<Instant>,
     next: Instant,
     until: Instant,
-    is_asked_again: bool,
     worst: Worst,
 }
 
@@ -111,12 +118,27 @@ impl Vulture {
             pending: VecDeque::new(),
             rounds: 0,
             checks: 0,
+            not_offered: Vec::new(),
         }
     }
 
+    /// Until all that was to be written is decided, or until it is told to end: then at once, whatever it is doing.
     pub async fn run(mut self) -> Result<Worst, VultureError> {
+        let told = crate::app::until_told()?;
+        let is_told = tokio::select! {
+            done = self.watch() => done.map(|()| false)?,
+            () = told => true,
+        };
+        if is_told && self.rounds == 0 {
+            // Nothing was found because nothing was looked at.
+            self.worst = self.worst.max(Worst::Unasked);
+        }
+        say(&self.summary(is_told))?;
+        Ok(self.worst)
+    }
+
+    async fn watch(&mut self) -> Result<(), VultureError> {
         let begun = Instant::now();
-        let mut told = std::pin::pin!(crate::app::until_told()?);
         let mut next = begun;
         let mut is_writing = true;
         loop {
@@ -129,12 +151,12 @@ impl Vulture {
             }
             self.ask_those_due().await?;
             let asked = self.pending.iter().map(|pending| pending.next).min();
-            let Some(wake) = asked.into_iter().chain(is_writing.then_some(next)).min() else { break };
-            tokio::select! {
-                () = sleep_until(wake) => {}
-                () = &mut told => break,
-            }
+            let Some(wake) = asked.into_iter().chain(is_writing.then_some(next)).min() else { return Ok(()) };
+            sleep_until(wake).await;
         }
+    }
+
+    fn summary(&self, is_told: bool) -> String {
         let (rounds, checks) = (self.rounds, self.checks);
         let worst = match self.worst {
             Worst::Good => "all as it was written",
@@ -142,8 +164,18 @@ impl Vulture {
             Worst::Unasked => "something could not be written or asked",
             Worst::Untrue => "something was missing without a word, wrong or leaked",
         };
-        say(&format!("{rounds} rounds, {checks} checks: {worst}"))?;
-        Ok(self.worst)
+        let mut line = format!("{rounds} rounds, {checks} checks: {worst}");
+        if !self.not_offered.is_empty() {
+            let names: Vec<&str> = self.not_offered.iter().map(|check| check.as_str()).collect();
+            line.push_str(&format!(
+                "; not checked, since the gateway does not answer it: {}",
+                names.join(", ")
+            ));
+        }
+        if is_told {
+            line.push_str("; told to end before the rest was decided");
+        }
+        line
     }
 
     /// Writes the round that is just over, and picks an old one to be asked for besides.
@@ -186,7 +218,8 @@ impl Vulture {
         let now = Instant::now();
         let next = if sent.is_some() { now + self.pace.settle } else { now };
         let asked = |check: &Check| question(*check, &self.planting, &planted).is_some();
-        let checks: Vec<Check> = Check::ALL.into_iter().filter(asked).collect();
+        let open = |check: Check| Open { check, earlier: None };
+        let checks: Vec<Open> = Check::ALL.into_iter().filter(asked).map(open).collect();
         if self.pending.len() >= PENDING_MAX {
             self.pending.pop_front();
             self.worst = self.worst.max(Worst::Unasked);
@@ -197,7 +230,6 @@ impl Vulture {
             sent,
             next,
             until: next + self.pace.patience,
-            is_asked_again: false,
             worst: Worst::Good,
         });
     }
@@ -220,8 +252,8 @@ impl Vulture {
     /// Puts what is still open of one round.
     async fn ask(&mut self, pending: &mut Pending) -> Result<(), VultureError> {
         let is_last = Instant::now() + AGAIN > pending.until;
-        let mut open = Vec::new();
-        for check in std::mem::take(&mut pending.checks) {
+        let mut still = Vec::new();
+        for Open { check, earlier } in std::mem::take(&mut pending.checks) {
             let Some((path, parameters)) = question(check, &self.planting, &pending.planted) else {
                 continue;
             };
@@ -230,14 +262,13 @@ impl Vulture {
                 Err(why) => Verdict::Unreachable(why),
             };
             if verdict.is_final() || is_last {
-                self.decided(pending, check, &verdict)?;
+                self.decided(pending, check, &verdict.after(earlier))?;
             } else {
-                open.push(check);
+                still.push(Open { check, earlier: Some(verdict.or_worse(earlier)) });
             }
         }
-        pending.checks = open;
+        pending.checks = still;
         pending.next = Instant::now() + AGAIN;
-        pending.is_asked_again = true;
         Ok(())
     }
 
@@ -247,13 +278,14 @@ impl Vulture {
         check: Check,
         verdict: &Verdict,
     ) -> Result<(), VultureError> {
-        let is_late = *verdict == Verdict::Good && pending.is_asked_again;
-        let named = if is_late { "late" } else { verdict.as_str() };
+        self.metrics.checked(check.as_str(), verdict.as_str());
+        if let Verdict::NotOffered(why) = verdict {
+            return self.not_offered(check, why);
+        }
         self.checks += 1;
-        self.metrics.checked(check.as_str(), named);
-        let worst = Worst::of(verdict, is_late);
+        let worst = Worst::of(verdict);
         (pending.worst, self.worst) = (pending.worst.max(worst), self.worst.max(worst));
-        let is_seen = check == Check::Trace && *verdict == Verdict::Good;
+        let is_seen = check == Check::Trace && matches!(verdict, Verdict::Good | Verdict::Late(_));
         if let Some(sent) = pending.sent.filter(|_| is_seen) {
             self.metrics.saw(sent.elapsed());
         }
@@ -262,7 +294,16 @@ impl Vulture {
         }
         let (round, trace) = (pending.planted.round, pending.planted.trace);
         let why = if verdict.why().is_empty() { String::new() } else { format!(": {}", verdict.why()) };
-        say(&format!("{round} {trace}: {} {named}{why}", check.as_str()))
+        say(&format!("{round} {trace}: {} {}{why}", check.as_str(), verdict.as_str()))
+    }
+
+    /// Says once what goes unchecked here: a silence would be taken for a good answer.
+    fn not_offered(&mut self, check: Check, why: &str) -> Result<(), VultureError> {
+        if self.not_offered.contains(&check) {
+            return Ok(());
+        }
+        self.not_offered.push(check);
+        say(&format!("{} is not checked: the gateway answers 501: {why}", check.as_str()))
     }
 
     fn end(&mut self, pending: &Pending) {

@@ -150,7 +150,14 @@ fn a_refusal_is_good_where_what_is_asked_may_not_be_known() {
     assert_eq!((of(Check::Oracle, 403), of(Check::Values, 403)), (Verdict::Good, Verdict::Good));
     assert_eq!(of(Check::Search, 403).as_str(), "refused");
     assert_eq!(of(Check::Oracle, 502).as_str(), "refused");
-    assert_eq!(of(Check::Metrics, 501), Verdict::NotOffered);
+    assert_eq!(of(Check::Oracle, 429).as_str(), "refused");
+    assert_eq!(of(Check::Values, 401).as_str(), "refused");
+    assert_eq!(
+        (of(Check::Metrics, 501).as_str(), of(Check::Range, 501).as_str()),
+        ("not_offered", "not_offered")
+    );
+    // Only of metrics may a gateway say so.
+    assert_eq!(of(Check::Search, 501).as_str(), "refused");
     assert_eq!(of(Check::Trace, 404).as_str(), "partial");
 }
 
@@ -175,8 +182,13 @@ fn a_row_is_the_whole_trace_or_it_is_wrong() {
     assert_eq!(judged(Check::Search, "complete", &good), "good");
     assert_eq!(judged(Check::Structure, "complete", &good), "good");
     assert_eq!(judged(Check::Structure, "complete", &row(planted.start(), duration, answers + 1)), "wrong");
+    assert_eq!(judged(Check::Structure, "complete", &row(planted.start(), duration, answers - 1)), "missing");
     assert_eq!(judged(Check::Search, "complete", &row(planted.start() + 1, duration, 1)), "wrong");
-    assert_eq!(judged(Check::Search, "complete", &row(planted.start(), duration - 1, 1)), "wrong");
+    assert_eq!(judged(Check::Search, "partial", &row(planted.start() + 1, duration, 1)), "wrong");
+    assert_eq!(judged(Check::Search, "complete", &row(planted.start(), duration + 1, 1)), "wrong");
+    // So it would be without the root's end, or without the spans that begin first: those may still come.
+    assert_eq!(judged(Check::Search, "complete", &row(planted.start(), duration - 1, 1)), "missing");
+    assert_eq!(judged(Check::Search, "complete", &row(planted.spans[1].start, duration - 4, 1)), "missing");
     assert_eq!(judged(Check::Search, "partial", &row(planted.start(), duration - 1, 1)), "partial");
     assert_eq!(judged(Check::Search, "complete", &json!({"traces": []})), "missing");
     assert_eq!(judged(Check::Search, "partial", &json!({"traces": []})), "partial");
@@ -196,4 +208,41 @@ fn every_span_is_counted_once() {
     assert_eq!(judged("complete", count), "good");
     assert_eq!((judged("complete", count - 1), judged("partial", count - 1)), ("missing", "partial"));
     assert_eq!(judged("complete", count + 1), "wrong");
+}
+
+#[test]
+fn a_series_over_time_counts_every_span_once_too() {
+    let planting = planting();
+    let planted = planting.trace(170_000_000);
+    // The last stands at the end of the round, those before it of rounds before.
+    let judged = |values: &[usize]| {
+        let back = |nth: usize| planted.round_end - 10 * (values.len() - 1 - nth) as u64;
+        let at = |(nth, value): (usize, &usize)| json!({"timestampMs": (back(nth) * 1_000).to_string(), "value": value});
+        let samples: Vec<Value> = values.iter().enumerate().map(at).collect();
+        let body = json!({"series": [{"labels": [], "samples": samples}]});
+        judge(Check::Range, &reply(200, "complete", &body), &planted, &planting.regions).as_str()
+    };
+    let count = planted.spans.len();
+    assert_eq!((judged(&[0, count]), judged(&[7, count])), ("good", "good"));
+    assert_eq!(
+        (judged(&[1, count - 1]), judged(&[count, 0]), judged(&[])),
+        ("missing", "missing", "missing")
+    );
+    assert_eq!(judged(&[count + 1]), "wrong");
+}
+
+#[test]
+fn only_what_was_missing_is_late() {
+    let missing = || Verdict::Missing("1 of 5 spans".to_owned());
+    let refused = || Verdict::Refused("HTTP 502".to_owned());
+    assert_eq!(Verdict::Good.after(None), Verdict::Good);
+    assert_eq!(Verdict::Good.after(Some(missing())).as_str(), "late");
+    assert_eq!(Verdict::Good.after(Some(refused())).as_str(), "refused");
+    assert_eq!(missing().after(Some(missing())).as_str(), "missing");
+    // A failure between is not forgotten over what was missing, in whichever order they came.
+    assert_eq!(Verdict::Good.after(Some(missing().or_worse(Some(refused())))).as_str(), "refused");
+    assert_eq!(Verdict::Good.after(Some(refused().or_worse(Some(missing())))).as_str(), "refused");
+    // What was shown wrongly once is decided: nothing after it can make it late.
+    assert!(Verdict::Wrong(String::new()).is_final() && Verdict::Leaked(String::new()).is_final());
+    assert!(!missing().is_final() && !refused().is_final());
 }

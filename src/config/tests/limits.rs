@@ -44,7 +44,7 @@ fn a_least_above_the_most_is_a_fault_and_a_default_gives_way() {
 #[test]
 fn memory_is_as_written_and_what_is_cached_leaves_half_of_it() {
     let of = |lines: &str| Estate::of(&format!("{QUIET}\n{lines}\n"));
-    let settings = of("[limits]\nmemory_max = \"580MiB\"").settings();
+    let settings = of("[limits]\nmemory_max = \"580MiB\"\n[locality]\ntraces_max = 0").settings();
     assert_eq!(settings.limits.memory_max, 580 << 20);
     assert_eq!(
         settings.limits.in_flight_bytes_max.div_ceil(1 << 20),
@@ -59,6 +59,16 @@ fn memory_is_as_written_and_what_is_cached_leaves_half_of_it() {
         findings.iter().any(|line| line.contains("limits.memory_max: this leaves too little")),
         "{findings:?}"
     );
+    let more = of("[limits]\nmemory_max = \"580MiB\"\n[locality]\ntraces_max = 100000").settings();
+    let of_places = more.federation.locality.bytes_max(more.regions.len());
+    assert!(of_places > 100_000 * 400, "{of_places}");
+    assert_eq!(
+        more.limits.in_flight_bytes_max,
+        ((580 << 20) - (80 << 20) - of_places) / 250 * 100,
+        "what is remembered of where traces are is taken away first"
+    );
+    let findings = of("[limits]\nmemory_max = \"580MiB\"\n[locality]\ntraces_max = 2000000").findings();
+    assert!(findings.iter().any(|line| line.contains("[locality] take their part")), "{findings:?}");
     let unsaid = Estate::of(QUIET).settings();
     assert!(unsaid.limits.memory_max > unsaid.limits.in_flight_bytes_max);
 }

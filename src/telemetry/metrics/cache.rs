@@ -9,6 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+/// What may be seen of a trace by one caller may be withheld from another, who can read the metrics.
+const HELD_STEP: u64 = 1 << 20;
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct LookupLabels {
     level: &'static str,
@@ -76,6 +79,8 @@ pub enum SharedOperation {
     Get,
     Put,
     Forget,
+    /// What others had forgotten is looked at.
+    Heed,
 }
 
 /// How one question to the shared memory ended.
@@ -144,6 +149,7 @@ impl SharedOperation {
             Self::Get => "get",
             Self::Put => "put",
             Self::Forget => "forget",
+            Self::Heed => "heed",
         }
     }
 }
@@ -238,6 +244,7 @@ impl CacheFamilies {
     /// How much is kept now.
     pub fn holds(&self, entries: u64, bytes: u64) {
         self.entries.set(i64::try_from(entries).unwrap_or(i64::MAX));
+        let bytes = bytes.div_ceil(HELD_STEP).saturating_mul(HELD_STEP);
         self.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 

@@ -14,6 +14,8 @@ mod reloads;
 mod requests;
 mod spans;
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -58,9 +60,13 @@ fn seconds() -> HistogramWithExemplars<TraceLabel> {
     HistogramWithExemplars::new(exponential_buckets(0.001, 2.0, 16))
 }
 
-/// Every family. Cheap to clone; all clones count together.
+/// Every family. All clones count together. Each question takes a few of them along, so that a clone is one count of one
+/// reference and not one for each family.
 #[derive(Debug, Clone, Default)]
-pub struct Metrics {
+pub struct Metrics(Arc<Families>);
+
+#[derive(Debug, Default)]
+pub struct Families {
     requests: RequestFamilies,
     regions: RegionFamilies,
     reloads: ReloadFamilies,
@@ -72,6 +78,14 @@ pub struct Metrics {
     spans: SpanCounts,
     identity: IdentityFamilies,
     limits: LimitFamilies,
+}
+
+impl Deref for Metrics {
+    type Target = Families;
+
+    fn deref(&self) -> &Families {
+        &self.0
+    }
 }
 
 impl Metrics {

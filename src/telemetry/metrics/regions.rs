@@ -10,6 +10,16 @@ use prometheus_client::registry::{Registry, Unit};
 use super::{TraceLabel, seconds};
 use crate::model::{RegionName, RegionReport};
 
+/// Sizes of answers are counted in these steps. What came for one caller holds what another may not see, and the exact
+/// size of it would tell whoever reads the metrics how large that is. Each answer is rounded up by itself, so that no one
+/// finds out the rest by adding answers of known sizes, or by looking again and again; half a step is what an answer costs
+/// beside its body anyway.
+const STEP_BYTES: u64 = 4 << 10;
+
+fn in_steps(bytes: u64) -> u64 {
+    bytes.div_ceil(STEP_BYTES).saturating_mul(STEP_BYTES)
+}
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RegionLabels {
     region: String,
@@ -93,15 +103,16 @@ impl RegionFamilies {
         }
         let region = report.region.to_string();
         let status = report.status.as_str();
+        let bytes = in_steps(report.bytes);
         self.requests.get_or_create(&RegionStatusLabels { region: region.clone(), status }).inc();
         if let Some(here) = here.filter(|here| **here != report.region) {
             let labels = WayLabels { from: region.clone(), to: here.to_string() };
-            self.crossed.get_or_create(&labels).inc_by(report.bytes);
+            self.crossed.get_or_create(&labels).inc_by(bytes);
         }
         let labels = RegionLabels { region };
         let trace = trace.map(|trace_id| TraceLabel { trace_id: trace_id.to_owned() });
         self.seconds.get_or_create(&labels).observe(report.took.as_secs_f64(), trace, None);
-        self.bytes.get_or_create(&labels).inc_by(report.bytes);
+        self.bytes.get_or_create(&labels).inc_by(bytes);
         self.treated.get_or_create(&labels).inc_by(report.treated);
     }
 
@@ -119,5 +130,29 @@ impl RegionFamilies {
         self.circuit.remove(&labels);
         self.in_flight.remove(&labels);
         self.places.remove(&labels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_of_a_region_tells_no_exact_size() {
+        let families = RegionFamilies::default();
+        let region = RegionName::parse("eu-central").unwrap();
+        let here = RegionName::parse("us-east").unwrap();
+        let place = crate::model::Jurisdiction::parse("EU").unwrap();
+        let mut steps = 0;
+        for (bytes, of_this) in [(0, 0), (1, 1), (4096, 1), (4097, 2), (1_000_033, 245)] {
+            steps += of_this;
+            let status = crate::model::RegionStatus::Ok;
+            let report = RegionReport { bytes, ..RegionReport::new(region.clone(), place.clone(), status) };
+            families.count(&report, Some(&here), None);
+            let received = families.bytes.get_or_create(&RegionLabels { region: region.to_string() }).get();
+            let way = WayLabels { from: region.to_string(), to: here.to_string() };
+            let crossed = families.crossed.get_or_create(&way).get();
+            assert_eq!((received, crossed), (steps * STEP_BYTES, steps * STEP_BYTES), "{bytes}");
+        }
     }
 }

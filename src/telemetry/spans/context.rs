@@ -72,7 +72,7 @@ fn random<const N: usize>() -> [u8; N] {
     // All zeros stand for none, and come up once in 2^64.
     let mut bytes = [0; N];
     while bytes == [0; N] {
-        bytes = std::array::from_fn(|_| rand::random());
+        rand::fill(&mut bytes[..]);
     }
     bytes
 }

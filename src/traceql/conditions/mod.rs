@@ -21,7 +21,8 @@ mod structure;
 mod withheld;
 
 use super::ast::{
-    AttributeName, FieldExpr, Literal, Pipeline, Query, Root, Scope, SpansetExpr, SpansetFilter, Stage,
+    AttributeName, FieldExpr, Intrinsic, Literal, Pipeline, Query, Root, Scope, SpansetExpr, SpansetFilter,
+    Stage,
 };
 use super::place::Place;
 use formula::Formula;
@@ -96,7 +97,7 @@ pub fn of(query: &Query, withheld: &Withheld) -> Conditions {
     match &query.root {
         Root::Pipeline(pipeline) => pipeline_conditions(pipeline, &names, withheld),
         Root::Metrics(metrics) => {
-            let mut relaxer = Relaxer::new(&names, withheld);
+            let mut relaxer = Relaxer::new(&names, withheld).counted();
             let need = structure::metrics(metrics, &mut relaxer);
             let mut reasons = relaxer.reasons;
             let mut class = Class::SpanLocal;
@@ -128,9 +129,10 @@ fn pipeline_conditions(pipeline: &Pipeline, names: &Names, withheld: &Withheld) 
     let mut conditions = finished(need, class, reasons);
     // Each region decides it as it stands; the widened forms are for what others must repeat, and for what can
     // fail on a span, as the whole then does too.
-    if let [Stage::Spanset(SpansetExpr::Filter(filter))] = pipeline.stages.as_slice()
-        && never_fails(&filter.field)
-    {
+    if !always_lists(pipeline) {
+        return conditions;
+    }
+    if let [Stage::Spanset(SpansetExpr::Filter(filter))] = pipeline.stages.as_slice() {
         conditions.each = vec![Condition { filter: filter.clone(), about: About::Span }];
     }
     conditions.any = Query { root: Root::Pipeline(pipeline.clone()), hints: Vec::new() };
@@ -162,16 +164,45 @@ fn filter_of(field: FieldExpr) -> SpansetFilter {
     if super::compile(&filter.to_string()).is_ok() { filter } else { everything() }
 }
 
+/// Whether a region that is asked this lists its traces, whatever their attributes hold: nothing of it fails on
+/// a span, and every row says of which trace it is. Where the whole fails, it is the whole that has to say so,
+/// and not a region that would be missing then.
+fn always_lists(pipeline: &Pipeline) -> bool {
+    pipeline.stages.iter().all(|stage| match stage {
+        Stage::Spanset(expression) => spanset_never_fails(expression),
+        // Grouped by their ids, traces come without one, all of them in one row.
+        Stage::By { field: FieldExpr::Attribute(by), .. } => {
+            by.name != AttributeName::Intrinsic(Intrinsic::TraceId)
+        }
+        Stage::Coalesce { .. } | Stage::Select { .. } => true,
+        Stage::By { .. } | Stage::Scalar(_) => false,
+    })
+}
+
+fn spanset_never_fails(expression: &SpansetExpr) -> bool {
+    match expression {
+        SpansetExpr::Filter(filter) => never_fails(&filter.field),
+        SpansetExpr::Pipeline(pipeline) => always_lists(pipeline),
+        SpansetExpr::Operation(operation) => {
+            spanset_never_fails(&operation.left) && spanset_never_fails(&operation.right)
+        }
+    }
+}
+
 /// Whether a condition gives an answer for every span, whatever its attributes hold: it is made of
-/// comparisons of single values.
+/// comparisons of single values. Two attributes may be two lists, which can't be compared.
 fn never_fails(field: &FieldExpr) -> bool {
+    let is_attribute = |field: &FieldExpr| matches!(field, FieldExpr::Attribute(_));
     let is_value = |field: &FieldExpr| matches!(field, FieldExpr::Attribute(_) | FieldExpr::Literal { .. });
     match field {
         FieldExpr::Literal { value, .. } => matches!(value, Literal::Bool(_)),
         FieldExpr::Exists(inner) | FieldExpr::Missing(inner) => is_value(&inner.field),
         FieldExpr::Not(inner) => never_fails(&inner.field),
         FieldExpr::Binary(binary) => {
-            !binary.operator.is_arithmetic() && is_value(&binary.left) && is_value(&binary.right)
+            !binary.operator.is_arithmetic()
+                && is_value(&binary.left)
+                && is_value(&binary.right)
+                && !(is_attribute(&binary.left) && is_attribute(&binary.right))
         }
         FieldExpr::Chain(chain) => {
             never_fails(&chain.first) && chain.rest.iter().all(|(_, field)| never_fails(field))

@@ -11,7 +11,7 @@ use super::names::Names;
 use super::relax::Relaxer;
 use super::structure;
 use super::withheld::Withheld;
-use super::{Class, everything, filter_of, never_fails, query_of};
+use super::{Class, always_lists, everything, filter_of, query_of};
 use crate::traceql::ast::{Query, Root, SpansetExpr, Stage};
 
 /// What regions are asked, by rank; nothing of one where no span can pass.
@@ -42,6 +42,9 @@ pub fn discreetly(
 ) -> InRegions {
     let names = Names::of(query);
     let mut relaxer = Relaxer::new(&names, withheld).knowing(facts).with_discretion(discretion);
+    if matches!(query.root, Root::Metrics(_)) {
+        relaxer = relaxer.counted();
+    }
     let tells_all = (0..facts.len())
         .all(|region| names.all().all(|name| discretion.latitude(region, name) == Latitude::Everything));
     // What no region stores can't be asked of one.
@@ -49,7 +52,8 @@ pub fn discreetly(
     let is_local = !is_said
         && tells_all
         && matches!(&query.root, Root::Pipeline(pipeline)
-            if local::pipeline(pipeline, withheld, &mut Vec::new()) == Class::SpanLocal);
+            if always_lists(pipeline)
+                && local::pipeline(pipeline, withheld, &mut Vec::new()) == Class::SpanLocal);
     let (need, itself) = match &query.root {
         Root::Pipeline(pipeline) => {
             let itself =
@@ -67,7 +71,7 @@ pub fn discreetly(
         }
         None => asked(best),
     };
-    if is_local && is_asked_as_it_is(query) {
+    if is_local && is_one_filter(query) {
         return InRegions { each: vec![any.clone()], any };
     }
     let spans = need.spans.iter().map(|formula| in_each(formula, facts.len()));
@@ -81,11 +85,9 @@ pub fn discreetly(
     InRegions { each, any }
 }
 
-/// Whether it is one filter that fails on no span: what can fail is asked in its widened form.
-fn is_asked_as_it_is(query: &Query) -> bool {
+fn is_one_filter(query: &Query) -> bool {
     matches!(&query.root, Root::Pipeline(pipeline)
-        if matches!(pipeline.stages.as_slice(),
-            [Stage::Spanset(SpansetExpr::Filter(filter))] if never_fails(&filter.field)))
+        if matches!(pipeline.stages.as_slice(), [Stage::Spanset(SpansetExpr::Filter(_))]))
 }
 
 fn in_each(formula: &Formula, regions: usize) -> Vec<Formula> {

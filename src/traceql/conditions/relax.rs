@@ -32,12 +32,28 @@ pub(super) struct Relaxer<'q> {
     /// What each of them may be told.
     discretion: &'q dyn Discretion,
     of: Of,
+    /// Whether storage alone may decide, as it does of a metrics query that asks for what every span has.
+    is_counted: bool,
     pub reasons: Vec<Reason>,
 }
 
 impl<'q> Relaxer<'q> {
     pub fn new(names: &'q Names, withheld: &'q Withheld) -> Self {
-        Self { names, withheld, facts: &[], discretion: &discretion::Open, of: Of::Span, reasons: Vec::new() }
+        Self {
+            names,
+            withheld,
+            facts: &[],
+            discretion: &discretion::Open,
+            of: Of::Span,
+            is_counted: false,
+            reasons: Vec::new(),
+        }
+    }
+
+    /// Of a metrics query, which may count spans that storage lets through and that pass no filter.
+    pub fn counted(mut self) -> Self {
+        self.is_counted = true;
+        self
     }
 
     /// With what is known of regions, by rank.
@@ -88,7 +104,11 @@ impl<'q> Relaxer<'q> {
             FieldExpr::Attribute(attribute) => {
                 self.compare(attribute, Operator::Equal, &Literal::Bool(true), field)
             }
-            FieldExpr::Not(_) => self.open(Cause::Negation, field),
+            // True of a flag that is there; on anything else that is there, the search fails.
+            FieldExpr::Not(inner) => match &inner.field {
+                FieldExpr::Attribute(attribute) => self.exists(attribute, field, Some(Cause::Negation)),
+                _ => self.open(Cause::Negation, field),
+            },
             FieldExpr::Missing(_) => self.open(Cause::Missing, field),
             FieldExpr::Exists(inner) => match &inner.field {
                 FieldExpr::Attribute(attribute) => self.exists(attribute, field, None),
@@ -233,7 +253,8 @@ impl<'q> Relaxer<'q> {
             AttributeName::Intrinsic(intrinsic) => {
                 let left = matches!(whole, FieldExpr::Binary(binary)
                     if matches!(binary.left, FieldExpr::Attribute(_)));
-                if is_askable(*intrinsic, operator, literal, left) {
+                let is_sure = !self.is_counted || passes_as_stored(*intrinsic, operator, literal);
+                if is_sure && is_askable(*intrinsic, operator, literal, left) {
                     self.told(attribute, operator, literal)
                 } else {
                     let cause = if is_of_trace(*intrinsic) { Cause::Trace } else { Cause::Shape };
@@ -320,6 +341,28 @@ fn is_askable(intrinsic: Intrinsic, operator: Operator, literal: &Literal, is_le
             false
         }
     }
+}
+
+/// Whether a filter leaves every span that storage lets through for the same test: storage does not test what
+/// can't be equal to an integer or is no id, and reads ids in every form, while a filter compares their text.
+fn passes_as_stored(intrinsic: Intrinsic, operator: Operator, literal: &Literal) -> bool {
+    match (intrinsic, literal) {
+        (Intrinsic::Duration | Intrinsic::TraceDuration, Literal::Float(_)) => {
+            !matches!(operator, Operator::Equal | Operator::NotEqual)
+        }
+        (Intrinsic::TraceId, Literal::Text(id)) => is_id(id),
+        (Intrinsic::LinkTraceId, Literal::Text(id)) => is_id(id) && id.len() == 32,
+        (Intrinsic::SpanId | Intrinsic::ParentId | Intrinsic::LinkSpanId, Literal::Text(id)) => {
+            is_id(id) && id.len() == 16
+        }
+        _ => true,
+    }
+}
+
+/// As ids are written: in small letters, and without zeros in front.
+fn is_id(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    !text.is_empty() && text.len() <= 32 && !text.starts_with('0') && text.bytes().all(is_digit)
 }
 
 /// `nestedSetParent < 0`: true of spans without parent, in every part of a trace as in the whole.

@@ -76,10 +76,50 @@ fn what_looks_at_one_span_is_asked_as_it_is() {
         ("{ .a = `x` } | by(.b) | coalesce() | select(.c)", SpanLocal, &["{ .a = `x` }"]),
     ]);
     let any = |text: &str| of_text(text, &Withheld::nothing()).any.to_string();
-    assert_eq!(any("{ .a > 1 } || { !.b } | by(.c)"), "({ .a > 1 }) || ({ !.b }) | by(.c)");
+    assert_eq!(any("{ .a > 1 } || { .b = true } | by(.c)"), "({ .a > 1 }) || ({ .b = true }) | by(.c)");
     assert_eq!(any("{ .a = `x` } >> { .b = `y` }"), "{ (.a = `x`) || (.b = `y`) }");
     assert_eq!(any("{ .a = `x` } >> { }"), "{ .a = `x` }");
     assert_eq!(any("{ } >> { }"), "{ true }");
+}
+
+#[test]
+fn what_may_fail_in_a_region_or_lists_no_traces_is_asked_in_its_widened_form() {
+    for (text, expected) in [
+        ("{ !.b }", "{ .b != nil }"),
+        ("{ .a = `x` } || { !.b } | by(.c)", "{ (.a = `x`) || (.b != nil) }"),
+        ("{ .a = .b }", "{ (.a != nil) && (.b != nil) }"),
+        ("{ 1 / 0 = 1 }", "{ true }"),
+        ("{ .a = `x` } | by(-.b)", "{ .a = `x` }"),
+        ("{ .a = `x` } | by(trace:id)", "{ .a = `x` }"),
+    ] {
+        let conditions = of_text(text, &Withheld::nothing());
+        assert_eq!((conditions.class, conditions.any.to_string()), (Class::SpanLocal, expected.to_owned()));
+        assert_eq!(shown(&conditions), [expected], "{text}");
+        let asked = in_regions(&compile(text).unwrap(), &Withheld::nothing(), &[Facts::nothing()]);
+        assert_eq!(asked.any[0].as_ref().map(ToString::to_string).as_deref(), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_storage_does_not_test_is_not_asked_for_what_is_counted() {
+    for filter in [
+        "span:id = `zz`",
+        "span:id = `A10000000000A100`",
+        "span:id = `00000000000000a1`",
+        "span:parentID = ``",
+        "link:traceID = `f1`",
+        "trace:id = `C0FFEE`",
+        "duration = 1.5",
+        "duration != 1.5",
+    ] {
+        let each = |text: &str| shown(&of_text(text, &Withheld::nothing()));
+        assert_eq!(each(&format!("{{ {filter} }} | rate()")), ["{ true }"], "{filter}");
+        assert_eq!(each(&format!("{{ {filter} }}")), [format!("{{ {filter} }}")], "a search runs the filter");
+    }
+    for filter in ["span:id = `a10000000000a100`", "trace:id = `c0ffee`", "duration > 1.5", "name = `a`"] {
+        let asked = of_text(&format!("{{ {filter} }} | rate()"), &Withheld::nothing());
+        assert_eq!(shown(&asked), [format!("{{ {filter} }}")]);
+    }
 }
 
 #[test]
@@ -159,7 +199,7 @@ fn positive_tests_stay_and_others_go() {
         ("{ .a && .b }", "{ (.a = true) && (.b = true) }"),
         ("{ .a = `x` && !(.b = `y`) }", "{ .a = `x` }"),
         ("{ .a = `x` || !(.b = `y`) }", "{ true }"),
-        ("{ !.a }", "{ true }"),
+        ("{ !.a }", "{ .a != nil }"),
         ("{ true || .a = 1 }", "{ true }"),
         ("{ .a = `x` && 1 + 1 = 2 }", "{ .a = `x` }"),
         ("{ .a = `x` && 1 = 2 }", "{ false }"),

@@ -2,7 +2,7 @@
 // counts and states, never a value.
 
 import { html, nothing } from "./lit-html.js";
-import { count, duration, listed, ms, status } from "./words.js";
+import { count, limitWords, listed, ms, status } from "./words.js";
 
 /** A region's mark: colour and shape together, so that neither is needed alone. */
 export const mark = (lane) => html`<i class="mark ${lane}" aria-hidden="true"></i>`;
@@ -70,9 +70,6 @@ function owedWords(owed) {
   return `Still owed, by what the trace itself says: ${listed(words)}${by.length ? ` (${listed(by)})` : ""}.`;
 }
 
-const limitWords = (exactness) =>
-  exactness === "size_limit" ? "It is larger than one answer may be." : "";
-
 /** Spans come late: what ended a moment ago may still grow, though every region answered. */
 const FRESH_MS = 60_000;
 
@@ -96,11 +93,4 @@ export function redaction(report, regions, lanes) {
       ${region.treatedByClass ? nothing : html`<span class="class">${count(region.treated, "value")} of listed keys</span>`}
     </div>`)}
   </details>`;
-}
-
-/** One line of what an answer is, for who hears it. */
-export function inWords(model, regions) {
-  const missing = regions.filter((region) => !status(region.status).isWhole).map((region) => `${region.name} ${status(region.status).sentence}`);
-  const errors = model.errors.length ? `, ${count(model.errors.length, "error")}` : "";
-  return `${count(model.count, "span")} in ${duration(model.duration)}${errors}${missing.length ? `. ${listed(missing)}` : ", complete"}.`;
 }

@@ -8,6 +8,8 @@ import { ago, at, count, listed, ms, status } from "./words.js";
 
 const TIMES = [["15m", "15 min"], ["1h", "1 hour"], ["6h", "6 hours"], ["24h", "1 day"], ["168h", "1 week"]];
 const ROWS = 50;
+/** Asked for first, so that the newest are read while the rest is looked for: every row of a page is final. */
+const FIRST_ROWS = 10;
 const WAIT_MS = 120;
 
 const box = { text: "", since: "1h", choices: [], from: 0, chosen: -1, waits: 0, isShut: true };
@@ -142,30 +144,42 @@ function key(event) {
   }
 }
 
-const found = { phase: "none", q: "", since: "1h", rows: [], next: "", covers: null, line: "", more: "" };
+const found = { phase: "none", q: "", since: "1h", rows: [], next: "", covers: null, line: "" };
 let redraw = () => {};
 
 /** Searches for what the address says, page by page. `draw` is called whenever something has changed. */
 export async function search(draw, say) {
   redraw = draw;
   Object.assign(found, query(), { phase: "none", rows: [], next: "", covers: null, line: "" });
-  if (found.q === "") return draw();
-  await page(say);
+  if (found.q === "") {
+    // Whatever is still on its way was asked by an address that is left.
+    found.turn = (found.turn ?? 0) + 1;
+    return draw();
+  }
+  await more(say, FIRST_ROWS);
 }
 
-async function page(say, cursor = "") {
-  const { q, since } = found;
+/** Up to `ROWS` rows more, the first of them on a page of their own where `first` is less. */
+async function more(say, first = ROWS) {
   // Whoever asks again is not told of what they asked before.
   const turn = (found.turn = (found.turn ?? 0) + 1);
-  Object.assign(found, { phase: "asking" });
+  const [rows, cursor] = [found.rows, found.next];
+  Object.assign(found, { phase: "asking", line: "" });
   redraw();
-  const asked = new URLSearchParams({ q, since, limit: String(ROWS), ...(cursor ? { cursor } : {}) });
   try {
-    const answer = await ask(`/api/tutti/v1/search?${asked}`);
-    const { traces } = await answer.json();
+    const head = await page(cursor, first);
     if (found.turn !== turn) return;
-    found.rows = [...found.rows, ...(traces ?? [])];
-    Object.assign(found, { phase: "done", next: answer.headers.get("tutti-next") ?? "", covers: coverage(answer.headers) });
+    take(rows, head);
+    const isWhole = ["", "complete"].includes(head.covers.outcome);
+    if (first < ROWS && head.traces.length >= first && (head.next || !isWhole)) {
+      say(`${count(found.rows.length, "trace")} so far`);
+      redraw();
+      // A page that lacks something does not say where to go on: the same one is asked for again, at its full length.
+      const rest = head.next ? await page(head.next, ROWS - first) : await page(cursor, ROWS);
+      if (found.turn !== turn) return;
+      take(head.next ? found.rows : rows, rest);
+    }
+    found.phase = "done";
     say(`${count(found.rows.length, "trace")} found`);
   } catch (error) {
     if (found.turn !== turn) return;
@@ -175,15 +189,28 @@ async function page(say, cursor = "") {
   redraw();
 }
 
+/** What a page adds to the rows before it. */
+function take(rows, { traces, next, covers }) {
+  Object.assign(found, { rows: [...rows, ...traces], next, covers });
+}
+
+async function page(cursor, rows) {
+  const { q, since } = found;
+  const asked = new URLSearchParams({ q, since, limit: String(rows), ...(cursor ? { cursor } : {}) });
+  const answer = await ask(`/api/tutti/v1/search?${asked}`);
+  const { traces } = await answer.json();
+  return { traces: traces ?? [], next: answer.headers.get("tutti-next") ?? "", covers: coverage(answer.headers) };
+}
+
 export function results(say) {
   if (found.phase === "none") return nothing;
   return html`<section class="results" aria-label="What was found" aria-busy=${found.phase === "asking"}>
-    <h2>${found.phase === "asking" ? "Searching …" : html`${count(found.rows.length, "trace")}${found.next ? " so far" : ""}`} <code class="dim">${found.q}</code></h2>
+    <h2>${found.phase === "asking" && found.rows.length === 0 ? "Searching …" : html`${count(found.rows.length, "trace")}${found.next || found.phase === "asking" ? " so far" : ""}${found.phase === "asking" ? ", searching …" : ""}`} <code class="dim">${found.q}</code></h2>
     ${found.covers ? covers(found.covers) : nothing}
     ${found.phase === "refused" ? html`<section class="banner refused" role="alert"><div><p>${found.line}</p></div></section>` : nothing}
     ${found.rows.length > 0 ? table(found.rows) : nothing}
     ${found.phase === "done" && found.rows.length === 0 ? html`<p class="note">Nothing matches in this time.</p>` : nothing}
-    ${found.next && found.phase === "done" ? html`<p><button type="button" @click=${() => page(say, found.next)}>More</button></p>` : nothing}
+    ${found.next && found.phase === "done" ? html`<p><button type="button" @click=${() => more(say)}>More</button></p>` : nothing}
   </section>`;
 }
 

@@ -3,10 +3,10 @@
 import { events, Refused } from "./ask.js";
 import { html, nothing, render } from "./lit-html.js";
 import { modelOf } from "./model.js";
-import { banner, inWords, mark, redaction, regionChips } from "./report.js";
+import { banner, mark, redaction, regionChips } from "./report.js";
 import { spanPanel } from "./span.js";
 import { Waterfall } from "./waterfall.js";
-import { ago, at, count, duration, Lanes } from "./words.js";
+import { ago, at, count, duration, inWords, Lanes } from "./words.js";
 
 const ERRORS_SHOWN = 5;
 const ERRORS_SHOWN_MAX = 100;
@@ -109,7 +109,7 @@ function show(trace) {
   state.wasWhole = state.phase === "done";
   const pending = state.phase === "done" ? [] : state.regions.filter(({ status }) => status === "pending");
   waterfall.show(state.model, pending.map(({ name }) => name));
-  say(inWords(state.model, state.regions));
+  say(inWords(state.model, state.regions, state.wasWhole ? state.report : null));
   // What was open is open in the next state, as it is there.
   if (state.open) state.open = state.model.spans.find((span) => span.key === state.open.key) ?? null;
 }

@@ -84,6 +84,23 @@ export function status(name) {
   return { word, sentence, again, isWhole, isWaiting: name === "pending" };
 }
 
+/** Why an answer of which every region has sent its part is not whole all the same. */
+export const limitWords = (exactness) =>
+  exactness === "size_limit" ? "It is larger than one answer may be." : "";
+
+/**
+ * One line of what an answer is, for who hears it. Without a report it is not known yet what it will be, and only a
+ * report says that it is complete: every region may have answered, and the trace still be cut.
+ */
+export function inWords(model, regions, report = null) {
+  const missing = regions.filter((region) => !status(region.status).isWhole).map((region) => `${region.name} ${status(region.status).sentence}`);
+  const errors = model.errors.length ? `, ${count(model.errors.length, "error")}` : "";
+  const size = `${count(model.count, "span")} in ${duration(model.duration)}${errors}`;
+  if (report?.outcome === "complete" && missing.length === 0) return `${size}, complete.`;
+  const why = [missing.length > 0 ? `${listed(missing)}.` : "", limitWords(report?.exactness)].filter(Boolean);
+  return [report ? `${size}, not whole.` : `${size} so far.`, ...why].join(" ");
+}
+
 /** Colours and shapes there are for regions; more regions than that share them, and are told apart by name. */
 const LANES = 8;
 

@@ -18,6 +18,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: {{ .Values.role }}
 {{- end -}}
 
+{{- define "tutti.vultureSelector" -}}
+app.kubernetes.io/name: {{ include "tutti.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: vulture
+{{- end -}}
+
 {{- define "tutti.labels" -}}
 {{ include "tutti.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -30,6 +36,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
 {{- else -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- /* Who may ask: what is said, or of a gateway Grafana. Of a peer nothing is guessed (tutti.checked). */ -}}
+{{- define "tutti.askers" -}}
+{{- if .Values.networkPolicy.ingressFrom -}}
+{{ toYaml .Values.networkPolicy.ingressFrom }}
+{{- else if eq .Values.role "gateway" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: grafana
 {{- end -}}
 {{- end -}}
 
@@ -83,6 +100,16 @@ httpGet:
 {{- end -}}
 {{- if and .Values.vulture.enabled (not .Values.vulture.regions) -}}
 {{- fail "vulture.enabled needs vulture.regions: where each region takes OTLP/HTTP" -}}
+{{- end -}}
+{{- $np := .Values.networkPolicy -}}
+{{- if and (eq .Values.role "peer") $np.enabled (not $np.ingressFrom) (not .Values.ingress.enabled) -}}
+{{- fail "role is peer, and nobody may ask it: say in networkPolicy.ingressFrom where the other gateway's questions come from" -}}
+{{- end -}}
+{{- if and .Values.tls .Values.serviceMonitor.enabled (not .Values.serviceMonitor.tlsConfig) -}}
+{{- fail "tls and serviceMonitor.enabled need serviceMonitor.tlsConfig: whose certificate Prometheus shall believe (ca, serverName), or that it shall not look (insecureSkipVerify)" -}}
+{{- end -}}
+{{- if and (contains "client_required" .Values.config) .Values.serviceMonitor.enabled (not .Values.serviceMonitor.tlsConfig.cert) -}}
+{{- fail "config has client_required, so a scrape needs a certificate to show: serviceMonitor.tlsConfig.cert and keySecret" -}}
 {{- end -}}
 {{- if le (int .Values.terminationGracePeriodSeconds) (int .Values.preStopSeconds) -}}
 {{- fail "terminationGracePeriodSeconds leaves no time after preStopSeconds" -}}
