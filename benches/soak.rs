@@ -6,7 +6,9 @@
 //! rounds, so that memory of the last can be held against that of the one before. Each answer is held against what the
 //! regions hold and when they were not well. What is found stands on a line each, and then the run ends in failure.
 //!
-//! `TUTTI_SOAK_SECONDS=180`, `TUTTI_SOAK_PER_SECOND=60`, `TUTTI_SOAK_SEED=1`. Linux only, since it reads `/proc`.
+//! `TUTTI_SOAK_SECONDS=180`, `TUTTI_SOAK_PER_SECOND=60`, `TUTTI_SOAK_SEED=1`, `TUTTI_SOAK_RELOAD_MS=2700` (between two
+//! policies; each change empties the memory of traces, so seldom ones try that memory more). Linux only, since it reads
+//! `/proc`.
 
 #![allow(
     clippy::unwrap_used,
@@ -157,8 +159,8 @@ fn configured(world: &World) -> String {
         "[gateway]\nregion = \"region-0\"\npolicies = \"policies\"\npacks = []\n\
          [deadlines]\ncomplete = \"{}s\"\nreserve = \"200ms\"\nfast = \"150ms\"\nfast_max = \"300ms\"\n\
          [limits]\nmemory_max = \"{MEMORY_MAX_KB}KiB\"\nrequests_concurrent_max = 96\n\
-         [cache]\nbytes_max = \"8MiB\"\nyoung_for = \"{}s\"\nold_for = \"10s\"\n\
-         [locality]\nkept_for = \"10s\"\n",
+         [cache]\nbytes_max = \"8MiB\"\nyoung_for = \"{}s\"\nold_for = \"30s\"\n\
+         [locality]\nkept_for = \"30s\"\n",
         COMPLETE.as_secs(),
         YOUNG_FOR.as_secs()
     );
@@ -229,8 +231,9 @@ async fn trouble(run: &Run, each: Duration, mut rng: StdRng) {
 /// Hides a key and shows it again, and waits each time until the gateway says that it has it.
 async fn change_policies(run: &Run) {
     let client = asking::asker();
+    let pause = Duration::from_millis(number("TUTTI_SOAK_RELOAD_MS", 2_700, 600_000).max(100));
     for turn in 0u64.. {
-        sleep(Duration::from_millis(2_700)).await;
+        sleep(pause).await;
         if Instant::now() >= run.end {
             return;
         }
