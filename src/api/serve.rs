@@ -26,8 +26,12 @@ use super::tls::{Certificate, HTTP_2};
 use crate::identity::ShownCertificate;
 use crate::task::Group;
 
-/// Time a client has to send its request's head; a slower one is holding a connection, not asking.
+/// Time a client has to send its first request's head; a slower one is holding a connection, not asking.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection of HTTP/1 may stay open with nothing asked, the next head included. Longer than the 60 s for which
+/// balancers and clients commonly keep one: whoever closes first must not be the one who is asked.
+const IDLE_MAX: Duration = Duration::from_secs(75);
 
 /// Bytes of a request's head. Ids, parameters and a 128 KiB query fit twice.
 const HEAD_BYTES_MAX: usize = 512 << 10;
@@ -60,8 +64,10 @@ pub struct ServeSettings {
     pub connections_max: usize,
     /// How long requests in flight may go on once the end has come.
     pub drain: Duration,
-    /// What a client may take to say which protocol it speaks, and for each head.
+    /// What a client may take to say which protocol it speaks, and for its first head.
     pub head_wait: Duration,
+    /// What it may take from one request to the end of the next one's head.
+    pub idle_max: Duration,
     /// How long a connection may take nothing of what is sent on it.
     pub stall_max: Duration,
 }
@@ -72,6 +78,7 @@ impl Default for ServeSettings {
             connections_max: 4096,
             drain: Duration::from_secs(30),
             head_wait: HEAD_TIMEOUT,
+            idle_max: IDLE_MAX,
             stall_max: STALL_MAX,
         }
     }
@@ -99,8 +106,6 @@ struct Room {
 /// Which HTTP a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spoken {
-    /// It shows in the first bytes.
-    ByPriorKnowledge,
     One,
     Two,
 }
@@ -210,14 +215,13 @@ impl Room {
         };
         match self.certificate.clone() {
             None => {
-                tokio::select! {
-                    greeted = timeout(self.settings.head_wait, has_greeted(&stream)) => {
-                        if greeted != Ok(true) { return }
-                    }
+                let spoken = tokio::select! {
+                    greeted = timeout(self.settings.head_wait, greeting(&stream)) => greeted,
                     () = left_alone => return,
-                }
+                };
+                let Ok(Some(spoken)) = spoken else { return };
                 let stream = self.patient(stream);
-                self.connection(stream, Spoken::ByPriorKnowledge, (peer, None)).await;
+                self.connection(stream, spoken, (peer, None)).await;
             }
             Some(certificate) => {
                 let stream = self.patient(stream);
@@ -278,8 +282,15 @@ impl Room {
             // Who has only just connected is about to ask; a connection closed before that looks like a crash.
             let _ = timeout(FIRST_REQUEST_WAIT, heard.cancelled()).await;
         };
+        let silent = async {
+            // On HTTP/2 many connect before they have anything to ask, and answer pings meanwhile.
+            if spoken == Spoken::Two || timeout(settings.head_wait, heard.cancelled()).await.is_ok() {
+                std::future::pending::<()>().await;
+            }
+        };
         let ended = tokio::select! {
             ended = serving.as_mut() => ended,
+            () = silent => return,
             () = told => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
@@ -296,7 +307,7 @@ fn builder(spoken: Spoken, stay: Stay, settings: ServeSettings) -> auto::Builder
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(settings.head_wait)
+        .header_read_timeout(settings.idle_max)
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(stay == Stay::Lasting);
     builder
@@ -306,21 +317,22 @@ fn builder(spoken: Spoken, stay: Stay, settings: ServeSettings) -> auto::Builder
         .keep_alive_interval(PING_INTERVAL)
         .max_header_list_size(HEAD_BYTES_MAX as u32);
     match spoken {
-        Spoken::ByPriorKnowledge => builder,
         Spoken::One => builder.http1_only(),
         Spoken::Two => builder.http2_only(),
     }
 }
 
-/// Waits until the client has said which protocol it speaks; false when it has left. What serves the
+/// Waits until the client has said which protocol it speaks; none when it has left. What serves the
 /// connection then reads the same bytes again, and would wait for them without end.
-async fn has_greeted(stream: &TcpStream) -> bool {
+async fn greeting(stream: &TcpStream) -> Option<Spoken> {
     let mut seen = [0; PREFACE.len()];
     loop {
-        let Ok(length @ 1..) = stream.peek(&mut seen).await else { return false };
-        let is_undecided = length < PREFACE.len() && seen.iter().take(length).eq(PREFACE.iter().take(length));
-        if !is_undecided {
-            return true;
+        let Ok(length @ 1..) = stream.peek(&mut seen).await else { return None };
+        if !seen.iter().take(length).eq(PREFACE.iter().take(length)) {
+            return Some(Spoken::One);
+        }
+        if length == PREFACE.len() {
+            return Some(Spoken::Two);
         }
         tokio::time::sleep(GREETING_GLANCE).await;
     }

@@ -63,6 +63,28 @@ async fn who_never_says_what_it_wants_does_not_keep_its_place() {
 }
 
 #[tokio::test]
+async fn who_has_asked_may_take_its_time_before_it_asks_again_and_not_for_ever() {
+    let tasks = Group::new();
+    let settings = ServeSettings { head_wait: SHORT, idle_max: SHORT * 10, ..ServeSettings::default() };
+    let address = narrow(settings, &tasks).await;
+    let mut kept = TcpStream::connect(address).await.unwrap();
+    for _ in 0..2 {
+        kept.write_all(b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"here") {
+            assert!(
+                timeout(PATIENCE, kept.read_buf(&mut answer)).await.unwrap().unwrap() > 0,
+                "it was closed"
+            );
+        }
+        tokio::time::sleep(SHORT * 3).await;
+    }
+    // Its place is free for the next one once it has been idle for too long.
+    assert!(is_served(address).await);
+    drop(kept);
+}
+
+#[tokio::test]
 async fn a_greeting_in_pieces_is_understood() {
     let tasks = Group::new();
     let address = narrow(ServeSettings::default(), &tasks).await;
