@@ -39,6 +39,8 @@ const PREFIX: &str = "/api/tutti/v1/audit/witness";
 /// What a test waits for anything, on a busy machine: 20 s.
 const LOOKS_MAX: usize = 1000;
 const PAUSE: Duration = Duration::from_millis(20);
+/// For a disk that others keep busy, which is not what is tested.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A log, and the keys that it is known by.
 pub struct Made {
@@ -53,7 +55,7 @@ pub fn made(name: &str) -> Made {
     let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate().unwrap());
     let named = |kind| NamedKey::new(name, kind, key.public().clone()).unwrap();
     let (origin, own) = (Some(name.to_owned()), Some(key.clone()));
-    let settings = AuditSettings { origin, key: own, ..AuditSettings::at(dir.path()) };
+    let settings = AuditSettings { origin, key: own, wait_max: PATIENCE, ..AuditSettings::at(dir.path()) };
     Made { dir, settings, log: named(Kind::Log), witness: named(Kind::Witness), key }
 }
 

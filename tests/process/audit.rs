@@ -14,7 +14,7 @@ use super::{V2, region};
 fn configuration(dir: &Path, url: &str) -> std::path::PathBuf {
     let file = dir.join("regions.toml");
     let text = format!(
-        "[gateway]\nregion = \"us-east\"\n[audit]\ndir = \"audit\"\n\
+        "[gateway]\nregion = \"us-east\"\n[audit]\ndir = \"audit\"\nwait_max = \"4s\"\n\
          [[region]]\nname = \"us-east\"\njurisdiction = \"US\"\nkind = \"tempo\"\nurl = \"{url}\"\n"
     );
     std::fs::write(&file, text).unwrap();
