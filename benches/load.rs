@@ -21,15 +21,9 @@
 mod serving;
 mod support;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serving::{ask, client, fake_region, is_bench, listening, numbers, quantile, region, trace_path};
-use tutti::api::{ApiSettings, ApiState, router};
-use tutti::federation::{Federation, FederationSettings};
-use tutti::policy::Plan;
-use tutti::telemetry::Metrics;
+use serving::{ask, client, fake_region, gateway, is_bench, numbers, quantile, trace_path};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -64,7 +58,7 @@ async fn measure(spans: usize, delays: &[u64], pairs: usize, pace: Duration) {
         regions.push((fake_region(part.clone(), delay).await, delay));
     }
     let slowest = regions.iter().max_by_key(|(_, delay)| *delay).unwrap().0;
-    let gateway = gateway(&regions).await;
+    let gateway = gateway(regions.iter().map(|(address, _)| *address)).await;
     let (client, path) = (client(), trace_path());
     let once = async |url: &str| ask(&client, url, Instant::now()).await;
     let (direct, through) = (format!("http://{slowest}{path}"), format!("http://{gateway}{path}"));
@@ -89,11 +83,4 @@ async fn measure(spans: usize, delays: &[u64], pairs: usize, pace: Duration) {
     let shown =
         |mut times: Vec<f64>| format!("{:.2} {:6.2}", quantile(&mut times, 0.5), quantile(&mut times, 0.99));
     println!("{spans:>7} {bytes:>9} {:>14} {:>14} {:>14}", shown(region), shown(whole), shown(added));
-}
-
-async fn gateway(regions: &[(SocketAddr, Duration)]) -> SocketAddr {
-    let regions = regions.iter().enumerate().map(|(rank, (address, _))| region(rank, *address));
-    let plan = Arc::new(Plan::allow_all());
-    let federation = Federation::new(regions.collect(), FederationSettings::default(), plan);
-    listening(router(ApiState::new(federation, Metrics::default(), ApiSettings::default()))).await
 }

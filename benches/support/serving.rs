@@ -15,9 +15,13 @@ use bytes::Bytes;
 use http::header;
 use tokio::net::TcpListener;
 use tutti::api::serve::{ServeSettings, serve};
+use tutti::api::{ApiSettings, ApiState, router};
 use tutti::backend::Region;
 use tutti::backend::settings::{Auth, KindSettings, LayerSettings, RegionSettings, Streaming, TempoSettings};
+use tutti::federation::{Federation, FederationSettings};
 use tutti::model::{Jurisdiction, RegionName, TraceId};
+use tutti::policy::Plan;
+use tutti::telemetry::Metrics;
 use tutti::wire::protobuf::put_bytes_field;
 
 use crate::support::TRACE_ID;
@@ -113,6 +117,14 @@ fn renamed(answer: Bytes, places: &[usize], id: &[u8]) -> Bytes {
         answer[*place..*place + id.len()].copy_from_slice(id);
     }
     answer.into()
+}
+
+/// A gateway over Tempos at these addresses, with all settings as they are by default.
+pub async fn gateway(regions: impl IntoIterator<Item = SocketAddr>) -> SocketAddr {
+    let regions = regions.into_iter().enumerate().map(|(rank, address)| region(rank, address));
+    let plan = Arc::new(Plan::allow_all());
+    let federation = Federation::new(regions.collect(), FederationSettings::default(), plan);
+    listening(router(ApiState::new(federation, Metrics::default(), ApiSettings::default()))).await
 }
 
 /// Serves on loopback until the process ends.

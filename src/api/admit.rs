@@ -140,10 +140,7 @@ impl<A: Send + 'static> Admitted<A> {
         let more = written.saturating_sub(self.place.class().bytes());
         let Ok(hold) = self.gate.ledger().try_hold(more) else {
             let shed = self.gate.no_room(self.place.class());
-            self.settle(state, &Ending { outcome: Outcome::Refused, ..*ending });
-            if let Some(docket) = self.docket() {
-                docket.returns(None, None);
-            }
+            self.refused(state, ending);
             return turned_away(&self.metrics, shed).into_response();
         };
         self.settle(state, ending);
@@ -154,10 +151,15 @@ impl<A: Send + 'static> Admitted<A> {
 
     /// The error that leaves in place of an answer.
     pub fn fail(mut self, state: &ApiState, error: ApiError) -> ApiError {
-        self.settle(state, &Ending { outcome: Outcome::Refused, coverage: None, is_of_regions: true });
+        self.refused(state, &Ending { outcome: Outcome::Refused, coverage: None, is_of_regions: true });
+        error
+    }
+
+    /// An answer was made, and an error leaves in its place: nothing is shown.
+    fn refused(&mut self, state: &ApiState, made: &Ending<'_>) {
+        self.settle(state, &Ending { outcome: Outcome::Refused, ..*made });
         if let Some(docket) = self.docket() {
             docket.returns(None, None);
         }
-        error
     }
 }

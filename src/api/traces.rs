@@ -70,7 +70,7 @@ impl Admitted {
     /// The end of a lookup whose answer has been leaving all along.
     pub fn settle_lookup(&mut self, state: &ApiState, ended: Result<&Lookup, &Refusal>) {
         let ending = match ended {
-            Ok(lookup) => Ending::of(&lookup.answer.coverage, lookup.is_from_memory),
+            Ok(lookup) => ending(lookup),
             Err(refusal) => Ending::of_refusal(refusal),
         };
         self.settle(state, &ending);
@@ -103,11 +103,7 @@ pub async fn v1(
     let mut admitted = admit(&state, Endpoint::TraceV1, Asked::read(&id, request)?).await?;
     let lookup = admitted.look_up(&state).await?;
     if let Some(response) = kept::response(FormEndpoint::V1, &lookup, &admitted.parts.headers).await {
-        return Ok(admitted.hold(
-            &state,
-            response,
-            &Ending::of(&lookup.answer.coverage, lookup.is_from_memory),
-        ));
+        return Ok(admitted.hold(&state, response, &ending(&lookup)));
     }
     let Lookup { answer, is_from_memory, .. } = lookup;
     let Answer { value: Found { trace, exceeds, .. }, coverage } = answer;
@@ -143,11 +139,7 @@ pub async fn v2(
     if filter.is_none()
         && let Some(response) = kept::response(FormEndpoint::V2, &lookup, &admitted.parts.headers).await
     {
-        return Ok(admitted.hold(
-            &state,
-            response,
-            &Ending::of(&lookup.answer.coverage, lookup.is_from_memory),
-        ));
+        return Ok(admitted.hold(&state, response, &ending(&lookup)));
     }
     let Lookup { answer, is_from_memory, .. } = lookup;
     let Answer { value: Found { trace, exceeds, inspected_bytes }, coverage } = answer;
@@ -178,6 +170,10 @@ async fn view(state: &ApiState, mut admitted: Admitted) -> Result<Response, ApiE
     report::put_headers(response.headers_mut(), &coverage, false);
     response.extensions_mut().insert(Covered(coverage.clone()));
     Ok(admitted.hold(state, response, &Ending::of(&coverage, false)))
+}
+
+fn ending(lookup: &Lookup) -> Ending<'_> {
+    Ending::of(&lookup.answer.coverage, lookup.is_from_memory)
 }
 
 fn lost() -> ApiError {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use crate::task::ledger::{Hold, Ledger};
+use crate::task::ledger::{Full, Hold, Ledger};
 
 /// Room made at first for a body of unknown length; it grows by doubling.
 const ROOM_BYTES: usize = 64 << 10;
@@ -46,12 +46,9 @@ pub(super) async fn collect(
         if (body.len() as u64).saturating_add(bytes.len() as u64) > bytes_max {
             return Err(BodyError::TooLarge);
         }
-        // A buffer that is full grows to twice its size, and while it is copied both are there.
-        let wanted = body.len().saturating_add(bytes.len());
-        if wanted > body.capacity() {
-            let more = hold.missing_for((wanted as u64).saturating_mul(3));
-            hold.grow(more, MEMORY_PATIENCE).await.map_err(|_| BodyError::NoRoom)?;
-        }
+        make_room(&mut hold, (body.len(), body.capacity()), bytes.len())
+            .await
+            .map_err(|_| BodyError::NoRoom)?;
         body.extend_from_slice(&bytes);
         chunk = next(&mut response).await?;
     }
@@ -61,6 +58,20 @@ pub(super) async fn collect(
 
 /// How long a body waits for others to be let go of, where all that may be held is.
 pub(super) const MEMORY_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Room in the ledger for what a buffer of this length and capacity is about to take in. One that is full grows to twice
+/// its size, and while it is copied both are there.
+pub(super) async fn make_room(
+    hold: &mut Hold,
+    (length, capacity): (usize, usize),
+    more: usize,
+) -> Result<(), Full> {
+    let wanted = length.saturating_add(more);
+    if wanted <= capacity {
+        return Ok(());
+    }
+    hold.grow(hold.missing_for((wanted as u64).saturating_mul(3)), MEMORY_PATIENCE).await
+}
 
 async fn hold(ledger: &Ledger, bytes: u64) -> Result<Hold, BodyError> {
     ledger.hold(bytes, MEMORY_PATIENCE).await.map_err(|_| BodyError::NoRoom)

@@ -284,12 +284,7 @@ impl<V: Clone + Send + Sync + 'static> HotTraces<V> {
         Some(Hit { entry, key: key.clone(), within: self.clone(), epoch })
     }
 
-    /// Forgets one trace, for whoever it was kept; and what is being fetched of any is not kept when it comes.
-    pub fn forget(&self, id: TraceId) {
-        self.forget_where(move |of| *of == id);
-    }
-
-    /// The same of some traces.
+    /// Forgets some traces, for whoever they were kept; and what is being fetched of any is not kept when it comes.
     pub fn forget_where(&self, is_of: impl Fn(&TraceId) -> bool + Send + Sync + 'static) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         // Refused where closures are not supported, which is said above.

@@ -108,12 +108,9 @@ impl Locality {
         self.told.invalidate(key);
     }
 
-    /// Forgets where one trace is, or all, for every plan.
-    pub fn forget(&self, id: Option<TraceId>) {
-        match id {
-            Some(id) => self.forget_where(move |of| *of == id),
-            None => self.told.invalidate_all(),
-        }
+    /// Forgets where all traces are, for every plan.
+    pub fn forget_all(&self) {
+        self.told.invalidate_all();
     }
 
     /// The same of some traces.
@@ -163,9 +160,12 @@ mod tests {
         learn();
         locality.doubt(&key("alice"));
         assert_eq!((locality.find(&key("alice")), locality.find(&key("bob"))), (None, Some(place())));
-        for id in [Some(key("any").id), None] {
+        let id = key("any").id;
+        let forgets: [&dyn Fn(); 2] =
+            [&|| locality.forget_where(move |of| *of == id), &|| locality.forget_all()];
+        for forget in forgets {
             learn();
-            locality.forget(id);
+            forget();
             assert_eq!((locality.find(&key("alice")), locality.find(&key("bob"))), (None, None));
         }
     }

@@ -28,17 +28,10 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    pub fn forget_one(&self, id: TraceId) {
-        self.traces.forget(id);
-        self.flights.forget(|of| *of == id);
-        self.locality.forget(Some(id));
-        self.forget_what_names_several();
-    }
-
     pub fn forget_all(&self) {
         self.traces.forget_all();
         self.flights.forget(|_| true);
-        self.locality.forget(None);
+        self.locality.forget_all();
         self.forget_what_names_several();
     }
 
@@ -74,7 +67,7 @@ impl Federation {
             None => None,
         };
         match id {
-            Some(id) => self.remembered().forget_one(id),
+            Some(id) => self.remembered().forget_where(move |of| *of == id),
             None => self.remembered().forget_all(),
         }
         match told {

@@ -16,7 +16,7 @@ use reqwest::Body;
 use tonic::{Code, Status};
 
 use super::transport;
-use crate::backend::body::{MEMORY_PATIENCE, held};
+use crate::backend::body::{MEMORY_PATIENCE, held, make_room};
 use crate::backend::{Fault, fault};
 use crate::task::ledger::{Hold, Ledger};
 
@@ -130,12 +130,7 @@ async fn unpacked(message: &[u8], bytes_max: u64, ledger: &Ledger) -> Result<Byt
     loop {
         let read = packed.read(&mut piece).map_err(|_| fault::bad_encoding())?;
         let Some(more) = piece.get(..read).filter(|more| !more.is_empty()) else { break };
-        let wanted = out.len().saturating_add(more.len());
-        if wanted > out.capacity() {
-            // It grows to twice its size, and while it is copied both are there.
-            let needed = hold.missing_for((wanted as u64).saturating_mul(3));
-            hold.grow(needed, MEMORY_PATIENCE).await.map_err(|_| fault::no_room())?;
-        }
+        make_room(&mut hold, (out.len(), out.capacity()), more.len()).await.map_err(|_| fault::no_room())?;
         out.extend_from_slice(more);
     }
     hold.shrink_to(out.capacity() as u64);

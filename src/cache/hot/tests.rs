@@ -86,7 +86,7 @@ async fn one_trace_is_forgotten_for_every_plan_and_others_stay() {
     keep(&hot, "bob", 2, 100, LONG_AGO);
     let other = HotKey { query: TraceQuery::of(TraceId::from_bytes([9; 16])), ..key("alice") };
     hot.remember(other.clone(), whole(3), SMALL, LONG_AGO, hot.epoch());
-    hot.forget(TraceId::parse(ID).unwrap());
+    hot.forget_where(|of| *of == TraceId::parse(ID).unwrap());
     assert_eq!((of(&hot, "alice"), of(&hot, "bob")), (None, None));
     assert!(hot.get(&other).is_some());
     keep(&hot, "alice", 4, 100, LONG_AGO);
@@ -99,7 +99,7 @@ async fn one_trace_is_forgotten_for_every_plan_and_others_stay() {
 async fn what_was_fetched_before_it_was_forgotten_is_not_kept_after() {
     let hot = memory(HotSettings::GATEWAY);
     let epoch = hot.epoch();
-    hot.forget(TraceId::from_bytes([9; 16]));
+    hot.forget_where(|of| *of == TraceId::from_bytes([9; 16]));
     hot.remember(key("alice"), whole(1), SMALL, LONG_AGO, epoch);
     assert_eq!(of(&hot, "alice"), None);
 }
@@ -155,7 +155,7 @@ async fn a_body_lies_with_its_trace_counts_and_goes_with_it() {
 async fn what_is_forgotten_while_a_body_is_kept_is_not_brought_back_by_it() {
     let hot = memory(HotSettings::GATEWAY);
     let id = TraceId::parse(ID).unwrap();
-    let forgets: [&dyn Fn(); 2] = [&|| hot.forget(id), &|| hot.forget_all()];
+    let forgets: [&dyn Fn(); 2] = [&|| hot.forget_where(move |of| *of == id), &|| hot.forget_all()];
     for forget in forgets {
         keep(&hot, "alice", 1, 100, LONG_AGO);
         let hit = hot.get(&key("alice")).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 
-use super::judge::{Check, Reply, answers};
+use super::judge::{Check, Reply, Said, answers};
 use crate::cli::gateway::Gateway;
 use crate::cli::query::report::Report;
 use crate::demo::{Planted, Planting};
@@ -66,8 +66,8 @@ impl Asking {
             let response = self.gateway.ask(path, headers, parameters).await?;
             let status = response.status().as_u16();
             let report = Report::of(response.headers());
-            let (outcome, lacking) = (report.outcome().to_owned(), report.missing(None));
-            Ok(Reply { status, outcome, lacking, body: self.gateway.read(response).await? })
+            let said = Said { outcome: report.outcome().to_owned(), lacking: report.missing(None) };
+            Ok(Reply { status, said, body: self.gateway.read(response).await? })
         };
         match tokio::time::timeout(ANSWER_MAX, work).await {
             Ok(answered) => answered.map_err(|error: crate::cli::gateway::GatewayError| error.to_string()),

@@ -138,25 +138,35 @@ fn and_then_answered(why: &str) -> String {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reply {
     pub status: u16,
-    /// `Tutti-Outcome`.
-    pub outcome: String,
-    /// Of the regions whose status is not `ok`, from `Tutti-Regions`.
-    pub lacking: Vec<String>,
+    /// By its headers.
+    pub said: Said,
     pub body: String,
 }
 
-impl Reply {
+/// What an answer says of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Said {
+    pub outcome: String,
+    /// Regions that did not answer as they should, with what is said of them.
+    pub lacking: Vec<String>,
+}
+
+impl Said {
     fn is_whole(&self) -> bool {
         matches!(self.outcome.as_str(), "" | "complete")
     }
 
-    /// What is not there: said to be missing, or not.
-    fn absent(&self, what: String) -> Verdict {
-        if self.is_whole() { Verdict::Missing(what) } else { Verdict::Partial(self.lacks(&what)) }
+    /// Everything that was written is there.
+    fn whole(&self) -> Verdict {
+        if self.is_whole() { Verdict::Good } else { Verdict::Partial(self.lacking.join(", ")) }
     }
 
-    fn lacks(&self, what: &str) -> String {
-        format!("{what} (the answer says: {})", self.lacking.join(", "))
+    /// What is not there: said to be missing, or not.
+    fn absent(&self, what: String) -> Verdict {
+        if self.is_whole() {
+            return Verdict::Missing(what);
+        }
+        Verdict::Partial(format!("{what} (the answer says: {})", self.lacking.join(", ")))
     }
 }
 
@@ -171,7 +181,7 @@ pub(super) fn judge(check: Check, reply: &Reply, planted: &Planted, regions: &[R
         // A question about what may not be seen is best refused.
         403 if is_guarded => return Verdict::Good,
         501 if check.is_of_metrics() => return Verdict::NotOffered(first_line(&reply.body)),
-        404 if check == Check::Trace => return reply.absent("the trace is not found".to_owned()),
+        404 if check == Check::Trace => return reply.said.absent("the trace is not found".to_owned()),
         status => return Verdict::Refused(format!("HTTP {status}")),
     }
     match check {
@@ -215,18 +225,12 @@ fn trace(reply: &Reply, planted: &Planted, regions: &[RegionName]) -> Verdict {
     if !seen.spans.is_empty() {
         return Verdict::Wrong(format!("{} spans that nobody wrote", seen.spans.len()));
     }
-    let is_whole = matches!(seen.outcome.as_str(), "" | "complete");
     if absent.is_empty() {
-        return if is_whole { Verdict::Good } else { Verdict::Partial(seen.lacking.join(", ")) };
+        return seen.said.whole();
     }
     let count = absent.len();
     absent.dedup();
-    let what = format!("{count} of {} spans, of {}", planted.spans.len(), absent.join(", "));
-    if is_whole {
-        Verdict::Missing(what)
-    } else {
-        Verdict::Partial(format!("{what} (the answer says: {})", seen.lacking.join(", ")))
-    }
+    seen.said.absent(format!("{count} of {} spans, of {}", planted.spans.len(), absent.join(", ")))
 }
 
 /// How a span is shown otherwise than it was written. Of one that was treated, names and texts may differ.
@@ -271,22 +275,24 @@ fn found(reply: &Reply, planted: &Planted) -> Option<Value> {
 
 fn row(reply: &Reply, planted: &Planted, matched: Option<usize>) -> Verdict {
     let Some(row) = found(reply, planted) else {
-        return reply.absent("the trace is not among the rows".to_owned());
+        return reply.said.absent("the trace is not among the rows".to_owned());
     };
     let (start, duration) = (number(row.get("startTimeUnixNano")), number(row.get("durationMs")));
     if (start, duration) != (planted.start(), (planted.end() - planted.start()) / 1_000_000) {
         return if is_of_fewer(planted, start, duration) {
-            reply.absent("the row is of fewer spans than were written".to_owned())
+            reply.said.absent("the row is of fewer spans than were written".to_owned())
         } else {
             Verdict::Wrong("the row has times that no part of the trace has".to_owned())
         };
     }
-    let Some(expected) = matched else { return whole(reply) };
+    let Some(expected) = matched else { return reply.said.whole() };
     let sets = row.get("spanSets").and_then(Value::as_array);
     let shown: u64 = sets.into_iter().flatten().map(|set| number(set.get("matched"))).sum();
     match shown.cmp(&(expected as u64)) {
-        Ordering::Equal => whole(reply),
-        Ordering::Less => reply.absent(format!("the row matches by {shown} spans and not by {expected}")),
+        Ordering::Equal => reply.said.whole(),
+        Ordering::Less => {
+            reply.said.absent(format!("the row matches by {shown} spans and not by {expected}"))
+        }
         Ordering::Greater => {
             Verdict::Wrong(format!("the row matches by {shown} spans and not by {expected}"))
         }
@@ -311,17 +317,17 @@ fn number(value: Option<&Value>) -> u64 {
 fn count(reply: &Reply, planted: &Planted, of: impl Fn(&Value) -> f64) -> Verdict {
     let document: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let Some(series) = document.get("series").and_then(Value::as_array) else {
-        return reply.absent("no series".to_owned());
+        return reply.said.absent("no series".to_owned());
     };
     let shown: f64 = series.iter().map(of).sum();
     let written = planted.spans.len() as f64;
     if shown < written {
-        return reply.absent(format!("{} of {written} spans are not counted", written - shown));
+        return reply.said.absent(format!("{} of {written} spans are not counted", written - shown));
     }
     if shown > written {
         return Verdict::Wrong(format!("{shown} spans are counted where {written} were written"));
     }
-    whole(reply)
+    reply.said.whole()
 }
 
 /// Of a series without samples, or a sample without.
@@ -339,8 +345,4 @@ fn of_the_round(series: &Value, round_end: u64) -> f64 {
 fn first_line(body: &str) -> String {
     let line = body.trim().lines().next().unwrap_or_default();
     line.chars().take(LINE_MAX).collect()
-}
-
-fn whole(reply: &Reply) -> Verdict {
-    if reply.is_whole() { Verdict::Good } else { Verdict::Partial(reply.lacking.join(", ")) }
 }

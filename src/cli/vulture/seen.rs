@@ -6,14 +6,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::judge::Said;
+
 /// Spans that are read of one answer; a planted trace has far fewer.
 const SPANS_MAX: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub(super) struct SeenTrace {
-    pub outcome: String,
-    /// Regions that did not answer as they should, with what is said of them.
-    pub lacking: Vec<String>,
+    /// By its report.
+    pub said: Said,
     pub spans: HashMap<Vec<u8>, SeenSpan>,
     /// A span id that stands twice.
     pub has_twins: bool,
@@ -35,11 +36,12 @@ pub(super) struct SeenSpan {
 pub(super) fn trace(json: &str) -> Option<SeenTrace> {
     let document: Value = serde_json::from_str(json).ok()?;
     let report = document.get("report")?;
-    let mut seen = SeenTrace { outcome: text(report, "outcome"), ..SeenTrace::default() };
+    let mut seen = SeenTrace::default();
+    seen.said.outcome = text(report, "outcome");
     for region in list(report, "regions") {
         let status = text(region, "status");
         if !matches!(status.as_str(), "ok" | "not_needed" | "not_found") {
-            seen.lacking.push(format!("{}: {status}", text(region, "name")));
+            seen.said.lacking.push(format!("{}: {status}", text(region, "name")));
         }
     }
     let trace = document.get("trace")?;

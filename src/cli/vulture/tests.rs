@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::judge::{Check, Reply, Verdict, answers, judge};
+use super::judge::{Check, Reply, Said, Verdict, answers, judge};
 use crate::demo::{Planted, Planting};
 use crate::model::RegionName;
 
@@ -49,7 +49,8 @@ fn shown(planting: &Planting, planted: &Planted, outcome: &str) -> Value {
 }
 
 fn reply(status: u16, outcome: &str, body: &Value) -> Reply {
-    Reply { status, outcome: outcome.to_owned(), lacking: Vec::new(), body: body.to_string() }
+    let said = Said { outcome: outcome.to_owned(), ..Said::default() };
+    Reply { status, said, body: body.to_string() }
 }
 
 fn check(outcome: &str, change: impl Fn(&mut Vec<Value>, &Planted), expected: &str) {
